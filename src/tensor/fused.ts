@@ -1,0 +1,37 @@
+import * as tf from "@tensorflow/tfjs";
+
+/** The gradients of a fused operation: for each input that has one, a function that makes it from dy, what was saved and the attributes. */
+export type FusedGradient = (
+  dy: tf.Tensor,
+  saved: readonly tf.Tensor[],
+  attrs: Readonly<Record<string, unknown>>,
+) => Record<string, () => tf.Tensor>;
+
+/**
+ * Runs the kernel that the current backend has for a fused operation, or the reference composition where it has none.
+ * Inputs go by name; optional ones are left out, never undefined.
+ */
+export function fused<T extends tf.Tensor>(
+  name: string,
+  inputs: Readonly<Record<string, tf.Tensor>>,
+  attrs: Readonly<Record<string, unknown>>,
+  reference: () => T,
+): T {
+  if (!tf.getKernel(name, tf.getBackend())) return tf.tidy(reference);
+  return tf.engine().runKernel(name, inputs, attrs as tf.NamedAttrMap) as unknown as T;
+}
+
+/** Registers the gradient of a fused operation, which needs some of the inputs again, and last, where it says so, the result. */
+export function fusedGradient(
+  kernelName: string,
+  inputsToSave: string[],
+  gradFunc: FusedGradient,
+  saveResult = false,
+): void {
+  tf.registerGradient({
+    kernelName,
+    inputsToSave,
+    outputsToSave: [saveResult],
+    gradFunc: (dy, saved, attrs) => gradFunc(dy as tf.Tensor, saved, attrs as Record<string, unknown>),
+  });
+}

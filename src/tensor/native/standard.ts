@@ -1,0 +1,97 @@
+import * as tf from "@tensorflow/tfjs";
+import { type KernelCall, nativeKernel, runKernel } from "./backend.ts";
+import { floats, type Graph, node } from "./onnx.ts";
+
+/** TensorFlow.js's own operations that models and gradients lean on, by the ONNX operator that computes the same. */
+const BINARY = { Add: "Add", Sub: "Sub", Multiply: "Mul", RealDiv: "Div" } as const;
+const UNARY = {
+  Exp: "Exp",
+  Log: "Log",
+  Sqrt: "Sqrt",
+  Relu: "Relu",
+  Softmax: "Softmax",
+  LogSoftmax: "LogSoftmax",
+} as const;
+
+const axes = (rank: number, letter: string): string[] => Array.from({ length: rank }, (_, i) => `${letter}${i}`);
+
+function binaryGraph(operator: string, rankA: number, rankB: number): Graph {
+  return {
+    nodes: [node(operator, ["a", "b"], "y")],
+    inputs: [floats("a", ...axes(rankA, "a")), floats("b", ...axes(rankB, "b"))],
+    outputs: [floats("y", ...axes(Math.max(rankA, rankB), "y"))],
+  };
+}
+
+function unaryGraph(operator: string, rank: number): Graph {
+  const attributes = operator.endsWith("oftmax") ? { axis: -1 } : {};
+  return {
+    nodes: [node(operator, ["x"], "y", attributes)],
+    inputs: [floats("x", ...axes(rank, "d"))],
+    outputs: [floats("y", ...axes(rank, "d"))],
+  };
+}
+
+/** Runs the cpu backend's kernel where ours does not apply: integers, say, or empty tensors. */
+function otherwise(kernelName: string, call: KernelCall): tf.TensorInfo {
+  const { kernelFunc } = tf.getKernel(kernelName, "cpu");
+  return kernelFunc({ ...call, backend: tf.backend() } as unknown as Parameters<typeof kernelFunc>[0]) as tf.TensorInfo;
+}
+
+const plain = (...tensors: tf.TensorInfo[]): boolean =>
+  tensors.every((t) => t.dtype === "float32" && !t.shape.includes(0));
+
+/** One input under the name that its kernel gives it. */
+const only = (call: KernelCall): tf.TensorInfo => Object.values(call.inputs)[0]!;
+
+function registerBinary(kernelName: string, operator: string): void {
+  nativeKernel(kernelName, (call) => {
+    const { a, b } = call.inputs as { a: tf.TensorInfo; b: tf.TensorInfo };
+    if (!plain(a, b)) return otherwise(kernelName, call);
+    const shape = tf.broadcast_util.assertAndGetBroadcastShape(a.shape, b.shape);
+    const [rankA, rankB] = [a.shape.length, b.shape.length];
+    return runKernel(`${operator}${rankA}${rankB}`, () => binaryGraph(operator, rankA, rankB), { a, b }, shape);
+  });
+}
+
+function registerUnary(kernelName: string, operator: string): void {
+  nativeKernel(kernelName, (call) => {
+    const x = only(call);
+    if (!plain(x)) return otherwise(kernelName, call);
+    return runKernel(`${operator}${x.shape.length}`, () => unaryGraph(operator, x.shape.length), { x }, x.shape);
+  });
+}
+
+function matMulGraph(transA: number, transB: number): Graph {
+  return {
+    nodes: [node("com.microsoft.FusedMatMul", ["a", "b"], "y", { transA, transB })],
+    inputs: [floats("a", "ba", "ma", "ka"), floats("b", "bb", "kb", "nb")],
+    outputs: [floats("y", "by", "my", "ny")],
+  };
+}
+
+const as3d = (t: tf.TensorInfo): tf.TensorInfo => ({
+  ...t,
+  shape: [tf.util.sizeFromShape(t.shape.slice(0, -2)), ...t.shape.slice(-2)],
+});
+
+/** Matrix products [..., m, k] x [..., k, n], the batch dimensions equal or 1. */
+function matMul(call: KernelCall): tf.TensorInfo {
+  const { a, b } = call.inputs as { a: tf.TensorInfo; b: tf.TensorInfo };
+  const [transA, transB] = [call.attrs.transposeA ? 1 : 0, call.attrs.transposeB ? 1 : 0];
+  const [a3, b3] = [as3d(a), as3d(b)];
+  if (!plain(a, b) || (a3.shape[0] !== b3.shape[0] && a3.shape[0] !== 1 && b3.shape[0] !== 1))
+    return otherwise("BatchMatMul", call);
+  const batch = tf.broadcast_util.assertAndGetBroadcastShape(a.shape.slice(0, -2), b.shape.slice(0, -2));
+  const [rows, columns] = [a.shape.at(transA ? -1 : -2)!, b.shape.at(transB ? -2 : -1)!];
+  const shape3 = [Math.max(a3.shape[0]!, b3.shape[0]!), rows, columns];
+  const y = runKernel(`matMul${transA}${transB}`, () => matMulGraph(transA, transB), { a: a3, b: b3 }, shape3);
+  return { ...y, shape: [...batch, rows, columns] };
+}
+
+/** Registers the kernels of this file. */
+export function registerStandardKernels(): void {
+  for (const [kernelName, operator] of Object.entries(BINARY)) registerBinary(kernelName, operator);
+  for (const [kernelName, operator] of Object.entries(UNARY)) registerUnary(kernelName, operator);
+  nativeKernel("BatchMatMul", matMul);
+}

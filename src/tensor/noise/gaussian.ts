@@ -1,0 +1,115 @@
+import type { NoiseKey } from "./key.ts";
+import { philox, type Words } from "./philox.ts";
+
+const { fround, sqrt } = Math;
+
+// Layout: 64 elements are made by 16 blocks. Element 64 g + 16 k + lane is normal k of block 16 g + lane, so that SIMD of any
+// width up to 16 stores whole vectors. Block b is Philox of the counter (b, 0, stream, 0).
+const GROUP = 64;
+const LANES = 16;
+
+// Every operation is rounded to float32 by itself and none is left to Math.log or Math.cos: so all engines make the same bits.
+const TWO_TO_MINUS_23 = 2 ** -23;
+const ANGLE = fround(3.7450703e-7); // 2 pi / 2^24
+const SQRT_HALF_BITS = 0x3f3504f3;
+const LN2_HIGH = fround(0.693359375);
+const LN2_LOW = fround(-2.1219444e-4);
+// The polynomials are those of Cephes' logf, sinf and cosf, highest power first.
+const LOG: readonly number[] = [
+  7.0376836292e-2, -1.151461031e-1, 1.167699874e-1, -1.2420140846e-1, 1.4249322787e-1, -1.6668057665e-1,
+  2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1,
+].map(fround);
+const [S0, S1, S2] = [-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1].map(fround) as [number, number, number];
+const [C0, C1, C2] = [2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2].map(fround) as [
+  number,
+  number,
+  number,
+];
+
+const float = new Float32Array(1);
+const bits = new Int32Array(float.buffer);
+const words: Words = [0, 0, 0, 0];
+const group = new Float32Array(GROUP);
+
+/** theta[i] = theta[i] * keep + scale * z[firstElement + i] in float32, in place; z is N(0, 1) by Box-Muller. */
+export function addGaussian(theta: Float32Array, scale: number, key: NoiseKey, firstElement = 0, keep = 1): void {
+  const [factor, kept] = [fround(scale), fround(keep)];
+  eachGroup(theta.length, key, firstElement, (at, from, count) => {
+    for (let i = 0; i < count; i++) theta[at + i] = fround(theta[at + i]! * kept) + fround(factor * group[from + i]!);
+  });
+}
+
+/** out[i] = z[firstElement + i]: the normals themselves. */
+export function fillGaussian(out: Float32Array, key: NoiseKey, firstElement = 0): void {
+  eachGroup(out.length, key, firstElement, (at, from, count) => out.set(group.subarray(from, from + count), at));
+}
+
+/** Makes each group that the elements touch and says which part of it belongs where. */
+function eachGroup(
+  length: number,
+  key: NoiseKey,
+  firstElement: number,
+  use: (at: number, from: number, count: number) => void,
+): void {
+  for (let at = 0; at < length; ) {
+    const from = (firstElement + at) % GROUP;
+    const count = Math.min(GROUP - from, length - at);
+    fillGroup(key, (firstElement + at - from) / 4);
+    use(at, from, count);
+    at += count;
+  }
+}
+
+function fillGroup({ k0, k1, stream }: NoiseKey, firstBlock: number): void {
+  for (let lane = 0; lane < LANES; lane++) {
+    words[0] = (firstBlock + lane) | 0;
+    words[1] = 0;
+    words[2] = stream | 0;
+    words[3] = 0;
+    philox(words, k0, k1);
+    boxMuller(words[0], words[1], lane);
+    boxMuller(words[2], words[3], lane + 2 * LANES);
+  }
+}
+
+/** Makes the normals group[at] and group[at + LANES] from two words. */
+function boxMuller(x: number, y: number, at: number): void {
+  const r = radius(x);
+  // The angle is 2 pi t / 2^24: the nearest quadrant, and a remainder a in [-pi/4, pi/4].
+  const t = y >>> 8;
+  const quadrant = (t + 2 ** 21) >> 22;
+  const a = fround((t - (quadrant << 22)) * ANGLE);
+  const a2 = fround(a * a);
+  const s = sine(a, a2);
+  const c = cosine(a2);
+  const [cos, sin] = quadrant & 1 ? [s, c] : [c, s];
+  group[at] = r * ((quadrant + 1) & 2 ? -cos : cos);
+  group[at + LANES] = r * (quadrant & 2 ? -sin : sin);
+}
+
+/** sqrt(-2 log u) with u = (x's upper 23 bits + 1/2) / 2^23, as log u = e log 2 + log(1 + f), 1 + f in [sqrt(1/2), sqrt(2)). */
+function radius(x: number): number {
+  float[0] = ((x >>> 9) + 0.5) * TWO_TO_MINUS_23;
+  const d = bits[0]! - SQRT_HALF_BITS;
+  const e = d >> 23;
+  bits[0] = (d & 0x7fffff) + SQRT_HALF_BITS;
+  const f = fround(float[0] - 1);
+  const f2 = fround(f * f);
+  let p = LOG[0]!;
+  for (let i = 1; i < LOG.length; i++) p = fround(fround(p * f) + LOG[i]!);
+  p = fround(fround(p * f) * f2);
+  p = fround(p + fround(e * LN2_LOW));
+  p = fround(p - fround(0.5 * f2));
+  const log = fround(fround(f + p) + fround(e * LN2_HIGH));
+  return fround(sqrt(fround(-2 * log)));
+}
+
+function sine(a: number, a2: number): number {
+  const s = fround(fround(fround(fround(S0 * a2) + S1) * a2) + S2);
+  return fround(fround(fround(s * a2) * a) + a);
+}
+
+function cosine(a2: number): number {
+  const c = fround(fround(fround(fround(C0 * a2) + C1) * a2) + C2);
+  return fround(fround(fround(fround(c * a2) * a2) - fround(0.5 * a2)) + 1);
+}

@@ -1,0 +1,98 @@
+import { Worker } from "node:worker_threads";
+import { sharedMemoryModule } from "./wasm.generated.ts";
+import { copyIn, copyOut, PAGE, PIECE, type Piece, PLACE, parameters, wasm } from "./wasm.ts";
+import { LAYOUT, type Shared, serve } from "./worker.ts";
+
+const PLACES_A_WORKER = 3; // one in work and two waiting: the caller comes by only after each piece of its own
+const WORTH_POSTING = PIECE / 4; // elements; a smaller piece is done before a worker has heard of it
+
+/** Worker threads that add gaussian noise to pieces in a memory of their own, handed out and collected by the thread that made them. */
+export class NoiseThreads {
+  readonly #workers: Worker[];
+  readonly #control: Int32Array;
+  readonly #parameters: Float32Array;
+  readonly #memory: Float32Array;
+  readonly #posted: ({ piece: Piece; at: number } | undefined)[];
+
+  /** Starts the workers, which help once they are up. Throws where the process has no workers or no shared WebAssembly memory. */
+  constructor(workers: number) {
+    const { Module, Memory } = wasm()!;
+    const places = PLACES_A_WORKER * workers;
+    const pages = Math.ceil((4 * PLACE * places) / PAGE);
+    const memory = new Memory({ initial: pages, maximum: pages, shared: true });
+    const module = new Module(Buffer.from(sharedMemoryModule, "base64"));
+    this.#control = new Int32Array(new SharedArrayBuffer(4 * lineOf(places)));
+    this.#parameters = new Float32Array(this.#control.buffer);
+    this.#memory = new Float32Array(memory.buffer);
+    this.#posted = new Array(places).fill(undefined);
+    this.#workers = Array.from({ length: workers }, () =>
+      startWorker({ module, memory, control: this.#control, layout: LAYOUT }),
+    );
+  }
+
+  /** Hands the piece to the workers; false where it is too small for that, no worker is up yet or all places are in use. */
+  post(piece: Piece): boolean {
+    if (piece.to - piece.from < WORTH_POSTING || Atomics.load(this.#control, LAYOUT.started) === 0) return false;
+    const place = this.#posted.findIndex((_, place) => this.#collect(place));
+    if (place < 0) return false;
+    const at = copyIn(piece, this.#memory, place * PLACE);
+    const line = lineOf(place);
+    const [n, k0, k1, stream, block, scale, keep] = parameters(piece);
+    this.#control.set([4 * at, n, k0, k1, stream, block], line + 1);
+    this.#parameters.set([scale, keep], line + 7);
+    this.#posted[place] = { piece, at };
+    Atomics.store(this.#control, line, LAYOUT.ready);
+    Atomics.add(this.#control, LAYOUT.posted, 1);
+    Atomics.notify(this.#control, LAYOUT.posted, 1);
+    return true;
+  }
+
+  /** Returns when every posted piece is done; those that no worker has begun are taken back and done by `here`. */
+  finish(here: (piece: Piece) => void): void {
+    for (;;) {
+      const seen = Atomics.load(this.#control, LAYOUT.finished);
+      this.#takeBack(here);
+      const collected = this.#posted.map((_, place) => this.#collect(place));
+      if (!collected.includes(false)) return;
+      Atomics.wait(this.#control, LAYOUT.finished, seen);
+    }
+  }
+
+  /** Ends the workers. */
+  stop(): void {
+    for (const worker of this.#workers) void worker.terminate();
+  }
+
+  /** Whether the place is free, after what was done there has been copied back. */
+  #collect(place: number): boolean {
+    const posted = this.#posted[place];
+    if (!posted) return true;
+    const line = lineOf(place);
+    if (Atomics.load(this.#control, line) !== LAYOUT.done) return false;
+    copyOut(posted.piece, this.#memory, posted.at);
+    Atomics.store(this.#control, line, LAYOUT.free);
+    this.#posted[place] = undefined;
+    return true;
+  }
+
+  #takeBack(here: (piece: Piece) => void): void {
+    for (const [place, posted] of this.#posted.entries()) {
+      if (!posted || Atomics.compareExchange(this.#control, lineOf(place), LAYOUT.ready, LAYOUT.free) !== LAYOUT.ready)
+        continue;
+      this.#posted[place] = undefined;
+      here(posted.piece);
+    }
+  }
+}
+
+function lineOf(place: number): number {
+  return LAYOUT.first + LAYOUT.line * place;
+}
+
+function startWorker(shared: Shared): Worker {
+  const text = `(${serve})(require("node:worker_threads").workerData)`;
+  const worker = new Worker(text, { eval: true, workerData: shared, execArgv: [] });
+  worker.unref(); // a sleeping worker must not keep the process alive
+  worker.on("error", () => {}); // one that cannot start never counts as started: the caller does the work
+  return worker;
+}

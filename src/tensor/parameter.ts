@@ -1,0 +1,12 @@
+import type * as tf from "@tensorflow/tfjs";
+
+/** A weight under its checkpoint name; its values are changed in place. */
+export interface Parameter {
+  readonly name: string;
+  readonly value: tf.Tensor;
+}
+
+/** Number of weights in all. */
+export function parameterCount(parameters: readonly Parameter[]): number {
+  return parameters.reduce((sum, { value }) => sum + value.size, 0);
+}

@@ -1,0 +1,14 @@
+import * as tf from "@tensorflow/tfjs";
+import { afterEach, beforeEach, expect } from "vitest";
+import { useBackend } from "../src/tensor/backend.ts";
+
+let tensorsBefore = 0;
+
+beforeEach(async () => {
+  await useBackend("native", 2);
+  tensorsBefore = tf.memory().numTensors;
+});
+
+afterEach(() => {
+  expect(tf.memory().numTensors, "tensors left behind by the test").toBe(tensorsBefore);
+});

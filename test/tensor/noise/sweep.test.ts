@@ -1,0 +1,129 @@
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { setTimeout } from "node:timers/promises";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { addGaussian } from "../../../src/tensor/noise/gaussian.ts";
+import type { Distribution, NoiseKey } from "../../../src/tensor/noise/key.ts";
+import { addRademacher } from "../../../src/tensor/noise/rademacher.ts";
+import { type SweepEntry, setNoiseThreads, sweep, sweepMany } from "../../../src/tensor/noise/sweep.ts";
+import { NoiseThreads } from "../../../src/tensor/noise/threads.ts";
+import { differing } from "./statistics.ts";
+
+const TWINS = { gaussian: addGaussian, rademacher: addRademacher } as const;
+const DISTRIBUTIONS = ["gaussian", "rademacher"] as const;
+const KEY: NoiseKey = { k0: 0xdeadbeef, k1: 0x80000001, stream: 0xffffffff };
+
+/** A model of 1.1 million weights: lengths that fill groups, pieces or neither, one at an odd offset, some with decay. */
+function model(): Required<SweepEntry>[] {
+  const lengths = [1, 63, 64, 65, 2047, 2049, 16_384, 16_385, 100_003, 700_001, 262_144, 0, 5];
+  return lengths.map((length, i) => ({
+    theta: new Float32Array(length + 1).map((_, j) => Math.sin(i + j)).subarray(i % 2),
+    key: { k0: i, k1: ~i >>> 0, stream: 1e9 * i },
+    keep: i % 3 ? 1 : 0.999,
+  }));
+}
+
+function plain(distribution: Distribution): Required<SweepEntry>[] {
+  const entries = model();
+  for (const { theta, key, keep } of entries) TWINS[distribution](theta, 1e-3, key, 0, keep);
+  return entries;
+}
+
+const PLAIN = { gaussian: plain("gaussian"), rademacher: plain("rademacher") } as const;
+
+const differences = (a: readonly SweepEntry[], b: readonly SweepEntry[]): number[] =>
+  a.map(({ theta }, i) => differing(theta, b[i]!.theta));
+const NONE: number[] = model().map(() => 0);
+
+beforeEach(() => setNoiseThreads(1));
+afterEach(() => {
+  setNoiseThreads(1);
+  vi.unstubAllGlobals();
+  vi.doUnmock("node:worker_threads");
+  vi.resetModules();
+});
+
+describe("sweepMany", () => {
+  test.each(DISTRIBUTIONS)("adds %s noise with the bits of its plain twin", (distribution) => {
+    const entries = model();
+    sweepMany(entries, 1e-3, distribution);
+    expect(differences(entries, PLAIN[distribution])).toEqual(NONE);
+    expect(differences(entries, model()).reduce((a, b) => a + b)).toBeGreaterThan(1_000_000);
+  });
+
+  test("leaves the elements around a tensor in its buffer alone", () => {
+    const buffer = new Float32Array(1000).fill(7);
+    sweepMany([{ theta: buffer.subarray(101, 900), key: KEY }], 1, "gaussian");
+    expect(new Set([...buffer.subarray(0, 101), ...buffer.subarray(900)])).toEqual(new Set([7]));
+    expect(buffer.subarray(101, 900)).not.toContain(7);
+  });
+
+  test.each([2, 3])("gives the same bits on %d threads, whoever does which piece", async (threads) => {
+    const post = vi.spyOn(NoiseThreads.prototype, "post");
+    setNoiseThreads(threads);
+    // The workers come up while the first sweeps run: go on until more was posted than waits at once, so until they have done some.
+    for (let posted = 0; posted <= 3 * (threads - 1); await setTimeout(1)) {
+      post.mockClear();
+      const entries = model();
+      sweepMany(entries, 1e-3, "gaussian");
+      expect(differences(entries, PLAIN.gaussian)).toEqual(NONE);
+      posted = post.mock.results.filter(({ value }) => value === true).length;
+    }
+    post.mockRestore();
+  });
+
+  test("does the work on one thread where workers cannot start", async () => {
+    const started = vi.fn();
+    vi.resetModules();
+    vi.doMock("node:worker_threads", () => ({
+      Worker: class {
+        constructor() {
+          started();
+          throw new Error("no workers here");
+        }
+      },
+    }));
+    const fresh = await import("../../../src/tensor/noise/sweep.ts");
+    fresh.setNoiseThreads(2);
+    const entries = model();
+    fresh.sweepMany(entries, 1e-3, "gaussian");
+    expect(started).toHaveBeenCalledTimes(1);
+    expect(differences(entries, PLAIN.gaussian)).toEqual(NONE);
+  });
+
+  test.each(DISTRIBUTIONS)("adds the same %s noise without WebAssembly", async (distribution) => {
+    const entries = model();
+    vi.stubGlobal("WebAssembly", undefined);
+    vi.resetModules();
+    const { wasmSweep } = await import("../../../src/tensor/noise/wasm.ts");
+    expect(wasmSweep()).toBeUndefined();
+    const fresh = await import("../../../src/tensor/noise/sweep.ts");
+    fresh.setNoiseThreads(2);
+    fresh.sweepMany(entries, 1e-3, distribution);
+    expect(differences(entries, PLAIN[distribution])).toEqual(NONE);
+  });
+});
+
+describe("sweep", () => {
+  test("undoes itself with the opposite scale, up to rounding (Algorithm 1)", () => {
+    const theta = new Float32Array(100_000).fill(0.5);
+    sweep(theta, 1e-3, KEY, "gaussian");
+    expect(Math.max(...theta)).toBeGreaterThan(0.503);
+    sweep(theta, -1e-3, KEY, "gaussian");
+    expect(theta.every((x) => Math.abs(x - 0.5) < 1e-7)).toBe(true);
+  });
+});
+
+describe("setNoiseThreads", () => {
+  test.each([0, 1.5, Number.NaN])("says that %d is no number of threads", (n) => {
+    expect(() => setNoiseThreads(n)).toThrow(`The number of noise threads must be an integer from 1 on, not ${n}.`);
+  });
+});
+
+describe("wasm.generated.ts", () => {
+  test("was built from noise.c as it is now", () => {
+    const read = (file: string): string =>
+      readFileSync(new URL(`../../../src/tensor/noise/${file}`, import.meta.url), "utf8");
+    expect(read("wasm.generated.ts")).toContain(createHash("sha256").update(read("noise.c")).digest("hex"));
+  });
+});
