@@ -1,0 +1,97 @@
+import * as tf from "@tensorflow/tfjs";
+import { describe, expect, test } from "vitest";
+import { attention } from "../../src/kernels/attention.ts";
+import { embed } from "../../src/kernels/embed.ts";
+import { layerNorm } from "../../src/kernels/layerNorm.ts";
+import { linear } from "../../src/kernels/linear.ts";
+import { tokenLogProbs } from "../../src/kernels/tokenLogProbs.ts";
+import { useBackend } from "../../src/tensor/backend.ts";
+import { viewOf } from "../../src/tensor/native/backend.ts";
+
+/** Seeded normals of a shape. */
+const normal = (seed: number, ...shape: number[]): tf.Tensor => tf.randomNormal(shape, 0, 1, "float32", seed);
+const ids = (...values: number[]): tf.Tensor1D => tf.tensor1d(values, "int32");
+
+/** Operations by name: the differentiable inputs, and the operation as a function of them. */
+const operations: Record<string, { inputs: () => tf.Tensor[]; run: (...inputs: tf.Tensor[]) => tf.Tensor }> = {
+  linear: { inputs: () => [normal(1, 5, 8), normal(2, 3, 8)], run: (x, w) => linear(x!, w!) },
+  "linear with bias and ReLU": {
+    inputs: () => [normal(1, 5, 8), normal(2, 3, 8), normal(3, 3)],
+    run: (x, w, bias) => linear(x!, w!, { bias: bias!, activation: "relu" }),
+  },
+  "linear with bias and residual": {
+    inputs: () => [normal(1, 5, 8), normal(2, 3, 8), normal(3, 3), normal(4, 5, 3)],
+    run: (x, w, bias, residual) => linear(x!, w!, { bias: bias!, residual: residual! }),
+  },
+  layerNorm: { inputs: () => [normal(1, 5, 8), normal(2, 8), normal(3, 8)], run: (x, w, b) => layerNorm(x!, w!, b!) },
+  embed: { inputs: () => [normal(1, 6, 4)], run: (table) => embed(ids(5, 0, 5, 2), table!) },
+  "attention of ragged sequences": {
+    inputs: () => [normal(1, 12, 8), normal(2, 12, 8), normal(3, 12, 8)],
+    run: (q, k, v) => attention(q!, k!, v!, [2, 2, 1, 7], 2),
+  },
+  tokenLogProbs: {
+    inputs: () => [normal(1, 4, 8), normal(2, 11, 8)],
+    run: (features, table) => tokenLogProbs(features!, table!, ids(0, 10, 3, 3)),
+  },
+};
+
+/** Values of the result, then of the gradient of a weighted sum of the result in every input. */
+function valuesAndGradients({ inputs, run }: (typeof operations)[string]): number[][] {
+  const [value, ...gradients] = tf.tidy(() => {
+    const at = inputs();
+    const weighted = (...xs: tf.Tensor[]): tf.Tensor => {
+      const y = run(...xs);
+      return tf.sum(tf.mul(y, normal(9, ...y.shape)));
+    };
+    return [run(...at), ...tf.grads(weighted)(at)].map((t) => Array.from(t.dataSync()));
+  }) as unknown as number[][];
+  return [value!, ...gradients];
+}
+
+describe.each(Object.entries(operations))("%s", (_name, operation) => {
+  test("gives on the native backend what its reference composition gives on the cpu backend, gradients too", async () => {
+    const native = valuesAndGradients(operation);
+    await useBackend("cpu");
+    const reference = valuesAndGradients(operation);
+    expect(native.length).toBe(reference.length);
+    for (const [i, values] of reference.entries()) {
+      expect(values.some((v) => v !== 0)).toBe(true);
+      expect(native[i]!.length).toBe(values.length);
+      for (const [j, v] of values.entries()) expect(native[i]![j]).toBeCloseTo(v, 4);
+    }
+    await useBackend("native");
+  });
+});
+
+describe("the native backend", () => {
+  test("sees a weight that was changed in place at the next call", () => {
+    tf.tidy(() => {
+      const weight = tf.ones([3, 4]);
+      const x = tf.ones([2, 4]);
+      expect(linear(x, weight).dataSync()[0]).toBe(4);
+      viewOf(weight).values.fill(2);
+      expect(linear(x, weight).dataSync()[0]).toBe(8);
+    });
+  });
+
+  test("writes results into the buffers of tensors that are gone, and not into values that were read", () => {
+    const x = tf.ones([64, 64]);
+    const first = linear(x, x);
+    const values = first.dataSync() as Float32Array;
+    const { buffer } = viewOf(first).values;
+    first.dispose();
+    const second = linear(x, x, { residual: x });
+    expect(viewOf(second).values.buffer === buffer).toBe(true);
+    expect(values.every((v) => v === 64)).toBe(true);
+    tf.dispose([x, second]);
+  });
+
+  test("attends within a sequence only: a neighbour in the batch changes nothing", () => {
+    tf.tidy(() => {
+      const [q, k, v] = [1, 2, 3].map((seed) => normal(seed, 9, 8));
+      const together = attention(q!, k!, v!, [4, 5], 2);
+      const alone = attention(tf.slice(q!, [4, 0]), tf.slice(k!, [4, 0]), tf.slice(v!, [4, 0]), [5], 2);
+      expect(Array.from(tf.slice(together, [4, 0]).dataSync())).toEqual(Array.from(alone.dataSync()));
+    });
+  });
+});
