@@ -1,0 +1,113 @@
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { basename, join } from "node:path";
+import { KitError } from "../error.ts";
+import { openSafetensors, type SafetensorsFile, type TensorEntry } from "./safetensors.ts";
+
+/** A tensor of a checkpoint: its entry and the file that holds it. */
+export interface TensorPlace {
+  readonly file: SafetensorsFile;
+  readonly entry: TensorEntry;
+}
+
+/** A model folder in Hugging Face layout: its configuration and where each tensor lies; no weight has been read. */
+export interface Checkpoint {
+  readonly folder: string;
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly tensors: ReadonlyMap<string, TensorPlace>;
+  /** Paths of the weight files, sorted by name. */
+  readonly files: readonly string[];
+}
+
+const WEIGHTS = "model.safetensors";
+const INDEX = "model.safetensors.index.json";
+
+/**
+ * Returns a checkpoint from config.json and model.safetensors, or the shards that model.safetensors.index.json names.
+ * Throws a KitError for whatever is absent, unreadable or inconsistent.
+ */
+export function openCheckpoint(folder: string): Checkpoint {
+  if (!existsSync(folder) || !statSync(folder).isDirectory()) {
+    throw new KitError(`--model ${folder}: no such folder; give a folder in Hugging Face layout or a hub id.`);
+  }
+  if (!existsSync(join(folder, "config.json"))) {
+    throw new KitError(`--model ${folder}: no config.json there; give a folder in Hugging Face layout or a hub id.`);
+  }
+  const config = readObject(join(folder, "config.json"));
+  if (existsSync(join(folder, WEIGHTS))) return { folder, config, ...openSingle(join(folder, WEIGHTS)) };
+  if (existsSync(join(folder, INDEX))) return { folder, config, ...openShards(folder) };
+  throw new KitError(`--model ${folder}: no ${WEIGHTS} there; ${adviceForWeights(folder)}.`);
+}
+
+type Weights = Pick<Checkpoint, "tensors" | "files">;
+
+function openSingle(path: string): Weights {
+  return { tensors: new Map(places(openSafetensors(path))), files: [path] };
+}
+
+function openShards(folder: string): Weights {
+  const indexPath = join(folder, INDEX);
+  const weightMap = readWeightMap(indexPath);
+  const names = [...new Set(weightMap.values())].sort();
+  const absent = names.filter((name) => name !== basename(name) || !existsSync(join(folder, name)));
+  if (absent.length > 0) {
+    throw new KitError(`Reading ${indexPath}: its shards ${listed(absent)} are not there; download them again.`);
+  }
+  const shards = new Map(names.map((name) => [name, openSafetensors(join(folder, name))]));
+  const lacking = [...weightMap].filter(([tensor, shard]) => !shards.get(shard)!.tensors.has(tensor));
+  if (lacking.length > 0) {
+    const found = listed(lacking.map(([tensor, shard]) => `${tensor} (${shard})`));
+    throw new KitError(`Reading ${indexPath}: it names tensors that the shards lack: ${found}; download them again.`);
+  }
+  return { tensors: gather(weightMap, shards), files: names.map((name) => join(folder, name)) };
+}
+
+/** Tensors that the index does not name are kept too: the model's loader decides about extra ones. */
+function gather(weightMap: ReadonlyMap<string, string>, shards: ReadonlyMap<string, SafetensorsFile>) {
+  const tensors = new Map([...shards.values()].flatMap(places));
+  for (const [tensor, shard] of weightMap) {
+    const file = shards.get(shard)!;
+    tensors.set(tensor, { file, entry: file.tensors.get(tensor)! });
+  }
+  return tensors;
+}
+
+function places(file: SafetensorsFile): [string, TensorPlace][] {
+  return [...file.tensors].map(([name, entry]) => [name, { file, entry }]);
+}
+
+function readWeightMap(path: string): Map<string, string> {
+  const { weight_map: weightMap } = readObject(path);
+  const entries = isObject(weightMap) ? Object.entries(weightMap) : [];
+  if (entries.length === 0 || entries.some(([, shard]) => typeof shard !== "string")) {
+    throw new KitError(`Reading ${path}: it has no weight_map from tensors to files; download it again.`);
+  }
+  return new Map(entries as [string, string][]);
+}
+
+function readObject(path: string): Record<string, unknown> {
+  let value: unknown;
+  try {
+    value = JSON.parse(readFileSync(path, "utf8"));
+  } catch (error) {
+    throw new KitError(`Reading ${path}: ${(error as Error).message}; it must be JSON, so download it again.`);
+  }
+  if (!isObject(value)) throw new KitError(`Reading ${path}: it is not a JSON object; download it again.`);
+  return value;
+}
+
+function adviceForWeights(folder: string): string {
+  const files = readdirSync(folder);
+  const pickled = files.find((file) => /^pytorch_model.*\.bin$/.test(file));
+  if (pickled) return `only ${pickled}, so convert it to safetensors (save_pretrained with safe_serialization=True)`;
+  const other = files.find((file) => file.endsWith(".safetensors"));
+  return other ? `only ${other}, so rename it if it holds the weights` : "give a folder that holds the weights";
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function listed(names: readonly string[]): string {
+  const rest = names.length - 5;
+  return names.slice(0, 5).join(", ") + (rest > 0 ? ` and ${rest} more` : "");
+}

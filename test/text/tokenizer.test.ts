@@ -1,0 +1,88 @@
+import { expect, test } from "vitest";
+import { KitError } from "../../src/error.ts";
+import { loadTokenizer } from "../../src/text/tokenizer.ts";
+import { codes, folderWith, tinyMerges, tinyTokenizer, tinyVocab } from "./fixtures.ts";
+
+test("vocab.json and merges.txt give byte-level BPE: merges by rank, no begin or end token", () => {
+  const tokenizer = tinyTokenizer();
+  expect(tokenizer.encode("It was great")).toEqual([...codes("It was"), 204]);
+  expect(tokenizer.encode("great bad")).toEqual([103, 201, 203, 207]);
+  expect(tokenizer.encode("")).toEqual([]);
+});
+
+test("U+FEFF is no white space, as in the Rust library: it takes the space before it", () => {
+  expect(tinyTokenizer().encode("a \ufeffb")).toEqual([97, 208, 187, 191, 98]);
+});
+
+test("special tokens in the vocabulary are recognised in a text, and <mask> takes the space before it", () => {
+  expect(tinyTokenizer().encode("<s>so <mask>.")).toEqual([1, ...codes("so"), 2, 46]);
+});
+
+test("tokens are found by name, and the size is the largest id plus one", () => {
+  const tokenizer = tinyTokenizer();
+  expect([tokenizer.id("Ġgreat"), tokenizer.id("<s>"), tokenizer.id("nothing")]).toEqual([204, 1, undefined]);
+  expect(tokenizer.size).toBe(240);
+});
+
+test("decoding undoes encoding exactly, drops special and unknown ids, and has nothing to say about nothing", () => {
+  const tokenizer = tinyTokenizer();
+  const text = "a great , bad one . It 's\n\n  odd !";
+  expect(tokenizer.decode(tokenizer.encode(text))).toBe(text);
+  expect(tokenizer.decode([1, 72, 105, 150, 99999])).toBe("Hi");
+  expect(tokenizer.decode([])).toBe("");
+});
+
+test("paragraphs that were seen before are encoded as if they were new", () => {
+  const used = tinyTokenizer();
+  const parts = ["a great\n\nbad", "\n\n", "\n\n\n", " \n\n ", "x", "<mask>", "<s>", "\n\n great", "bad\n\n", "q"];
+  for (let i = 0; i < 200; i++) {
+    const text = Array.from({ length: 5 }, (_, k) => parts[(i * (k + 3) + k * k) % parts.length]).join("");
+    const ids = used.encode(text);
+    expect(ids).toEqual(tinyTokenizer().encode(text));
+    ids.fill(0); // callers may change what they got
+  }
+});
+
+test("an empty line between paragraphs is two line breaks", () => {
+  expect(tinyTokenizer().encode("a great\n\nbad")).toEqual([97, 204, 10, 10, ...codes("b"), 206]);
+});
+
+test("tokenizer.json is preferred, and its begin and end tokens are not added", () => {
+  const json = {
+    added_tokens: [{ id: 1, content: "<s>", special: true }],
+    normalizer: null,
+    pre_tokenizer: { type: "ByteLevel", add_prefix_space: false, use_regex: true },
+    post_processor: {
+      type: "TemplateProcessing",
+      single: [{ SpecialToken: { id: "<s>", type_id: 0 } }, { Sequence: { id: "A", type_id: 0 } }],
+      pair: [],
+      special_tokens: { "<s>": { id: "<s>", ids: [1], tokens: ["<s>"] } },
+    },
+    decoder: { type: "ByteLevel" },
+    model: { type: "BPE", vocab: tinyVocab, merges: [] },
+  };
+  const files = { "tokenizer.json": JSON.stringify(json), "vocab.json": "{}", "merges.txt": "" };
+  expect(loadTokenizer(folderWith(files)).encode("It was")).toEqual(codes("It was"));
+});
+
+test.each([
+  ["none of the files", {}, /^--model .*: no tokenizer there; add its tokenizer\.json, or vocab\.json and merges\.txt/],
+  ["vocab.json without merges.txt", { "vocab.json": "{}" }, /no tokenizer there/],
+  ["a tokenizer.json that is not JSON", { "tokenizer.json": "{" }, /tokenizer\.json: .*must be JSON/],
+  ["a tokenizer.json that is a number", { "tokenizer.json": "3" }, /tokenizer\.json: it is not a JSON object/],
+  ["a tokenizer.json of another kind", { "tokenizer.json": "{}" }, /tokenizer\.json: .*must be a tokenizer/],
+  [
+    "a vocab.json that is a list",
+    { "vocab.json": "[1]", "merges.txt": tinyMerges },
+    /vocab\.json: it is not a JSON object/,
+  ],
+  [
+    "a vocab.json of texts",
+    { "vocab.json": '{"a":"b"}', "merges.txt": tinyMerges },
+    /vocab\.json: "a" has no whole number as its id/,
+  ],
+])("%s is a clear error", (_, files: Record<string, string>, found) => {
+  const folder = folderWith(files);
+  expect(() => loadTokenizer(folder)).toThrow(KitError);
+  expect(() => loadTokenizer(folder)).toThrow(found);
+});
