@@ -1,0 +1,11 @@
+import type { Tokenizer } from "../text/tokenizer.ts";
+import type { LoadedNetwork } from "./network.ts";
+
+/** A language model, ready to run: its weights, its forward pass and its tokenizer. */
+export interface LanguageModel extends LoadedNetwork {
+  /** The hub id that was asked for, or the folder's last name. */
+  readonly id: string;
+  /** First 16 hexadecimal digits of the SHA-256 over the weight files. */
+  readonly weightsHash: string;
+  readonly tokenizer: Tokenizer;
+}

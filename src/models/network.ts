@@ -1,0 +1,95 @@
+import * as tf from "@tensorflow/tfjs";
+import type { Checkpoint, TensorPlace } from "../checkpoints/folder.ts";
+import { readTensor } from "../checkpoints/safetensors.ts";
+import { KitError } from "../error.ts";
+import type { Network } from "../nn/network.ts";
+import { viewOf } from "../tensor/native/backend.ts";
+import type { Parameter } from "../tensor/parameter.ts";
+import type { Progress } from "../tensor/progress.ts";
+import { families } from "./families.ts";
+import type { Limits, ModelFamily } from "./family.ts";
+
+/** A network with the weights of a checkpoint in it. */
+export interface LoadedNetwork extends Network, Limits {
+  /** All weights in float32, a tied output matrix once; tuners change their values in place. */
+  readonly parameters: readonly Parameter[];
+  /** Reads the weights from the checkpoint again, in place: undoes all tuning without ever keeping a second copy. */
+  restore(): void;
+  /** Frees the weights. */
+  dispose(): void;
+}
+
+/**
+ * Builds the network of a checkpoint, reading tensor by tensor, so that the checkpoint is never held twice. Throws a KitError for
+ * an architecture that is not known, and one that names every missing, misshapen and unknown tensor.
+ */
+export function loadNetwork(checkpoint: Checkpoint, onProgress?: Progress): LoadedNetwork {
+  const { family, shapes, places } = planNetwork(checkpoint);
+  const parameters = [...shapes].map(([name, shape], i) => {
+    onProgress?.({ label: "loading weights", done: i + 1, total: shapes.size });
+    return { name, value: tf.tensor(read(places.get(name)!), [...shape]) };
+  });
+  const byName = new Map(parameters.map(({ name, value }) => [name, value]));
+  return {
+    parameters,
+    ...family.limits(checkpoint.config),
+    ...family.build(checkpoint.config, (name) => byName.get(name)!),
+    restore: () => {
+      for (const { name, value } of parameters) read(places.get(name)!, viewOf(value).values as Float32Array);
+    },
+    dispose: () => tf.dispose(parameters.map(({ value }) => value)),
+  };
+}
+
+const read = ({ file, entry }: TensorPlace, into?: Float32Array): Float32Array => readTensor(file, entry.name, into);
+
+/** What a checkpoint holds for a network: its family, every weight's shape and where it lies. Throws as `loadNetwork` does, reading no weight. */
+export function planNetwork(checkpoint: Checkpoint): NetworkPlan {
+  const family = familyOf(checkpoint);
+  const shapes = family.shapes(checkpoint.config);
+  return { family, shapes, places: matchTensors(checkpoint, family, shapes) };
+}
+
+interface NetworkPlan {
+  readonly family: ModelFamily;
+  readonly shapes: ReadonlyMap<string, readonly number[]>;
+  readonly places: ReadonlyMap<string, TensorPlace>;
+}
+
+function familyOf({ folder, config }: Checkpoint): ModelFamily {
+  const family = families[String(config.model_type)];
+  if (family) return family;
+  throw new KitError(
+    `${folder} holds a model of type "${config.model_type}", which the kit cannot build: it knows ${Object.keys(families).join(", ")}.`,
+  );
+}
+
+/** Where each weight of the architecture lies in the checkpoint. */
+function matchTensors(
+  checkpoint: Checkpoint,
+  family: ModelFamily,
+  shapes: ReadonlyMap<string, readonly number[]>,
+): ReadonlyMap<string, TensorPlace> {
+  const found = new Map<string, TensorPlace>();
+  for (const [name, place] of checkpoint.tensors) {
+    const canonical = family.canonicalName(name);
+    if (canonical !== undefined && (canonical === name || !found.has(canonical))) found.set(canonical, place);
+  }
+  const missing = [...shapes.keys()].filter((name) => !found.has(name));
+  const unknown = [...found.keys()].filter((name) => !shapes.has(name));
+  const misshapen = [...shapes].flatMap(([name, shape]) => {
+    const is = found.get(name)?.entry.shape;
+    return is && is.join() !== shape.join() ? [`${name} is [${is}] instead of [${shape}]`] : [];
+  });
+  if (missing.length + unknown.length + misshapen.length > 0)
+    throw new KitError(mismatch(checkpoint.folder, { missing, misshapen, unknown }));
+  return found;
+}
+
+/** "folder: 2 weights missing (a, b); 1 misshapen (c is [768] instead of [3072]); …" */
+function mismatch(folder: string, kinds: Readonly<Record<string, readonly string[]>>): string {
+  const parts = Object.entries(kinds).flatMap(([kind, names]) =>
+    names.length > 0 ? [`${names.length} ${kind} (${names.join(", ")})`] : [],
+  );
+  return `${folder}: the weights do not fit its config.json: ${parts.join("; ")}; get a complete checkpoint of the model that the config describes.`;
+}

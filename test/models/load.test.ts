@@ -1,0 +1,73 @@
+import * as tf from "@tensorflow/tfjs";
+import { describe, expect, test } from "vitest";
+import { loadModel } from "../../src/models/load.ts";
+import { packBatch } from "../../src/nn/batch.ts";
+import { viewOf } from "../../src/tensor/native/backend.ts";
+import { gaussian } from "../../src/tensor/perturb.ts";
+import { tinyModel, tinyTensors } from "../tiny.ts";
+
+const featuresOf = (model: Awaited<ReturnType<typeof loadModel>>, ...sequences: number[][]): number[][] =>
+  tf.tidy(() => model.features(packBatch(sequences)).arraySync());
+
+describe("loadModel", () => {
+  test("names every missing, misshapen and unknown tensor in one error", async () => {
+    const tensors = tinyTensors()
+      .filter(({ name }) => !name.endsWith("fc1.bias"))
+      .map((t) => (t.name.endsWith("layers.0.fc2.bias") ? { ...t, shape: [8], data: t.data.slice(0, 8) } : t));
+    const folder = tinyModel({
+      tensors: [...tensors, { name: "model.decoder.extra", shape: [1], data: Float32Array.of(1) }],
+    });
+    const error = await loadModel(folder).catch((e: Error) => e.message);
+    expect(error).toContain("2 missing (model.decoder.layers.0.fc1.bias, model.decoder.layers.1.fc1.bias)");
+    expect(error).toContain("1 misshapen (model.decoder.layers.0.fc2.bias is [8] instead of [16])");
+    expect(error).toContain("1 unknown (model.decoder.extra)");
+  });
+
+  test("takes either name of the tied embedding and output matrix", async () => {
+    const renamed = tinyTensors().map((t) =>
+      t.name.endsWith("embed_tokens.weight") ? { ...t, name: "lm_head.weight" } : t,
+    );
+    const [plain, tied] = [await loadModel(tinyModel()), await loadModel(tinyModel({ tensors: renamed }))];
+    expect(featuresOf(tied, [0, 4, 5])).toEqual(featuresOf(plain, [0, 4, 5]));
+    plain.dispose();
+    tied.dispose();
+  });
+
+  test("says which model type it cannot build, and which it can", async () => {
+    await expect(loadModel(tinyModel({ config: { model_type: "t5" } }))).rejects.toThrow(
+      /type "t5", which the kit cannot build: it knows opt/,
+    );
+  });
+
+  test("says what an OPT config lacks", async () => {
+    await expect(loadModel(tinyModel({ config: { ffn_dim: null } }))).rejects.toThrow(/positive integers for ffn_dim/);
+    await expect(loadModel(tinyModel({ config: { activation_function: "gelu" } }))).rejects.toThrow(
+      /another activation/,
+    );
+  });
+
+  test("restores the base weights bit for bit after they were changed", async () => {
+    const model = await loadModel(tinyModel());
+    const before = featuresOf(model, [0, 4, 5]);
+    gaussian(model.parameters, 0.1, { seed: 1, step: 0 });
+    expect(featuresOf(model, [0, 4, 5])).not.toEqual(before);
+    model.restore();
+    expect(featuresOf(model, [0, 4, 5])).toEqual(before);
+    model.dispose();
+  });
+
+  test("gives a token the same features in a ragged batch as alone, and whatever follows it", async () => {
+    const model = await loadModel(tinyModel());
+    const alone = featuresOf(model, [0, 4, 5]);
+    const together = featuresOf(model, [0, 7, 8, 9, 10], [0, 4, 5, 6]);
+    alone.flat().forEach((v, i) => expect(together.slice(5, 8).flat()[i]).toBeCloseTo(v, 5));
+    model.dispose();
+  });
+
+  test("holds no second copy: a weight's values are what the forward pass reads", async () => {
+    const model = await loadModel(tinyModel());
+    const table = model.parameters.find(({ name }) => name.endsWith("embed_tokens.weight"))!;
+    expect(viewOf(table.value).values.buffer === viewOf(model.head).values.buffer).toBe(true);
+    model.dispose();
+  });
+});
