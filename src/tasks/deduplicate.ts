@@ -1,0 +1,22 @@
+import type { Example } from "./task.ts";
+
+/** Returns the examples without those whose prompt repeats an earlier one's, compared by `normalise`; the first stays. */
+export function deduplicate(examples: readonly Example[]): Example[] {
+  const seen = new Set<string>();
+  return examples.filter(({ prompt }) => {
+    const text = normalise(prompt);
+    const fresh = !seen.has(text);
+    seen.add(text);
+    return fresh;
+  });
+}
+
+/** Returns the text in lower case, words and numbers only, single spaces between; a text without any stays as it is. */
+export function normalise(text: string): string {
+  return (
+    text
+      .toLowerCase()
+      .match(/[\p{L}\p{N}]+/gu)
+      ?.join(" ") ?? text
+  );
+}
