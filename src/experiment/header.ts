@@ -1,0 +1,32 @@
+import { createRequire } from "node:module";
+import * as tf from "@tensorflow/tfjs";
+import type { LanguageModel } from "../models/model.ts";
+import type { Task } from "../tasks/task.ts";
+import { threadCount } from "../tensor/native/session.ts";
+import type { Method, RunHeader } from "./run.ts";
+
+const { version } = createRequire(import.meta.url)("../../package.json") as { version: string };
+
+/** What a run depends on, beside the method and its own settings; `model` is absent for methods that use none. */
+export interface Setting {
+  readonly model?: LanguageModel;
+  readonly task: Task;
+  readonly seed: number;
+}
+
+/** The header of a run. */
+export function runHeader({ model, task, seed }: Setting, method: Method, options: RunHeader["options"]): RunHeader {
+  return {
+    kit: version,
+    model: model?.id ?? "none",
+    weightsHash: model?.weightsHash ?? "none",
+    backend: tf.engine().backendName ?? "none",
+    threads: threadCount(),
+    task: task.name,
+    data: task.data,
+    split: { train: task.train.length, dev: task.dev.length, test: task.test.length },
+    seed,
+    method,
+    options,
+  };
+}

@@ -1,0 +1,144 @@
+import { existsSync, mkdtempSync, readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { batches } from "../../src/experiment/batches.ts";
+import { encodeBatch } from "../../src/experiment/encode.ts";
+import { evaluate, evaluateMajority } from "../../src/experiment/evaluate.ts";
+import { candidateScores, classificationLoss } from "../../src/experiment/losses.ts";
+import { createRunFile, readRun, writeRun } from "../../src/experiment/runFile.ts";
+import { tune } from "../../src/experiment/tune.ts";
+import { loadModel } from "../../src/models/load.ts";
+import { loadTask } from "../../src/tasks/load.ts";
+import { viewOf } from "../../src/tensor/native/backend.ts";
+import { mezo } from "../../src/tuners/mezo.ts";
+import { tinyData, tinyModel } from "../tiny.ts";
+
+const folder = tinyModel();
+const task = loadTask("SST-2", { data: tinyData(), train: 24, dev: 12, test: 12, seed: 1 });
+const scratch = (): string => mkdtempSync(join(tmpdir(), "runs-"));
+
+describe("the lean objective", () => {
+  test("scores candidates from one pass over the shared prompt as from a row per candidate: the same loss, the same differences", async () => {
+    const model = await loadModel(folder);
+    const batch = encodeBatch(model, task.train, "mezo");
+    const longer = batch.examples.map(({ candidates }) => ({
+      candidates: [...candidates, { ...candidates[0]!, optionLength: 2 }],
+    }));
+    const lean = candidateScores(model, batch.examples);
+    const rows = candidateScores(model, longer);
+    lean.forEach(([terrible, great], i) => expect(great! - terrible!).toBeCloseTo(rows[i]![1]! - rows[i]![0]!, 5));
+    expect(classificationLoss(model, batch)).toBeGreaterThan(0);
+    model.dispose();
+  });
+
+  test("gives each example its own score whatever the order of the batch", async () => {
+    const model = await loadModel(folder);
+    const { examples } = encodeBatch(model, task.train, "mezo");
+    const forwards = candidateScores(model, examples);
+    const backwards = candidateScores(model, examples.toReversed()).toReversed();
+    forwards.flat().forEach((v, i) => expect(backwards.flat()[i]).toBeCloseTo(v, 5));
+    model.dispose();
+  });
+});
+
+describe("evaluate", () => {
+  test("zero-shot and in context give a score on the whole test part, the same each time", async () => {
+    const model = await loadModel(folder);
+    for (const shots of [0, 3]) {
+      const run = await evaluate(model, task, { shots, seed: 5 });
+      expect(run.scores).toHaveLength(1);
+      expect(run.scores[0]).toMatchObject({ on: "test", step: 0, n: 12 });
+      expect(run.header).toMatchObject({
+        method: shots ? "ICL" : "Zero-shot",
+        seed: 5,
+        split: { train: 24, dev: 12, test: 12 },
+      });
+      expect((await evaluate(model, task, { shots, seed: 5 })).scores).toEqual(run.scores);
+    }
+    model.dispose();
+  });
+
+  test("majority needs no model", () => {
+    const [score] = evaluateMajority(task).scores;
+    expect(score!.accuracy).toBeGreaterThanOrEqual(0);
+    expect(score!.n).toBe(12);
+  });
+});
+
+describe("tune", () => {
+  const settings = { steps: 12, batchSize: 8, evaluateEvery: 4, seed: 2 };
+
+  test("records each step and score as it happens, and repeats bit for bit from the same seed", async () => {
+    const weights: number[][] = [];
+    const runs = [];
+    for (let i = 0; i < 2; i++) {
+      const model = await loadModel(folder);
+      const file = join(scratch(), "run.jsonl");
+      const record = createRunFile(file);
+      const run = await tune(model, task, mezo({ lr: 1e-2 }), { ...settings, record });
+      expect(existsSync(file)).toBe(false);
+      record.finish(run.cost);
+      expect(readRun(file)).toEqual(run);
+      weights.push(model.parameters.flatMap(({ value }) => [...viewOf(value).values]));
+      runs.push(run);
+      model.dispose();
+    }
+    expect(runs[0]!.steps).toHaveLength(12);
+    expect(runs[0]!.scores.filter(({ on }) => on === "dev").map(({ step }) => step)).toEqual([4, 8, 12]);
+    expect(runs[1]!.steps).toEqual(runs[0]!.steps);
+    expect(weights[1]).toEqual(weights[0]);
+  });
+
+  test("learns: the loss on the training part falls", async () => {
+    const model = await loadModel(folder);
+    const all = encodeBatch(model, task.train, "mezo");
+    const before = classificationLoss(model, all);
+    await tune(model, task, mezo({ lr: 5e-3 }), { ...settings, steps: 150, evaluateEvery: 150 });
+    expect(classificationLoss(model, all)).toBeLessThan(0.8 * before);
+    model.dispose();
+  });
+
+  test("scores the test part only where the dev loss is the lowest yet, so that the last test score is the best weights'", async () => {
+    const model = await loadModel(folder);
+    const { scores } = await tune(model, task, mezo({ lr: 1e-2 }), { ...settings, evaluateEvery: 2 });
+    let lowest = Number.POSITIVE_INFINITY;
+    scores.forEach((score, i) => {
+      if (score.on !== "dev") return;
+      const best = score.loss! < lowest;
+      lowest = Math.min(lowest, score.loss!);
+      expect(scores[i + 1]?.on === "test").toBe(best);
+    });
+    expect(scores.some(({ on }) => on === "test")).toBe(true);
+    model.dispose();
+  });
+});
+
+describe("batches", () => {
+  test("show every example once a pass, in another order the next, the last batch of a pass short", () => {
+    const examples = Array.from({ length: 10 }, (_, i) => ({ candidates: [], i })) as never[];
+    const at = batches({ examples, gold: examples.map((_, i) => i) }, 4, 7);
+    const pass = (from: number): number[] => [0, 1, 2].flatMap((i) => [...at(from + i).gold]);
+    const [first, second] = [pass(0), pass(3)];
+    expect([0, 1, 2].map((i) => at(i).gold.length)).toEqual([4, 4, 2]);
+    expect(first.toSorted((a, b) => a - b)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    expect(second).not.toEqual(first);
+    expect(pass(0)).toEqual(first);
+  });
+});
+
+describe("run files", () => {
+  test("come back as they were written", () => {
+    const file = join(scratch(), "majority.jsonl");
+    const run = evaluateMajority(task);
+    writeRun(file, run);
+    expect(readRun(file)).toEqual(run);
+  });
+
+  test("that were cut are refused with the reason", () => {
+    const file = join(scratch(), "cut.jsonl");
+    createRunFile(file).start(evaluateMajority(task).header);
+    expect(() => readRun(`${file}.part`)).toThrow(/is no finished run/);
+    expect(readFileSync(`${file}.part`, "utf8")).toContain("Majority");
+  });
+});
