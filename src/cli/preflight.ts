@@ -1,0 +1,35 @@
+import { accessSync, constants, mkdirSync } from "node:fs";
+import { openCheckpoint } from "../checkpoints/folder.ts";
+import { resolveModel } from "../checkpoints/hub.ts";
+import { KitError } from "../error.ts";
+import { BUNDLED_MODEL } from "../models/load.ts";
+import { planNetwork } from "../models/network.ts";
+import { loadTask } from "../tasks/load.ts";
+import type { Progress } from "../tensor/progress.ts";
+import { loadTokenizer } from "../text/tokenizer.ts";
+import type { CliOptions } from "./options.ts";
+
+/** Looks at all that a command needs before any of it is done, so that what cannot end well does not begin. Throws a KitError. */
+export async function preflight(options: CliOptions, onProgress: Progress): Promise<void> {
+  const { task, data, train, dev, test, seeds, model = BUNDLED_MODEL } = options;
+  for (const seed of seeds) loadTask(task, { data, train, dev, test, seed });
+  const folder = await resolveModel(model, {
+    onProgress: ({ file, bytes, totalBytes }) =>
+      onProgress({ label: "downloading", done: bytes, total: totalBytes, note: file }),
+  });
+  planNetwork(openCheckpoint(folder));
+  loadTokenizer(folder);
+  for (const output of [options.out, options.figures]) checkWritable(output);
+}
+
+function checkWritable(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true });
+    accessSync(folder, constants.W_OK);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new KitError(
+      `${folder}: results were to be written there, but it cannot be written to (${code}); name other folders with --out and --figures.`,
+    );
+  }
+}

@@ -1,0 +1,16 @@
+export { KitError } from "./error.ts";
+export { backendNames, useBackend, type BackendName } from "./tensor/backend.ts";
+export type { Progress } from "./tensor/progress.ts";
+export type { Parameter } from "./tensor/parameter.ts";
+export { gaussian, rademacher, type Draw, type Perturb } from "./tensor/perturb.ts";
+export { BUNDLED_MODEL, loadModel } from "./models/load.ts";
+export type { LanguageModel } from "./models/model.ts";
+export type { Tokenizer } from "./text/tokenizer.ts";
+export { loadTask, type LoadTaskOptions } from "./tasks/load.ts";
+export type { Example, Task, TaskDefinition } from "./tasks/task.ts";
+export { mezo, type MezoOptions } from "./tuners/mezo.ts";
+export type { Objective, StepResult, Tuner } from "./tuners/tuner.ts";
+export { evaluate, evaluateMajority, type EvaluateOptions } from "./experiment/evaluate.ts";
+export { tune, type TuneOptions } from "./experiment/tune.ts";
+export { readRun, writeRun } from "./experiment/runFile.ts";
+export type { Cost, Method, Run, RunHeader, Score, StepRecord } from "./experiment/run.ts";

@@ -1,0 +1,89 @@
+/** A rectangle in pixels, y downwards. */
+export interface Rectangle {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** A mark that wants a label: its centre and half its size, and the size of the label, all in pixels. */
+export interface LabelledMark {
+  readonly x: number;
+  readonly y: number;
+  readonly radius: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Where a label stands beside its mark: −1, 0 or 1 to the left or right, and above (−1) or below (1). */
+export interface LabelSide {
+  readonly across: -1 | 0 | 1;
+  readonly down: -1 | 0 | 1;
+}
+
+const sides: readonly LabelSide[] = [
+  { across: 1, down: 0 },
+  { across: -1, down: 0 },
+  { across: 0, down: -1 },
+  { across: 0, down: 1 },
+  { across: 1, down: -1 },
+  { across: 1, down: 1 },
+  { across: -1, down: -1 },
+  { across: -1, down: 1 },
+];
+
+/** Returns a side for each mark's label: the first that lies inside and covers neither an obstacle nor a label before it, else the right. */
+export function placeLabels(
+  marks: readonly LabelledMark[],
+  obstacles: readonly Rectangle[],
+  inside: Rectangle,
+): LabelSide[] {
+  const taken = [...obstacles];
+  return marks.map((mark) => {
+    const isFree = (label: Rectangle): boolean =>
+      contains(inside, label) && !taken.some((other) => overlap(other, label));
+    const chosen = sides.find((side) => isFree(labelBox(mark, side))) ?? sides[0]!;
+    taken.push(labelBox(mark, chosen));
+    return chosen;
+  });
+}
+
+/** Returns the values moved apart as little as needed for a gap of `gap` between neighbours, in the given order of items. */
+export function spread(values: readonly number[], gap: number): number[] {
+  const order = values.map((_, index) => index).sort((a, b) => values[a]! - values[b]!);
+  const moved = [...values];
+  // Each pass moves every crowded pair apart by what it lacks; a few passes settle the handful of marks of a figure.
+  for (let pass = 0; pass < 100; pass++) {
+    for (let k = 1; k < order.length; k++) {
+      const [low, high] = [order[k - 1]!, order[k]!];
+      const missing = gap - (moved[high]! - moved[low]!);
+      if (missing > 0) {
+        moved[low] = moved[low]! - missing / 2;
+        moved[high] = moved[high]! + missing / 2;
+      }
+    }
+  }
+  return moved;
+}
+
+function labelBox({ x, y, radius, width, height }: LabelledMark, { across, down }: LabelSide): Rectangle {
+  return {
+    x: x + across * radius + ((across - 1) * width) / 2,
+    y: y + down * radius + ((down - 1) * height) / 2,
+    width,
+    height,
+  };
+}
+
+function contains(outer: Rectangle, inner: Rectangle): boolean {
+  return (
+    inner.x >= outer.x &&
+    inner.y >= outer.y &&
+    inner.x + inner.width <= outer.x + outer.width &&
+    inner.y + inner.height <= outer.y + outer.height
+  );
+}
+
+function overlap(a: Rectangle, b: Rectangle): boolean {
+  return a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height;
+}

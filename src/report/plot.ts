@@ -1,0 +1,101 @@
+import type { Run, RunHeader } from "../experiment/run.ts";
+import type { Figure } from "./figure.ts";
+import { fontFamily } from "./fonts.ts";
+import { errorCaption } from "./format.ts";
+import { majorityLine } from "./majorityLine.ts";
+import type { PaperColumn } from "./paper.ts";
+import { paperGround, paperMarks } from "./paperMarks.ts";
+import { type MarkedSummary, methodLabels, methodMarks } from "./runMarks.ts";
+import { plotArea, type Scales, scalesOf } from "./scales.ts";
+import { fontSize, ink, margin, paperPanel, picture, quiet, runsPanel, smallFontSize } from "./style.ts";
+import { headline, type MethodSummary, summarize } from "./summary.ts";
+import { textWidth } from "./textWidth.ts";
+
+const captionDepth = 62;
+
+/**
+ * Returns the figure of test accuracy against peak memory: a filled mark with its standard error for each method, a small
+ * dot for each seed, and the majority class as a dashed line. What the paper reports stands as hollow marks in a panel of
+ * its own, on the same accuracy axis: the memory of its machines is on another scale. Throws as `summarize` does.
+ */
+export function plotAccuracyMemory(runs: readonly Run[], paper: PaperColumn): Figure {
+  const summaries = summarize(runs);
+  const marked = summaries.filter((summary): summary is MarkedSummary => summary.method !== "Majority");
+  const scales = scalesOf(summaries, paper);
+  const lines = summaries.filter(({ method }) => method === "Majority").map((one) => majorityLine(one, scales));
+  const labels = methodLabels(
+    runs,
+    marked,
+    scales,
+    lines.flatMap(({ boxes }) => boxes),
+  );
+  return {
+    data: [...methodMarks(runs, marked), ...paperMarks(paper, scales)],
+    layout: {
+      ...picture,
+      margin,
+      ...{ showlegend: false, paper_bgcolor: "#ffffff", plot_bgcolor: "rgba(0,0,0,0)" },
+      font: { family: fontFamily, size: fontSize, color: ink },
+      ...axes(scales, paper),
+      shapes: [paperGround(), ...lines.map(({ shape }) => shape)],
+      annotations: [
+        ...titles(headline(runs), paper),
+        caption(summaries),
+        paperNote(paper),
+        ...lines.map(({ annotation }) => annotation),
+        ...labels,
+      ],
+    },
+  };
+}
+
+function axes({ memory, accuracy }: Scales, { task }: PaperColumn): Record<string, unknown> {
+  const plain = { showline: true, linecolor: ink, ticks: "outside", tickcolor: ink, zeroline: false, fixedrange: true };
+  return {
+    xaxis: {
+      ...{ ...plain, range: memory, domain: runsPanel, rangemode: "tozero", separatethousands: true },
+      ...{ showgrid: false, nticks: 8, title: axisTitle("Peak memory of the process (MiB)") },
+    },
+    xaxis2: { range: [0, 1], domain: paperPanel, visible: false, fixedrange: true },
+    yaxis: {
+      ...{ ...plain, range: accuracy, dtick: 10, gridcolor: "#e2e2e2" },
+      title: axisTitle(`${task} test accuracy (%)`),
+    },
+  };
+}
+
+function axisTitle(text: string): Record<string, unknown> {
+  return { text, font: { size: fontSize }, standoff: 8 };
+}
+
+/** The two panels' headings above them. */
+function titles({ model }: RunHeader, paper: PaperColumn): Record<string, unknown>[] {
+  return [
+    { text: `<b>This kit: ${model}</b>`, x: runsPanel[0] },
+    { text: `<b>Paper: ${paper.model}</b>`, x: paperPanel[0] },
+  ].map((title) => ({
+    ...{ ...title, xref: "paper", yref: "paper", xanchor: "left", y: 1, yanchor: "bottom", yshift: 8 },
+    ...{ showarrow: false, align: "left", font: { size: fontSize, color: ink } },
+  }));
+}
+
+/** Under the paper's panel, where the other has its axis. */
+function paperNote({ table }: PaperColumn): Record<string, unknown> {
+  const middle = (paperPanel[0] + paperPanel[1]) / 2;
+  return {
+    ...{ text: `accuracy only (${table})`, xref: "paper", yref: "paper", x: middle, xanchor: "center" },
+    ...{ y: 0, yanchor: "top", yshift: -6, showarrow: false, font: { size: smallFontSize, color: quiet } },
+  };
+}
+
+/** What the bars and dots are, below the memory axis; in two lines where one is too narrow. */
+function caption(summaries: readonly MethodSummary[]): Record<string, unknown> {
+  const dots = summaries.some(({ seeds }) => seeds.length > 1) ? " Small dots: single seeds." : "";
+  const text = `${errorCaption(summaries)}.${dots}`;
+  const fits = textWidth(text, { size: smallFontSize, bold: false }) < plotArea.width;
+  return {
+    ...{ text: fits ? text : text.replace("; ", ";<br>"), align: "left", showarrow: false },
+    ...{ xref: "paper", yref: "paper", x: 0, xanchor: "left", y: 0, yanchor: "top", yshift: -captionDepth },
+    font: { size: smallFontSize, color: quiet },
+  };
+}

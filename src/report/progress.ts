@@ -1,0 +1,104 @@
+import { MultiBar, type SingleBar } from "cli-progress";
+import type { Progress } from "../tensor/progress.ts";
+
+/** Shows the progress of long steps on the terminal until `stop`. */
+export interface ProgressDisplay {
+  readonly report: Progress;
+  stop(): void;
+}
+
+/** Where progress goes and what time it is in milliseconds; replaced in tests. */
+export interface TerminalProgressOptions {
+  readonly stream?: NodeJS.WritableStream & { readonly isTTY?: boolean };
+  readonly now?: () => number;
+}
+
+type ProgressEvent = Parameters<Progress>[0];
+
+const lineEvery = 10_000;
+const drawEvery = 100;
+
+/**
+ * Returns a display of progress on stderr, so that stdout holds results only: on a terminal a bar for every label that is
+ * under way, with its ETA; elsewhere (a file, a CI log) a line for each label at its end and every ten seconds before.
+ */
+export function terminalProgress({
+  stream = process.stderr,
+  now = Date.now,
+}: TerminalProgressOptions = {}): ProgressDisplay {
+  return stream.isTTY === true ? bars(stream, now) : lines(stream, now);
+}
+
+function bars(stream: NodeJS.WritableStream, now: () => number): ProgressDisplay {
+  // Its own handler of Ctrl-C would swallow the first one; there is no hidden cursor to give back.
+  const display = new MultiBar({
+    stream,
+    format: barFormat,
+    barsize: 24,
+    gracefulExit: false,
+    hideCursor: false,
+    linewrap: null,
+  });
+  const open = new Map<string, { bar: SingleBar; started: number }>();
+  let drawn = Number.NEGATIVE_INFINITY;
+  return {
+    report: (event) => {
+      const { label, done, total } = event;
+      const payload = { label, note: event.note ?? "" };
+      const entry = open.get(label) ?? { bar: display.create(total, 0, payload, { etaBuffer: 50 }), started: now() };
+      open.set(label, entry);
+      entry.bar.setTotal(total);
+      entry.bar.update(done, payload);
+      if (done >= total) finish(display, open, event, now() - entry.started);
+      // The display's timer waits while synchronous kernels run, so it is also drawn from here.
+      if (now() - drawn < drawEvery) return;
+      drawn = now();
+      display.update();
+    },
+    stop: () => display.stop(),
+  };
+}
+
+const barFormat = "{label} {bar} {value}/{total} ETA {eta_formatted} {note}";
+
+/** A finished bar becomes a line above those still open. */
+function finish(
+  display: MultiBar,
+  open: Map<string, { bar: SingleBar; started: number }>,
+  event: ProgressEvent,
+  milliseconds: number,
+): void {
+  const { bar } = open.get(event.label)!;
+  open.delete(event.label);
+  bar.stop();
+  display.log(`${lineOf(event, `${(milliseconds / 1000).toFixed(1)} s`)}\n`);
+  display.remove(bar);
+}
+
+function lines(stream: NodeJS.WritableStream, now: () => number): ProgressDisplay {
+  const open = new Map<string, { started: number; written: number }>();
+  return {
+    report: (event) => {
+      const { label, done, total } = event;
+      const times = open.get(label) ?? { started: now(), written: now() };
+      open.set(label, times);
+      const elapsed = now() - times.started;
+      if (done >= total) {
+        open.delete(label);
+        stream.write(`${lineOf(event, `${(elapsed / 1000).toFixed(1)} s`)}\n`);
+      } else if (now() - times.written >= lineEvery) {
+        times.written = now();
+        stream.write(`${lineOf(event, `ETA ${etaSeconds(event, elapsed)} s`)}\n`);
+      }
+    },
+    stop: () => {},
+  };
+}
+
+function lineOf({ label, done, total, note }: ProgressEvent, time: string): string {
+  return `${label} ${done}/${total}, ${time}${note ? `, ${note}` : ""}`;
+}
+
+function etaSeconds({ done, total }: ProgressEvent, elapsed: number): string {
+  return done === 0 ? "?" : Math.ceil((elapsed * (total - done)) / done / 1000).toString();
+}

@@ -1,0 +1,78 @@
+import { KitError } from "../error.ts";
+import type { Method, Run, RunHeader, Score } from "../experiment/run.ts";
+
+/** One method over its runs: what a row of the table and a mark of the figure show. */
+export interface MethodSummary {
+  readonly method: Method;
+  readonly seeds: readonly number[];
+  /** Mean over the runs of the share of right answers on the test part, between 0 and 1. */
+  readonly accuracy: number;
+  /** Binomial for one run; for several, their standard deviation over the root of their number. */
+  readonly standardError: number;
+  /** Test rows of a run: the fewest and the most. */
+  readonly n: readonly [number, number];
+  /** Mean optimization steps and wall-clock seconds of a run. */
+  readonly steps: number;
+  readonly seconds: number;
+  /** Mean over the runs of the peak of resident memory, in bytes. */
+  readonly peakBytes: number;
+}
+
+const order: readonly Method[] = ["Majority", "Zero-shot", "ICL", "MeZO"];
+
+/** Returns one summary a method, in the order of the paper's Table 1; throws where a run has no test score or the tasks differ. */
+export function summarize(runs: readonly Run[]): MethodSummary[] {
+  const model = runs.length > 0 ? headline(runs).model : "";
+  const names = [
+    ...new Set(runs.map(({ header }) => `${header.task} with ${usesModel(header) ? header.model : model}`)),
+  ];
+  if (names.length !== 1) {
+    throw new KitError(`A report covers one task and one model, but these runs are of ${names.join(", ") || "none"}.`);
+  }
+  return order.flatMap((method) => {
+    const own = runs.filter((run) => run.header.method === method);
+    return own.length === 0 ? [] : [summaryOf(method, own)];
+  });
+}
+
+/** Returns the header that speaks for all the runs: that of the first with a model, since the majority class has none. */
+export function headline(runs: readonly Run[]): RunHeader {
+  return (runs.find(({ header }) => usesModel(header)) ?? runs[0]!).header;
+}
+
+const usesModel = ({ method }: RunHeader): boolean => method !== "Majority";
+
+/** Returns the last score of a run on its test part: the one that is reported. */
+export function testScore(run: Run): Score {
+  const score = run.scores.findLast(({ on }) => on === "test");
+  if (score) return score;
+  throw new KitError(
+    `The run of ${run.header.method} with seed ${run.header.seed} has no test score; run it to its end.`,
+  );
+}
+
+function summaryOf(method: Method, runs: readonly Run[]): MethodSummary {
+  const scores = runs.map(testScore);
+  const rows = scores.map(({ n }) => n);
+  const accuracies = scores.map(({ accuracy }) => accuracy);
+  return {
+    method,
+    seeds: runs.map(({ header }) => header.seed),
+    accuracy: mean(accuracies),
+    standardError: scores.length === 1 ? scores[0]!.standardError : standardErrorOfMean(accuracies),
+    n: [Math.min(...rows), Math.max(...rows)],
+    steps: mean(runs.map(({ cost }) => cost.steps)),
+    seconds: mean(runs.map(({ cost }) => cost.seconds)),
+    peakBytes: mean(runs.map(({ cost }) => cost.peakBytes)),
+  };
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+function standardErrorOfMean(values: readonly number[]): number {
+  const center = mean(values);
+  const squares = values.reduce((sum, value) => sum + (value - center) ** 2, 0);
+  return Math.sqrt(squares / (values.length - 1) / values.length);
+}

@@ -1,0 +1,61 @@
+import Table from "cli-table3";
+import type { Run } from "../experiment/run.ts";
+import { errorCaption, mebibytes, percent, whole } from "./format.ts";
+import type { PaperColumn } from "./paper.ts";
+import { headline, type MethodSummary, summarize } from "./summary.ts";
+
+/**
+ * Returns the runs of one task as a table for the terminal, one row a method (Majority, Zero-shot, ICL, MeZO) beside
+ * what the paper reports, with a caption that says what ± and n are. All numbers are means over the seeds.
+ * Throws where a run has no test score or the runs are of different tasks or models.
+ */
+export function comparisonTable(runs: readonly Run[], paper: PaperColumn): string {
+  const summaries = summarize(runs);
+  const head = headings(paper);
+  const table = new Table({
+    head,
+    colAligns: head.map((_, index) => (index === 0 ? "left" : "right")),
+    style: { head: [], border: [] },
+  });
+  table.push(...summaries.map((summary) => cells(summary, paper)));
+  return [table.toString(), ...captionLines(runs, summaries, paper)].join("\n");
+}
+
+/** Returns the same table and caption in Markdown, for the README. */
+export function markdownTable(runs: readonly Run[], paper: PaperColumn): string {
+  const summaries = summarize(runs);
+  const head = headings(paper);
+  const rule = head.map((_, index) => (index === 0 ? "---" : "---:"));
+  const rows = [head, rule, ...summaries.map((summary) => cells(summary, paper))];
+  return [...rows.map((row) => `| ${row.join(" | ")} |`), "", captionLines(runs, summaries, paper).join(" ")].join(
+    "\n",
+  );
+}
+
+function headings(paper: PaperColumn): string[] {
+  return ["method", "test accuracy, %", "steps", "seconds", "peak MiB", `paper ${paper.model}`];
+}
+
+function cells(summary: MethodSummary, paper: PaperColumn): string[] {
+  return [
+    summary.method,
+    `${percent(summary.accuracy)} ± ${percent(summary.standardError)}`,
+    ...(summary.method === "Majority" ? ["–", "–", "–"] : costs(summary)),
+    paper.scores[summary.method]?.toFixed(1) ?? "–",
+  ];
+}
+
+/** What the runs took; looking up the majority class takes nothing. */
+function costs({ steps, seconds, peakBytes }: MethodSummary): string[] {
+  return [whole(steps), seconds.toFixed(1), whole(mebibytes(peakBytes))];
+}
+
+function captionLines(runs: readonly Run[], summaries: readonly MethodSummary[], paper: PaperColumn): string[] {
+  const { task, model, split, backend, threads, data } = headline(runs);
+  const parts = `${whole(split.train)} train, ${whole(split.dev)} dev, ${whole(split.test)} test rows`;
+  return [
+    `${errorCaption(summaries)}.`,
+    `${task}, model ${model}, ${backend} backend, ${threads} ${threads === 1 ? "thread" : "threads"}; ${parts} from ${data}.`,
+    `Paper: ${paper.model} (${paper.table}), one run on the paper's own ${paper.task} rows.`,
+  ];
+}

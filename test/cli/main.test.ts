@@ -1,0 +1,167 @@
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { describe, expect, test } from "vitest";
+import { readRun } from "../../src/experiment/runFile.ts";
+import { tinyData, tinyModel } from "../tiny.ts";
+
+const MAIN = resolve(import.meta.dirname, "../../dist/cli/main.js");
+const model = tinyModel();
+const data = tinyData();
+const folder = (): string => mkdtempSync(join(tmpdir(), "cli-"));
+const edited = (change: (folder: string) => void): string => {
+  const copy = tinyModel();
+  change(copy);
+  return copy;
+};
+const file = (name: string, text: string): string => {
+  const path = join(folder(), name);
+  writeFileSync(path, text);
+  return path;
+};
+
+/** Runs the command line in a folder of its own. */
+function mezo(...args: string[]): { status: number | null; stdout: string; stderr: string; cwd: string } {
+  const cwd = folder();
+  const result = spawnSync(process.execPath, [MAIN, "--threads", "1", ...args], { cwd, encoding: "utf8" });
+  return { ...result, cwd };
+}
+
+/** Rewrites the 8 bytes that say how long a safetensors header is. */
+function lieAboutLength(path: string): void {
+  const bytes = readFileSync(path);
+  bytes.writeBigUInt64LE(BigInt(bytes.length) * 2n);
+  writeFileSync(path, bytes);
+}
+
+describe("the command line", () => {
+  test("measures every method on a user's model and data, prints one table and writes runs and a picture", () => {
+    const { status, stdout, stderr, cwd } = mezo(
+      "--model",
+      model,
+      "--data",
+      data,
+      "--smoke",
+      "--out",
+      "runs",
+      "--figures",
+      "pictures",
+    );
+    expect(stderr).not.toContain("Error");
+    expect(status).toBe(0);
+    for (const method of ["Majority", "Zero-shot", "ICL", "MeZO"])
+      expect(stdout).toMatch(new RegExp(`${method} +│ +\\d+\\.\\d ± \\d+\\.\\d`));
+    expect(stdout).toContain("91.4");
+    expect(stdout).toContain("A smoke run");
+    expect(readdirSync(join(cwd, "pictures")).toSorted()).toEqual([
+      "sst-2-accuracy-memory.png",
+      "sst-2-accuracy-memory.svg",
+    ]);
+    const runs = readdirSync(join(cwd, "runs"));
+    expect(runs).toHaveLength(4);
+    const run = readRun(join(cwd, "runs", runs.find((name) => name.includes("mezo-seed1"))!));
+    expect(run.steps).toHaveLength(20);
+    expect(run.cost.peakBytes).toBeGreaterThan(2 ** 20);
+  });
+
+  test("prints help that lists the options and examples", () => {
+    const { status, stdout } = mezo("--help");
+    expect(status).toBe(0);
+    for (const option of [
+      "--model",
+      "--task",
+      "--data",
+      "--method",
+      "--steps",
+      "--seeds",
+      "--backend",
+      "--threads",
+      "--smoke",
+    ])
+      expect(stdout).toContain(option);
+    expect(stdout).toContain("npm start -- --smoke");
+  });
+
+  test.each<[string, string[], RegExp]>([
+    ["a model folder that is not there", ["--model", "no/such/model/folder"], /no\/such\/model\/folder/],
+    [
+      "a folder without config.json",
+      ["--model", edited((at) => rmSync(join(at, "config.json")))],
+      /no config\.json there; give a folder/,
+    ],
+    [
+      "an unknown architecture",
+      ["--model", tinyModel({ config: { model_type: "t5" } })],
+      /type "t5", which the kit cannot build/,
+    ],
+    [
+      "a truncated safetensors file",
+      ["--model", edited((at) => truncateSync(join(at, "model.safetensors"), 5000))],
+      /model\.safetensors/,
+    ],
+    [
+      "a header that lies about its length",
+      ["--model", edited((at) => lieAboutLength(join(at, "model.safetensors")))],
+      /model\.safetensors/,
+    ],
+    ["a folder without a tokenizer", ["--model", edited((at) => rmSync(join(at, "tokenizer.json")))], /tokenizer/],
+    ["an unknown task", ["--task", "SST-3"], /no task "SST-3": choose one of SST-2/],
+    ["an unknown option", ["--stepz", "3"], /unknown option '--stepz'/],
+    ["a value that is no number", ["--steps", "many"], /--steps.*whole number/],
+    ["an unknown method", ["--method", "sgd"], /Methods are Majority, Zero-shot, ICL, MeZO/],
+    ["an empty data file", ["--data", file("rows.csv", "")], /rows\.csv/],
+    [
+      "a row without a label",
+      ["--data", file("rows.csv", "sentence,label\nfine film,1\ndull film,\n")],
+      /rows\.csv line 3/,
+    ],
+    ["a data file that is not there", ["--data", "nowhere.csv"], /nowhere\.csv/],
+    [
+      "an output folder that cannot be written",
+      ["--out", join(file("a-file", ""), "runs")],
+      /cannot be written to \(ENOTDIR\)/,
+    ],
+  ])("refuses %s in one line, with exit code 1 and nothing written", (_what, args, message) => {
+    const given = new Set(args);
+    const defaults = [
+      ...(given.has("--model") ? [] : ["--model", model]),
+      ...(given.has("--data") ? [] : ["--data", data]),
+    ];
+    const { status, stdout, stderr, cwd } = mezo(
+      ...defaults,
+      "--smoke",
+      "--figures",
+      "pictures",
+      ...(given.has("--out") ? [] : ["--out", "runs"]),
+      ...args,
+    );
+    expect(status).toBe(1);
+    expect(stdout).toBe("");
+    expect(stderr.trim().split("\n")).toHaveLength(1);
+    expect(stderr).toMatch(message);
+    for (const output of ["runs", "pictures"])
+      expect(existsSync(join(cwd, output)) ? readdirSync(join(cwd, output)) : []).toEqual([]);
+  });
+
+  test("stops at a loss that is no number with the step and what to try, and leaves no finished run", () => {
+    const { status, stderr, cwd } = mezo(
+      "--model",
+      model,
+      "--data",
+      data,
+      "--smoke",
+      "--method",
+      "mezo",
+      "--lr",
+      "1e30",
+      "--out",
+      "runs",
+      "--figures",
+      "pictures",
+    );
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/MeZO stopped at step \d+: the losses .* try a learning rate ten times smaller/);
+    expect(readdirSync(join(cwd, "runs")).filter((name) => name.endsWith(".jsonl"))).toEqual([]);
+  });
+});

@@ -1,0 +1,62 @@
+import { expect, test } from "vitest";
+import { paperColumn } from "../../src/report/paper.ts";
+import { comparisonTable, markdownTable } from "../../src/report/table.ts";
+import { madeUpRun, oneSeed, twoSeeds } from "./runs.ts";
+
+const paper = paperColumn("SST-2");
+
+test("the terminal table shows every method beside the paper", () => {
+  expect(comparisonTable(oneSeed, paper)).toMatchInlineSnapshot(`
+    "┌───────────┬──────────────────┬───────┬─────────┬──────────┬───────────────┐
+    │ method    │ test accuracy, % │ steps │ seconds │ peak MiB │ paper OPT-13B │
+    ├───────────┼──────────────────┼───────┼─────────┼──────────┼───────────────┤
+    │ Majority  │       49.5 ± 1.6 │     – │       – │        – │             – │
+    ├───────────┼──────────────────┼───────┼─────────┼──────────┼───────────────┤
+    │ Zero-shot │       55.0 ± 1.6 │     0 │     4.0 │      402 │          58.8 │
+    ├───────────┼──────────────────┼───────┼─────────┼──────────┼───────────────┤
+    │ ICL       │       60.0 ± 1.5 │     0 │    31.0 │      455 │          87.0 │
+    ├───────────┼──────────────────┼───────┼─────────┼──────────┼───────────────┤
+    │ MeZO      │       90.0 ± 0.9 │ 1,500 │   121.4 │      431 │          91.4 │
+    └───────────┴──────────────────┴───────┴─────────┴──────────┴───────────────┘
+    ± binomial standard error of one run; n = 1,000 test rows.
+    SST-2, model tiny, native backend, 2 threads; 1,000 train, 500 dev, 1,000 test rows from rows.tsv.
+    Paper: OPT-13B (Table 1), one run on the paper's own SST-2 rows."
+  `);
+});
+
+test("the terminal table fits in 80 columns", () => {
+  const widths = comparisonTable(oneSeed, paper)
+    .split("\n")
+    .filter((line) => /^[│┌└├]/.test(line))
+    .map((line) => line.length);
+  expect(widths.length).toBeGreaterThan(6);
+  expect(Math.max(...widths)).toBeLessThanOrEqual(80);
+});
+
+test("the Markdown table has the same cells", () => {
+  expect(markdownTable(oneSeed, paper)).toMatchInlineSnapshot(`
+    "| method | test accuracy, % | steps | seconds | peak MiB | paper OPT-13B |
+    | --- | ---: | ---: | ---: | ---: | ---: |
+    | Majority | 49.5 ± 1.6 | – | – | – | – |
+    | Zero-shot | 55.0 ± 1.6 | 0 | 4.0 | 402 | 58.8 |
+    | ICL | 60.0 ± 1.5 | 0 | 31.0 | 455 | 87.0 |
+    | MeZO | 90.0 ± 0.9 | 1,500 | 121.4 | 431 | 91.4 |
+
+    ± binomial standard error of one run; n = 1,000 test rows. SST-2, model tiny, native backend, 2 threads; 1,000 train, 500 dev, 1,000 test rows from rows.tsv. Paper: OPT-13B (Table 1), one run on the paper's own SST-2 rows."
+  `);
+});
+
+test("the caption says which rows are means over seeds", () => {
+  expect(comparisonTable(twoSeeds, paper)).toContain(
+    "± standard error of the mean over 2 seeds; n = 1,000 test rows each.",
+  );
+  const mixed = [...twoSeeds, madeUpRun("Zero-shot", 0.5), madeUpRun("ICL", 0.5)];
+  expect(comparisonTable(mixed, paper)).toContain(
+    "± standard error of the mean over 2 seeds (MeZO); ± binomial standard error of one run (Zero-shot, ICL); n = 1,000 test rows each.",
+  );
+});
+
+test("a task without published scores has an empty column", () => {
+  const table = markdownTable(twoSeeds, { ...paper, scores: {} });
+  expect(table).toContain("| MeZO | 85.0 ± 5.0 | 100 | 15.0 | 410 | – |");
+});
