@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { fused, fusedGradient } from "../tensor/fused.ts";
-import { emptyTensor, nativeKernel, viewOf } from "../tensor/native/backend.ts";
+import { filledTensor, nativeKernel, viewOf } from "../tensor/native/backend.ts";
 import { floats, type Graph, node } from "../tensor/native/onnx.ts";
 import { runGraph, type View } from "../tensor/native/session.ts";
 
@@ -97,15 +97,13 @@ const graph = (heads: number): Graph => ({
 
 nativeKernel("CausalAttention", ({ inputs, attrs }) => {
   const { lengths, heads } = attrs as { lengths: readonly number[]; heads: number };
-  const y = emptyTensor(inputs.q!.shape);
-  const views = { q: viewOf(inputs.q!), k: viewOf(inputs.k!), v: viewOf(inputs.v!), y: viewOf(y) };
-  for (const group of groupsOf(lengths)) {
-    const { y: out, ...feeds } = Object.fromEntries(
-      Object.entries(views).map(([name, view]) => [name, rowsOf(view, group)]),
-    );
-    runGraph(`attention ${heads}`, () => graph(heads), feeds, { y: out! });
-  }
-  return y;
+  const [q, k, v] = [viewOf(inputs.q!), viewOf(inputs.k!), viewOf(inputs.v!)];
+  return filledTensor(inputs.q!.shape, (y) => {
+    for (const group of groupsOf(lengths)) {
+      const feeds = { q: rowsOf(q, group), k: rowsOf(k, group), v: rowsOf(v, group) };
+      runGraph(`attention ${heads}`, () => graph(heads), feeds, { y: rowsOf(y, group) });
+    }
+  });
 });
 
 function rowsOf({ values, shape }: View, { start, count, length }: Group): View {

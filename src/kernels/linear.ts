@@ -3,14 +3,11 @@ import { fused, fusedGradient } from "../tensor/fused.ts";
 import { nativeKernel, runKernel } from "../tensor/native/backend.ts";
 import { floats, type Graph, node } from "../tensor/native/onnx.ts";
 
-/** What may follow the product in the same pass. */
-export interface LinearExtras {
-  /** [out], added to every row. */
-  readonly bias?: tf.Tensor;
-  /** [rows, out], added last; not together with an activation. */
-  readonly residual?: tf.Tensor;
-  readonly activation?: "relu";
-}
+/** What may follow the product in the same pass: a bias [out] for every row, then an activation or a residual [rows, out] to add. */
+export type LinearExtras = { readonly bias?: tf.Tensor } & (
+  | { readonly activation?: "relu"; readonly residual?: never }
+  | { readonly activation?: never; readonly residual?: tf.Tensor }
+);
 
 /**
  * x Wᵀ + bias, then the activation or the residual: [rows, in] and [out, in], as checkpoints store it, give [rows, out].
@@ -44,7 +41,7 @@ fusedGradient(
       x: () => tf.matMul(dProduct, weight!),
       weight: () => tf.matMul(dProduct, x!, true, false),
       bias: () => tf.sum(dProduct, 0),
-      residual: () => dy,
+      residual: () => tf.clone(dy),
     };
   },
   true,

@@ -1,8 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 import { fused, fusedGradient } from "../tensor/fused.ts";
-import { emptyTensor, nativeKernel, viewOf } from "../tensor/native/backend.ts";
+import { filledTensor, nativeKernel, viewOf } from "../tensor/native/backend.ts";
 import { floats, type Graph, INT32, node, value } from "../tensor/native/onnx.ts";
-import { runGraph } from "../tensor/native/session.ts";
+import { runGraph, type View } from "../tensor/native/session.ts";
 
 /** Logits held at once, so that the [rows, vocabulary] block stays near the caches: 16 MiB of float32. */
 const BLOCK_ELEMENTS = 4 * 2 ** 20;
@@ -36,18 +36,18 @@ const graph = (): Graph => ({
 
 nativeKernel("TokenLogProbs", ({ inputs }) => {
   const [features, table, ids] = [viewOf(inputs.features!), viewOf(inputs.table!), viewOf(inputs.ids!)];
-  const [rows, width] = features.shape as [number, number];
-  const y = emptyTensor([rows]);
-  const out = viewOf(y).values;
+  const [rows] = features.shape as [number];
   const block = Math.max(1, Math.floor(BLOCK_ELEMENTS / table.shape[0]!));
-  for (let from = 0; from < rows; from += block) {
-    const to = Math.min(rows, from + block);
-    const feeds = {
-      features: { values: features.values.subarray(from * width, to * width), shape: [to - from, width] },
-      table,
-      ids: { values: ids.values.subarray(from, to), shape: [to - from, 1] },
-    };
-    runGraph("tokenLogProbs", graph, feeds, { y: { values: out.subarray(from, to), shape: [to - from, 1] } });
-  }
-  return y;
+  return filledTensor([rows], (y) => {
+    for (let from = 0; from < rows; from += block) {
+      const part = (view: View): View => rowsOf(view, from, Math.min(rows, from + block));
+      const feeds = { features: part(features), table, ids: part({ ...ids, shape: [rows, 1] }) };
+      runGraph("tokenLogProbs", graph, feeds, { y: part({ ...y, shape: [rows, 1] }) });
+    }
+  });
 });
+
+function rowsOf({ values, shape }: View, from: number, to: number): View {
+  const width = shape[1]!;
+  return { values: values.subarray(from * width, to * width), shape: [to - from, width] };
+}

@@ -25,10 +25,17 @@ export interface LoadedNetwork extends Network, Limits {
  */
 export function loadNetwork(checkpoint: Checkpoint, onProgress?: Progress): LoadedNetwork {
   const { family, shapes, places } = planNetwork(checkpoint);
-  const parameters = [...shapes].map(([name, shape], i) => {
-    onProgress?.({ label: "loading weights", done: i + 1, total: shapes.size });
-    return { name, value: tf.tensor(read(places.get(name)!), [...shape]) };
-  });
+  const parameters: Parameter[] = [];
+  const dispose = (): void => tf.dispose(parameters.map(({ value }) => value));
+  try {
+    for (const [name, shape] of shapes) {
+      parameters.push({ name, value: tf.tensor(read(places.get(name)!), [...shape]) });
+      onProgress?.({ label: "loading weights", done: parameters.length, total: shapes.size });
+    }
+  } catch (error) {
+    dispose();
+    throw error;
+  }
   const byName = new Map(parameters.map(({ name, value }) => [name, value]));
   return {
     parameters,
@@ -37,7 +44,7 @@ export function loadNetwork(checkpoint: Checkpoint, onProgress?: Progress): Load
     restore: () => {
       for (const { name, value } of parameters) read(places.get(name)!, viewOf(value).values as Float32Array);
     },
-    dispose: () => tf.dispose(parameters.map(({ value }) => value)),
+    dispose,
   };
 }
 
@@ -47,20 +54,23 @@ const read = ({ file, entry }: TensorPlace, into?: Float32Array): Float32Array =
 export function planNetwork(checkpoint: Checkpoint): NetworkPlan {
   const family = familyOf(checkpoint);
   const shapes = family.shapes(checkpoint.config);
-  return { family, shapes, places: matchTensors(checkpoint, family, shapes) };
+  const places = matchTensors(checkpoint, family, shapes);
+  return { family, shapes, places, vocabulary: Number(checkpoint.config.vocab_size) };
 }
 
 interface NetworkPlan {
   readonly family: ModelFamily;
   readonly shapes: ReadonlyMap<string, readonly number[]>;
   readonly places: ReadonlyMap<string, TensorPlace>;
+  /** How many token ids the embedding has rows for. */
+  readonly vocabulary: number;
 }
 
 function familyOf({ folder, config }: Checkpoint): ModelFamily {
-  const family = families[String(config.model_type)];
-  if (family) return family;
+  const type = String(config.model_type);
+  if (Object.hasOwn(families, type)) return families[type]!;
   throw new KitError(
-    `${folder} holds a model of type "${config.model_type}", which the kit cannot build: it knows ${Object.keys(families).join(", ")}.`,
+    `${folder} holds a model of type "${type}", which the kit cannot build: it knows ${Object.keys(families).join(", ")}.`,
   );
 }
 

@@ -24,30 +24,32 @@ interface OptConfig {
   readonly do_layer_norm_before: boolean;
 }
 
-function readConfig(config: Config): OptConfig {
-  const numbers = [
-    "vocab_size",
-    "hidden_size",
-    "num_hidden_layers",
-    "ffn_dim",
-    "num_attention_heads",
-    "max_position_embeddings",
-  ];
-  const bad = numbers.filter((name) => !(Number.isInteger(config[name]) && (config[name] as number) > 0));
+const SIZES = [
+  "vocab_size",
+  "hidden_size",
+  "num_hidden_layers",
+  "ffn_dim",
+  "num_attention_heads",
+  "max_position_embeddings",
+  "word_embed_proj_dim",
+];
+
+function readConfig(found: Config): OptConfig {
+  const config: Config = { word_embed_proj_dim: found.hidden_size, do_layer_norm_before: true, ...found };
+  const bad = SIZES.filter((name) => !(Number.isInteger(config[name]) && (config[name] as number) > 0));
   if (bad.length > 0)
-    throw new KitError(`The OPT config needs positive integers for ${bad.join(", ")}: complete config.json.`);
+    throw new KitError(`The OPT config needs positive whole numbers for ${bad.join(", ")}: complete config.json.`);
   const { activation_function: activation = "relu", tie_word_embeddings: tied = true } = config;
-  if (
-    activation !== "relu" ||
-    tied !== true ||
-    config.enable_bias === false ||
-    config.layer_norm_elementwise_affine === false
-  )
+  if (activation !== "relu" || !tied || config.enable_bias === false || config.layer_norm_elementwise_affine === false)
     throw new KitError(
       "The OPT config asks for another activation than relu, an untied head, or layers without bias, which no released OPT has: use a config like facebook/opt-125m's.",
     );
-  const defaults = { word_embed_proj_dim: config.hidden_size, do_layer_norm_before: true };
-  return { ...defaults, ...config } as unknown as OptConfig;
+  const opt = config as unknown as OptConfig;
+  if (opt.hidden_size % opt.num_attention_heads !== 0)
+    throw new KitError(
+      `The OPT config divides a width of ${opt.hidden_size} among ${opt.num_attention_heads} heads, which leaves a rest: correct config.json.`,
+    );
+  return opt;
 }
 
 const hasProjection = (c: OptConfig): boolean => c.word_embed_proj_dim !== c.hidden_size;
@@ -87,7 +89,8 @@ function shapes(config: Config): Map<string, readonly number[]> {
 }
 
 /** On the hub the same weights go by `model.decoder.` and by `decoder.`; of the tied pair a checkpoint may hold either, or both. */
-function canonicalName(found: string): string {
+function canonicalName(found: string): string | undefined {
+  if (found.endsWith("decoder.version")) return undefined; // a buffer of the library that OPT was trained with
   if (found === "lm_head.weight") return "model.decoder.embed_tokens.weight";
   return found.startsWith("decoder.") ? `model.${found}` : found;
 }
@@ -146,7 +149,10 @@ function replace(old: tf.Tensor, next: tf.Tensor): tf.Tensor {
 function limits(config: Config): Limits {
   const { max_position_embeddings: maxLength } = readConfig(config);
   // The paper's code sets OPT's begin token to 0, though OPT was trained with the one that its config names.
-  return { maxLength, begin: { mezo: 0, config: Number(config.bos_token_id ?? 2) } };
+  return {
+    maxLength,
+    begin: { mezo: 0, config: Number.isInteger(config.bos_token_id) ? (config.bos_token_id as number) : 2 },
+  };
 }
 
 /** OPT (Zhang et al. 2022), both variants: the norm before each block, and OPT-350M's after it with projected embeddings. */

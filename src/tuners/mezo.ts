@@ -1,7 +1,7 @@
 import { KitError } from "../error.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { gaussian, type Perturb } from "../tensor/perturb.ts";
-import { type Schedule, scheduled } from "./schedule.ts";
+import { type Schedule, scheduled, schedules } from "./schedule.ts";
 import type { Objective, Tuner } from "./tuner.ts";
 
 /** Settings of MeZO; the paper's grids are in Tables 15 and 16. */
@@ -17,35 +17,36 @@ export interface MezoOptions {
 }
 
 /** MeZO (Algorithm 1): two forward passes at theta ± eps z give one number, and theta moves along the same z, made again from its seed. */
-export function mezo({
-  lr: peak,
-  eps = 1e-3,
-  schedule = "constant",
-  weightDecay = 0,
-  noise = gaussian,
-}: MezoOptions): Tuner {
-  checkOptions(peak, eps, weightDecay);
+export function mezo(options: MezoOptions): Tuner {
+  const { lr: peak, eps = 1e-3, schedule = "constant", weightDecay = 0, noise = gaussian, ...unknown } = options;
+  checkOptions({ peak, eps, schedule, weightDecay }, Object.keys(unknown));
   const step: Tuner["step"] = async (theta, objective, { seed, step, total }) => {
     const z = { seed, step };
     noise(theta, +eps, z);
-    const lossPlus = await evaluated(objective);
+    const lossPlus = await lossHere(objective, () => noise(theta, -eps, z));
     noise(theta, -2 * eps, z);
-    const lossMinus = await evaluated(objective);
+    const lossMinus = await lossHere(objective, () => noise(theta, +eps, z));
     const projectedGrad = (lossPlus - lossMinus) / (2 * eps);
-    const lr = peak * scheduled(schedule, step, total);
     if (!Number.isFinite(projectedGrad)) {
       noise(theta, +eps, z);
       throw new KitError(notFinite(step, lossPlus, lossMinus));
     }
+    const lr = peak * scheduled(schedule, step, total);
     restoreAndDescend(theta, noise, { z, eps, lr, projectedGrad, weightDecay });
     return { lossPlus, lossMinus, projectedGrad, lr };
   };
-  const law = noise.name || "gaussian";
-  return { name: "MeZO", options: { lr: peak, eps, schedule, weightDecay, noise: law }, step };
+  return { name: "MeZO", options: { lr: peak, eps, schedule, weightDecay, noise: noise.law ?? "custom" }, step };
 }
 
-/** An objective that throws leaves theta perturbed; a loss that is not a number is told apart later. */
-const evaluated = async (objective: Objective): Promise<number> => objective();
+/** The loss at the weights as they are; where the objective throws, they are first brought back. */
+async function lossHere(objective: Objective, restore: () => void): Promise<number> {
+  try {
+    return await objective();
+  } catch (error) {
+    restore();
+    throw error;
+  }
+}
 
 interface Descent {
   readonly z: { readonly seed: number; readonly step: number };
@@ -81,15 +82,24 @@ function decays(name: string): boolean {
   return !["bias", "layer_norm", "layernorm"].some((part) => name.includes(part));
 }
 
-function checkOptions(lr: number, eps: number, weightDecay: number): void {
-  if (!(lr >= 0 && Number.isFinite(lr)))
-    throw new KitError(
-      `MeZO's learning rate must be a number of at least 0, not ${lr}: the paper's are in Tables 15 and 16.`,
-    );
-  if (!(eps > 0 && Number.isFinite(eps)))
-    throw new KitError(`MeZO's eps must be above 0, not ${eps}: the paper takes 1e-3.`);
+interface Checked {
+  readonly peak: number;
+  readonly eps: number;
+  readonly schedule: Schedule;
+  readonly weightDecay: number;
+}
+
+function checkOptions({ peak, eps, schedule, weightDecay }: Checked, unknown: readonly string[]): void {
+  const wrong = (what: string): KitError => new KitError(`MeZO ${what}.`);
+  if (unknown.length > 0)
+    throw wrong(`has no option ${unknown.join(", ")}: it has lr, eps, schedule, weightDecay and noise`);
+  if (!(peak >= 0 && Number.isFinite(peak)))
+    throw wrong(`needs a learning rate of at least 0, not ${peak}: the paper's are in Tables 15 and 16`);
+  if (!(eps > 0 && Number.isFinite(eps))) throw wrong(`needs an eps above 0, not ${eps}: the paper takes 1e-3`);
+  if (!schedules.includes(schedule))
+    throw wrong(`has no schedule "${schedule}": choose one of ${schedules.join(", ")}`);
   if (!(weightDecay >= 0 && Number.isFinite(weightDecay)))
-    throw new KitError(`MeZO's weight decay must be at least 0, not ${weightDecay}.`);
+    throw wrong(`needs a weight decay of at least 0, not ${weightDecay}`);
 }
 
 const notFinite = (step: number, lossPlus: number, lossMinus: number): string =>

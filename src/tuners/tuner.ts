@@ -13,7 +13,8 @@ export interface StepResult {
 
 /** A way to train: changes theta in place, one step at a time. */
 export interface Tuner {
-  readonly name: string;
+  /** As the paper's tables print it. */
+  readonly name: "MeZO";
   /** Everything that a run's header needs to repeat it. */
   readonly options: Readonly<Record<string, string | number | boolean>>;
   /** Step `step` (from 0) of `total`. Throws a KitError when the loss is not finite, theta as it was before. */

@@ -7,6 +7,7 @@ import { linear } from "../../src/kernels/linear.ts";
 import { tokenLogProbs } from "../../src/kernels/tokenLogProbs.ts";
 import { useBackend } from "../../src/tensor/backend.ts";
 import { viewOf } from "../../src/tensor/native/backend.ts";
+import { poolBytes } from "../../src/tensor/native/pool.ts";
 
 /** Seeded normals of a shape. */
 const normal = (seed: number, ...shape: number[]): tf.Tensor => tf.randomNormal(shape, 0, 1, "float32", seed);
@@ -93,5 +94,56 @@ describe("the native backend", () => {
       const alone = attention(tf.slice(q!, [4, 0]), tf.slice(k!, [4, 0]), tf.slice(v!, [4, 0]), [5], 2);
       expect(Array.from(tf.slice(together, [4, 0]).dataSync())).toEqual(Array.from(alone.dataSync()));
     });
+  });
+
+  test("keeps a slice as it is when what it was cut from is gone, and the other way round", () => {
+    const x = tf.ones([64, 64]);
+    const source = linear(x, x);
+    const slice = tf.slice(source, [8, 0], [4, 64]);
+    slice.dispose();
+    const kept = tf.slice(source, [0, 0], [4, 64]);
+    const other = tf.mul(x, 3);
+    expect((source.dataSync() as Float32Array).every((v) => v === 64)).toBe(true);
+    source.dispose();
+    const another = linear(x, x, { residual: x });
+    expect((kept.dataSync() as Float32Array).every((v) => v === 64)).toBe(true);
+    tf.dispose([x, kept, other, another]);
+  });
+
+  test("gives a copy of a weight's values to who reads them", () => {
+    const weight = tf.ones([4]);
+    const read = weight.dataSync();
+    viewOf(weight).values.fill(2);
+    expect([...(read as Float32Array)]).toEqual([1, 1, 1, 1]);
+    weight.dispose();
+  });
+
+  test("leaves nothing behind when a graph fails", () => {
+    const table = tf.ones([3, 4]);
+    const beyond = ids(7);
+    const before = poolBytes().inUse;
+    expect(() => embed(beyond, table)).toThrow();
+    expect(poolBytes().inUse).toBe(before);
+    tf.dispose([table, beyond]);
+  });
+
+  test("holds no more buffers than were ever in use at once, whatever the sizes that come by", () => {
+    const weight = tf.ones([8, 8]);
+    let most = 0;
+    for (let rows = 1; rows < 200; rows++) {
+      const y = tf.tidy(() => linear(tf.ones([1 + ((rows * 37) % 193), 8]), weight));
+      most = Math.max(most, poolBytes().inUse);
+      y.dispose();
+      expect(poolBytes().inUse + poolBytes().waiting).toBeLessThanOrEqual(Math.max(most, 64 * 64 * 4 * 4));
+    }
+    weight.dispose();
+  });
+
+  test("refuses a name that is no backend, and a number of threads that is none", async () => {
+    await expect(useBackend("constructor" as "cpu")).rejects.toThrow(
+      /there is none of that name; choose one of native, cpu/,
+    );
+    await expect(useBackend("native", 0)).rejects.toThrow(/0 threads were asked for/);
+    expect(tf.getBackend()).toBe("native");
   });
 });

@@ -40,9 +40,21 @@ describe("loadModel", () => {
   });
 
   test("says what an OPT config lacks", async () => {
-    await expect(loadModel(tinyModel({ config: { ffn_dim: null } }))).rejects.toThrow(/positive integers for ffn_dim/);
+    await expect(loadModel(tinyModel({ config: { ffn_dim: null } }))).rejects.toThrow(
+      /positive whole numbers for ffn_dim/,
+    );
     await expect(loadModel(tinyModel({ config: { activation_function: "gelu" } }))).rejects.toThrow(
       /another activation/,
+    );
+  });
+
+  test("refuses a tokenizer with more tokens than the model knows", async () => {
+    const config = { vocab_size: 10 };
+    const tensors = tinyTensors().map((t) =>
+      t.name.includes("embed_tokens") ? { ...t, shape: [10, 16], data: t.data.slice(0, 160) } : t,
+    );
+    await expect(loadModel(tinyModel({ config, tensors }))).rejects.toThrow(
+      /ids up to 18, but the model knows 10 tokens/,
     );
   });
 

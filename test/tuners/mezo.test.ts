@@ -121,7 +121,30 @@ describe("MeZO (Algorithm 1)", () => {
     [{ lr: -1 }, /learning rate/],
     [{ lr: 1, eps: 0 }, /eps/],
     [{ lr: 1, weightDecay: Number.NaN }, /weight decay/],
+    [{ lr: 1, schedule: "cosine" as "linear" }, /no schedule "cosine"/],
+    [{ lr: 1, rate: 3 }, /no option rate/],
   ])("refuses the options %j", (options, message) => {
     expect(() => mezo(options)).toThrow(message);
+  });
+
+  test("brings theta back where the objective throws, at either of the two evaluations", async () => {
+    for (const failing of [1, 2]) {
+      const theta = parameters({ a: 8 });
+      const before = valuesOf(theta);
+      let calls = 0;
+      const objective = (): number => {
+        if (++calls === failing) throw new Error("no loss");
+        return 1;
+      };
+      await expect(mezo({ lr: 0.1 }).step(theta, objective, at(0))).rejects.toThrow("no loss");
+      valuesOf(theta).forEach((v, i) => expect(v).toBeCloseTo(before[i]!, 6));
+    }
+  });
+
+  test("names the law of z among its options", () => {
+    expect([gaussian, rademacher].map((noise) => mezo({ lr: 1, noise }).options.noise)).toEqual([
+      "gaussian",
+      "rademacher",
+    ]);
   });
 });

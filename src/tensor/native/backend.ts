@@ -1,16 +1,20 @@
 import * as tf from "@tensorflow/tfjs";
 import { MathBackendCPU } from "@tensorflow/tfjs-backend-cpu";
 import type { Graph } from "./onnx.ts";
-import { give, isPooled, take } from "./pool.ts";
+import { give, isBorrowed, take } from "./pool.ts";
 import { runGraph, type View } from "./session.ts";
 
+/** The name under which TensorFlow.js knows the backend. */
 export const NATIVE = "native";
+
+type Values = tf.backend_util.BackendValues;
 
 /** TensorFlow.js's cpu backend with results in reused buffers; its heavy kernels are registered beside it and run by ONNX Runtime. */
 class NativeBackend extends MathBackendCPU {
-  constructor() {
-    super();
-    (this as unknown as { firstUse: boolean }).firstUse = false; // no banner
+  /** Slices look into the buffer of what they are cut from, which may be used again before they are gone: those are copied. */
+  override write(values: Values, shape: number[], dtype: tf.DataType): object {
+    const lasting = ArrayBuffer.isView(values) && isBorrowed(values) ? (values as Float32Array).slice() : values;
+    return super.write(lasting, shape, dtype as Parameters<MathBackendCPU["write"]>[2]);
   }
 
   override disposeData(id: object, force = false): boolean {
@@ -20,9 +24,10 @@ class NativeBackend extends MathBackendCPU {
     return gone;
   }
 
-  override readSync(id: object): tf.backend_util.BackendValues {
+  /** A copy: what was read stays as it was, whatever becomes of the tensor. */
+  override readSync(id: object): Values {
     const values = super.readSync(id);
-    return ArrayBuffer.isView(values) && isPooled(values) ? (values as Float32Array).slice() : values;
+    return ArrayBuffer.isView(values) ? (values as Float32Array).slice() : values;
   }
 }
 
@@ -38,9 +43,16 @@ export function viewOf(tensor: tf.TensorInfo): View {
   return { values: values as unknown as Float32Array | Int32Array, shape: tensor.shape };
 }
 
-/** A new float32 tensor in a reused buffer, its content unspecified. */
-export function emptyTensor(shape: number[]): tf.TensorInfo {
-  return (tf.backend() as MathBackendCPU).makeTensorInfo(shape, "float32", take(tf.util.sizeFromShape(shape)));
+/** A new float32 tensor in a reused buffer, its values written by `fill`; nothing is left behind where that throws. */
+export function filledTensor(shape: number[], fill: (y: View) => void): tf.TensorInfo {
+  const values = take(tf.util.sizeFromShape(shape));
+  try {
+    fill({ values, shape });
+  } catch (error) {
+    give(values);
+    throw error;
+  }
+  return (tf.backend() as MathBackendCPU).makeTensorInfo(shape, "float32", values);
 }
 
 /** Runs a graph that has one output `y` of the given shape, its inputs going by name. */
@@ -50,10 +62,8 @@ export function runKernel(
   inputs: Readonly<Record<string, tf.TensorInfo>>,
   shape: number[],
 ): tf.TensorInfo {
-  const output = emptyTensor(shape);
   const feeds = Object.fromEntries(Object.entries(inputs).map(([key, tensor]) => [key, viewOf(tensor)]));
-  runGraph(name, build, feeds, { y: viewOf(output) });
-  return output;
+  return filledTensor(shape, (y) => runGraph(name, build, feeds, { y }));
 }
 
 /** Registers the native kernel of an operation, in place of any that the cpu backend has. */
@@ -61,6 +71,11 @@ export function nativeKernel(kernelName: string, run: (call: KernelCall) => tf.T
   registerNativeBackend();
   if (tf.getKernel(kernelName, NATIVE)) tf.unregisterKernel(kernelName, NATIVE);
   tf.registerKernel({ kernelName, backendName: NATIVE, kernelFunc: (call) => run(call as unknown as KernelCall) });
+}
+
+/** Keeps TensorFlow.js's cpu backend, or ours on top of it, from printing its advice to install another. */
+export function silence(backend: object): void {
+  (backend as { firstUse: boolean }).firstUse = false;
 }
 
 /** Registers the backend under the name "native", with the cpu backend's kernels; does nothing the second time. */

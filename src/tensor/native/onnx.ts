@@ -1,12 +1,11 @@
 /**
  * A writer for the few parts of ONNX's protobuf format that a graph of one fused operation needs.
- * Field numbers are those of onnx.proto (ModelProto, GraphProto, NodeProto, TensorProto, ValueInfoProto, AttributeProto).
+ * Field numbers are those of onnx.proto (ModelProto, GraphProto, NodeProto, ValueInfoProto, AttributeProto).
  */
 
-/** Element types of a graph input (TensorProto.DataType). */
-export const FLOAT = 1;
+/** Element types of an input (TensorProto.DataType): float32, and int32 for ids. */
+const FLOAT = 1;
 export const INT32 = 6;
-export const INT64 = 7;
 
 const IR_VERSION = 8;
 const OPSET = 17;
@@ -18,12 +17,11 @@ export type Attribute = number | readonly number[] | { readonly float: number } 
 /** A dimension: a number, or a name where it differs from call to call. */
 export type Dimension = number | string;
 
-/** A graph as this kit builds them: encoded nodes, inputs, outputs and constants. */
+/** A graph as this kit builds them: encoded nodes, inputs and outputs; weights are inputs, so that they may change. */
 export interface Graph {
   readonly nodes: readonly Buffer[];
   readonly inputs: readonly Buffer[];
   readonly outputs: readonly Buffer[];
-  readonly constants?: readonly Buffer[];
 }
 
 function varint(value: number): Buffer {
@@ -89,27 +87,11 @@ export function floats(name: string, ...dimensions: readonly Dimension[]): Buffe
   return value(name, FLOAT, dimensions);
 }
 
-/** A constant vector of 64-bit integers, as shapes and axes want them. */
-export function integers(name: string, values: readonly number[]): Buffer {
-  return constant(name, INT64, [values.length], BigInt64Array.from(values, BigInt));
-}
-
-/** A float32 constant of rank 0. */
-export function scalar(name: string, number: number): Buffer {
-  return constant(name, FLOAT, [], Float32Array.of(number));
-}
-
-function constant(name: string, type: number, shape: readonly number[], data: BigInt64Array | Float32Array): Buffer {
-  const raw = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-  return Buffer.concat([...shape.map((d) => integer(1, d)), integer(2, type), bytes(8, name), bytes(9, raw)]);
-}
-
 /** The bytes of a model that holds the graph. */
-export function encodeModel({ nodes, inputs, outputs, constants = [] }: Graph): Uint8Array {
+export function encodeModel({ nodes, inputs, outputs }: Graph): Uint8Array {
   const graph = Buffer.concat([
     ...nodes.map((part) => bytes(1, part)),
     bytes(2, "graph"),
-    ...constants.map((part) => bytes(5, part)),
     ...inputs.map((part) => bytes(11, part)),
     ...outputs.map((part) => bytes(12, part)),
   ]);

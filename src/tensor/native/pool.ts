@@ -1,38 +1,64 @@
 /**
- * Buffers for results, used again once the tensor that held them is disposed of: a step allocates nothing after the first.
- * Sizes are rounded up to an eighth of their power of two, so that batches of slightly different lengths share buffers.
+ * Buffers for results, used again once the tensor that held them is disposed of: after its first steps a run allocates nothing.
+ * Together, buffers in use and waiting never hold more than the most that was in use at once.
  */
-const free = new Map<number, ArrayBuffer[]>();
+const waiting: ArrayBuffer[] = []; // the one that waits longest first
 const owned = new WeakSet<ArrayBufferLike>();
+const whole = new WeakSet<ArrayBufferView>();
+let bytesInUse = 0;
+let bytesWaiting = 0;
+let mostInUse = 0;
 
-function capacityFor(bytes: number): number {
-  const granule = Math.max(64, 2 ** (Math.floor(Math.log2(Math.max(bytes, 1))) - 3));
-  return Math.max(granule, Math.ceil(bytes / granule) * granule);
+/** A waiting buffer serves a result that fills at least two thirds of it. */
+const LARGEST_FIT = 1.5;
+const GRANULE_BYTES = 64;
+
+function takeWaiting(bytes: number): ArrayBuffer | undefined {
+  let best = -1;
+  waiting.forEach(({ byteLength }, i) => {
+    const fits = byteLength >= bytes && byteLength <= LARGEST_FIT * bytes;
+    if (fits && (best < 0 || byteLength < waiting[best]!.byteLength)) best = i;
+  });
+  if (best < 0) return undefined;
+  const [buffer] = waiting.splice(best, 1);
+  bytesWaiting -= buffer!.byteLength;
+  return buffer;
+}
+
+function dropWhatIsTooMuch(): void {
+  while (waiting.length > 0 && bytesInUse + bytesWaiting > mostInUse) bytesWaiting -= waiting.shift()!.byteLength;
 }
 
 /** A Float32Array of `size` elements with unspecified content. */
 export function take(size: number): Float32Array {
-  const capacity = capacityFor(size * 4);
-  const buffer = free.get(capacity)?.pop() ?? new ArrayBuffer(capacity);
+  const bytes = Math.max(1, Math.ceil((size * 4) / GRANULE_BYTES)) * GRANULE_BYTES;
+  const buffer = takeWaiting(bytes) ?? new ArrayBuffer(bytes);
+  const array = new Float32Array(buffer, 0, size);
   owned.add(buffer);
-  return new Float32Array(buffer, 0, size);
+  whole.add(array);
+  bytesInUse += buffer.byteLength;
+  mostInUse = Math.max(mostInUse, bytesInUse);
+  dropWhatIsTooMuch();
+  return array;
 }
 
-/** Whether an array came from `take` and so will be written again after `give`. */
-export function isPooled(array: ArrayBufferView): boolean {
-  return owned.has(array.buffer);
+/** Whether an array looks into a buffer of `take` without being what `take` gave: its content lasts only as long as that. */
+export function isBorrowed(array: ArrayBufferView): boolean {
+  return owned.has(array.buffer) && !whole.has(array);
 }
 
 /** Takes back an array that came from `take`; others are left alone. */
 export function give(array: ArrayBufferView): void {
-  if (!owned.delete(array.buffer)) return;
+  if (!whole.delete(array)) return;
   const buffer = array.buffer as ArrayBuffer;
-  const list = free.get(buffer.byteLength);
-  if (list) list.push(buffer);
-  else free.set(buffer.byteLength, [buffer]);
+  owned.delete(buffer);
+  bytesInUse -= buffer.byteLength;
+  bytesWaiting += buffer.byteLength;
+  waiting.push(buffer);
+  dropWhatIsTooMuch();
 }
 
-/** Drops the buffers that wait for use. */
-export function emptyPool(): void {
-  free.clear();
+/** Bytes held: by results in use, and by buffers that wait for the next. */
+export function poolBytes(): { readonly inUse: number; readonly waiting: number } {
+  return { inUse: bytesInUse, waiting: bytesWaiting };
 }

@@ -1,5 +1,5 @@
 import { availableParallelism } from "node:os";
-import { Tensor } from "onnxruntime-node";
+import { env, Tensor } from "onnxruntime-node";
 // The synchronous call under InferenceSession.run, which is asynchronous in form only. Not a documented path: the version is pinned.
 import { type Binding, binding, initOrt } from "onnxruntime-node/dist/binding.js";
 import { encodeModel, type Graph } from "./onnx.ts";
@@ -37,6 +37,7 @@ const options = (): object => ({
 function sessionFor(name: string, build: () => Graph): Binding.InferenceSession {
   const known = sessions.get(name);
   if (known) return known;
+  env.logLevel = "fatal"; // what fails is thrown, and need not be printed too
   initOrt();
   const session = new binding.InferenceSession();
   const { buffer, byteOffset, byteLength } = encodeModel(build());

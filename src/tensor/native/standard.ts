@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import { type KernelCall, nativeKernel, runKernel } from "./backend.ts";
+import { filledTensor, type KernelCall, nativeKernel, runKernel, viewOf } from "./backend.ts";
 import { floats, type Graph, node } from "./onnx.ts";
 
 /** TensorFlow.js's own operations that models and gradients lean on, by the ONNX operator that computes the same. */
@@ -89,9 +89,24 @@ function matMul(call: KernelCall): tf.TensorInfo {
   return { ...y, shape: [...batch, rows, columns] };
 }
 
+/** Sums of rows by segment, as the gradient of a table's lookup wants them: the cpu backend's own kernel makes a product per segment. */
+function unsortedSegmentSum(call: KernelCall): tf.TensorInfo {
+  const { x, segmentIds } = call.inputs as { x: tf.TensorInfo; segmentIds: tf.TensorInfo };
+  if (!plain(x) || x.shape.length !== 2) return otherwise("UnsortedSegmentSum", call);
+  const [rows, ids] = [viewOf(x).values, viewOf(segmentIds).values];
+  const width = x.shape[1]!;
+  return filledTensor([call.attrs.numSegments as number, width], ({ values }) => {
+    values.fill(0);
+    ids.forEach((id, row) => {
+      for (let j = 0; j < width; j++) values[id * width + j]! += rows[row * width + j]!;
+    });
+  });
+}
+
 /** Registers the kernels of this file. */
 export function registerStandardKernels(): void {
   for (const [kernelName, operator] of Object.entries(BINARY)) registerBinary(kernelName, operator);
   for (const [kernelName, operator] of Object.entries(UNARY)) registerUnary(kernelName, operator);
   nativeKernel("BatchMatMul", matMul);
+  nativeKernel("UnsortedSegmentSum", unsortedSegmentSum);
 }

@@ -1,10 +1,10 @@
-import type { NoiseKey } from "./key.ts";
-import { philox, type Words } from "./philox.ts";
+import { blockWords, type NoiseKey } from "./key.ts";
+import type { Words } from "./philox.ts";
 
 const { fround, sqrt } = Math;
 
 // Layout: 64 elements are made by 16 blocks. Element 64 g + 16 k + lane is normal k of block 16 g + lane, so that SIMD of any
-// width up to 16 stores whole vectors. Block b is Philox of the counter (b, 0, stream, 0).
+// width up to 16 stores whole vectors.
 const GROUP = 64;
 const LANES = 16;
 
@@ -34,39 +34,17 @@ const group = new Float32Array(GROUP);
 /** theta[i] = theta[i] * keep + scale * z[firstElement + i] in float32, in place; z is N(0, 1) by Box-Muller. */
 export function addGaussian(theta: Float32Array, scale: number, key: NoiseKey, firstElement = 0, keep = 1): void {
   const [factor, kept] = [fround(scale), fround(keep)];
-  eachGroup(theta.length, key, firstElement, (at, from, count) => {
-    for (let i = 0; i < count; i++) theta[at + i] = fround(theta[at + i]! * kept) + fround(factor * group[from + i]!);
-  });
-}
-
-/** out[i] = z[firstElement + i]: the normals themselves. */
-export function fillGaussian(out: Float32Array, key: NoiseKey, firstElement = 0): void {
-  eachGroup(out.length, key, firstElement, (at, from, count) => out.set(group.subarray(from, from + count), at));
-}
-
-/** Makes each group that the elements touch and says which part of it belongs where. */
-function eachGroup(
-  length: number,
-  key: NoiseKey,
-  firstElement: number,
-  use: (at: number, from: number, count: number) => void,
-): void {
-  for (let at = 0; at < length; ) {
+  for (let at = 0; at < theta.length; ) {
     const from = (firstElement + at) % GROUP;
-    const count = Math.min(GROUP - from, length - at);
+    const end = Math.min(theta.length, at + GROUP - from);
     fillGroup(key, (firstElement + at - from) / 4);
-    use(at, from, count);
-    at += count;
+    for (let i = from; at < end; i++, at++) theta[at] = fround(theta[at]! * kept) + fround(factor * group[i]!);
   }
 }
 
-function fillGroup({ k0, k1, stream }: NoiseKey, firstBlock: number): void {
+function fillGroup(key: NoiseKey, firstBlock: number): void {
   for (let lane = 0; lane < LANES; lane++) {
-    words[0] = (firstBlock + lane) | 0;
-    words[1] = 0;
-    words[2] = stream | 0;
-    words[3] = 0;
-    philox(words, k0, k1);
+    blockWords(key, firstBlock + lane, words);
     boxMuller(words[0], words[1], lane);
     boxMuller(words[2], words[3], lane + 2 * LANES);
   }

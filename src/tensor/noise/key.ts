@@ -33,6 +33,15 @@ export function noiseKey(seed: number, step: number, name: string): NoiseKey {
   return { k0: state[0] >>> 0, k1: state[1] >>> 0, stream: state[2] >>> 0 };
 }
 
+/** Writes block `block` of the key's noise into `words`: Philox of the counter (block, 0, stream, 0). */
+export function blockWords({ k0, k1, stream }: NoiseKey, block: number, words: Words): void {
+  words[0] = block | 0;
+  words[1] = 0;
+  words[2] = stream | 0;
+  words[3] = 0;
+  philox(words, k0, k1);
+}
+
 function upper(integer: number): number {
   return Math.floor(integer / 2 ** 32) | 0;
 }

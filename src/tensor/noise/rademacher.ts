@@ -1,5 +1,5 @@
-import type { NoiseKey } from "./key.ts";
-import { philox, type Words } from "./philox.ts";
+import { blockWords, type NoiseKey } from "./key.ts";
+import type { Words } from "./philox.ts";
 
 const { fround } = Math;
 
@@ -22,13 +22,9 @@ export function addRademacher(theta: Float32Array, scale: number, key: NoiseKey,
   }
 }
 
-function fillSigns({ k0, k1, stream }: NoiseKey, firstBlock: number): void {
+function fillSigns(key: NoiseKey, firstBlock: number): void {
   for (let lane = 0; lane < LANES; lane++) {
-    words[0] = (firstBlock + lane) | 0;
-    words[1] = 0;
-    words[2] = stream | 0;
-    words[3] = 0;
-    philox(words, k0, k1);
+    blockWords(key, firstBlock + lane, words);
     for (let bit = 0; bit < 128; bit++)
       signs[LANES * bit + lane] = (words[bit >> 5]! << (bit & 31)) & 0x80000000 ? -1 : 1;
   }

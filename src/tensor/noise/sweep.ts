@@ -31,11 +31,6 @@ export function setNoiseThreads(n: number): void {
   wanted = next;
 }
 
-/** theta[i] += scale * z[i] in float32, in place, with the z of `key`. */
-export function sweep(theta: Float32Array, scale: number, key: NoiseKey, distribution: Distribution): void {
-  sweepMany([{ theta, key }], scale, distribution);
-}
-
 /**
  * theta[i] = theta[i] * keep + scale * z[i] in float32, in place, for all tensors of a model at once (PerturbParameters of
  * Algorithm 1). No two entries may share elements: they are swept at the same time.
