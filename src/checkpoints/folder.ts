@@ -1,6 +1,7 @@
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { KitError } from "../error.ts";
+import { isObject, readObject } from "./json.ts";
 import { openSafetensors, type SafetensorsFile, type TensorEntry } from "./safetensors.ts";
 
 /** A tensor of a checkpoint: its entry and the file that holds it. */
@@ -22,20 +23,24 @@ const WEIGHTS = "model.safetensors";
 const INDEX = "model.safetensors.index.json";
 
 /**
- * Returns a checkpoint from config.json and model.safetensors, or the shards that model.safetensors.index.json names.
+ * Opens a checkpoint: config.json and model.safetensors, or the shards that model.safetensors.index.json names.
  * Throws a KitError for whatever is absent, unreadable or inconsistent.
  */
 export function openCheckpoint(folder: string): Checkpoint {
   if (!existsSync(folder) || !statSync(folder).isDirectory()) {
-    throw new KitError(`--model ${folder}: no such folder; give a folder in Hugging Face layout or a hub id.`);
+    throw new KitError(
+      `Reading the model folder ${folder}: no such folder; give a folder in Hugging Face layout or a hub id.`,
+    );
   }
   if (!existsSync(join(folder, "config.json"))) {
-    throw new KitError(`--model ${folder}: no config.json there; give a folder in Hugging Face layout or a hub id.`);
+    throw new KitError(
+      `Reading the model folder ${folder}: no config.json there; give a folder in Hugging Face layout or a hub id.`,
+    );
   }
   const config = readObject(join(folder, "config.json"));
   if (existsSync(join(folder, WEIGHTS))) return { folder, config, ...openSingle(join(folder, WEIGHTS)) };
   if (existsSync(join(folder, INDEX))) return { folder, config, ...openShards(folder) };
-  throw new KitError(`--model ${folder}: no ${WEIGHTS} there; ${adviceForWeights(folder)}.`);
+  throw new KitError(`Reading the model folder ${folder}: no ${WEIGHTS} there; ${adviceForWeights(folder)}.`);
 }
 
 type Weights = Pick<Checkpoint, "tensors" | "files">;
@@ -84,27 +89,12 @@ function readWeightMap(path: string): Map<string, string> {
   return new Map(entries as [string, string][]);
 }
 
-function readObject(path: string): Record<string, unknown> {
-  let value: unknown;
-  try {
-    value = JSON.parse(readFileSync(path, "utf8"));
-  } catch (error) {
-    throw new KitError(`Reading ${path}: ${(error as Error).message}; it must be JSON, so download it again.`);
-  }
-  if (!isObject(value)) throw new KitError(`Reading ${path}: it is not a JSON object; download it again.`);
-  return value;
-}
-
 function adviceForWeights(folder: string): string {
   const files = readdirSync(folder);
   const pickled = files.find((file) => /^pytorch_model.*\.bin$/.test(file));
   if (pickled) return `only ${pickled}, so convert it to safetensors (save_pretrained with safe_serialization=True)`;
   const other = files.find((file) => file.endsWith(".safetensors"));
   return other ? `only ${other}, so rename it if it holds the weights` : "give a folder that holds the weights";
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function listed(names: readonly string[]): string {

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { closeSync, openSync, readSync } from "node:fs";
 import { KitError } from "../error.ts";
 
-/** Returns the first 16 hexadecimal digits of the SHA-256 of the files' contents, one after the other in the given order. */
+/** The first 16 hexadecimal digits of the SHA-256 of the files' contents, one after the other in the given order. */
 export function hashFiles(paths: readonly string[]): string {
   const hash = createHash("sha256");
   const chunk = new Uint8Array(4 << 20);

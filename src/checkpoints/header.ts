@@ -1,5 +1,6 @@
 import { KitError } from "../error.ts";
 import { BYTES_PER_ELEMENT } from "./dtype.ts";
+import { isObject } from "./json.ts";
 
 /** One tensor of a safetensors file: where its bytes lie, counted from the start of the file. */
 export interface TensorEntry {
@@ -10,23 +11,22 @@ export interface TensorEntry {
   readonly byteLength: number;
 }
 
-/** What the header of a safetensors file says. */
-export interface Header {
-  readonly tensors: ReadonlyMap<string, TensorEntry>;
-  readonly metadata: Readonly<Record<string, string>>;
-}
-
 /**
- * Returns the entries of a header's JSON, in the order of their bytes.
+ * The tensors of a header's JSON by name, in the order of their bytes; its free-form __metadata__ is left aside.
  * Throws a KitError unless the tensors fill the `dataLength` bytes behind the header without gap or overlap.
  */
-export function parseHeader(path: string, json: string, dataStart: number, dataLength: number): Header {
+export function parseHeader(
+  path: string,
+  json: string,
+  dataStart: number,
+  dataLength: number,
+): Map<string, TensorEntry> {
   const fail = (found: string) => new KitError(`Reading ${path}: ${found}; download or convert the file again.`);
-  const { __metadata__, ...descriptions } = parseObject(json, fail);
+  const { __metadata__: _, ...descriptions } = parseObject(json, fail);
   const entries = Object.entries(descriptions).map(([name, value]) => parseEntry(name, value, dataStart, fail));
   entries.sort((a, b) => a.byteOffset - b.byteOffset || a.byteLength - b.byteLength);
   checkLayout(entries, dataStart, dataStart + dataLength, fail);
-  return { tensors: new Map(entries.map((entry) => [entry.name, entry])), metadata: parseMetadata(__metadata__, fail) };
+  return new Map(entries.map((entry) => [entry.name, entry]));
 }
 
 type Fail = (found: string) => KitError;
@@ -70,18 +70,6 @@ function checkLayout(entries: readonly TensorEntry[], start: number, fileLength:
   if (end < fileLength) throw fail(`${fileLength - end} bytes follow its last tensor`);
 }
 
-function parseMetadata(value: unknown, fail: Fail): Record<string, string> {
-  if (value === undefined) return {};
-  if (!isObject(value) || Object.values(value).some((text) => typeof text !== "string")) {
-    throw fail("its __metadata__ is not an object of strings");
-  }
-  return value as Record<string, string>;
-}
-
 function isCounts(value: unknown): value is number[] {
   return Array.isArray(value) && value.every((size) => Number.isSafeInteger(size) && size >= 0);
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

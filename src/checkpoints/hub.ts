@@ -1,7 +1,7 @@
 import { existsSync, statSync } from "node:fs";
 import { KitError } from "../error.ts";
-import { findCached, hubCacheFolder } from "./hub-cache.ts";
-import { type DownloadProgress, downloadModel } from "./hub-download.ts";
+import { findCached, hubCacheFolder } from "./hubCache.ts";
+import { type DownloadProgress, downloadModel } from "./hubDownload.ts";
 
 /** Options of resolveModel; the hub is $HF_ENDPOINT or huggingface.co, the cache that of the Hugging Face libraries. */
 export interface ResolveModelOptions {
@@ -12,14 +12,14 @@ export interface ResolveModelOptions {
 }
 
 /**
- * Returns the local folder of a model: an existing folder is itself; a hub id such as "facebook/opt-125m" is looked up in
+ * The local folder of a model: an existing folder is itself; a hub id such as "facebook/opt-125m" is looked up in
  * the Hugging Face cache and downloaded to it only where it is not there. Throws a KitError where none of this works.
  */
 export async function resolveModel(idOrFolder: string, options: ResolveModelOptions = {}): Promise<string> {
   if (existsSync(idOrFolder) && statSync(idOrFolder).isDirectory()) return idOrFolder;
   if (!isHubId(idOrFolder)) {
     throw new KitError(
-      `--model ${idOrFolder}: neither an existing folder nor a hub id such as org/name; give one of them.`,
+      `Looking for the model ${idOrFolder}: it is neither an existing folder nor a hub id such as org/name; give one of them.`,
     );
   }
   const { revision, cacheFolder = hubCacheFolder() } = options;
@@ -34,8 +34,8 @@ async function fetchModel(id: string, cacheFolder: string, options: ResolveModel
   } catch (error) {
     if (error instanceof KitError) throw error;
     throw new KitError(
-      `--model ${id}: there is no such folder, the cache ${cacheFolder} does not hold it whole, and the download failed ` +
-        `(${reason(error)}); give a folder in Hugging Face layout or leave --model out to use the bundled one.`,
+      `Looking for the model ${id}: there is no such folder, the cache ${cacheFolder} does not hold it whole, and the download failed ` +
+        `(${reason(error)}); give a folder in Hugging Face layout or name no model to use the bundled one.`,
     );
   }
 }

@@ -2,20 +2,20 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 
-/** Returns the folder that the Hugging Face libraries cache models in: $HF_HUB_CACHE, $HF_HOME/hub or ~/.cache/huggingface/hub. */
+/** The folder that the Hugging Face libraries cache models in: $HF_HUB_CACHE, $HF_HOME/hub or ~/.cache/huggingface/hub. */
 export function hubCacheFolder(): string {
   const { HF_HUB_CACHE, HUGGINGFACE_HUB_CACHE, HF_HOME, XDG_CACHE_HOME } = process.env;
   const home = HF_HOME ?? join(XDG_CACHE_HOME ?? join(homedir(), ".cache"), "huggingface");
   return HF_HUB_CACHE ?? HUGGINGFACE_HUB_CACHE ?? join(home, "hub");
 }
 
-/** Returns a model's folder in the cache, where `blobs`, `refs` and `snapshots` lie. */
+/** A model's folder in the cache, where `blobs`, `refs` and `snapshots` lie. */
 export function cachedRepo(cacheFolder: string, id: string): string {
   return join(cacheFolder, `models--${id.replace("/", "--")}`);
 }
 
 /**
- * Returns the cached snapshot of a model that holds its configuration, weights and tokenizer, or undefined.
+ * The cached snapshot of a model that holds its configuration, weights and tokenizer, or undefined.
  * Without a revision it is that of `main`, or else of a pull request with converted weights.
  */
 export function findCached(cacheFolder: string, id: string, revision?: string): string | undefined {

@@ -4,8 +4,8 @@ import { dirname, join, relative } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { ReadableStream } from "node:stream/web";
-import { cachedRepo } from "./hub-cache.ts";
-import { findSnapshot, type HubFile, type HubModel } from "./hub-snapshot.ts";
+import { cachedRepo } from "./hubCache.ts";
+import { findSnapshot, type HubFile, type HubModel } from "./hubSnapshot.ts";
 
 /** How far a download is: bytes of all files of the model together, and the file being fetched. */
 export interface DownloadProgress {
@@ -20,7 +20,7 @@ export interface Download extends HubModel {
   readonly onProgress: (progress: DownloadProgress) => void;
 }
 
-/** Returns the snapshot folder of a model after fetching its files into the Hugging Face cache; throws what the hub answers. */
+/** Fetches a model's files into the Hugging Face cache and gives their snapshot folder; throws what the hub answers. */
 export async function downloadModel(download: Download): Promise<string> {
   const snapshot = await findSnapshot(download);
   const repo = cachedRepo(download.cacheFolder, download.id);

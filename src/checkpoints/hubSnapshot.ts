@@ -26,14 +26,14 @@ const WANTED =
 const CONVERSION_TITLE = "Adding `safetensors` variant of this model";
 const CONVERSION_AUTHOR = "SFconvertbot";
 
-/** Returns the commit that has a model's weights as safetensors; throws a KitError where none has, else what the hub answers. */
+/** The commit that has a model's weights as safetensors; throws a KitError where none has, else what the hub answers. */
 export async function findSnapshot(model: HubModel): Promise<Snapshot> {
   const snapshot = await listSnapshot(model, model.revision);
   if (hasWeights(snapshot)) return snapshot;
   const converted = model.revision === "main" ? await findConversion(model) : undefined;
   if (converted) return listSnapshot(model, converted);
   throw new KitError(
-    `--model ${model.id}: the hub has no safetensors weights at revision ${model.revision}; convert the model and give its folder.`,
+    `Downloading the model ${model.id}: the hub has no safetensors weights at revision ${model.revision}; convert the model and give its folder.`,
   );
 }
 

@@ -1,13 +1,14 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { KitError } from "../error.ts";
 import { decodeBF16, decodeF16 } from "./dtype.ts";
-import { type Header, parseHeader, type TensorEntry } from "./header.ts";
+import { parseHeader, type TensorEntry } from "./header.ts";
 
 export type { TensorEntry } from "./header.ts";
 
 /** A safetensors file of which only the header has been read. */
-export interface SafetensorsFile extends Header {
+export interface SafetensorsFile {
   readonly path: string;
+  readonly tensors: ReadonlyMap<string, TensorEntry>;
 }
 
 const LENGTH_BYTES = 8;
@@ -15,19 +16,20 @@ const MAX_HEADER_BYTES = 100e6; // the limit of the format's own library
 const CHUNK_BYTES = 4 << 20;
 const MAX_READ_BYTES = 1 << 30; // one read of 2 GiB or more is refused by Node
 
-/** Returns the tensors that a safetensors file declares, without reading them; throws a KitError unless all of it is sound. */
+/** Opens a safetensors file for the tensors that it declares, without reading them; throws a KitError unless all of it is sound. */
 export function openSafetensors(path: string): SafetensorsFile {
   return withFile(path, (fd) => {
     const fileLength = fstatSync(fd).size;
     const headerLength = readHeaderLength(fd, path, fileLength);
     const header = readBytes(fd, path, LENGTH_BYTES, new Uint8Array(headerLength));
     const dataStart = LENGTH_BYTES + headerLength;
-    return { path, ...parseHeader(path, new TextDecoder().decode(header), dataStart, fileLength - dataStart) };
+    const tensors = parseHeader(path, new TextDecoder().decode(header), dataStart, fileLength - dataStart);
+    return { path, tensors };
   });
 }
 
 /**
- * Returns the values of one tensor, row by row, in `into` where it is given (it must have the tensor's number of elements).
+ * Reads the values of one tensor, row by row, in `into` where it is given (it must have the tensor's number of elements).
  * Half precision is converted a few MiB at a time, so that a checkpoint is never held twice.
  * Throws a KitError for an absent tensor, for one that holds no floats and for a file that was cut since it was opened.
  */

@@ -1,4 +1,4 @@
-/** Returns the candidate with the fewest single-letter edits from `word` (case ignored), or undefined where even that is over half of the word. */
+/** The candidate with the fewest single-letter edits from `word` (case ignored), or undefined where even that is over half of the word. */
 export function closest(word: string, candidates: readonly string[]): string | undefined {
   const ranked = candidates
     .map((candidate) => ({ candidate, edits: editDistance(word.toLowerCase(), candidate.toLowerCase()) }))

@@ -2,7 +2,7 @@ import { CsvError, type Info, parse } from "csv-parse/sync";
 import { KitError } from "../error.ts";
 import type { ParsedRow } from "./rows.ts";
 
-/** Returns the rows under the header line of a CSV text, with double quotes as RFC 4180 has them; the place is a row's last line. */
+/** The rows under the header line of a CSV text, with double quotes as RFC 4180 has them; the place is a row's last line. */
 export function parseCsv(text: string, file: string): ParsedRow[] {
   return parsed(text, file).map(({ record, info }) => ({ fields: record, place: `line ${info.lines}` }));
 }

@@ -1,6 +1,6 @@
 import type { Example } from "./task.ts";
 
-/** Returns the examples without those whose prompt repeats an earlier one's, compared by `normalise`; the first stays. */
+/** The examples without those whose prompt repeats an earlier one's, compared by `normalise`; the first stays. */
 export function deduplicate(examples: readonly Example[]): Example[] {
   const seen = new Set<string>();
   return examples.filter(({ prompt }) => {
@@ -11,7 +11,7 @@ export function deduplicate(examples: readonly Example[]): Example[] {
   });
 }
 
-/** Returns the text in lower case, words and numbers only, single spaces between; a text without any stays as it is. */
+/** The text in lower case, words and numbers only, single spaces between; a text without any stays as it is. */
 export function normalise(text: string): string {
   return (
     text

@@ -3,8 +3,9 @@ import { shuffle } from "./shuffle.ts";
 import type { Example } from "./task.ts";
 
 /**
- * Returns the texts of `shots` different training examples with their right answers, drawn anew for every evaluated
- * example by run seed and example index, as the paper does it; all of them where there are fewer.
+ * The texts of `shots` different training examples with their right answers, drawn anew for every evaluated example by
+ * run seed and example index; all of them where there are fewer. Unlike the paper, whose code draws from the whole
+ * training split, they come from the training part that was drawn (1,000 rows by default).
  */
 export function demonstrations(
   train: readonly Example[],
@@ -13,7 +14,7 @@ export function demonstrations(
   return shuffle(train, `demonstrations/${seed}/${index}`).slice(0, shots).map(verbalize);
 }
 
-/** Returns the prompt with its right answer, white space stripped at both ends. */
+/** The prompt with its right answer, white space stripped at both ends. */
 export function verbalize({ prompt, options, gold }: Example): string {
   return strip(prompt + options[gold]!);
 }

@@ -2,12 +2,12 @@ import { KitError } from "../error.ts";
 import type { LocatedRow, Rows } from "./rows.ts";
 import type { Example, TaskDefinition } from "./task.ts";
 
-/** Returns the task's example of every row; throws one sentence with file and line for the first row that gives none. */
+/** The task's example of every row; throws one sentence with file and line for the first row that gives none. */
 export function examplesOf(definition: TaskDefinition, { rows }: Rows): Example[] {
   return rows.map((row) => exampleOf(definition, row));
 }
 
-/** Returns whether any row has a right answer; public test sets leave the label out or write −1. */
+/** Whether any row has a right answer; public test sets leave the label out or write −1. */
 export function isLabelled(definition: TaskDefinition, { rows }: Rows): boolean {
   return rows.some(({ fields }) => {
     try {

@@ -1,7 +1,7 @@
 import { KitError } from "../error.ts";
 import type { Fields } from "./rows.ts";
 
-/** Returns the text of the first of `names` that the row has, as it stands; throws where there is none or it is blank. */
+/** The text of the first of `names` that the row has, as it stands; throws where there is none or it is blank. */
 export function textField(fields: Fields, what: string, names: readonly string[]): string {
   const value = present(fields, what, names);
   if (typeof value !== "string")
@@ -9,7 +9,7 @@ export function textField(fields: Fields, what: string, names: readonly string[]
   return value;
 }
 
-/** Returns the label (0, 1, …) in the first of `names` that the row has, a number or its digits; throws where it is none of the task's. */
+/** The label (0, 1, …) in the first of `names` that the row has, a number or its digits; throws where it is none of the task's. */
 export function labelField(fields: Fields, names: readonly string[], words: readonly string[]): number {
   const value = present(fields, "label", names);
   const label = words.findIndex((_, index) => value === index || String(value).trim() === String(index));

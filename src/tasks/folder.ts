@@ -13,7 +13,7 @@ export interface FolderRows {
 }
 
 /**
- * Returns the rows of the files train.* and test.* in a folder. Where there is no test file, or it has no labels (as in
+ * Reads the files train.* and test.* in a folder. Where there is no test file, or it has no labels (as in
  * the public GLUE and SuperGLUE downloads), the validation file is the test set, as in the paper's experiments.
  */
 export function readFolder(definition: TaskDefinition, folder: string): FolderRows {

@@ -8,7 +8,7 @@ export const tasks: readonly TaskDefinition[] = [
   sst2, // sentiment of a sentence
 ];
 
-/** Returns the task of that name (case and punctuation do not matter: "sst2" is SST-2); throws with the known names and the closest. */
+/** The task of that name (case and punctuation do not matter: "sst2" is SST-2); throws with the known names and the closest. */
 export function findTask(name: string): TaskDefinition {
   const found = tasks.find((task) => plain(task.name) === plain(name));
   if (found) return found;

@@ -1,7 +1,7 @@
 import { KitError } from "../error.ts";
 import type { Fields, ParsedRow } from "./rows.ts";
 
-/** Returns the rows of a JSON Lines text: one object a line, blank lines skipped. */
+/** The rows of a JSON Lines text: one object a line, blank lines skipped. */
 export function parseJsonLines(text: string, file: string): ParsedRow[] {
   return text.split(/\r?\n/).flatMap((line, index) => {
     if (line.trim() === "") return [];
@@ -10,7 +10,7 @@ export function parseJsonLines(text: string, file: string): ParsedRow[] {
   });
 }
 
-/** Returns the rows of a JSON text that is one list of objects. */
+/** The rows of a JSON text that is one list of objects. */
 export function parseJson(text: string, file: string): ParsedRow[] {
   const list = text.trim() === "" ? [] : parsed(text, file);
   if (!Array.isArray(list)) throw new KitError(`${file}: the file holds no list of rows; give a JSON list of objects.`);

@@ -1,9 +1,10 @@
-import { createHash } from "node:crypto";
 import { statSync } from "node:fs";
+import { basename, dirname, posix } from "node:path";
 import { KitError } from "../error.ts";
 import { deduplicate } from "./deduplicate.ts";
 import { examplesOf } from "./examples.ts";
 import { readFolder } from "./folder.ts";
+import { jointSha256 } from "./hash.ts";
 import { findTask } from "./index.ts";
 import { readRows } from "./read.ts";
 import type { Rows } from "./rows.ts";
@@ -30,7 +31,7 @@ interface Sizes extends Record<string, number> {
 type Parts = Pick<Task, "data" | "train" | "dev" | "test">;
 
 /**
- * Returns the task with its examples drawn by the seed, as many as asked or as there are. Unlike the paper, the
+ * Loads the task with its examples drawn by the seed, as many as asked or as there are. Unlike the paper, the
  * permutation is seedrandom's and not NumPy's, so the same seed draws other rows.
  */
 export function loadTask(
@@ -43,7 +44,7 @@ export function loadTask(
   const parts = isFolder(data)
     ? drawFromFolder(definition, data!, sizes, seed)
     : drawFromOne(definition, data === undefined ? defaultRows(definition) : readRows(data), sizes, seed);
-  return { name: definition.name, definition, ...parts };
+  return { name: definition.name, ...parts };
 }
 
 /** Training rows, then dev rows, from the train file and test rows from the test file, without overlap (the paper's way). */
@@ -84,8 +85,10 @@ function isFolder(data: string | undefined): boolean {
 }
 
 function describe(files: readonly Rows[]): string {
-  const sha256 = createHash("sha256")
-    .update(files.map((file) => file.sha256).join())
-    .digest("hex");
-  return `${files.map((file) => file.name).join(" + ")}, sha256 ${sha256.slice(0, 12)}`;
+  return `${files.map(({ name }) => shortName(name)).join(" + ")}, sha256 ${jointSha256(files).slice(0, 12)}`;
+}
+
+/** A file goes by its folder's name and its own, so that no path of one machine gets into a run. */
+function shortName(name: string): string {
+  return posix.join(basename(dirname(name)), basename(name));
 }

@@ -6,7 +6,7 @@ export interface Majority extends Accuracy {
   readonly label: number;
 }
 
-/** Returns the score of always answering the most frequent training label (the lower one on a tie): the floor of every method. */
+/** The score of always answering the most frequent training label (the lower one on a tie): the floor of every method. */
 export function majority(task: Task): Majority {
   const counts = new Map<number, number>();
   for (const { gold } of task.train) counts.set(gold, (counts.get(gold) ?? 0) + 1);

@@ -13,7 +13,7 @@ export interface LocatedRow {
   readonly fields: Fields;
 }
 
-/** Rows read from one place: its name for the run header and the SHA-256 (hexadecimal) of the bytes read. */
+/** Rows read from one place: its name (a file's path as it was given) and the SHA-256 (hexadecimal) of the bytes read. */
 export interface Rows {
   readonly name: string;
   readonly sha256: string;

@@ -7,7 +7,7 @@ export interface Accuracy {
   readonly n: number;
 }
 
-/** Returns the accuracy of `right` answers out of `n`; throws where there are no answers or more right ones than answers. */
+/** The accuracy of `right` answers out of `n`; throws where there are no answers or more right ones than answers. */
 export function accuracyOf(right: number, n: number): Accuracy {
   if (!(n >= 1 && right >= 0 && right <= n)) {
     throw new KitError(`Asked for the accuracy of ${right} right answers out of ${n}; score at least one answer.`);

@@ -1,6 +1,6 @@
 import seedrandom from "seedrandom";
 
-/** Returns a copy of the items in an order that the seed alone decides (Fisher–Yates on seedrandom's Alea generator). */
+/** A copy of the items in an order that the seed alone decides (Fisher–Yates on seedrandom's Alea generator). */
 export function shuffle<Item>(items: readonly Item[], seed: string): Item[] {
   const random = seedrandom.alea(seed);
   const shuffled = [...items];

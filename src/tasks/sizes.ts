@@ -12,7 +12,7 @@ export function checkSizes(sizes: Sizes): void {
 }
 
 /**
- * Returns the real sizes of the parts drawn from `rows` rows: those asked for where there are enough, else in about the
+ * The real sizes of the parts drawn from `rows` rows: those asked for where there are enough, else in about the
  * same proportions and at least 1 each; throws where there are fewer rows than parts. Unlike the paper, whose dev part
  * keeps its 500 however few are left to train on (54 for WSC), a short file shrinks all parts alike.
  */

@@ -4,7 +4,7 @@ import { reviewSentences } from "./reviewSentences.ts";
 import type { Fields } from "./rows.ts";
 import type { TaskDefinition } from "./task.ts";
 
-const labels = [" terrible", " great"] as const;
+const LABELS = [" terrible", " great"] as const;
 
 /**
  * SST-2 (Table 14): the sentiment of one sentence. A row is {sentence or text, label or class 0/1}, for example
@@ -12,10 +12,8 @@ const labels = [" terrible", " great"] as const;
  */
 export const sst2: TaskDefinition = {
   name: "SST-2",
-  labels,
-  metric: "accuracy",
   prompt: (row: Fields) => `${strip(textField(row, "sentence", ["sentence", "text"]))} It was`,
-  options: () => labels,
-  gold: (row: Fields) => labelField(row, ["label", "class"], labels),
+  options: () => LABELS,
+  gold: (row: Fields) => labelField(row, ["label", "class"], LABELS),
   defaultRows: reviewSentences,
 };

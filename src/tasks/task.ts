@@ -13,9 +13,6 @@ export interface Example {
  */
 export interface TaskDefinition<Row = Fields> {
   readonly name: string;
-  /** The label words with their leading space, in the order of the labels. */
-  readonly labels: readonly string[];
-  readonly metric: "accuracy";
   prompt(row: Row): string;
   options(row: Row): readonly string[];
   gold(row: Row): number;
@@ -26,7 +23,6 @@ export interface TaskDefinition<Row = Fields> {
 /** A task with its data drawn: what `loadTask` returns. The lengths of the three parts are the real counts. */
 export interface Task {
   readonly name: string;
-  readonly definition: TaskDefinition;
   /** Where the rows came from, for the run header. */
   readonly data: string;
   readonly train: readonly Example[];

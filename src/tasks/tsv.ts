@@ -1,7 +1,7 @@
 import { KitError } from "../error.ts";
 import type { ParsedRow } from "./rows.ts";
 
-/** Returns the rows under the header line of a TSV text without quoting: a double quote is an ordinary character (GLUE's files). */
+/** The rows under the header line of a TSV text without quoting: a double quote is an ordinary character (GLUE's files). */
 export function parseTsv(text: string, file: string): ParsedRow[] {
   const [header = "", ...lines] = text.split(/\r?\n/);
   const names = header.split("\t");

@@ -4,7 +4,7 @@ const SPECIAL_TOKENS = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"];
 const GPT2_PATTERN =
   /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\p{White_Space}\p{L}\p{N}]+|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+/gu;
 
-/** Returns the tokenizer.json that GPT-2's two files stand for: ids by token, and merges.txt with one merge a line. */
+/** The tokenizer.json that GPT-2's two files stand for: ids by token, and merges.txt with one merge a line. */
 export function byteLevelTokenizer(vocab: Readonly<Record<string, number>>, merges: string): object {
   const special = SPECIAL_TOKENS.filter((token) => Object.hasOwn(vocab, token));
   return {

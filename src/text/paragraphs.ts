@@ -2,7 +2,7 @@ const MAX_CACHED = 4096;
 const VISIBLE_BLANK_LINE = /(?<=\P{White_Space})\n\n(?=\P{White_Space})/u;
 
 /**
- * Returns `encode` with a memory of paragraphs, so that demonstrations that many prompts share are encoded once.
+ * `encode` with a memory of paragraphs, so that demonstrations that many prompts share are encoded once.
  * Only for tokenizers that split by GPT-2's pattern: there no token spans a line break between visible characters, and the
  * two breaks of an empty line are two tokens. Texts with a `swallowing` token, which takes white space beside it, are
  * encoded whole.

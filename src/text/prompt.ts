@@ -29,7 +29,7 @@ export interface EncodedExample {
 const SEPARATOR = "\n\n";
 
 /**
- * Returns an example's candidates as the authors' code encodes them (`encode_prompt`): stripped demonstrations joined by
+ * An example's candidates as the authors' code encodes them (`encode_prompt`): stripped demonstrations joined by
  * empty lines before it, the answer's length as a difference of token counts, and the left cut away, but for the begin
  * token, where a text is too long. Throws a KitError where an answer adds no token or does not fit.
  */
@@ -54,7 +54,7 @@ export interface SharedPrompt {
   readonly answers: readonly number[];
 }
 
-/** Returns the prompt that all candidates share where each answer is one token, else undefined. */
+/** The prompt that all candidates share where each answer is one token, else undefined. */
 export function sharedPrompt({ candidates }: EncodedExample): SharedPrompt | undefined {
   const ids = candidates[0]?.ids.subarray(0, -1);
   if (!ids || !candidates.every((candidate) => candidate.optionLength === 1 && startsWith(candidate.ids, ids))) return;

@@ -3,17 +3,17 @@ const SPACE = "[\\p{White_Space}\\u001c-\\u001f]+";
 const LEFT = new RegExp(`^${SPACE}`, "u");
 const RIGHT = new RegExp(`${SPACE}$`, "u");
 
-/** Returns the text without white space at its ends, as Python's str.strip(). */
+/** The text without white space at its ends, as Python's str.strip(). */
 export function strip(text: string): string {
   return leftStrip(text).replace(RIGHT, "");
 }
 
-/** Returns the text without white space at its start, as Python's str.lstrip(). */
+/** The text without white space at its start, as Python's str.lstrip(). */
 export function leftStrip(text: string): string {
   return text.replace(LEFT, "");
 }
 
-/** Returns the text without spaces at its ends, keeping line breaks, as Python's str.strip(" "). */
+/** The text without spaces at its ends, keeping line breaks, as Python's str.strip(" "). */
 export function stripSpaces(text: string): string {
   return text.replace(/^ +| +$/g, "");
 }

@@ -2,22 +2,22 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Tokenizer as LibraryTokenizer } from "@huggingface/tokenizers";
 import { KitError } from "../error.ts";
-import { byteLevelTokenizer, correctWhiteSpace, type SplitStep } from "./byte-level.ts";
+import { byteLevelTokenizer, correctWhiteSpace, type SplitStep } from "./byteLevel.ts";
 import { rememberParagraphs } from "./paragraphs.ts";
 
 /** A text encoder: strings to token ids and back. */
 export interface Tokenizer {
-  /** Returns the ids of a text, without begin or end tokens. */
+  /** The ids of a text, without begin or end tokens. */
   encode(text: string): number[];
-  /** Returns the text of ids, leaving out special tokens and ids that the vocabulary does not have. */
+  /** The text of ids, leaving out special tokens and ids that the vocabulary does not have. */
   decode(ids: readonly number[]): string;
-  /** Returns the id of a token as the vocabulary spells it (GPT-2's "Ġ" for a leading space). */
+  /** The id of a token as the vocabulary spells it (GPT-2's "Ġ" for a leading space). */
   id(token: string): number | undefined;
   /** The largest id plus one. */
   readonly size: number;
 }
 
-/** Returns the tokenizer of a model folder: tokenizer.json, or GPT-2's vocab.json and merges.txt; throws a KitError without them. */
+/** Loads the tokenizer of a model folder: tokenizer.json, or GPT-2's vocab.json and merges.txt; throws a KitError without them. */
 export function loadTokenizer(folder: string): Tokenizer {
   const json = join(folder, "tokenizer.json");
   if (existsSync(json)) return makeTokenizer(json, readJson(json));
@@ -27,7 +27,7 @@ export function loadTokenizer(folder: string): Tokenizer {
     return makeTokenizer(vocab, byteLevelTokenizer(readVocab(vocab), readFileSync(merges, "utf8")));
   }
   throw new KitError(
-    `--model ${folder}: no tokenizer there; add its tokenizer.json, or vocab.json and merges.txt, to the folder.`,
+    `Reading the model folder ${folder}: no tokenizer there; add its tokenizer.json, or vocab.json and merges.txt, to the folder.`,
   );
 }
 

@@ -66,7 +66,7 @@ const broken: [string, Files, RegExp][] = [
   [
     "no config.json",
     { "model.safetensors": { a: 1 } },
-    /^--model .*: no config\.json there; give a folder in Hugging Face/,
+    /^Reading the model folder .*: no config\.json there; give a folder in Hugging Face/,
   ],
   ["a config.json that is not JSON", { "config.json": "{" }, /config\.json: .*must be JSON/],
   ["a config.json that is a list", { "config.json": "[]" }, /config\.json: it is not a JSON object/],
@@ -106,8 +106,8 @@ test.each(broken)("%s is one sentence", (_, files, found) => {
 test("a folder that is absent, or a file, is refused by name", () => {
   const folder = folderWith({ file: "x" });
   mkdirSync(join(folder, "empty"));
-  expect(() => openCheckpoint(join(folder, "none"))).toThrow(/^--model .*none: no such folder/);
-  expect(() => openCheckpoint(join(folder, "file"))).toThrow(/^--model .*file: no such folder/);
+  expect(() => openCheckpoint(join(folder, "none"))).toThrow(/^Reading the model folder .*none: no such folder/);
+  expect(() => openCheckpoint(join(folder, "file"))).toThrow(/^Reading the model folder .*file: no such folder/);
 });
 
 test("a long list of missing tensors is cut short with its count", () => {

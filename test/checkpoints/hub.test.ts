@@ -2,10 +2,10 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
 import { resolveModel } from "../../src/checkpoints/hub.ts";
-import { hubCacheFolder } from "../../src/checkpoints/hub-cache.ts";
-import type { DownloadProgress } from "../../src/checkpoints/hub-download.ts";
+import { hubCacheFolder } from "../../src/checkpoints/hubCache.ts";
+import type { DownloadProgress } from "../../src/checkpoints/hubDownload.ts";
 import { KitError } from "../../src/error.ts";
-import { commitOf, startFakeHub } from "./fake-hub.ts";
+import { commitOf, startFakeHub } from "./fakeHub.ts";
 import { temporaryFolder } from "./files.ts";
 
 const common = { "config.json": "{}", "vocab.json": "{}", "merges.txt": "a b" };
@@ -45,7 +45,7 @@ test("an existing folder is itself", async () => {
 test("what is neither a folder nor a hub id is refused without asking the hub", async () => {
   for (const text of ["./models/none", "/no/such/folder", "none", "a/b/c", "../x", ""]) {
     expect(await messageOf(resolveModel(text, { hubUrl: nowhere }))).toBe(
-      `--model ${text}: neither an existing folder nor a hub id such as org/name; give one of them.`,
+      `Looking for the model ${text}: it is neither an existing folder nor a hub id such as org/name; give one of them.`,
     );
   }
 });
@@ -76,7 +76,7 @@ test("without cache and network the error says what was tried, why it failed and
   const cacheFolder = temporaryFolder();
   const message = await messageOf(resolveModel("org/tiny", { cacheFolder, hubUrl: nowhere }));
   expect(message).toMatch(
-    /^--model org\/tiny: there is no such folder, the cache .* does not hold it whole, and the download failed \(.*ECONNREFUSED.*\); give a folder/,
+    /^Looking for the model org\/tiny: there is no such folder, the cache .* does not hold it whole, and the download failed \(.*ECONNREFUSED.*\); give a folder/,
   );
   expect(message).toContain(cacheFolder);
   expect(message).not.toContain("\n");
@@ -139,7 +139,7 @@ test("a conversion by anyone else is not trusted", async () => {
   const discussions = [{ ...conversion, author: { name: "someone" } }];
   const { hubUrl } = await startFakeHub({ revisions: pickled, discussions });
   expect(await messageOf(resolveModel("org/tiny", { cacheFolder: temporaryFolder(), hubUrl }))).toBe(
-    "--model org/tiny: the hub has no safetensors weights at revision main; convert the model and give its folder.",
+    "Downloading the model org/tiny: the hub has no safetensors weights at revision main; convert the model and give its folder.",
   );
 });
 

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { expect, test } from "vitest";
 import { normalise } from "../../src/tasks/deduplicate.ts";
 import { loadTask } from "../../src/tasks/load.ts";
@@ -73,6 +73,17 @@ test("without a labelled test file the validation file is the test set (the pape
     "test.jsonl": '{"text": "x", "label": -1}\n',
   });
   expect(prompts(loadTask("SST-2", { data: minusOne }).test)).toEqual(["v It was"]);
+});
+
+test("the data are named by their last folder and file, never by a path of this machine", () => {
+  const data = dataFolder({ "train.tsv": sentencesTsv(9), "test.tsv": sentencesTsv(5, "test") });
+  const folder = basename(data);
+  expect(loadTask("SST-2", { data }).data).toMatch(
+    new RegExp(`^${folder}/train\\.tsv \\+ ${folder}/test\\.tsv, sha256 [0-9a-f]{12}$`),
+  );
+  expect(loadTask("SST-2", { data: join(data, "train.tsv") }).data).toMatch(
+    new RegExp(`^${folder}/train\\.tsv, sha256 [0-9a-f]{12}$`),
+  );
 });
 
 test("the name of the data changes with a byte of it", () => {

@@ -1,5 +1,4 @@
 import { expect, test } from "vitest";
-import { findTask } from "../../src/tasks/index.ts";
 import { majority } from "../../src/tasks/majority.ts";
 import { accuracyOf } from "../../src/tasks/score.ts";
 import type { Example, Task } from "../../src/tasks/task.ts";
@@ -9,7 +8,7 @@ function examples(...golds: number[]): Example[] {
 }
 
 function taskWith(train: Example[], test: Example[]): Task {
-  return { name: "SST-2", definition: findTask("SST-2"), data: "", train, dev: [], test };
+  return { name: "SST-2", data: "", train, dev: [], test };
 }
 
 test("accuracy comes with its binomial standard error", () => {

@@ -66,7 +66,11 @@ test("tokenizer.json is preferred, and its begin and end tokens are not added", 
 });
 
 test.each([
-  ["none of the files", {}, /^--model .*: no tokenizer there; add its tokenizer\.json, or vocab\.json and merges\.txt/],
+  [
+    "none of the files",
+    {},
+    /^Reading the model folder .*: no tokenizer there; add its tokenizer\.json, or vocab\.json and merges\.txt/,
+  ],
   ["vocab.json without merges.txt", { "vocab.json": "{}" }, /no tokenizer there/],
   ["a tokenizer.json that is not JSON", { "tokenizer.json": "{" }, /tokenizer\.json: .*must be JSON/],
   ["a tokenizer.json that is a number", { "tokenizer.json": "3" }, /tokenizer\.json: it is not a JSON object/],
