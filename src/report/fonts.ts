@@ -4,7 +4,7 @@ import type { ResvgRenderOptions } from "@resvg/resvg-js";
 const require = createRequire(import.meta.url);
 
 /** Font family of all figures; Arial has the same widths and stands in where an SVG is shown without Arimo. */
-export const fontFamily = "Arimo, Arial, Helvetica, sans-serif";
+export const FONT_FAMILY = "Arimo, Arial, Helvetica, sans-serif";
 
 /** Fonts for resvg: Arimo from npm and none of the machine's, so that a figure has the same bytes everywhere. */
 export const fontOptions: NonNullable<ResvgRenderOptions["font"]> = {

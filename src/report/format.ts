@@ -1,23 +1,23 @@
 import type { MethodSummary } from "./summary.ts";
 
-const mebibyte = 2 ** 20;
+const MEBIBYTE = 2 ** 20;
 
-/** Returns a share of 1 as percent with one decimal: "91.4". */
+/** A share of 1 as percent with one decimal: "91.4". */
 export function percent(share: number): string {
   return (100 * share).toFixed(1);
 }
 
-/** Returns bytes as MiB. */
+/** Bytes as MiB. */
 export function mebibytes(bytes: number): number {
-  return bytes / mebibyte;
+  return bytes / MEBIBYTE;
 }
 
-/** Returns a number without decimals, thousands apart: "1,000". */
+/** A number without decimals, thousands apart: "1,000". */
 export function whole(value: number): string {
   return Math.round(value).toLocaleString("en-US");
 }
 
-/** Returns one line on what ± and n are in these summaries: binomial for one run, of the mean over seeds for several. */
+/** One line on what ± and n are in these summaries: binomial for one run, of the mean over seeds for several. */
 export function errorCaption(summaries: readonly MethodSummary[]): string {
   const several = summaries.filter(({ seeds }) => seeds.length > 1);
   const single = summaries.filter(({ seeds }) => seeds.length === 1);

@@ -21,7 +21,7 @@ export interface LabelSide {
   readonly down: -1 | 0 | 1;
 }
 
-const sides: readonly LabelSide[] = [
+const SIDES: readonly LabelSide[] = [
   { across: 1, down: 0 },
   { across: -1, down: 0 },
   { across: 0, down: -1 },
@@ -32,7 +32,7 @@ const sides: readonly LabelSide[] = [
   { across: -1, down: 1 },
 ];
 
-/** Returns a side for each mark's label: the first that lies inside and covers neither an obstacle nor a label before it, else the right. */
+/** A side for each mark's label: the first that lies inside and covers neither an obstacle nor a label before it, else the right. */
 export function placeLabels(
   marks: readonly LabelledMark[],
   obstacles: readonly Rectangle[],
@@ -42,13 +42,13 @@ export function placeLabels(
   return marks.map((mark) => {
     const isFree = (label: Rectangle): boolean =>
       contains(inside, label) && !taken.some((other) => overlap(other, label));
-    const chosen = sides.find((side) => isFree(labelBox(mark, side))) ?? sides[0]!;
+    const chosen = SIDES.find((side) => isFree(labelBox(mark, side))) ?? SIDES[0]!;
     taken.push(labelBox(mark, chosen));
     return chosen;
   });
 }
 
-/** Returns the values moved apart as little as needed for a gap of `gap` between neighbours, in the given order of items. */
+/** The values moved apart as little as needed for a gap of `gap` between neighbours, in the given order of items. */
 export function spread(values: readonly number[], gap: number): number[] {
   const order = values.map((_, index) => index).sort((a, b) => values[a]! - values[b]!);
   const moved = [...values];

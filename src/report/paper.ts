@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import type { Run } from "../experiment/run.ts";
 
 /** What the paper reports for one task: scores in percent by method name, and where they stand. */
 export interface PaperColumn {
@@ -17,7 +18,7 @@ interface PaperTable {
 
 const table1 = new URL("../../data/paper/table1.json", import.meta.url);
 
-/** Returns the paper's column of a task for OPT-13B (Table 1), without any score for a task that the paper does not have. */
+/** The paper's column of a task for OPT-13B (Table 1), without any score for a task that the paper does not have. */
 export function paperColumn(task: string): PaperColumn {
   const { model, tasks, scores } = JSON.parse(readFileSync(table1, "utf8")) as PaperTable;
   const column = tasks.indexOf(task);
@@ -25,4 +26,9 @@ export function paperColumn(task: string): PaperColumn {
     column < 0 ? [] : [[method, row[column]!] as const],
   );
   return { model, table: "Table 1", task, scores: Object.fromEntries(found) };
+}
+
+/** The paper's column of the task that the runs are of. */
+export function paperFor(runs: readonly Run[]): PaperColumn {
+  return paperColumn(runs[0]?.header.task ?? "");
 }

@@ -1,13 +1,14 @@
 import { spread } from "./labels.ts";
+import { markedMethods } from "./methods.ts";
 import type { PaperColumn } from "./paper.ts";
 import { points, type Scales } from "./scales.ts";
-import { fontSize, ink, markedMethods, markSize, marks, panelColor, paperPanel } from "./style.ts";
+import { FONT_SIZE, INK, MARK_SIZE, marks, PANEL_COLOR, paperPanel } from "./style.ts";
 
-const markAt = 0.12;
-const labelAt = 0.2;
-const labelDistance = 1.15 * fontSize;
+const MARK_AT = 0.12;
+const LABEL_AT = 0.2;
+const LABEL_DISTANCE = 1.15 * FONT_SIZE;
 
-/** Returns hollow marks with labels for what the paper reports; labels of close scores are moved apart. */
+/** Hollow marks with labels for what the paper reports; labels of close scores are moved apart. */
 export function paperMarks(paper: PaperColumn, scales: Scales): Record<string, unknown>[] {
   const shown = markedMethods.flatMap((method) => {
     const score = paper.scores[method];
@@ -15,26 +16,26 @@ export function paperMarks(paper: PaperColumn, scales: Scales): Record<string, u
   });
   const heights = spread(
     shown.map(({ score }) => score),
-    points(scales, labelDistance),
+    points(scales, LABEL_DISTANCE),
   );
   const labels = {
-    ...{ xaxis: "x2", x: shown.map(() => labelAt), y: heights, mode: "text", textposition: "middle right" },
+    ...{ xaxis: "x2", x: shown.map(() => LABEL_AT), y: heights, mode: "text", textposition: "middle right" },
     text: shown.map(({ method, score }) => `${method} ${score.toFixed(1)}`),
-    textfont: { size: fontSize, color: ink },
+    textfont: { size: FONT_SIZE, color: INK },
   };
   const hollow = shown.map(({ method, score }) => ({
-    ...{ xaxis: "x2", x: [markAt], y: [score], mode: "markers" },
+    ...{ xaxis: "x2", x: [MARK_AT], y: [score], mode: "markers" },
     marker: {
       color: marks[method].color,
       symbol: `${marks[method].symbol}-open`,
-      size: markSize,
+      size: MARK_SIZE,
       line: { width: 2.5 },
     },
   }));
   return [...hollow, labels];
 }
 
-/** Returns the ground of the paper's panel. */
+/** The ground of the paper's panel. */
 export function paperGround(): Record<string, unknown> {
   return {
     ...{
@@ -47,6 +48,6 @@ export function paperGround(): Record<string, unknown> {
       x0: paperPanel[0],
       x1: paperPanel[1],
     },
-    ...{ fillcolor: panelColor, line: { width: 0 } },
+    ...{ fillcolor: PANEL_COLOR, line: { width: 0 } },
   };
 }

@@ -1,28 +1,29 @@
 import type { Run, RunHeader } from "../experiment/run.ts";
 import type { Figure } from "./figure.ts";
-import { fontFamily } from "./fonts.ts";
+import { FONT_FAMILY } from "./fonts.ts";
 import { errorCaption } from "./format.ts";
 import { majorityLine } from "./majorityLine.ts";
-import type { PaperColumn } from "./paper.ts";
+import { isMarked } from "./methods.ts";
+import { type PaperColumn, paperFor } from "./paper.ts";
 import { paperGround, paperMarks } from "./paperMarks.ts";
 import { type MarkedSummary, methodLabels, methodMarks } from "./runMarks.ts";
 import { plotArea, type Scales, scalesOf } from "./scales.ts";
-import { fontSize, ink, margin, paperPanel, picture, quiet, runsPanel, smallFontSize } from "./style.ts";
+import { FONT_SIZE, INK, margin, paperPanel, picture, QUIET, runsPanel, SMALL_FONT_SIZE } from "./style.ts";
 import { headline, type MethodSummary, summarize } from "./summary.ts";
 import { textWidth } from "./textWidth.ts";
 
-const captionDepth = 62;
+const CAPTION_DEPTH = 62;
 
 /**
- * Returns the figure of test accuracy against peak memory: a filled mark with its standard error for each method, a small
+ * The figure of test accuracy against peak memory: a filled mark with its standard error for each method, a small
  * dot for each seed, and the majority class as a dashed line. What the paper reports stands as hollow marks in a panel of
  * its own, on the same accuracy axis: the memory of its machines is on another scale. Throws as `summarize` does.
  */
-export function plotAccuracyMemory(runs: readonly Run[], paper: PaperColumn): Figure {
+export function plotAccuracyMemory(runs: readonly Run[], paper: PaperColumn = paperFor(runs)): Figure {
   const summaries = summarize(runs);
-  const marked = summaries.filter((summary): summary is MarkedSummary => summary.method !== "Majority");
+  const marked = summaries.filter((summary): summary is MarkedSummary => isMarked(summary.method));
   const scales = scalesOf(summaries, paper);
-  const lines = summaries.filter(({ method }) => method === "Majority").map((one) => majorityLine(one, scales));
+  const lines = summaries.filter(({ method }) => !isMarked(method)).map((one) => majorityLine(one, scales));
   const labels = methodLabels(
     runs,
     marked,
@@ -35,7 +36,7 @@ export function plotAccuracyMemory(runs: readonly Run[], paper: PaperColumn): Fi
       ...picture,
       margin,
       ...{ showlegend: false, paper_bgcolor: "#ffffff", plot_bgcolor: "rgba(0,0,0,0)" },
-      font: { family: fontFamily, size: fontSize, color: ink },
+      font: { family: FONT_FAMILY, size: FONT_SIZE, color: INK },
       ...axes(scales, paper),
       shapes: [paperGround(), ...lines.map(({ shape }) => shape)],
       annotations: [
@@ -50,7 +51,7 @@ export function plotAccuracyMemory(runs: readonly Run[], paper: PaperColumn): Fi
 }
 
 function axes({ memory, accuracy }: Scales, { task }: PaperColumn): Record<string, unknown> {
-  const plain = { showline: true, linecolor: ink, ticks: "outside", tickcolor: ink, zeroline: false, fixedrange: true };
+  const plain = { showline: true, linecolor: INK, ticks: "outside", tickcolor: INK, zeroline: false, fixedrange: true };
   return {
     xaxis: {
       ...{ ...plain, range: memory, domain: runsPanel, rangemode: "tozero", separatethousands: true },
@@ -65,7 +66,7 @@ function axes({ memory, accuracy }: Scales, { task }: PaperColumn): Record<strin
 }
 
 function axisTitle(text: string): Record<string, unknown> {
-  return { text, font: { size: fontSize }, standoff: 8 };
+  return { text, font: { size: FONT_SIZE }, standoff: 8 };
 }
 
 /** The two panels' headings above them. */
@@ -75,7 +76,7 @@ function titles({ model }: RunHeader, paper: PaperColumn): Record<string, unknow
     { text: `<b>Paper: ${paper.model}</b>`, x: paperPanel[0] },
   ].map((title) => ({
     ...{ ...title, xref: "paper", yref: "paper", xanchor: "left", y: 1, yanchor: "bottom", yshift: 8 },
-    ...{ showarrow: false, align: "left", font: { size: fontSize, color: ink } },
+    ...{ showarrow: false, align: "left", font: { size: FONT_SIZE, color: INK } },
   }));
 }
 
@@ -84,7 +85,7 @@ function paperNote({ table }: PaperColumn): Record<string, unknown> {
   const middle = (paperPanel[0] + paperPanel[1]) / 2;
   return {
     ...{ text: `accuracy only (${table})`, xref: "paper", yref: "paper", x: middle, xanchor: "center" },
-    ...{ y: 0, yanchor: "top", yshift: -6, showarrow: false, font: { size: smallFontSize, color: quiet } },
+    ...{ y: 0, yanchor: "top", yshift: -6, showarrow: false, font: { size: SMALL_FONT_SIZE, color: QUIET } },
   };
 }
 
@@ -92,10 +93,10 @@ function paperNote({ table }: PaperColumn): Record<string, unknown> {
 function caption(summaries: readonly MethodSummary[]): Record<string, unknown> {
   const dots = summaries.some(({ seeds }) => seeds.length > 1) ? " Small dots: single seeds." : "";
   const text = `${errorCaption(summaries)}.${dots}`;
-  const fits = textWidth(text, { size: smallFontSize, bold: false }) < plotArea.width;
+  const fits = textWidth(text, { size: SMALL_FONT_SIZE, bold: false }) < plotArea.width;
   return {
     ...{ text: fits ? text : text.replace("; ", ";<br>"), align: "left", showarrow: false },
-    ...{ xref: "paper", yref: "paper", x: 0, xanchor: "left", y: 0, yanchor: "top", yshift: -captionDepth },
-    font: { size: smallFontSize, color: quiet },
+    ...{ xref: "paper", yref: "paper", x: 0, xanchor: "left", y: 0, yanchor: "top", yshift: -CAPTION_DEPTH },
+    font: { size: SMALL_FONT_SIZE, color: QUIET },
   };
 }

@@ -15,11 +15,11 @@ export interface TerminalProgressOptions {
 
 type ProgressEvent = Parameters<Progress>[0];
 
-const lineEvery = 10_000;
-const drawEvery = 100;
+const LINE_EVERY = 10_000;
+const DRAW_EVERY = 100;
 
 /**
- * Returns a display of progress on stderr, so that stdout holds results only: on a terminal a bar for every label that is
+ * A display of progress on stderr, so that stdout holds results only: on a terminal a bar for every label that is
  * under way, with its ETA; elsewhere (a file, a CI log) a line for each label at its end and every ten seconds before.
  */
 export function terminalProgress({
@@ -33,7 +33,7 @@ function bars(stream: NodeJS.WritableStream, now: () => number): ProgressDisplay
   // Its own handler of Ctrl-C would swallow the first one; there is no hidden cursor to give back.
   const display = new MultiBar({
     stream,
-    format: barFormat,
+    format: BAR_FORMAT,
     barsize: 24,
     gracefulExit: false,
     hideCursor: false,
@@ -51,7 +51,7 @@ function bars(stream: NodeJS.WritableStream, now: () => number): ProgressDisplay
       entry.bar.update(done, payload);
       if (done >= total) finish(display, open, event, now() - entry.started);
       // The display's timer waits while synchronous kernels run, so it is also drawn from here.
-      if (now() - drawn < drawEvery) return;
+      if (now() - drawn < DRAW_EVERY) return;
       drawn = now();
       display.update();
     },
@@ -59,7 +59,7 @@ function bars(stream: NodeJS.WritableStream, now: () => number): ProgressDisplay
   };
 }
 
-const barFormat = "{label} {bar} {value}/{total} ETA {eta_formatted} {note}";
+const BAR_FORMAT = "{label} {bar} {value}/{total} ETA {eta_formatted} {note}";
 
 /** A finished bar becomes a line above those still open. */
 function finish(
@@ -86,7 +86,7 @@ function lines(stream: NodeJS.WritableStream, now: () => number): ProgressDispla
       if (done >= total) {
         open.delete(label);
         stream.write(`${lineOf(event, `${(elapsed / 1000).toFixed(1)} s`)}\n`);
-      } else if (now() - times.written >= lineEvery) {
+      } else if (now() - times.written >= LINE_EVERY) {
         times.written = now();
         stream.write(`${lineOf(event, `ETA ${etaSeconds(event, elapsed)} s`)}\n`);
       }

@@ -7,7 +7,7 @@ import type { Figure } from "./figure.ts";
 import { writeTogether } from "./write.ts";
 
 const require = createRequire(import.meta.url);
-const pixelsPerUnit = 2;
+const PIXELS_PER_UNIT = 2;
 
 interface PlotlyWindow extends DOMWindow {
   readonly Plotly: { toImage(figure: Figure, options: Readonly<Record<string, unknown>>): Promise<string> };
@@ -24,7 +24,7 @@ export async function saveFigure(figure: Figure, basePath: string): Promise<stri
   return [...files.keys()];
 }
 
-/** Returns the figure as SVG text, drawn by plotly.js without a browser; the same figure gives the same bytes. */
+/** The figure as SVG text, drawn by plotly.js without a browser; the same figure gives the same bytes. */
 export async function toSvg(figure: Figure): Promise<string> {
   const window = await openWindow();
   const { width, height } = figure.layout;
@@ -35,11 +35,11 @@ export async function toSvg(figure: Figure): Promise<string> {
   }
 }
 
-/** Returns the SVG as PNG bytes, its text in Arimo. */
+/** The SVG as PNG bytes, its text in Arimo. */
 export async function toPng(svg: string): Promise<Uint8Array> {
   const { Resvg } = await import("@resvg/resvg-js");
   const { fontOptions } = await import("./fonts.ts");
-  return new Resvg(svg, { fitTo: { mode: "zoom", value: pixelsPerUnit }, font: fontOptions }).render().asPng();
+  return new Resvg(svg, { fitTo: { mode: "zoom", value: PIXELS_PER_UNIT }, font: fontOptions }).render().asPng();
 }
 
 /** A fresh page with plotly.js in it; both are large, so they are loaded when the first figure is drawn. */

@@ -1,29 +1,30 @@
 import type { Run } from "../experiment/run.ts";
 import { mebibytes, percent } from "./format.ts";
 import { type LabelledMark, type LabelSide, placeLabels, type Rectangle } from "./labels.ts";
+import { isMarked, type MarkedMethod } from "./methods.ts";
 import { pixelOf, runsBox, type Scales } from "./scales.ts";
-import { fontSize, ink, type MarkedMethod, markSize, marks } from "./style.ts";
+import { FONT_SIZE, INK, MARK_SIZE, marks } from "./style.ts";
 import { type MethodSummary, testScore } from "./summary.ts";
 import { textWidth } from "./textWidth.ts";
 
 /** A method's summary that is drawn as a mark. */
 export type MarkedSummary = MethodSummary & { readonly method: MarkedMethod };
 
-const dotSize = 7;
-const gap = 4;
-const lineHeight = 1.2;
+const DOT_SIZE = 7;
+const GAP = 4;
+const LINE_HEIGHT = 1.2;
 
-/** Returns a filled mark with its standard error for every method, and a small dot for every run of those with several seeds. */
+/** A filled mark with its standard error for every method, and a small dot for every run of those with several seeds. */
 export function methodMarks(runs: readonly Run[], summaries: readonly MarkedSummary[]): Record<string, unknown>[] {
   const dots = summaries.filter(({ seeds }) => seeds.length > 1).map((summary) => seedDots(runs, summary));
   const filled = summaries.map((summary) => ({
     ...{ x: [mebibytes(summary.peakBytes)], y: [100 * summary.accuracy], mode: "markers" },
-    marker: { ...marks[summary.method], size: markSize },
+    marker: { ...marks[summary.method], size: MARK_SIZE },
   }));
   return [...dots, ...filled, errorBars(summaries)];
 }
 
-/** Returns the methods' labels as annotations, clear of the marks, the dots and `obstacles`. */
+/** The methods' labels as annotations, clear of the marks, the dots and `obstacles`. */
 export function methodLabels(
   runs: readonly Run[],
   summaries: readonly MarkedSummary[],
@@ -31,7 +32,7 @@ export function methodLabels(
   obstacles: readonly Rectangle[],
 ): Record<string, unknown>[] {
   const wanted = summaries.map((summary) => labelledMark(summary, scales));
-  const dots = runs.filter(({ header }) => header.method in marks).map((run) => dotBox(run, scales));
+  const dots = runs.filter(({ header }) => isMarked(header.method)).map((run) => dotBox(run, scales));
   const drawn = summaries.map((summary) => markBox(summary, scales));
   const sides = placeLabels(wanted, [...drawn, ...dots, ...obstacles], runsBox);
   return summaries.map((summary, index) => annotation(summary, sides[index]!, wanted[index]!.radius));
@@ -43,7 +44,7 @@ function seedDots(runs: readonly Run[], { method }: MarkedSummary): Record<strin
     x: own.map(({ cost }) => mebibytes(cost.peakBytes)),
     y: own.map((run) => 100 * testScore(run).accuracy),
     mode: "markers",
-    marker: { ...marks[method], size: dotSize, opacity: 0.5 },
+    marker: { ...marks[method], size: DOT_SIZE, opacity: 0.5 },
   };
 }
 
@@ -55,7 +56,7 @@ function errorBars(summaries: readonly MarkedSummary[]): Record<string, unknown>
     y: summaries.map(({ accuracy }) => 100 * accuracy),
     mode: "markers",
     marker: { size: 0, opacity: 0 },
-    error_y: { type: "data", array, color: ink, thickness: 1.5, width: 7 },
+    error_y: { type: "data", array, color: INK, thickness: 1.5, width: 7 },
   };
 }
 
@@ -63,7 +64,7 @@ function annotation(summary: MarkedSummary, { across, down }: LabelSide, radius:
   return {
     ...{ x: mebibytes(summary.peakBytes), y: 100 * summary.accuracy, text: labelOf(summary), showarrow: false },
     ...{ xanchor: ["right", "center", "left"][across + 1], yanchor: ["bottom", "middle", "top"][down + 1] },
-    ...{ xshift: across * radius, yshift: -down * radius, font: { size: fontSize, color: ink } },
+    ...{ xshift: across * radius, yshift: -down * radius, font: { size: FONT_SIZE, color: INK } },
     ...{ bgcolor: "rgba(255,255,255,0.8)", borderpad: 0 },
   };
 }
@@ -71,27 +72,27 @@ function annotation(summary: MarkedSummary, { across, down }: LabelSide, radius:
 function labelledMark(summary: MarkedSummary, scales: Scales): LabelledMark {
   return {
     ...pixelOf(scales, summary.peakBytes, summary.accuracy),
-    radius: markSize / 2 + gap,
-    width: textWidth(labelOf(summary), { size: fontSize, bold: false }) + gap,
-    height: lineHeight * fontSize,
+    radius: MARK_SIZE / 2 + GAP,
+    width: textWidth(labelOf(summary), { size: FONT_SIZE, bold: false }) + GAP,
+    height: LINE_HEIGHT * FONT_SIZE,
   };
 }
 
 function markBox({ accuracy, standardError, peakBytes }: MarkedSummary, scales: Scales): Rectangle {
   const { x, y: top } = pixelOf(scales, peakBytes, accuracy + standardError);
   const { y: bottom } = pixelOf(scales, peakBytes, accuracy - standardError);
-  const radius = markSize / 2;
+  const radius = MARK_SIZE / 2;
   return {
     x: x - radius,
     y: Math.min(top, bottom - radius),
-    width: markSize,
-    height: Math.max(bottom - top, markSize),
+    width: MARK_SIZE,
+    height: Math.max(bottom - top, MARK_SIZE),
   };
 }
 
 function dotBox(run: Run, scales: Scales): Rectangle {
   const { x, y } = pixelOf(scales, run.cost.peakBytes, testScore(run).accuracy);
-  return { x: x - dotSize / 2, y: y - dotSize / 2, width: dotSize, height: dotSize };
+  return { x: x - DOT_SIZE / 2, y: y - DOT_SIZE / 2, width: DOT_SIZE, height: DOT_SIZE };
 }
 
 function labelOf({ method, accuracy, standardError }: MarkedSummary): string {

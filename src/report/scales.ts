@@ -1,7 +1,8 @@
 import { mebibytes } from "./format.ts";
 import type { Rectangle } from "./labels.ts";
+import { markedMethods } from "./methods.ts";
 import type { PaperColumn } from "./paper.ts";
-import { margin, markedMethods, picture, runsPanel } from "./style.ts";
+import { margin, picture, runsPanel } from "./style.ts";
 import type { MethodSummary } from "./summary.ts";
 
 /** Ranges of the figure's axes: peak memory in MiB from zero, accuracy in percent. */
@@ -19,7 +20,7 @@ export const plotArea: { readonly width: number; readonly height: number } = {
 /** The panel of our runs in pixels, with the area's upper left corner as origin. */
 export const runsBox: Rectangle = { x: 0, y: 0, width: plotArea.width * runsPanel[1], height: plotArea.height };
 
-/** Returns axis ranges that hold all runs with their errors and the paper's scores, and leave room for labels. */
+/** Axis ranges that hold all runs with their errors and the paper's scores, and leave room for labels. */
 export function scalesOf(summaries: readonly MethodSummary[], paper: PaperColumn): Scales {
   const shown = summaries.map(({ accuracy, standardError }) => 100 * (accuracy - standardError));
   const printed = markedMethods.flatMap((method) => paper.scores[method] ?? []);
@@ -28,7 +29,7 @@ export function scalesOf(summaries: readonly MethodSummary[], paper: PaperColumn
   return { memory: [0, 1.4 * most], accuracy: [Math.max(0, 10 * Math.floor((lowest - 4) / 10)), 101] };
 }
 
-/** Returns the pixel in `runsBox` of a peak memory in bytes and a share of right answers. */
+/** The pixel in `runsBox` of a peak memory in bytes and a share of right answers. */
 export function pixelOf(scales: Scales, peakBytes: number, accuracy: number): { x: number; y: number } {
   const [low, high] = scales.accuracy;
   return {
@@ -37,7 +38,7 @@ export function pixelOf(scales: Scales, peakBytes: number, accuracy: number): { 
   };
 }
 
-/** Returns how many percentage points of accuracy a height in pixels is. */
+/** How many percentage points of accuracy a height in pixels is. */
 export function points(scales: Scales, pixels: number): number {
   return (pixels * (scales.accuracy[1] - scales.accuracy[0])) / plotArea.height;
 }

@@ -1,5 +1,7 @@
 import { KitError } from "../error.ts";
 import type { Method, Run, RunHeader, Score } from "../experiment/run.ts";
+import { checkComparable } from "./comparable.ts";
+import { isMarked, methods } from "./methods.ts";
 
 /** One method over its runs: what a row of the table and a mark of the figure show. */
 export interface MethodSummary {
@@ -18,31 +20,21 @@ export interface MethodSummary {
   readonly peakBytes: number;
 }
 
-const order: readonly Method[] = ["Majority", "Zero-shot", "ICL", "MeZO"];
-
-/** Returns one summary a method, in the order of the paper's Table 1; throws where a run has no test score or the tasks differ. */
+/** One summary a method, in the order of the paper's Table 1; throws where a run has no test score or runs do not belong together. */
 export function summarize(runs: readonly Run[]): MethodSummary[] {
-  const model = runs.length > 0 ? headline(runs).model : "";
-  const names = [
-    ...new Set(runs.map(({ header }) => `${header.task} with ${usesModel(header) ? header.model : model}`)),
-  ];
-  if (names.length !== 1) {
-    throw new KitError(`A report covers one task and one model, but these runs are of ${names.join(", ") || "none"}.`);
-  }
-  return order.flatMap((method) => {
+  checkComparable(runs);
+  return methods.flatMap((method) => {
     const own = runs.filter((run) => run.header.method === method);
     return own.length === 0 ? [] : [summaryOf(method, own)];
   });
 }
 
-/** Returns the header that speaks for all the runs: that of the first with a model, since the majority class has none. */
+/** The header that speaks for all the runs: that of the first with a model, since the majority class has none. */
 export function headline(runs: readonly Run[]): RunHeader {
-  return (runs.find(({ header }) => usesModel(header)) ?? runs[0]!).header;
+  return (runs.find(({ header }) => isMarked(header.method)) ?? runs[0]!).header;
 }
 
-const usesModel = ({ method }: RunHeader): boolean => method !== "Majority";
-
-/** Returns the last score of a run on its test part: the one that is reported. */
+/** The last score of a run on its test part: the one that is reported. */
 export function testScore(run: Run): Score {
   const score = run.scores.findLast(({ on }) => on === "test");
   if (score) return score;

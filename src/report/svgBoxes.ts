@@ -8,8 +8,8 @@ interface Box {
   readonly height: number;
 }
 
-const emptyBox: Box = { x: 0, y: 0, width: 0, height: 0 };
-const lineHeight = 1.3;
+const EMPTY_BOX: Box = { x: 0, y: 0, width: 0, height: 0 };
+const LINE_HEIGHT = 1.3;
 
 /** Gives SVG elements of a jsdom window the measuring methods that plotly.js needs and jsdom lacks. */
 export function addMeasuring(svgElement: { prototype: SVGElement }): void {
@@ -39,7 +39,7 @@ function boxOf(element: Element): Box {
 
 function boxOfText(element: SVGElement): Box {
   const { size, width, height } = sizeOfText(element);
-  if (width === 0) return emptyBox;
+  if (width === 0) return EMPTY_BOX;
   const { x, y } = position(element);
   const anchor = inherited(element, "textAnchor") || element.getAttribute("text-anchor");
   const share = anchor === "middle" ? 0.5 : anchor === "end" ? 1 : 0;
@@ -53,7 +53,7 @@ function sizeOfText(element: SVGElement): { size: number; width: number; height:
   const spans = [...element.querySelectorAll("tspan.line")];
   const lines = spans.length > 0 ? spans : [element];
   const widths = lines.map((line) => textWidth(line.textContent ?? "", { size, bold }));
-  return { size, width: Math.max(...widths), height: lines.length * size * lineHeight };
+  return { size, width: Math.max(...widths), height: lines.length * size * LINE_HEIGHT };
 }
 
 function inherited(element: Element | null, property: "fontSize" | "fontWeight" | "textAnchor"): string {
@@ -86,7 +86,7 @@ function rotated(box: Box, angle: number, center: { readonly x: number; readonly
 }
 
 function union(boxes: readonly Box[]): Box {
-  if (boxes.length === 0) return emptyBox;
+  if (boxes.length === 0) return EMPTY_BOX;
   const x = Math.min(...boxes.map((box) => box.x));
   const y = Math.min(...boxes.map((box) => box.y));
   const right = Math.max(...boxes.map((box) => box.x + box.width));

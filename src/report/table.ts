@@ -1,28 +1,29 @@
 import Table from "cli-table3";
 import type { Run } from "../experiment/run.ts";
 import { errorCaption, mebibytes, percent, whole } from "./format.ts";
-import type { PaperColumn } from "./paper.ts";
+import { isMarked } from "./methods.ts";
+import { type PaperColumn, paperFor } from "./paper.ts";
 import { headline, type MethodSummary, summarize } from "./summary.ts";
 
 /**
- * Returns the runs of one task as a table for the terminal, one row a method (Majority, Zero-shot, ICL, MeZO) beside
+ * The runs of one task as a table for the terminal, one row a method (Majority, Zero-shot, ICL, MeZO) beside
  * what the paper reports, with a caption that says what ± and n are. All numbers are means over the seeds.
- * Throws where a run has no test score or the runs are of different tasks or models.
+ * Throws as `summarize` does.
  */
-export function comparisonTable(runs: readonly Run[], paper: PaperColumn): string {
+export function table(runs: readonly Run[], paper: PaperColumn = paperFor(runs)): string {
   const summaries = summarize(runs);
   const head = headings(paper);
-  const table = new Table({
+  const grid = new Table({
     head,
     colAligns: head.map((_, index) => (index === 0 ? "left" : "right")),
     style: { head: [], border: [] },
   });
-  table.push(...summaries.map((summary) => cells(summary, paper)));
-  return [table.toString(), ...captionLines(runs, summaries, paper)].join("\n");
+  grid.push(...summaries.map((summary) => cells(summary, paper)));
+  return [grid.toString(), ...captionLines(runs, summaries, paper)].join("\n");
 }
 
-/** Returns the same table and caption in Markdown, for the README. */
-export function markdownTable(runs: readonly Run[], paper: PaperColumn): string {
+/** The same table and caption in Markdown, for the README. */
+export function markdownTable(runs: readonly Run[], paper: PaperColumn = paperFor(runs)): string {
   const summaries = summarize(runs);
   const head = headings(paper);
   const rule = head.map((_, index) => (index === 0 ? "---" : "---:"));
@@ -40,7 +41,7 @@ function cells(summary: MethodSummary, paper: PaperColumn): string[] {
   return [
     summary.method,
     `${percent(summary.accuracy)} ± ${percent(summary.standardError)}`,
-    ...(summary.method === "Majority" ? ["–", "–", "–"] : costs(summary)),
+    ...(isMarked(summary.method) ? costs(summary) : ["–", "–", "–"]),
     paper.scores[summary.method]?.toFixed(1) ?? "–",
   ];
 }

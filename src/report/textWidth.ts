@@ -7,10 +7,10 @@ export interface TextStyle {
   readonly bold: boolean;
 }
 
-const measuredAt = 20;
+const MEASURED_AT = 20;
 const cache = new Map<string, number>();
 
-/** Returns the advance width in pixels that a line of text has when resvg draws it. */
+/** The advance width in pixels that a line of text has when resvg draws it. */
 export function textWidth(text: string, { size, bold }: TextStyle): number {
   const key = `${bold ? "bold" : "plain"} ${text}`;
   let width = cache.get(key);
@@ -19,12 +19,12 @@ export function textWidth(text: string, { size, bold }: TextStyle): number {
     width = inkWidth(`|${text}|`, bold) - inkWidth("||", bold);
     cache.set(key, width);
   }
-  return (width * size) / measuredAt;
+  return (width * size) / MEASURED_AT;
 }
 
 function inkWidth(text: string, bold: boolean): number {
   const escaped = text.replace(/&/g, "&amp;").replace(/</g, "&lt;");
   const weight = bold ? "bold" : "normal";
-  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><text xml:space="preserve" font-family="Arimo" font-size="${measuredAt}" font-weight="${weight}">${escaped}</text></svg>`;
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><text xml:space="preserve" font-family="Arimo" font-size="${MEASURED_AT}" font-weight="${weight}">${escaped}</text></svg>`;
   return new Resvg(svg, { font: fontOptions }).getBBox()?.width ?? 0;
 }

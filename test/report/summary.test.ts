@@ -1,4 +1,6 @@
 import { expect, test } from "vitest";
+import { KitError } from "../../src/error.ts";
+import type { Method, Run, RunHeader } from "../../src/experiment/run.ts";
 import { headline, summarize } from "../../src/report/summary.ts";
 import { madeUpRun, oneSeed, twoSeeds } from "./runs.ts";
 
@@ -22,18 +24,82 @@ test("methods come in the order of the paper's table", () => {
 });
 
 test("runs that do not belong in one report are refused", () => {
+  expect(() => summarize([])).toThrow("A report was asked for without any run; give at least one.");
   const run = madeUpRun("MeZO", 0.9);
-  expect(() => summarize([])).toThrow("A report covers one task and one model, but these runs are of none.");
-  expect(() => summarize([run, { ...run, header: { ...run.header, task: "RTE" } }])).toThrow(
-    "A report covers one task and one model, but these runs are of SST-2 with tiny, RTE with tiny.",
-  );
   expect(() => summarize([{ ...run, scores: run.scores.slice(2) }])).toThrow(
     "The run of MeZO with seed 0 has no test score; run it to its end.",
   );
 });
 
+test.each<[string, Partial<RunHeader>, Method, string]>([
+  [
+    "tasks",
+    { task: "RTE" },
+    "ICL",
+    "A report needs runs of the same task, but these have SST-2 and RTE; report them apart.",
+  ],
+  [
+    "data",
+    { data: "b" },
+    "ICL",
+    "A report needs runs of the same data, but these have rows.tsv and b; report them apart.",
+  ],
+  [
+    "models",
+    { model: "b" },
+    "ICL",
+    "A report needs runs of the same model, but these have tiny and b; report them apart.",
+  ],
+  [
+    "weights",
+    { weightsHash: "1" },
+    "ICL",
+    "A report needs runs of the same weightsHash, but these have 0 and 1; report them apart.",
+  ],
+  [
+    "versions of the kit",
+    { kit: "0.2.0" },
+    "MeZO",
+    "The MeZO runs can only be averaged with the same kit, but they have 0.1.0 and 0.2.0; report them apart.",
+  ],
+  [
+    "sizes",
+    { split: { train: 16, dev: 500, test: 1000 } },
+    "MeZO",
+    "The MeZO runs can only be averaged with the same split.train, but they have 1000 and 16; report them apart.",
+  ],
+  [
+    "options",
+    { options: { lr: 1e-4 } },
+    "MeZO",
+    "The MeZO runs can only be averaged with the same options.lr, but they have none and 0.0001; report them apart.",
+  ],
+])("runs of different %s are refused by the field's name", (_, changed, method, sentence) => {
+  const run = madeUpRun("MeZO", 0.9);
+  const other = madeUpRun(method, 0.8, { seed: 1 });
+  expect(summarize([run, other])).not.toHaveLength(0);
+  expect(() => summarize([run, { ...other, header: { ...other.header, ...changed } }])).toThrow(new KitError(sentence));
+});
+
+test("methods may differ in their options, and majority classes in the label that their rows gave", () => {
+  const withOptions = (method: Method, seed: number, options: RunHeader["options"]): Run => {
+    const run = madeUpRun(method, 0.5, { seed });
+    return { ...run, header: { ...run.header, options } };
+  };
+  const runs = [
+    withOptions("MeZO", 0, { lr: 1e-4 }),
+    withOptions("ICL", 0, { shots: 32 }),
+    withOptions("Majority", 0, { label: 0 }),
+    withOptions("Majority", 1, { label: 1 }),
+  ];
+  expect(summarize(runs).map(({ seeds }) => seeds)).toEqual([[0, 1], [0], [0]]);
+});
+
 test("the majority class, which uses no model, stands beside any", () => {
-  const majority = { ...oneSeed[0]!, header: { ...oneSeed[0]!.header, method: "Majority" as const, model: "none" } };
+  const majority = {
+    ...oneSeed[0]!,
+    header: { ...oneSeed[0]!.header, method: "Majority" as const, model: "none", weightsHash: "none" },
+  };
   const others = oneSeed.filter(({ header }) => header.method !== "Majority");
   expect(summarize([majority, ...others]).map(({ method }) => method)).toEqual([
     "Majority",

@@ -1,12 +1,12 @@
 import { expect, test } from "vitest";
 import { paperColumn } from "../../src/report/paper.ts";
-import { comparisonTable, markdownTable } from "../../src/report/table.ts";
+import { markdownTable, table } from "../../src/report/table.ts";
 import { madeUpRun, oneSeed, twoSeeds } from "./runs.ts";
 
 const paper = paperColumn("SST-2");
 
 test("the terminal table shows every method beside the paper", () => {
-  expect(comparisonTable(oneSeed, paper)).toMatchInlineSnapshot(`
+  expect(table(oneSeed, paper)).toMatchInlineSnapshot(`
     "┌───────────┬──────────────────┬───────┬─────────┬──────────┬───────────────┐
     │ method    │ test accuracy, % │ steps │ seconds │ peak MiB │ paper OPT-13B │
     ├───────────┼──────────────────┼───────┼─────────┼──────────┼───────────────┤
@@ -25,7 +25,7 @@ test("the terminal table shows every method beside the paper", () => {
 });
 
 test("the terminal table fits in 80 columns", () => {
-  const widths = comparisonTable(oneSeed, paper)
+  const widths = table(oneSeed, paper)
     .split("\n")
     .filter((line) => /^[│┌└├]/.test(line))
     .map((line) => line.length);
@@ -47,11 +47,9 @@ test("the Markdown table has the same cells", () => {
 });
 
 test("the caption says which rows are means over seeds", () => {
-  expect(comparisonTable(twoSeeds, paper)).toContain(
-    "± standard error of the mean over 2 seeds; n = 1,000 test rows each.",
-  );
+  expect(table(twoSeeds, paper)).toContain("± standard error of the mean over 2 seeds; n = 1,000 test rows each.");
   const mixed = [...twoSeeds, madeUpRun("Zero-shot", 0.5), madeUpRun("ICL", 0.5)];
-  expect(comparisonTable(mixed, paper)).toContain(
+  expect(table(mixed, paper)).toContain(
     "± standard error of the mean over 2 seeds (MeZO); ± binomial standard error of one run (Zero-shot, ICL); n = 1,000 test rows each.",
   );
 });
