@@ -1,21 +1,16 @@
-import { fork, spawnSync } from "node:child_process";
+import { fork } from "node:child_process";
 import { availableParallelism } from "node:os";
 import Table from "cli-table3";
 import { Command } from "commander";
 import { KitError } from "../error.ts";
 import type { BenchRequest, BenchResult } from "./benchStep.ts";
+import { runCommand } from "./exit.ts";
+import { median } from "./median.ts";
+import { measurePeer, type PeerResult } from "./peer.ts";
 
 interface BenchOptions extends BenchRequest {
   readonly rounds: number;
   readonly against: string | undefined;
-}
-
-/** What another program's measurement must print as its last line: the fields that a PyTorch baseline reports. */
-interface PeerResult {
-  readonly step_s: number;
-  readonly forward_s?: number;
-  readonly sweep_s?: number;
-  readonly peak_rss_mb: number;
 }
 
 const MIB = 2 ** 20;
@@ -47,26 +42,19 @@ function parseBenchOptions(argv: readonly string[]): BenchOptions {
 /** One round in a process of its own, so that the peak memory is its own. */
 function ours(request: BenchRequest): Promise<BenchResult> {
   return new Promise((done, failed) => {
-    const child = fork(new URL("benchStep.js", import.meta.url));
-    child.once("message", (result: BenchResult) => done(result));
-    child.once("exit", (code) => failed(new KitError(`The measurement ended early (exit code ${code}).`)));
+    const child = fork(new URL("benchWorker.js", import.meta.url), { serialization: "advanced" });
+    let result: BenchResult | undefined;
+    child.on("message", (message: BenchResult) => {
+      result = message;
+    });
+    child.on("error", (error) => failed(new KitError(`The measurement got no process of its own (${error.message}).`)));
+    child.on("close", (code, signal) => {
+      if (result) done(result);
+      else failed(new KitError(`The measurement ended early (${signal ?? `exit code ${code}`}).`));
+    });
     child.send(request);
   });
 }
-
-function theirs(command: string): PeerResult {
-  const { stdout, stderr, status } = spawnSync(command, { shell: true, encoding: "utf8", maxBuffer: 2 ** 28 });
-  const last = stdout.trim().split("\n").at(-1) ?? "";
-  try {
-    return JSON.parse(last) as PeerResult;
-  } catch {
-    throw new KitError(
-      `--against: the command ended with ${status} and its last line is no JSON ("${last.slice(0, 80)}"): ${stderr.trim().split("\n").at(-1) ?? ""}`,
-    );
-  }
-}
-
-const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
 
 function row(name: string, r: BenchResult): string[] {
   const gflops = r.forwardGflop / r.forwardSeconds;
@@ -84,8 +72,8 @@ function peerRow(name: string, r: PeerResult): string[] {
   return [name, ...seconds, "", "", r.peak_rss_mb.toFixed(0)];
 }
 
-async function main(): Promise<void> {
-  const { against, rounds, ...request } = parseBenchOptions(process.argv.slice(2));
+async function main(argv: readonly string[]): Promise<void> {
+  const { against, rounds, ...request } = parseBenchOptions(argv);
   const table = new Table({
     head: ["", "step, s", "forwards, s", "sweeps, s", "GFLOPS", "in ONNX Runtime", "peak, MiB"],
     style: { head: [], border: [] },
@@ -99,7 +87,7 @@ async function main(): Promise<void> {
     const mine = await ours(request);
     table.push(row(`mezo-kit, round ${round}`, mine));
     if (against === undefined) continue;
-    const other = theirs(against);
+    const other = measurePeer(against);
     table.push(peerRow(`other, round ${round}`, other));
     ratios.push({ time: mine.stepSeconds / other.step_s, memory: mine.peakBytes / MIB / other.peak_rss_mb });
   }
@@ -110,7 +98,4 @@ async function main(): Promise<void> {
     );
 }
 
-main().catch((error: Error) => {
-  process.stderr.write(`${error instanceof KitError ? error.message : error.stack}\n`);
-  process.exitCode = 1;
-});
+await runCommand(main);

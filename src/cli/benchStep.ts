@@ -6,9 +6,10 @@ import { opt } from "../models/opt.ts";
 import { useBackend } from "../tensor/backend.ts";
 import { viewOf } from "../tensor/native/backend.ts";
 import { secondsInGraphs } from "../tensor/native/session.ts";
-import { type Parameter, parameterCount } from "../tensor/parameter.ts";
+import type { Parameter } from "../tensor/parameter.ts";
 import { gaussian, type Perturb, rademacher } from "../tensor/perturb.ts";
 import { mezo } from "../tuners/mezo.ts";
+import { median } from "./median.ts";
 
 /** The shape of OPT-125M (Zhang et al. 2022). */
 const OPT_125M: Config = {
@@ -37,11 +38,8 @@ export interface BenchResult {
   readonly forwardGflop: number;
   /** Share of the forward passes' time that was spent inside ONNX Runtime. */
   readonly inGraphs: number;
-  readonly parameters: number;
   readonly peakBytes: number;
 }
-
-const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
 
 /** Weights of OPT-125M's shape: 0.02 times a normal, the norms' gains 1. */
 function randomWeights(): Parameter[] {
@@ -99,7 +97,6 @@ export async function benchStep(request: BenchRequest): Promise<BenchResult> {
     sweepSeconds: 3 * median(spent.sweep),
     forwardGflop: forwardGflop(request),
     inGraphs: (secondsInGraphs() - before) / spent.forward.reduce((a, b) => a + b, 0),
-    parameters: parameterCount(parameters),
     peakBytes: peakBytes(),
   };
 }
@@ -110,9 +107,3 @@ function timed<T>(into: number[], work: () => T): T {
   into.push((performance.now() - started) / 1e3);
   return result;
 }
-
-if (process.send)
-  process.once("message", async (request: BenchRequest) => {
-    process.send?.(await benchStep(request));
-    process.disconnect();
-  });

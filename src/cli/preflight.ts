@@ -1,24 +1,17 @@
 import { accessSync, constants, mkdirSync } from "node:fs";
-import { openCheckpoint } from "../checkpoints/folder.ts";
-import { resolveModel } from "../checkpoints/hub.ts";
 import { KitError } from "../error.ts";
-import { BUNDLED_MODEL } from "../models/load.ts";
-import { planNetwork } from "../models/network.ts";
+import { openModel } from "../models/load.ts";
 import { loadTask } from "../tasks/load.ts";
 import type { Progress } from "../tensor/progress.ts";
-import { loadTokenizer } from "../text/tokenizer.ts";
 import type { CliOptions } from "./options.ts";
+import { tunerOf } from "./tuner.ts";
 
 /** Looks at all that a command needs before any of it is done, so that what cannot end well does not begin. Throws a KitError. */
 export async function preflight(options: CliOptions, onProgress: Progress): Promise<void> {
-  const { task, data, train, dev, test, seeds, model = BUNDLED_MODEL } = options;
+  const { task, data, train, dev, test, methods, seeds, model } = options;
+  if (methods.includes("MeZO")) tunerOf(options);
   for (const seed of seeds) loadTask(task, { data, train, dev, test, seed });
-  const folder = await resolveModel(model, {
-    onProgress: ({ file, bytes, totalBytes }) =>
-      onProgress({ label: "downloading", done: bytes, total: totalBytes, note: file }),
-  });
-  planNetwork(openCheckpoint(folder));
-  loadTokenizer(folder);
+  await openModel(model, onProgress);
   for (const output of [options.out, options.figures]) checkWritable(output);
 }
 

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync } from "node:fs";
+import { existsSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -6,7 +6,7 @@ import { batches } from "../../src/experiment/batches.ts";
 import { encodeBatch } from "../../src/experiment/encode.ts";
 import { evaluate, evaluateMajority } from "../../src/experiment/evaluate.ts";
 import { candidateScores, classificationLoss } from "../../src/experiment/losses.ts";
-import { createRunFile, readRun, writeRun } from "../../src/experiment/runFile.ts";
+import { createRunFile, readRun } from "../../src/experiment/runFile.ts";
 import { tune } from "../../src/experiment/tune.ts";
 import { loadModel } from "../../src/models/load.ts";
 import { loadTask } from "../../src/tasks/load.ts";
@@ -80,6 +80,7 @@ describe("tune", () => {
       expect(existsSync(file)).toBe(false);
       record.finish(run.cost);
       expect(readRun(file)).toEqual(run);
+      await tune(model, task, mezo({ lr: 1e-2 }), { ...settings, keepWeights: true });
       weights.push(model.parameters.flatMap(({ value }) => [...viewOf(value).values]));
       runs.push(run);
       model.dispose();
@@ -94,7 +95,7 @@ describe("tune", () => {
     const model = await loadModel(folder);
     const all = encodeBatch(model, task.train, "mezo");
     const before = classificationLoss(model, all);
-    await tune(model, task, mezo({ lr: 5e-3 }), { ...settings, steps: 150, evaluateEvery: 150 });
+    await tune(model, task, mezo({ lr: 5e-3 }), { ...settings, steps: 150, evaluateEvery: 150, keepWeights: true });
     expect(classificationLoss(model, all)).toBeLessThan(0.8 * before);
     model.dispose();
   });
@@ -114,6 +115,28 @@ describe("tune", () => {
   });
 });
 
+describe("tune and the model", () => {
+  test("begins at the base weights and brings them back, unless it is told to leave the last ones", async () => {
+    const model = await loadModel(folder);
+    const weights = (): number[] => model.parameters.flatMap(({ value }) => [...viewOf(value).values]);
+    const base = weights();
+    const first = await tune(model, task, mezo({ lr: 1e-2 }), { steps: 3, seed: 2 });
+    expect(weights()).toEqual(base);
+    const second = await tune(model, task, mezo({ lr: 1e-2 }), { steps: 3, seed: 2, keepWeights: true });
+    expect(second.steps).toEqual(first.steps);
+    expect(weights()).not.toEqual(base);
+    model.dispose();
+  });
+
+  test.each([{ steps: 0 }, { steps: 2.5 }, { steps: 3, batchSize: 0 }])("refuses %j", async (options) => {
+    const model = await loadModel(folder);
+    await expect(tune(model, task, mezo({ lr: 1e-2 }), options)).rejects.toThrow(
+      /whole number from 1 on for (steps|batchSize)/,
+    );
+    model.dispose();
+  });
+});
+
 describe("batches", () => {
   test("show every example once a pass, in another order the next, the last batch of a pass short", () => {
     const examples = Array.from({ length: 10 }, (_, i) => ({ candidates: [], i })) as never[];
@@ -124,21 +147,5 @@ describe("batches", () => {
     expect(first.toSorted((a, b) => a - b)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
     expect(second).not.toEqual(first);
     expect(pass(0)).toEqual(first);
-  });
-});
-
-describe("run files", () => {
-  test("come back as they were written", () => {
-    const file = join(scratch(), "majority.jsonl");
-    const run = evaluateMajority(task);
-    writeRun(file, run);
-    expect(readRun(file)).toEqual(run);
-  });
-
-  test("that were cut are refused with the reason", () => {
-    const file = join(scratch(), "cut.jsonl");
-    createRunFile(file).start(evaluateMajority(task).header);
-    expect(() => readRun(`${file}.part`)).toThrow(/is no finished run/);
-    expect(readFileSync(`${file}.part`, "utf8")).toContain("Majority");
   });
 });

@@ -1,17 +1,16 @@
 import { describe, expect, test } from "vitest";
-import { addGaussian, fillGaussian } from "../../../src/tensor/noise/gaussian.ts";
+import { addGaussian } from "../../../src/tensor/noise/gaussian.ts";
 import { noiseKey } from "../../../src/tensor/noise/key.ts";
 import { philox, type Words } from "../../../src/tensor/noise/philox.ts";
 import { correlation, differing, hash, mean } from "./statistics.ts";
 
 const KEY = { k0: 123, k1: 456, stream: 7 };
 const N = 2 ** 20;
-const z = new Float32Array(N);
-fillGaussian(z, KEY);
+const z = normals(N);
 
-function normals(seed: number, step: number, name: string): Float32Array {
-  const out = new Float32Array(2 ** 15);
-  fillGaussian(out, noiseKey(seed, step, name));
+function normals(length: number, key = KEY, from = 0): Float32Array {
+  const out = new Float32Array(length);
+  addGaussian(out, 1, key, from);
   return out;
 }
 
@@ -55,13 +54,15 @@ describe("gaussian noise", () => {
   });
 
   test("has no correlation between neighbouring elements, names, steps and seeds, nor between their squares", () => {
-    const base = normals(1, 1, "layers.0.weight");
+    const drawn = (seed: number, step: number, name: string): Float32Array =>
+      normals(2 ** 15, noiseKey(seed, step, name));
+    const base = drawn(1, 1, "layers.0.weight");
     const others = [
-      normals(1, 1, "layers.1.weight"),
-      normals(1, 1, "layers.0.bias"),
-      normals(1, 2, "layers.0.weight"),
-      normals(2, 1, "layers.0.weight"),
-      normals(2, 0, "layers.0.weight"),
+      drawn(1, 1, "layers.1.weight"),
+      drawn(1, 1, "layers.0.bias"),
+      drawn(1, 2, "layers.0.weight"),
+      drawn(2, 1, "layers.0.weight"),
+      drawn(2, 0, "layers.0.weight"),
       ...[1, 2, 4, 16, 32, 64].map((lag) => Float32Array.from({ length: base.length }, (_, i) => base[i + lag] ?? 0)),
     ];
     const spread = (a: Float32Array): Float32Array => a.map((x) => (x * x - 1) / Math.SQRT2);
@@ -80,9 +81,7 @@ describe("gaussian noise", () => {
     [100, 1000],
     [777_777, 129],
   ])("of the elements from %d on, %d of them, made alone equals that part of the whole", (from, length) => {
-    const part = new Float32Array(length);
-    fillGaussian(part, KEY, from);
-    expect(differing(part, z.slice(from, from + length))).toBe(0);
+    expect(differing(normals(length, KEY, from), z.slice(from, from + length))).toBe(0);
   });
 
   test("is added in float32, after theta is multiplied by keep, to the last element", () => {

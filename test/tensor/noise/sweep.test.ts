@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { addGaussian } from "../../../src/tensor/noise/gaussian.ts";
 import type { Distribution, NoiseKey } from "../../../src/tensor/noise/key.ts";
 import { addRademacher } from "../../../src/tensor/noise/rademacher.ts";
-import { type SweepEntry, setNoiseThreads, sweep, sweepMany } from "../../../src/tensor/noise/sweep.ts";
+import { type SweepEntry, setNoiseThreads, sweepMany } from "../../../src/tensor/noise/sweep.ts";
 import { NoiseThreads } from "../../../src/tensor/noise/threads.ts";
 import { differing } from "./statistics.ts";
 
@@ -49,6 +49,14 @@ describe("sweepMany", () => {
     sweepMany(entries, 1e-3, distribution);
     expect(differences(entries, PLAIN[distribution])).toEqual(NONE);
     expect(differences(entries, model()).reduce((a, b) => a + b)).toBeGreaterThan(1_000_000);
+  });
+
+  test("undoes itself with the opposite scale, up to rounding (Algorithm 1)", () => {
+    const theta = new Float32Array(100_000).fill(0.5);
+    sweepMany([{ theta, key: KEY }], 1e-3, "gaussian");
+    expect(Math.max(...theta)).toBeGreaterThan(0.503);
+    sweepMany([{ theta, key: KEY }], -1e-3, "gaussian");
+    expect(theta.every((x) => Math.abs(x - 0.5) < 1e-7)).toBe(true);
   });
 
   test("leaves the elements around a tensor in its buffer alone", () => {
@@ -101,16 +109,6 @@ describe("sweepMany", () => {
     fresh.setNoiseThreads(2);
     fresh.sweepMany(entries, 1e-3, distribution);
     expect(differences(entries, PLAIN[distribution])).toEqual(NONE);
-  });
-});
-
-describe("sweep", () => {
-  test("undoes itself with the opposite scale, up to rounding (Algorithm 1)", () => {
-    const theta = new Float32Array(100_000).fill(0.5);
-    sweep(theta, 1e-3, KEY, "gaussian");
-    expect(Math.max(...theta)).toBeGreaterThan(0.503);
-    sweep(theta, -1e-3, KEY, "gaussian");
-    expect(theta.every((x) => Math.abs(x - 0.5) < 1e-7)).toBe(true);
   });
 });
 

@@ -1,0 +1,60 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { KitError } from "../error.ts";
+import type { Run } from "../experiment/run.ts";
+import { discardPart, readRun } from "../experiment/runFile.ts";
+import type { Progress } from "../tensor/progress.ts";
+import { Interrupted } from "./exit.ts";
+import type { Job, Message } from "./job.ts";
+
+/** Whom a job's process reports to, and what stops it. */
+export interface Supervision {
+  readonly onProgress: Progress;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Does a job in a process of its own, so that its peak memory is its own too, and returns the run from its file. Throws the
+ * signal's reason once it has aborted, and a KitError where the job failed; then the process is gone and nothing half-written is left.
+ */
+export async function inOwnProcess(job: Job, { onProgress, signal }: Supervision): Promise<Run> {
+  signal.throwIfAborted();
+  const child = fork(new URL("worker.js", import.meta.url), {
+    stdio: ["ignore", "ignore", "inherit", "ipc"],
+    serialization: "advanced",
+  });
+  const stop = (): void => void child.kill("SIGKILL");
+  signal.addEventListener("abort", stop);
+  try {
+    await finished(child, job, onProgress);
+  } catch (error) {
+    discardPart(job.file);
+    throw signal.aborted ? signal.reason : error;
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
+  return readRun(job.file);
+}
+
+/** Sends the job; returns when its process has ended well, and throws a KitError when it has ended otherwise. */
+function finished(child: ChildProcess, job: Job, onProgress: Progress): Promise<void> {
+  const label = `${job.method}${job.options.seeds.length > 1 ? ` seed ${job.seed}` : ""}`;
+  return new Promise((done, failed) => {
+    let last: Message | undefined;
+    child.on("message", (message: Message) => {
+      if ("progress" in message) onProgress({ ...message.progress, label: labelled(label, message.progress.label) });
+      else last = message;
+    });
+    child.on("error", (error) => failed(new KitError(`${label} got no process of its own (${error.message}).`)));
+    child.on("close", (code, signal) => {
+      if (last && "done" in last) done();
+      else if (last && "error" in last) failed(new KitError(last.error));
+      // Ctrl-C reaches the processes of a terminal in any order: the child may be gone before this one has heard of it.
+      else if (signal === "SIGINT" || signal === "SIGTERM") failed(new Interrupted(signal));
+      else failed(new KitError(`${label} ended early (${signal ?? `exit code ${code}`}): run it again.`));
+    });
+    child.send(job);
+  });
+}
+
+const labelled = (label: string, part: string): string =>
+  label.startsWith(part) ? label : `${label}: ${part.replace(/^.*: /, "")}`;

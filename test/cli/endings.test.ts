@@ -1,0 +1,125 @@
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test, vi } from "vitest";
+import { readRun } from "../../src/experiment/runFile.ts";
+import { tinyData, tinyModel } from "../tiny.ts";
+import { command, folder, mezo, started } from "./mezo.ts";
+
+const small = [
+  ...["--model", tinyModel(), "--data", tinyData(), "--train", "24", "--dev", "4", "--test", "4", "--batch-size", "1"],
+  ...["--out", "runs", "--figures", "pictures"],
+];
+
+/** A command with a finished run behind it and a long one under way. */
+async function underWay(): Promise<ReturnType<typeof started>> {
+  const command = started(...small, "--method", "majority,mezo", "--steps", "1000000");
+  await vi.waitFor(() => expect(steps(command.cwd)).toBeGreaterThan(5), { timeout: 30_000, interval: 50 });
+  return command;
+}
+
+const parts = (cwd: string): string[] => readdirSync(join(cwd, "runs")).filter((name) => name.endsWith(".part"));
+
+function steps(cwd: string): number {
+  const [part] = existsSync(join(cwd, "runs")) ? parts(cwd) : [];
+  return part === undefined ? 0 : readFileSync(join(cwd, "runs", part), "utf8").split("\n").length;
+}
+
+function childrenOf(pid: number): number[] {
+  const { stdout } = spawnSync("ps", ["-A", "-o", "pid=,ppid="], { encoding: "utf8" });
+  const pairs = stdout.split("\n").map((line) => line.trim().split(/\s+/).map(Number));
+  return pairs.filter(([, parent]) => parent === pid).map(([child]) => child!);
+}
+
+describe("a command that ends", () => {
+  test("keeps a run that is too long for one message between processes", () => {
+    const { status, stdout, cwd } = mezo(...small, "--method", "mezo", "--steps", "2500", "--lr", "1e-6");
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/MeZO +│ +\d/);
+    const names = readdirSync(join(cwd, "runs"));
+    expect(names).toHaveLength(1);
+    const run = readRun(join(cwd, "runs", names[0]!));
+    expect(run.steps).toHaveLength(2500);
+    expect(JSON.stringify(run).length).toBeGreaterThan(2 ** 18);
+  });
+
+  test.each([
+    ["SIGINT", 130],
+    ["SIGTERM", 143],
+  ] as const)(
+    "by %s to its first process alone: the run's process goes too, finished runs are shown, nothing half-written stays",
+    async (signal, code) => {
+      const { child, ended, cwd } = await underWay();
+      const workers = childrenOf(child.pid!);
+      expect(workers).toHaveLength(1);
+      child.kill(signal);
+      const { status, stdout, stderr } = await ended;
+      expect(status).toBe(code);
+      expect(stderr.match(/Interrupted: finished runs are kept\./g)).toHaveLength(1);
+      expect(stderr).not.toMatch(/ended early|Error/);
+      expect(stdout).toMatch(/Majority +│ +\d/);
+      expect(stdout).not.toMatch(/MeZO +│ +\d/);
+      expect(readdirSync(join(cwd, "runs"))).toEqual([expect.stringMatching(/majority-seed1\.jsonl$/)]);
+      expect(() => process.kill(workers[0]!, 0)).toThrow("ESRCH");
+    },
+  );
+
+  test("by a signal that only the run's process gets, as Ctrl-C may: the same", async () => {
+    const { child, ended, cwd } = await underWay();
+    process.kill(childrenOf(child.pid!)[0]!, "SIGINT");
+    const { status, stderr } = await ended;
+    expect(status).toBe(130);
+    expect(stderr.match(/Interrupted/g)).toHaveLength(1);
+    expect(parts(cwd)).toEqual([]);
+  });
+
+  test("by kill -9: the run's process notices, clears away and ends", async () => {
+    const { child, ended, cwd } = await underWay();
+    child.kill("SIGKILL");
+    await ended;
+    await vi.waitFor(() => expect(parts(cwd)).toEqual([]), { timeout: 30_000, interval: 50 });
+  });
+
+  test("by a run that fails still shows the finished ones, then the reason", () => {
+    const out = folder();
+    const first = mezo(...small, "--method", "mezo", "--steps", "20", "--out", out);
+    const [name] = readdirSync(out);
+    const blocked = join(out, name!.replace("seed1", "seed2"));
+    mkdirSync(blocked);
+    writeFileSync(join(blocked, "in-the-way"), "");
+    const { status, stdout, stderr } = mezo(
+      ...[...small, "--method", "mezo", "--steps", "20", "--out", out, "--seeds", "1,2"],
+    );
+    expect(first.status).toBe(0);
+    expect(status).toBe(1);
+    expect(stdout).toMatch(/MeZO +│ +\d/);
+    expect(stderr.trim().split("\n").at(-1)).toMatch(/seed2\.jsonl: a run was to be written there/);
+    expect(readdirSync(out).filter((file) => file.endsWith(".part"))).toEqual([]);
+  });
+});
+
+describe("the table of a folder", () => {
+  test("is Markdown of its finished runs", () => {
+    const { cwd } = mezo(...small, "--method", "majority");
+    const { status, stdout } = command("table", ["runs"], cwd);
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/\| Majority \| \d+\.\d ± \d+\.\d \|/);
+  });
+
+  test.each([
+    ["absent", ["no-such-folder"], /no-such-folder: finished runs were to be read there, but it cannot be \(ENOENT\)/],
+    ["empty", ["."], /holds no finished run/],
+  ])("that is %s is refused in one line", (_what, args, message) => {
+    const { status, stdout, stderr } = command("table", args);
+    expect(status).toBe(1);
+    expect(stdout).toBe("");
+    expect(stderr.trim().split("\n")).toHaveLength(1);
+    expect(stderr).toMatch(message);
+  });
+
+  test("has a help", () => {
+    const { status, stdout } = command("table", ["--help"]);
+    expect(status).toBe(0);
+    expect(stdout).toContain("[folder]");
+  });
+});

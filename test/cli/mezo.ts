@@ -1,0 +1,39 @@
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+
+/** What a finished command has left. */
+export interface Ended {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly cwd: string;
+}
+
+/** A new empty folder. */
+export const folder = (): string => mkdtempSync(join(tmpdir(), "cli-"));
+
+const program = (name: string): string => resolve(import.meta.dirname, `../../dist/cli/${name}.js`);
+
+/** Runs one of the kit's programs to its end, in a folder of its own unless one is given. */
+export function command(name: string, args: readonly string[], cwd: string = folder()): Ended {
+  const result = spawnSync(process.execPath, [program(name), ...args], { cwd, encoding: "utf8" });
+  return { ...result, cwd };
+}
+
+/** Runs the command line in a folder of its own. */
+export const mezo = (...args: string[]): Ended => command("main", ["--threads", "1", ...args]);
+
+/** Starts the command line in a folder of its own; `ended` resolves when it is over. */
+export function started(...args: string[]): { child: ChildProcess; cwd: string; ended: Promise<Ended> } {
+  const cwd = folder();
+  const child = spawn(process.execPath, [program("main"), "--threads", "1", ...args], { cwd });
+  const texts = { stdout: "", stderr: "" };
+  for (const name of ["stdout", "stderr"] as const)
+    child[name].on("data", (bytes) => {
+      texts[name] += bytes;
+    });
+  const ended = new Promise<Ended>((done) => child.on("close", (status) => done({ status, ...texts, cwd })));
+  return { child, cwd, ended };
+}
