@@ -1,11 +1,9 @@
-import { createRequire } from "node:module";
 import { resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { KitError } from "../error.ts";
+import { KIT_VERSION } from "../experiment/header.ts";
 import type { Method } from "../experiment/run.ts";
 import { backendNames } from "../tensor/backend.ts";
-
-const { version } = createRequire(import.meta.url)("../../package.json") as { version: string };
 
 /** What the command line asks for, checked. */
 export interface CliOptions {
@@ -94,7 +92,7 @@ function command(): Command {
     .description(
       "Measures majority class, zero-shot, in-context learning and MeZO on a task, and prints them in one table beside what the paper reports.",
     )
-    .version(version, "--version", "print the version");
+    .version(KIT_VERSION, "--version", "print the version");
   for (const add of [addData, addMeasurement, addMezo, addMachine, addOutput]) add(parser);
   return parser
     .addHelpText("after", EXAMPLES)

@@ -7,6 +7,9 @@ import type { Method, RunHeader } from "./run.ts";
 
 const { version } = createRequire(import.meta.url)("../../package.json") as { version: string };
 
+/** The version of this kit, as package.json has it. */
+export const KIT_VERSION: string = version;
+
 /** What a run depends on, beside the method and its own settings; `model` is absent for methods that use none. */
 export interface Setting {
   readonly model?: LanguageModel;
@@ -17,7 +20,7 @@ export interface Setting {
 /** The header of a run. */
 export function runHeader({ model, task, seed }: Setting, method: Method, options: RunHeader["options"]): RunHeader {
   return {
-    kit: version,
+    kit: KIT_VERSION,
     model: model?.id ?? "none",
     weightsHash: model?.weightsHash ?? "none",
     backend: tf.engine().backendName ?? "none",

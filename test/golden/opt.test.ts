@@ -77,14 +77,11 @@ describe.each(["opt-tiny", "opt-postln-tiny"])(
 );
 
 describe(`opt-tiny against float64 PyTorch${absent ? `: skipped, ${needs(FILE)}` : ""}`, () => {
-  const load = (): LoadedNetwork => goldenNetwork("opt-tiny.safetensors", "opt-tiny.config.json");
+  const load = (): LoadedNetwork => goldenNetwork(expected("opt-tiny").checkpoint, expected("opt-tiny").config);
 
-  test.skipIf(absent).each([
-    ["f16", "opt-tiny-f16-altnames.safetensors"],
-    ["bf16", "opt-tiny-bf16.safetensors"],
-  ])("logits of the %s checkpoint, with the names that occur on the hub", (dtype, file) => {
-    const { cases, [dtype]: half } = expected("opt-tiny");
-    const network = goldenNetwork(file, "opt-tiny.config.json");
+  test.skipIf(absent).each(["f16", "bf16"])("logits of the %s checkpoint, under the names that it has", (dtype) => {
+    const { cases, config, [dtype]: half } = expected("opt-tiny");
+    const network = goldenNetwork(half.checkpoint, config);
     const base = (cases as Case[]).find((c) => c.name === half.case)!;
     expect(logitsError(network, { ...base, logits_f64: half.logits_f64 })).toBeLessThan(TOLERANCE);
     network.dispose();
@@ -126,15 +123,14 @@ describe(`opt-tiny against float64 PyTorch${absent ? `: skipped, ${needs(FILE)}`
           .grads(loss)(values)
           .map((g) => Array.from(g.dataSync()));
       }) as unknown as number[][];
+      let largest = 0;
       network.parameters.forEach(({ name }, i) => {
         const want = readF64(file.path, file.tensors.get(name)!);
         const worst = want.reduce((m, v, j) => Math.max(m, Math.abs(v - gradients[i]![j]!)), 0);
         expect(worst, name).toBeLessThan(1e-4);
-        expect(
-          want.some((v) => Math.abs(v) > 1e-3),
-          name,
-        ).toBe(!name.includes("k_proj.bias"));
+        largest = Math.max(largest, ...want.map(Math.abs));
       });
+      expect(largest).toBeGreaterThan(1e-2);
       network.dispose();
     },
   );
@@ -157,7 +153,7 @@ describe(`opt-tiny against float64 PyTorch${absent ? `: skipped, ${needs(FILE)}`
       const result = await tuner.step(network.parameters, objective, { seed: 0, step, total: 3 });
       expect(Math.abs(result.lossPlus - loss_plus)).toBeLessThan(1e-4);
       expect(Math.abs(result.lossMinus - loss_minus)).toBeLessThan(1e-4);
-      expect(Math.abs(result.projectedGrad / projected_grad - 1)).toBeLessThan(2e-3);
+      expect(Math.abs(result.projectedGrad - projected_grad)).toBeLessThan(5e-3 + 2e-3 * Math.abs(projected_grad));
     }
     expect(Math.abs(objective() - want.f64.loss_after)).toBeLessThan(1e-4);
     for (const { name, value } of network.parameters) {
