@@ -1,21 +1,19 @@
 #!/usr/bin/env node
-import { join, relative } from "node:path";
+import { relative } from "node:path";
 import type { Run } from "../experiment/run.ts";
-import { plotAccuracyMemory } from "../report/plot.ts";
 import { terminalProgress } from "../report/progress.ts";
-import { saveFigure } from "../report/render.ts";
 import { table } from "../report/table.ts";
 import { runCommand } from "./exit.ts";
 import { interruption, unlessAborted } from "./interrupt.ts";
 import { jobsOf } from "./job.ts";
 import { type CliOptions, parseOptions } from "./options.ts";
 import { inOwnProcess } from "./ownProcess.ts";
+import { savePicture } from "./picture.ts";
 import { preflight } from "./preflight.ts";
 
 async function report(runs: readonly Run[], { figures, smoke, out }: CliOptions): Promise<void> {
   if (runs.length === 0) return;
-  const { task } = runs[0]!.header;
-  const files = await saveFigure(plotAccuracyMemory(runs), join(figures, `${task}-accuracy-memory`.toLowerCase()));
+  const files = await savePicture(runs, figures);
   const shown = (path: string): string => relative(process.cwd(), path);
   const warning = smoke ? "A smoke run: too few examples and steps for the numbers to mean anything.\n" : "";
   process.stdout.write(`\n${table(runs)}\n${warning}Runs: ${shown(out)}   Picture: ${files.map(shown).join(", ")}\n`);

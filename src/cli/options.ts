@@ -50,11 +50,11 @@ Examples:
   npm start                                     the bundled model on the bundled sentences: all methods
   npm start -- --smoke                          the same in small, under a minute
   npm start -- --seeds 1,2,3 --steps 4000       three runs a method: mean and standard error over seeds
-  npm start -- --model facebook/opt-125m --lr 1e-6 --schedule constant --data path/to/SST-2
+  npm start -- --model facebook/opt-125m --lr 1e-6 --data path/to/SST-2
   npm start -- --data reviews.csv --method mezo a CSV with the columns sentence,label
 
-The defaults of --lr, --schedule and --steps suit the bundled model. For OPT-13B the paper takes a learning rate of
-1e-6 or 1e-7, constant, over 20,000 steps (Table 16).`;
+The defaults of --lr and --steps suit the bundled model. For OPT-13B the paper takes a learning rate of 1e-6 or
+1e-7 over 20,000 steps (Table 16).`;
 
 function whole(least: number): (text: string) => number {
   return (text) => {
@@ -135,9 +135,11 @@ function addMezo(parser: Command): void {
     .optionsGroup("MeZO:")
     .option("--steps <n>", "steps", whole(1), 2000)
     .option("--batch-size <n>", "examples a step", whole(1), 16)
-    .option("--lr <rate>", "learning rate", amount, 2e-4)
+    .option("--lr <rate>", "learning rate", amount, 1e-4)
     .addOption(
-      new Option("--schedule <name>", "learning rate over the steps").choices(["constant", "linear"]).default("linear"),
+      new Option("--schedule <name>", "learning rate over the steps")
+        .choices(["constant", "linear"])
+        .default("constant"),
     )
     .option("--eps <size>", "size of the perturbation", amount, 1e-3)
     .option("--weight-decay <rate>", "weight decay", amount, 0)

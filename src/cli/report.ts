@@ -5,16 +5,22 @@ import { KitError } from "../error.ts";
 import { readRun } from "../experiment/runFile.ts";
 import { markdownTable } from "../report/table.ts";
 import { runCommand } from "./exit.ts";
+import { savePicture } from "./picture.ts";
 
-function main(argv: readonly string[]): void {
-  const parser = new Command("mezo-table")
-    .description("Prints the finished runs of a folder as one Markdown table, as the README has it.")
+async function main(argv: readonly string[]): Promise<void> {
+  const parser = new Command("mezo-report")
+    .description(
+      "Prints the finished runs of a folder as one Markdown table, as the README has it, and draws their picture.",
+    )
     .argument("[folder]", "where the runs are", "data/runs")
+    .option("--figures <folder>", "where the picture is written; one of equal name is replaced", "figures")
     .parse(argv, { from: "user" });
   const folder = parser.processedArgs[0] as string;
   const files = namesIn(folder).filter((name) => name.endsWith(".jsonl"));
   if (files.length === 0) throw new KitError(`${folder} holds no finished run: make some with npm start.`);
-  process.stdout.write(`${markdownTable(files.map((name) => readRun(join(folder, name))))}\n`);
+  const runs = files.map((name) => readRun(join(folder, name)));
+  process.stdout.write(`${markdownTable(runs)}\n`);
+  await savePicture(runs, parser.opts<{ figures: string }>().figures);
 }
 
 function namesIn(folder: string): string[] {
