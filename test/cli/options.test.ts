@@ -6,7 +6,14 @@ import { parseOptions } from "../../src/cli/options.ts";
 describe("options", () => {
   test("without any are those of the bundled model: every method once", () => {
     const options = parseOptions([]);
-    expect(options).toMatchObject({ steps: 2000, lr: 1e-4, schedule: "constant", eps: 1e-3, batchSize: 16, seeds: [1] });
+    expect(options).toMatchObject({
+      steps: 2000,
+      lr: 1e-4,
+      schedule: "constant",
+      eps: 1e-3,
+      batchSize: 16,
+      seeds: [1],
+    });
     expect(options.methods).toEqual(["Majority", "Zero-shot", "ICL", "MeZO"]);
   });
 
