@@ -5,8 +5,3 @@ export interface Parameter {
   readonly name: string;
   readonly value: tf.Tensor;
 }
-
-/** Number of weights in all. */
-export function parameterCount(parameters: readonly Parameter[]): number {
-  return parameters.reduce((sum, { value }) => sum + value.size, 0);
-}
