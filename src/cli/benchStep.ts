@@ -1,13 +1,14 @@
 import * as tf from "@tensorflow/tfjs";
-import { answerLoss, type LabelledBatch } from "../experiment/losses.ts";
+import type { LabelledBatch } from "../experiment/encode.ts";
+import { answerLoss } from "../experiment/losses.ts";
 import { peakBytes } from "../experiment/memory.ts";
 import type { Config } from "../models/family.ts";
 import { opt } from "../models/opt.ts";
 import { useBackend } from "../tensor/backend.ts";
-import { viewOf } from "../tensor/native/backend.ts";
 import { secondsInGraphs } from "../tensor/native/session.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { gaussian, type Perturb, rademacher } from "../tensor/perturb.ts";
+import { fillValues } from "../tensor/writeValues.ts";
 import { mezo } from "../tuners/mezo.ts";
 import { median } from "./median.ts";
 
@@ -49,7 +50,7 @@ function randomWeights(): Parameter[] {
   }));
   gaussian(parameters, 0.02, { seed: 7, step: 0 });
   const norms = parameters.filter(({ name }) => name.endsWith("norm.weight"));
-  for (const { value } of norms) viewOf(value).values.fill(1);
+  for (const { value } of norms) fillValues(value, (values) => values.fill(1));
   return parameters;
 }
 
@@ -58,7 +59,7 @@ function randomBatch({ rows, tokens }: BenchRequest): LabelledBatch {
   const ids = (row: number): Int32Array =>
     Int32Array.from({ length: tokens }, (_, i) => ((row * tokens + i) * 7919) % 50000);
   const examples = Array.from({ length: rows }, (_, row) => ({ candidates: [{ ids: ids(row), optionLength: 1 }] }));
-  return { examples, gold: examples.map(() => 0) };
+  return { examples, gold: examples.map(() => [0]), texts: [] };
 }
 
 /** Multiplications and additions, in billions, of the two passes of a step: products of the layers, attention (the causal half) and answers' logits. */
@@ -79,8 +80,8 @@ export async function benchStep(request: BenchRequest): Promise<BenchResult> {
   const spent = { forward: [] as number[], sweep: [] as number[], step: [] as number[] };
   const noise = { gaussian, rademacher }[request.noise];
   const timedNoise: Perturb = (...args) => timed(spent.sweep, () => noise(...args));
-  const objective = (): number => timed(spent.forward, () => answerLoss(network, batch));
-  const tuner = mezo({ lr: 1e-7, eps: 1e-3, noise: timedNoise });
+  const objective = { value: () => timedLater(spent.forward, () => answerLoss(network, batch)) };
+  const training = mezo({ lr: 1e-7, eps: 1e-3, noise: timedNoise }).begin(parameters);
   let before = 0;
   for (let step = 0; step <= request.steps; step++) {
     if (step === 1) {
@@ -88,7 +89,7 @@ export async function benchStep(request: BenchRequest): Promise<BenchResult> {
       before = secondsInGraphs();
     }
     const started = performance.now();
-    await tuner.step(parameters, objective, { seed: 1, step, total: request.steps });
+    await training.step(objective, { seed: 1, step, total: request.steps });
     spent.step.push((performance.now() - started) / 1e3);
   }
   return {
@@ -104,6 +105,13 @@ export async function benchStep(request: BenchRequest): Promise<BenchResult> {
 function timed<T>(into: number[], work: () => T): T {
   const started = performance.now();
   const result = work();
+  into.push((performance.now() - started) / 1e3);
+  return result;
+}
+
+async function timedLater<T>(into: number[], work: () => Promise<T>): Promise<T> {
+  const started = performance.now();
+  const result = await work();
   into.push((performance.now() - started) / 1e3);
   return result;
 }

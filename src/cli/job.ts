@@ -1,13 +1,14 @@
 import { basename, join, resolve } from "node:path";
-import type { Method } from "../experiment/run.ts";
 import { BUNDLED_MODEL } from "../models/load.ts";
-import { findTask } from "../tasks/index.ts";
+import { loadTask } from "../tasks/load.ts";
+import type { Task } from "../tasks/task.ts";
 import type { Progress } from "../tensor/progress.ts";
 import type { CliOptions } from "./options.ts";
 
-/** One run of one method with one seed, and the file it is written to. */
+/** One run of one method on one task with one seed, and the file it is written to. */
 export interface Job {
-  readonly method: Method;
+  readonly method: string;
+  readonly task: string;
   readonly seed: number;
   readonly file: string;
   readonly options: CliOptions;
@@ -19,12 +20,44 @@ export type Message =
   | { readonly done: true }
   | { readonly error: string };
 
-/** Returns the runs that a command asks for, a method's seeds together. Throws a KitError for an unknown task. */
-export function jobsOf(options: CliOptions): Job[] {
-  const task = findTask(options.task).name;
-  const model = basename(resolve(options.model ?? BUNDLED_MODEL));
-  const named = (method: string, seed: number): string => `${task}-${model}-${method}-seed${seed}.jsonl`.toLowerCase();
-  return options.methods.flatMap((method) =>
-    options.seeds.map((seed) => ({ method, seed, options, file: join(options.out, named(method, seed)) })),
+/** A method that is not run on a task, and why. */
+export interface Omission {
+  readonly method: string;
+  readonly task: string;
+  readonly reason: string;
+}
+
+/** What a command does: its runs, a method's seeds together, and what it leaves out. */
+export interface Plan {
+  readonly jobs: readonly Job[];
+  readonly omissions: readonly Omission[];
+}
+
+/** The plan of a command: `reasonAgainst` says why a method cannot be run on a task, where it cannot. */
+export function planOf(
+  options: CliOptions,
+  tasks: readonly string[],
+  reasonAgainst: (method: string, task: string) => string | undefined,
+): Plan {
+  const pairs = tasks.flatMap((task) => options.methods.map((method) => ({ task, method })));
+  const omissions = pairs.flatMap(({ task, method }) => {
+    const reason = reasonAgainst(method, task);
+    return reason === undefined ? [] : [{ task, method, reason }];
+  });
+  const left = pairs.filter(({ task, method }) => reasonAgainst(method, task) === undefined);
+  const jobs = left.flatMap(({ task, method }) =>
+    options.seeds.map((seed) => ({ task, method, seed, options, file: fileOf(options, task, method, seed) })),
   );
+  return { jobs, omissions };
+}
+
+function fileOf({ model, out }: CliOptions, task: string, method: string, seed: number): string {
+  const plain = method.replace(/ \((.*)\)/, "-$1");
+  return join(out, `${task}-${basename(resolve(model ?? BUNDLED_MODEL))}-${plain}-seed${seed}.jsonl`.toLowerCase());
+}
+
+/** The task of a job, its data drawn. */
+export function taskOf({ task, seed, options }: Pick<Job, "task" | "seed" | "options">): Promise<Task> {
+  const { data, train, dev, test, k } = options;
+  return loadTask(task, { data, train, dev, test, k, seed });
 }

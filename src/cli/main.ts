@@ -1,43 +1,72 @@
 #!/usr/bin/env node
 import { relative } from "node:path";
+import { KitError } from "../error.ts";
 import type { Run } from "../experiment/run.ts";
 import { terminalProgress } from "../report/progress.ts";
 import { table } from "../report/table.ts";
+import { taskTable } from "../report/taskTable.ts";
+import { backendsReport } from "./backends.ts";
 import { runCommand } from "./exit.ts";
 import { interruption, unlessAborted } from "./interrupt.ts";
-import { jobsOf } from "./job.ts";
+import type { Omission } from "./job.ts";
 import { type CliOptions, parseOptions } from "./options.ts";
 import { inOwnProcess } from "./ownProcess.ts";
 import { savePicture } from "./picture.ts";
 import { preflight } from "./preflight.ts";
 
-async function report(runs: readonly Run[], { figures, smoke, out }: CliOptions): Promise<void> {
-  if (runs.length === 0) return;
-  const files = await savePicture(runs, figures);
-  const shown = (path: string): string => relative(process.cwd(), path);
-  const warning = smoke ? "A smoke run: too few examples and steps for the numbers to mean anything.\n" : "";
-  process.stdout.write(`\n${table(runs)}\n${warning}Runs: ${shown(out)}   Picture: ${files.map(shown).join(", ")}\n`);
+/** What a command has done so far. */
+interface Results {
+  readonly runs: Run[];
+  readonly omissions: Omission[];
 }
 
-/** Does the runs one after the other, adding each to `runs` when it is finished. */
-async function doAll(options: CliOptions, runs: Run[]): Promise<void> {
+async function report({ runs, omissions }: Results, { figures, smoke, out }: CliOptions): Promise<void> {
+  const left = omissions.map(({ method, task, reason }) => `No ${method} on ${task}: ${reason}.\n`).join("");
+  const warning = smoke ? "A smoke run: too few examples and steps for the numbers to mean anything.\n" : "";
+  const shown = (path: string): string => relative(process.cwd(), path);
+  if (runs.length === 0) return void process.stdout.write(left);
+  const tasks = new Set(runs.map(({ header }) => header.task));
+  const files = tasks.size > 1 ? [] : await savePicture(runs, figures);
+  const picture = files.length > 0 ? `   Picture: ${files.map(shown).join(", ")}` : "";
+  const text = tasks.size > 1 ? taskTable(runs) : table(runs);
+  process.stdout.write(`\n${text}\n${left}${warning}Runs: ${shown(out)}${picture}\n`);
+}
+
+/** Does the runs one after the other, adding each to the results when it is finished. */
+async function doAll(options: CliOptions, { runs, omissions }: Results): Promise<void> {
   const progress = terminalProgress();
   const signal = interruption();
   try {
-    await unlessAborted(signal, preflight(options, progress.report));
-    for (const job of jobsOf(options)) runs.push(await inOwnProcess(job, { onProgress: progress.report, signal }));
+    const plan = await unlessAborted(signal, preflight(options, progress.report));
+    omissions.push(...plan.omissions);
+    for (const job of plan.jobs) runs.push(await inOwnProcess(job, { onProgress: progress.report, signal }));
   } finally {
     progress.stop();
   }
 }
 
 /** Whatever stops the runs, those that are finished are reported. */
-async function main(argv: readonly string[]): Promise<void> {
+async function measure(argv: readonly string[]): Promise<void> {
   const options = parseOptions(argv);
-  const runs: Run[] = [];
-  const failure = await doAll(options, runs).catch((error: unknown) => ({ error }));
-  await report(runs, options);
+  const results: Results = { runs: [], omissions: [] };
+  const failure = await doAll(options, results).catch((error: unknown) => ({ error }));
+  await report(results, options);
   if (failure) throw failure.error;
 }
 
-await runCommand(main);
+async function listBackends(argv: readonly string[]): Promise<void> {
+  if (argv.length > 0)
+    throw new KitError(`mezo backends takes no arguments, but was given ${argv.join(" ")}: leave them out.`);
+  process.stdout.write(`${await backendsReport()}\n`);
+  process.exit(0); // a GPU's driver would keep the process alive
+}
+
+const COMMANDS: Readonly<Record<string, (argv: readonly string[]) => Promise<void>>> = {
+  table: measure,
+  backends: listBackends,
+};
+
+await runCommand((argv) => {
+  const command = COMMANDS[argv[0] ?? ""];
+  return command ? command(argv.slice(1)) : measure(argv);
+});

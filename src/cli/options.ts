@@ -2,24 +2,30 @@ import { resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { KitError } from "../error.ts";
 import { KIT_VERSION } from "../experiment/header.ts";
-import type { Method } from "../experiment/run.ts";
+import { methods } from "../report/methods.ts";
 import { backendNames } from "../tensor/backend.ts";
+import { methodNamed, type PerMethod, perMethod } from "./perMethod.ts";
 
 /** What the command line asks for, checked. */
 export interface CliOptions {
   readonly model: string | undefined;
-  readonly task: string;
+  /** Names of tasks, or "all" for those that the model has prompts for. */
+  readonly tasks: readonly string[] | "all";
   readonly data: string | undefined;
-  readonly methods: readonly Method[];
+  readonly methods: readonly string[];
   readonly seeds: readonly number[];
   readonly train: number;
   readonly dev: number;
   readonly test: number;
+  /** Training examples of each class, as the paper's RoBERTa experiments draw them. */
+  readonly k: number | undefined;
   readonly shots: number;
-  readonly steps: number;
-  readonly batchSize: number;
-  readonly lr: number;
-  readonly eps: number;
+  readonly demonstrations: "fresh" | "fixed";
+  readonly steps: PerMethod | undefined;
+  readonly batchSize: PerMethod | undefined;
+  readonly lr: PerMethod | undefined;
+  readonly eps: PerMethod | undefined;
+  readonly checkpointing: boolean;
   readonly weightDecay: number;
   readonly schedule: "constant" | "linear";
   readonly noise: "gaussian" | "rademacher";
@@ -31,15 +37,13 @@ export interface CliOptions {
   readonly smoke: boolean;
 }
 
-const METHODS: readonly Method[] = ["Majority", "Zero-shot", "ICL", "MeZO"];
-
 /** A look at everything in under a minute; its numbers mean nothing. */
 const SMOKE = {
   train: 64,
   dev: 32,
   test: 64,
   shots: 4,
-  steps: 20,
+  steps: { all: 20 },
   seeds: [1],
   out: "data/runs/smoke",
   figures: "figures/smoke",
@@ -47,14 +51,18 @@ const SMOKE = {
 
 const EXAMPLES = `
 Examples:
-  npm start                                     the bundled model on the bundled sentences: all methods
+  npm start                                     the bundled OPT on the bundled sentences: all methods
+  npm start -- --model roberta-reviews          the bundled RoBERTa
   npm start -- --smoke                          the same in small, under a minute
-  npm start -- --seeds 1,2,3 --steps 4000       three runs a method: mean and standard error over seeds
-  npm start -- --model facebook/opt-125m --lr 1e-6 --data path/to/SST-2
+  npm start -- --seeds 1,2,3                    three runs a method: mean and standard error over seeds
+  npm start -- --task all --smoke               every method on every task of the paper, methods by tasks
+  npm start -- --model facebook/opt-125m --data path/to/SST-2 --lr mezo=1e-6,ft=1e-5
+  npm start -- --model roberta-large --task TREC --data path/to/trec --k 16 --seeds 13,21,42,87,100
   npm start -- --data reviews.csv --method mezo a CSV with the columns sentence,label
+  npx mezo backends                             where this machine can compute, and what is missing elsewhere
 
-The defaults of --lr and --steps suit the bundled model. For OPT-13B the paper takes a learning rate of 1e-6 or
-1e-7 over 20,000 steps (Table 16).`;
+For --lr, --eps, --steps and --batch-size the bundled models have defaults of their own; for others they are the first
+values of the paper's grids (Tables 15 and 16): MeZO with OPT takes a learning rate of 1e-6 over 20,000 steps.`;
 
 function whole(least: number): (text: string) => number {
   return (text) => {
@@ -78,22 +86,25 @@ function eachOnce<T>(list: T[]): T[] {
 
 const seedList = (text: string): number[] => eachOnce(text.split(",").map(whole(0)));
 
-function methodList(text: string): Method[] {
-  const methods = text.split(",").map((name) => {
-    const found = METHODS.find((method) => method.toLowerCase() === name.trim().toLowerCase());
-    if (found) return found;
-    throw new InvalidArgumentError(`Methods are ${METHODS.join(", ")}, and several are separated by commas.`);
+function methodList(text: string): string[] {
+  const found = text.split(",").map((name) => {
+    const method = methodNamed(name);
+    if (method) return method;
+    throw new InvalidArgumentError(`Methods are ${methods.join(", ")}, and several are separated by commas.`);
   });
-  return eachOnce(methods);
+  return eachOnce(found);
 }
+
+const taskList = (text: string): string[] | "all" =>
+  text.trim().toLowerCase() === "all" ? "all" : eachOnce(text.split(",").map((name) => name.trim()));
 
 function command(): Command {
   const parser = new Command("mezo")
     .description(
-      "Measures majority class, zero-shot, in-context learning and MeZO on a task, and prints them in one table beside what the paper reports.",
+      "Measures the paper's methods on a task (majority class, zero-shot, in-context learning, linear probing, fine-tuning and MeZO, these two with all weights, LoRA and prefixes), and prints them in one table beside what the paper reports. `mezo table` is the same command; `mezo backends` lists where this machine can compute.",
     )
     .version(KIT_VERSION, "--version", "print the version");
-  for (const add of [addData, addMeasurement, addMezo, addMachine, addOutput]) add(parser);
+  for (const add of [addData, addMeasurement, addTraining, addMachine, addOutput]) add(parser);
   return parser
     .addHelpText("after", EXAMPLES)
     .allowExcessArguments(false)
@@ -104,25 +115,38 @@ function command(): Command {
 function addData(parser: Command): void {
   parser
     .optionsGroup("Model and data:")
-    .option("--model <folder|id>", "a folder in Hugging Face layout, or a hub id (default: the bundled model)")
-    .option("--task <name>", "the task", "SST-2")
+    .option(
+      "--model <folder|id>",
+      "a folder in Hugging Face layout, a hub id, or a bundled model: opt-reviews (default) or roberta-reviews",
+    )
+    .option("--task <names>", "tasks, separated by commas, or all", taskList, ["SST-2"])
     .option(
       "--data <path>",
-      "a folder with train, validation or test files, or one TSV, CSV or JSONL file (default: bundled sentences)",
+      "a folder with train, validation or test files, or one TSV, CSV or JSONL file (default: bundled sentences for SST-2, the kit's 32 samples for the others)",
     )
     .option("--train <n>", "examples to train on", whole(1), 1000)
     .option("--dev <n>", "examples to choose the best step by", whole(1), 500)
-    .option("--test <n>", "examples to report on", whole(1), 1000);
+    .option("--test <n>", "examples to report on", whole(1), 1000)
+    .option(
+      "--k <n>",
+      "draw this many training and dev examples of each class, as the paper does with RoBERTa",
+      whole(1),
+    );
 }
 
 function addMeasurement(parser: Command): void {
-  const methods = new Option("--method <names>", "methods, separated by commas");
+  const wanted = new Option("--method <names>", "methods, separated by commas");
   const seeds = new Option("--seeds <list>", "a run for each seed, which draws split, batches and z");
   parser
     .optionsGroup("Runs:")
-    .addOption(methods.argParser(methodList).default(METHODS, "all"))
+    .addOption(wanted.argParser(methodList).default(methods, "all"))
     .addOption(seeds.argParser(seedList).default([1], "1"))
     .option("--shots <n>", "demonstrations for ICL", whole(1), 32)
+    .addOption(
+      new Option("--demonstrations <draw>", "anew for each example, as the paper's code, or the same for all")
+        .choices(["fresh", "fixed"])
+        .default("fresh"),
+    )
     .addOption(
       new Option("--begin <token>", "begin token: 0 as the paper's code, or the config's")
         .choices(["mezo", "config"])
@@ -130,20 +154,22 @@ function addMeasurement(parser: Command): void {
     );
 }
 
-function addMezo(parser: Command): void {
+function addTraining(parser: Command): void {
+  const values = "one for all methods, or mezo=…,ft-lora=…";
   parser
-    .optionsGroup("MeZO:")
-    .option("--steps <n>", "steps", whole(1), 2000)
-    .option("--batch-size <n>", "examples a step", whole(1), 16)
-    .option("--lr <rate>", "learning rate", amount, 1e-4)
+    .optionsGroup("Training:")
+    .option("--steps <n>", `steps: ${values}`, perMethod(whole(1)))
+    .option("--batch-size <n>", `examples a step: ${values}`, perMethod(whole(1)))
+    .option("--lr <rate>", `learning rate: ${values}`, perMethod(amount))
+    .option("--eps <size>", `size of MeZO's perturbation: ${values}`, perMethod(amount))
     .addOption(
-      new Option("--schedule <name>", "learning rate over the steps")
+      new Option("--schedule <name>", "MeZO's learning rate over the steps")
         .choices(["constant", "linear"])
         .default("constant"),
     )
-    .option("--eps <size>", "size of the perturbation", amount, 1e-3)
     .option("--weight-decay <rate>", "weight decay", amount, 0)
-    .addOption(new Option("--noise <law>", "law of z").choices(["gaussian", "rademacher"]).default("gaussian"));
+    .addOption(new Option("--noise <law>", "law of z").choices(["gaussian", "rademacher"]).default("gaussian"))
+    .option("--checkpointing", "backpropagation keeps each layer's input only, and computes the rest again", false);
 }
 
 function addMachine(parser: Command): void {
@@ -160,7 +186,7 @@ function addOutput(parser: Command): void {
     .option("--figures <folder>", "where the picture is written; one of equal name is replaced", "figures")
     .option(
       "--smoke",
-      `a short look at everything: few examples, ${SMOKE.steps} steps; into ${SMOKE.out} and ${SMOKE.figures}, where runs of equal names are replaced`,
+      `a short look at everything: few examples, ${SMOKE.steps.all} steps; into ${SMOKE.out} and ${SMOKE.figures}, where runs of equal names are replaced`,
       false,
     );
 }
@@ -176,11 +202,11 @@ export function parseOptions(argv: readonly string[]): CliOptions {
     const oneLine = message.replace(/^error: /, "").replace(/\s*\n\s*/g, " ");
     throw new KitError(`${oneLine.replace(/\.?$/, ".")} --help lists the options.`);
   }
-  const { method, ...options } = parser.opts();
+  const { method, task, ...options } = parser.opts();
   const given = Object.fromEntries(
     Object.keys(SMOKE).map((name) => [name, parser.getOptionValueSource(name) === "cli"]),
   );
   const smoke = options.smoke ? Object.fromEntries(Object.entries(SMOKE).filter(([name]) => !given[name])) : {};
-  const all = { ...options, methods: method, ...smoke } as unknown as CliOptions;
+  const all = { ...options, methods: method, tasks: task, ...smoke } as unknown as CliOptions;
   return { ...all, out: resolve(all.out), figures: resolve(all.figures) };
 }

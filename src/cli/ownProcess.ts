@@ -37,7 +37,7 @@ export async function inOwnProcess(job: Job, { onProgress, signal }: Supervision
 
 /** Sends the job; returns when its process has ended well, and throws a KitError when it has ended otherwise. */
 function finished(child: ChildProcess, job: Job, onProgress: Progress): Promise<void> {
-  const label = `${job.method}${job.options.seeds.length > 1 ? ` seed ${job.seed}` : ""}`;
+  const label = labelOf(job);
   return new Promise((done, failed) => {
     let last: Message | undefined;
     child.on("message", (message: Message) => {
@@ -58,3 +58,9 @@ function finished(child: ChildProcess, job: Job, onProgress: Progress): Promise<
 
 const labelled = (label: string, part: string): string =>
   label.startsWith(part) ? label : `${label}: ${part.replace(/^.*: /, "")}`;
+
+/** "MeZO (LoRA) seed 2", with the task before it where there are several. */
+function labelOf({ method, task, seed, options }: Job): string {
+  const several = options.tasks === "all" || options.tasks.length > 1;
+  return `${several ? `${task} ` : ""}${method}${options.seeds.length > 1 ? ` seed ${seed}` : ""}`;
+}

@@ -1,18 +1,45 @@
 import { accessSync, constants, mkdirSync } from "node:fs";
 import { KitError } from "../error.ts";
 import { openModel } from "../models/load.ts";
-import { loadTask } from "../tasks/load.ts";
+import { findTask, tasks } from "../tasks/index.ts";
+import type { TaskDefinition } from "../tasks/task.ts";
 import type { Progress } from "../tensor/progress.ts";
+import { type Plan, planOf, taskOf } from "./job.ts";
 import type { CliOptions } from "./options.ts";
-import { tunerOf } from "./tuner.ts";
+import { settingsOf, tunerOf } from "./runMethod.ts";
+import type { Trained } from "./settings.ts";
 
-/** Looks at all that a command needs before any of it is done, so that what cannot end well does not begin. Throws a KitError. */
-export async function preflight(options: CliOptions, onProgress: Progress): Promise<void> {
-  const { task, data, train, dev, test, methods, seeds, model } = options;
-  if (methods.includes("MeZO")) tunerOf(options);
-  for (const seed of seeds) loadTask(task, { data, train, dev, test, seed });
-  await openModel(model, onProgress);
+/** Looks at all that a command needs before any of it is done, so that what cannot end well does not begin, and plans it. Throws a KitError. */
+export async function preflight(options: CliOptions, onProgress: Progress): Promise<Plan> {
+  const wanted = options.tasks === "all" ? undefined : options.tasks.map((name) => findTask(name));
+  const model = await openModel(options.model, onProgress);
+  const chosen = (wanted ?? tasks).filter((task) => wanted || task[model.prompts] !== undefined);
+  for (const task of chosen) checkPrompts(task, model);
+  const trained = options.methods.filter((method) => /^(FT|MeZO)/.test(method)) as Trained[];
+  for (const method of trained) tunerOf(method, settingsOf(options, model, method), options);
+  for (const task of chosen) for (const seed of options.seeds) await taskOf({ task: task.name, seed, options });
   for (const output of [options.out, options.figures]) checkWritable(output);
+  const names = chosen.map(({ name }) => name);
+  return planOf(options, names, (method, task) => reasonAgainst(method, findTask(task), model.prompts));
+}
+
+type Prompts = "autoregressive" | "masked";
+
+/** Why a method cannot be run on a task with a kind of model, where it cannot. */
+function reasonAgainst(method: string, { metric, classes }: TaskDefinition, prompts: Prompts): string | undefined {
+  if (method === "ICL" && prompts === "masked") return "the paper learns in context with autoregressive models only";
+  if (method === "Majority" && (metric === "F1" || classes === "none")) return "its answers are texts and not classes";
+  return undefined;
+}
+
+function checkPrompts(task: TaskDefinition, { id, prompts }: { id: string; prompts: Prompts }): void {
+  if (task[prompts]) return;
+  const those =
+    prompts === "masked" ? "masked models, as Table 13 has for" : "autoregressive models, as Table 14 has for";
+  const others = tasks.filter((other) => other[prompts]).map(({ name }) => name);
+  throw new KitError(
+    `${task.name} was to be run on ${id}, but it has no prompt for ${those} ${others.join(", ")}: choose one of these, or another model.`,
+  );
 }
 
 function checkWritable(folder: string): void {

@@ -1,14 +1,10 @@
-import { evaluate, evaluateMajority } from "../experiment/evaluate.ts";
 import { createRunFile, discardPart, writeRun } from "../experiment/runFile.ts";
-import { tune } from "../experiment/tune.ts";
 import { loadModel } from "../models/load.ts";
-import { loadTask } from "../tasks/load.ts";
-import type { Task } from "../tasks/task.ts";
 import { useBackend } from "../tensor/backend.ts";
 import type { Progress } from "../tensor/progress.ts";
 import { messageOf } from "./exit.ts";
-import type { Job, Message } from "./job.ts";
-import { tunerOf } from "./tuner.ts";
+import { type Job, type Message, taskOf } from "./job.ts";
+import { runMethod } from "./runMethod.ts";
 
 /** Several reports a second are enough for a reader. */
 const REPORT_MILLISECONDS = 200;
@@ -35,31 +31,17 @@ function abandon(job: Job): never {
   process.exit(1);
 }
 
-async function evaluated(job: Job, task: Task): Promise<void> {
-  const { options, seed } = job;
-  const onProgress = reporter(job);
-  const model = await loadModel(options.model, onProgress);
-  const shots = job.method === "ICL" ? options.shots : 0;
-  writeRun(job.file, await evaluate(model, task, { shots, seed, begin: options.begin, onProgress }));
-}
-
-async function tuned(job: Job, task: Task): Promise<void> {
-  const { steps, batchSize, begin, model: id } = job.options;
-  const onProgress = reporter(job);
-  const record = createRunFile(job.file);
-  const model = await loadModel(id, onProgress);
-  const settings = { steps, batchSize, seed: job.seed, begin, onProgress, record };
-  const { cost } = await tune(model, task, tunerOf(job.options), settings);
-  record.finish(cost);
-}
-
 async function runJob(job: Job): Promise<void> {
-  const { task: name, data, train, dev, test, backend, threads } = job.options;
-  await useBackend(backend, threads);
-  const task = loadTask(name, { data, train, dev, test, seed: job.seed });
-  if (job.method === "Majority") writeRun(job.file, evaluateMajority(task, job.seed));
-  else if (job.method === "MeZO") await tuned(job, task);
-  else await evaluated(job, task);
+  const { options, method, seed } = job;
+  await useBackend(options.backend, options.threads);
+  const onProgress = reporter(job);
+  const task = await taskOf(job);
+  const file = createRunFile(job.file);
+  const model = (): ReturnType<typeof loadModel> => loadModel(options.model, onProgress);
+  const run = await runMethod(method, { model, task, seed, options, onProgress, record: file });
+  // Methods that take steps have written their run as it happened.
+  if (run.steps.length > 0) file.finish(run.cost);
+  else writeRun(job.file, run);
 }
 
 process.once("message", async (job: Job) => {
@@ -71,4 +53,5 @@ process.once("message", async (job: Job) => {
   await send(outcome);
   process.removeAllListeners("disconnect");
   process.disconnect();
+  process.exit(); // a GPU's driver would keep the process alive
 });

@@ -1,20 +1,30 @@
+import { KitError } from "../error.ts";
 import type { LanguageModel } from "../models/model.ts";
-import type { Example } from "../tasks/task.ts";
+import type { Example, Form } from "../tasks/task.ts";
+import { encodeMasked, type MaskedPrompt } from "../text/masked.ts";
 import { type EncodedExample, encodePrompt } from "../text/prompt.ts";
-import type { LabelledBatch } from "./losses.ts";
 
 /** Which begin token: 0, as the paper's code sets it, or the one that the model's config names. */
 export type Begin = "mezo" | "config";
 
-/** An example's candidates as token ids, after the demonstrations given. */
+/** Examples as token ids, the indices of the right candidates of each (training aims at the first), and the examples themselves. */
+export interface LabelledBatch {
+  readonly examples: readonly EncodedExample[];
+  readonly gold: readonly (readonly number[])[];
+  readonly texts: readonly Example[];
+}
+
+/** An example's candidates as token ids, in the form that the model takes, after the demonstrations given. */
 export function encodeExample(
   model: LanguageModel,
-  { prompt, options }: Example,
+  example: Example,
   begin: Begin,
   demonstrations: readonly string[] = [],
 ): EncodedExample {
+  if (model.prompts === "masked") return encodeForMask(model, formOf(example, "masked"), begin);
   const { tokenizer, maxLength } = model;
-  return encodePrompt({ tokenizer, begin: model.begin[begin], maxLength, demonstrations, prompt, options });
+  const form = formOf(example, "autoregressive");
+  return encodePrompt({ tokenizer, begin: model.begin[begin], maxLength, demonstrations, ...form });
 }
 
 /** Examples without demonstrations, with their right answers. */
@@ -22,5 +32,30 @@ export function encodeBatch(model: LanguageModel, examples: readonly Example[], 
   return {
     examples: examples.map((example) => encodeExample(model, example, begin)),
     gold: examples.map(({ gold }) => gold),
+    texts: examples,
   };
+}
+
+/** The form of an example for a kind of model. Throws a KitError where its task has none. */
+export function formOf<Kind extends "masked" | "autoregressive">(
+  example: Example,
+  kind: Kind,
+): NonNullable<Example[Kind]> {
+  const form = example[kind];
+  if (form) return form;
+  const other = kind === "masked" ? "autoregressive models (Table 14)" : "masked models (Table 13)";
+  throw new KitError(
+    `The task was to be put to ${kind === "masked" ? "a" : "an"} ${kind} model, but it has prompts for ${other} only: choose another model or task.`,
+  );
+}
+
+function encodeForMask(model: LanguageModel, form: Form<MaskedPrompt>, begin: Begin): EncodedExample {
+  const { tokenizer, end, maxLength } = model;
+  const mask = tokenizer.id("<mask>");
+  if (mask === undefined || end === undefined)
+    throw new KitError(
+      `${model.id} was to fill a mask, but its tokenizer has no <mask>, or its config no end token: complete them.`,
+    );
+  const prompt = { ...form.prompt, maxLength: Math.min(form.prompt.maxLength, maxLength) };
+  return encodeMasked({ tokenizer, begin: model.begin[begin], end, mask, prompt, options: form.options });
 }

@@ -1,3 +1,4 @@
+import { KitError } from "../error.ts";
 import type { LanguageModel } from "../models/model.ts";
 import { demonstrations } from "../tasks/demonstrations.ts";
 import { majority } from "../tasks/majority.ts";
@@ -7,50 +8,60 @@ import { type Begin, encodeExample } from "./encode.ts";
 import { runHeader } from "./header.ts";
 import { peakBytes, resetPeak } from "./memory.ts";
 import type { Run } from "./run.ts";
-import { scoreOn } from "./score.ts";
+import { scorerFor } from "./scorer.ts";
 
 /** Settings of an evaluation without training. */
 export interface EvaluateOptions {
   /** Demonstrations before each example: 0 is zero-shot, the paper's ICL has 32. */
   readonly shots?: number;
+  /** Whether each example gets demonstrations of its own, as the authors draw them, or all get the same, computed once. */
+  readonly draw?: "fresh" | "fixed";
   readonly seed?: number;
   readonly begin?: Begin;
   readonly onProgress?: Progress;
 }
 
 /**
- * Scores the model on the task's test part as it is: zero-shot, or in context with demonstrations drawn anew for each example from
- * the training part (Table 1, "Zero-shot" and "ICL").
+ * Scores the model on the task's test part as it is: zero-shot, or in context with demonstrations from the training part
+ * (Table 1, "Zero-shot" and "ICL"). Throws a KitError where a masked model is asked to learn in context, which the paper does not do.
  */
 export async function evaluate(
   model: LanguageModel,
   task: Task,
-  { shots = 0, seed = 0, begin = "mezo", onProgress = () => {} }: EvaluateOptions = {},
+  { shots = 0, draw = "fresh", seed = 0, begin = "mezo", onProgress = () => {} }: EvaluateOptions = {},
 ): Promise<Run> {
+  if (shots > 0 && model.prompts === "masked")
+    throw new KitError(
+      `${model.id} fills masks and was to learn from ${shots} demonstrations: the paper does that with autoregressive models only; choose one, or shots 0.`,
+    );
   resetPeak();
   const started = performance.now();
   const method = shots === 0 ? "Zero-shot" : "ICL";
   const total = task.test.length;
+  const shown = (index: number): readonly string[] =>
+    shots === 0 ? [] : demonstrations(task.train, { shots, seed, index: draw === "fresh" ? index : 0 });
   const examples = task.test.map((example, index) => {
     onProgress({ label: `${method}: prompts`, done: index + 1, total });
-    return encodeExample(model, example, begin, shots === 0 ? [] : demonstrations(task.train, { shots, seed, index }));
+    return encodeExample(model, example, begin, shown(index));
   });
-  const gold = task.test.map((example) => example.gold);
-  const score = scoreOn(model, { examples, gold }, { on: "test", step: 0 }, (done) =>
-    onProgress({ label: method, done, total }),
-  );
+  const part = { examples, gold: task.test.map(({ gold }) => gold), texts: task.test, demonstrations: shown };
+  const score = await scorerFor(
+    model,
+    task,
+    begin,
+  )({ ...part, on: "test", step: 0 }, (done) => onProgress({ label: method, done, total }));
   const cost = { seconds: (performance.now() - started) / 1e3, steps: 0, peakBytes: peakBytes() };
-  return { header: runHeader({ model, task, seed }, method, { shots, begin }), steps: [], scores: [score], cost };
+  const options = { shots, ...(shots > 0 && { draw }), begin };
+  return { header: runHeader({ model, task, seed }, method, options), steps: [], scores: [score], cost };
 }
 
 /** The floor of every method: always the most frequent label of the training part. */
 export function evaluateMajority(task: Task, seed = 0): Run {
-  const { label, ...score } = majority(task);
-  const test = { on: "test", step: 0, ...score } as const;
+  const { label, accuracy, standardError, n } = majority(task);
   return {
     header: runHeader({ task, seed }, "Majority", { label }),
     steps: [],
-    scores: [test],
+    scores: [{ on: "test", step: 0, score: accuracy, standardError, n }],
     cost: { seconds: 0, steps: 0, peakBytes: 0 },
   };
 }

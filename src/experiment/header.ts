@@ -3,7 +3,7 @@ import * as tf from "@tensorflow/tfjs";
 import type { LanguageModel } from "../models/model.ts";
 import type { Task } from "../tasks/task.ts";
 import { threadCount } from "../tensor/native/session.ts";
-import type { Method, RunHeader } from "./run.ts";
+import type { RunHeader } from "./run.ts";
 
 const { version } = createRequire(import.meta.url)("../../package.json") as { version: string };
 
@@ -18,7 +18,7 @@ export interface Setting {
 }
 
 /** The header of a run. */
-export function runHeader({ model, task, seed }: Setting, method: Method, options: RunHeader["options"]): RunHeader {
+export function runHeader({ model, task, seed }: Setting, method: string, options: RunHeader["options"]): RunHeader {
   return {
     kit: KIT_VERSION,
     model: model?.id ?? "none",
@@ -27,7 +27,10 @@ export function runHeader({ model, task, seed }: Setting, method: Method, option
     threads: threadCount(),
     task: task.name,
     data: task.data,
+    ...(task.remark !== undefined && { remark: task.remark }),
     split: { train: task.train.length, dev: task.dev.length, test: task.test.length },
+    metric: task.metric,
+    prompts: model?.prompts ?? "none",
     seed,
     method,
     options,

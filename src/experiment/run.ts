@@ -1,3 +1,6 @@
+import type { Metric } from "../tasks/task.ts";
+import type { StepResult } from "../tuners/tuner.ts";
+
 /** What a run did, pinned so that it can be repeated: everything the result depends on. */
 export interface RunHeader {
   readonly kit: string;
@@ -7,33 +10,34 @@ export interface RunHeader {
   readonly threads: number;
   readonly task: string;
   readonly data: string;
+  /** What to know about the parts beside their sizes, such as classes with fewer rows than were asked for. */
+  readonly remark?: string;
   readonly split: { readonly train: number; readonly dev: number; readonly test: number };
+  readonly metric: Metric;
+  /** The form that the model took: text to continue, text with a mask, or none where no model was used. */
+  readonly prompts: "autoregressive" | "masked" | "none";
   readonly seed: number;
-  readonly method: Method;
+  readonly method: string;
   readonly options: Readonly<Record<string, string | number | boolean>>;
 }
 
-/** Methods as the paper's tables print them (Table 1). */
-export type Method = "Majority" | "Zero-shot" | "ICL" | "MeZO";
-
-/** One MeZO step (Algorithm 1): the two losses, the projected gradient, the learning rate. */
-export interface StepRecord {
+/** One training step, counted from 0, and its numbers. */
+export interface StepRecord extends StepResult {
   readonly step: number;
-  readonly projectedGrad: number;
-  readonly lr: number;
-  readonly lossPlus: number;
-  readonly lossMinus: number;
 }
 
-/** A score on one part of the data: share of right answers, its binomial standard error, the rows it was measured on, and, where the method has one, the mean loss. */
+/** A score on one part of the data: the mean of the task's metric, between 0 and 1, its standard error, the rows it was measured on. */
 export interface Score {
   readonly on: "dev" | "test";
   /** Steps taken before. */
   readonly step: number;
-  readonly accuracy: number;
+  readonly score: number;
   readonly standardError: number;
   readonly n: number;
+  /** Mean loss, where the method has one. */
   readonly loss?: number;
+  /** Share of generated answers that match exactly, beside F1. */
+  readonly exactMatch?: number;
 }
 
 /** What a finished run cost: wall-clock seconds, optimization steps, peak resident memory of its process in bytes. */

@@ -92,8 +92,8 @@ export function readRun(path: string): Run {
   const body = records.slice(1, -1);
   return {
     header: header as unknown as RunHeader,
-    steps: body.filter((r) => "projectedGrad" in r) as unknown as StepRecord[],
-    scores: body.filter((r) => "accuracy" in r) as unknown as Score[],
+    steps: body.filter((r) => "lr" in r) as unknown as StepRecord[],
+    scores: body.filter((r) => "score" in r) as unknown as Score[],
     cost: cost as unknown as Cost,
   };
 }

@@ -1,56 +1,98 @@
 import * as tf from "@tensorflow/tfjs";
 import { fused, fusedGradient } from "../tensor/fused.ts";
 import { filledTensor, nativeKernel, viewOf } from "../tensor/native/backend.ts";
-import { floats, type Graph, node } from "../tensor/native/onnx.ts";
 import { runGraph, type View } from "../tensor/native/session.ts";
+import { fusedTangent } from "../tensor/tangent.ts";
+import { attentionGraph, maskOf } from "./attentionGraph.ts";
+
+/** How the rows of queries and keys are divided. */
+export interface AttentionShape {
+  /** Queries of each sequence, in order. */
+  readonly lengths: readonly number[];
+  /** Keys of each sequence, at least as many: its queries are the last of them. */
+  readonly keyLengths: readonly number[];
+  readonly heads: number;
+  /** Whether a query sees the keys up to its own only, or all of its sequence's. */
+  readonly causal: boolean;
+}
 
 /**
- * Causal self-attention of several sequences that lie one after another, without padding: q, k and v are [tokens, width], and
- * `lengths` are the sequences' lengths, in order. Gives [tokens, width]. Neighbours of equal length are computed together, so
- * batches are best sorted by length. Differentiable in q, k and v.
+ * Attention of several sequences that lie one after another, without padding: q [queries, width], k and v [keys, key width], whose
+ * heads are as wide as q's and may be fewer (grouped queries: neighbours among q's heads share one). Gives [queries, width].
+ * Neighbours of equal length are computed together, so batches are best sorted by length. Differentiable in q, k and v.
  */
-export function attention(
-  q: tf.Tensor,
-  k: tf.Tensor,
-  v: tf.Tensor,
-  lengths: readonly number[],
-  heads: number,
-): tf.Tensor2D {
-  return fused("CausalAttention", { q, k, v }, { lengths, heads }, () => {
-    const parts = groupsOf(lengths).map((group) => {
-      const [qs, ks, vs] = [q, k, v].map((t) => split(t, group, heads));
-      return merge(tf.matMul(weightsOf(qs!, ks!), vs!));
+export function attention(q: tf.Tensor, k: tf.Tensor, v: tf.Tensor, shape: AttentionShape): tf.Tensor2D {
+  return fused("Attention", { q, k, v }, { ...shape }, () => {
+    const parts = groupsOf(shape).map((group) => {
+      const [qs, ks, vs] = splitAll([q, k, v], group, shape.heads);
+      return merge(tf.matMul(weightsOf(qs, ks, shape.causal), vs));
     });
     return tf.concat(parts, 0) as tf.Tensor2D;
   });
 }
 
-/** Sequences of one length that stand together: where they start (in tokens), how many there are, and their length. */
+/** Sequences of one size that stand together: how many, and where they start (in rows) and how long each is, queries and keys. */
 interface Group {
-  readonly start: number;
   readonly count: number;
+  readonly queries: Rows;
+  readonly keys: Rows;
+}
+
+interface Rows {
+  readonly start: number;
   readonly length: number;
 }
 
-function groupsOf(lengths: readonly number[]): Group[] {
+function groupsOf({ lengths, keyLengths }: AttentionShape): Group[] {
   const groups: Group[] = [];
-  let start = 0;
+  let [start, keyStart] = [0, 0];
   for (let i = 0; i < lengths.length; ) {
-    const length = lengths[i]!;
+    const [length, keyLength] = [lengths[i]!, keyLengths[i]!];
     let count = 1;
-    while (lengths[i + count] === length) count++;
-    groups.push({ start, count, length });
+    while (lengths[i + count] === length && keyLengths[i + count] === keyLength) count++;
+    groups.push({ count, queries: { start, length }, keys: { start: keyStart, length: keyLength } });
     start += count * length;
+    keyStart += count * keyLength;
     i += count;
   }
   return groups;
 }
 
-/** A group's rows as [count, heads, length, width / heads]. */
-function split(t: tf.Tensor, { start, count, length }: Group, heads: number): tf.Tensor {
+/** A group's queries, keys and values as [count, heads, length, width of a head], shared heads repeated. */
+function splitAll(
+  [q, k, v]: readonly tf.Tensor[],
+  { count, queries, keys }: Group,
+  heads: number,
+): [tf.Tensor, tf.Tensor, tf.Tensor] {
+  const [qs, ks, vs] = [
+    split(q!, count, queries, heads),
+    ...[k!, v!].map((t) => split(t, count, keys, keyHeads(q!, t, heads))),
+  ];
+  return [qs!, repeat(ks!, heads), repeat(vs!, heads)];
+}
+
+const keyHeads = (q: tf.TensorInfo, k: tf.TensorInfo, heads: number): number => (heads * k.shape[1]!) / q.shape[1]!;
+
+/** Rows as [count, heads, length, width / heads]. */
+function split(t: tf.Tensor, count: number, { start, length }: Rows, heads: number): tf.Tensor {
   const width = t.shape[1]!;
   const rows = tf.slice(t, [start, 0], [count * length, width]);
   return tf.transpose(tf.reshape(rows, [count, length, heads, width / heads]), [0, 2, 1, 3]);
+}
+
+/** Each head as often as makes `heads` of them. */
+function repeat(t: tf.Tensor, heads: number): tf.Tensor {
+  const [count, own, length, width] = t.shape as [number, number, number, number];
+  if (own === heads) return t;
+  const repeated = tf.tile(tf.reshape(t, [count, own, 1, length * width]), [1, 1, heads / own, 1]);
+  return tf.reshape(repeated, [count, heads, length, width]);
+}
+
+/** What `repeat` does to gradients: the sum over the heads that share one. */
+function gather(t: tf.Tensor, own: number): tf.Tensor {
+  const [count, heads, length, width] = t.shape as [number, number, number, number];
+  if (own === heads) return t;
+  return tf.reshape(tf.sum(tf.reshape(t, [count, own, heads / own, length * width]), 2), [count, own, length, width]);
 }
 
 /** The inverse of `split`: rows [count * length, width]. */
@@ -59,54 +101,98 @@ function merge(t: tf.Tensor): tf.Tensor {
   return tf.reshape(tf.transpose(t, [0, 2, 1, 3]), [count * length, heads * width]);
 }
 
-/** Softmax of the scaled scores over the positions not in the future: [count, heads, length, length]. */
-function weightsOf(q: tf.Tensor, k: tf.Tensor): tf.Tensor {
-  const length = q.shape[2]!;
-  const future = tf.sub(1, tf.linalg.bandPart(tf.ones([length, length]), -1, 0));
+/** Softmax of the scaled scores over the keys that are seen: [count, heads, queries, keys]. */
+function weightsOf(q: tf.Tensor, k: tf.Tensor, causal: boolean): tf.Tensor {
   const scores = tf.mul(tf.matMul(q, k, false, true), 1 / Math.sqrt(q.shape[3]!));
-  return tf.softmax(tf.add(scores, tf.mul(future, -1e9)));
+  if (!causal) return tf.softmax(scores);
+  const [queries, keys] = [q.shape[2]!, k.shape[2]!];
+  return tf.softmax(tf.add(scores, tf.tensor2d(maskOf(queries, keys), [queries, keys])));
 }
 
 /** Gradients of one group: with P the weights, dV = Pᵀ dO, dS = P ∘ (dO Vᵀ − rowsum(dO Vᵀ ∘ P)), dQ = dS K, dK = dSᵀ Q, scaled. */
-function groupGradient(dy: tf.Tensor, q: tf.Tensor, k: tf.Tensor, v: tf.Tensor): [tf.Tensor, tf.Tensor, tf.Tensor] {
-  const p = weightsOf(q, k);
+function groupGradient(
+  dy: tf.Tensor,
+  [q, k, v]: readonly [tf.Tensor, tf.Tensor, tf.Tensor],
+  own: number,
+  causal: boolean,
+): tf.Tensor[] {
+  const p = weightsOf(q, k, causal);
   const dp = tf.matMul(dy, v, false, true);
   const ds = tf.mul(tf.mul(p, tf.sub(dp, tf.sum(tf.mul(dp, p), -1, true))), 1 / Math.sqrt(q.shape[3]!));
-  return [merge(tf.matMul(ds, k)), merge(tf.matMul(ds, q, true, false)), merge(tf.matMul(p, dy, true, false))];
+  const [dk, dv] = [tf.matMul(ds, q, true, false), tf.matMul(p, dy, true, false)];
+  return [merge(tf.matMul(ds, k)), merge(gather(dk, own)), merge(gather(dv, own))];
 }
 
-fusedGradient("CausalAttention", ["q", "k", "v"], (dy, saved, attrs) => {
-  const { lengths, heads } = attrs as { lengths: readonly number[]; heads: number };
-  const parts = groupsOf(lengths).map((group) => {
-    const [d, q, k, v] = [dy, ...saved].map((t) => split(t, group, heads));
-    return groupGradient(d!, q!, k!, v!);
+fusedGradient("Attention", ["q", "k", "v"], (dy, saved, attrs) => {
+  const shape = attrs as unknown as AttentionShape;
+  const own = keyHeads(saved[0]!, saved[1]!, shape.heads);
+  const parts = groupsOf(shape).map((group) => {
+    const d = split(dy, group.count, group.queries, shape.heads);
+    return groupGradient(d, splitAll(saved, group, shape.heads), own, shape.causal);
   });
-  const joined = (i: 0 | 1 | 2) => () =>
+  const joined = (i: number) => (): tf.Tensor =>
     tf.concat(
-      parts.map((part) => part[i]),
+      parts.map((part) => part[i]!),
       0,
     );
   return { q: joined(0), k: joined(1), v: joined(2) };
 });
 
-const graph = (heads: number): Graph => ({
-  nodes: [node("com.microsoft.MultiHeadAttention", ["q", "k", "v"], "y", { num_heads: heads, unidirectional: 1 })],
-  inputs: ["q", "k", "v"].map((name) => floats(name, "b", "s", "d")),
-  outputs: [floats("y", "b", "s", "d")],
-});
-
-nativeKernel("CausalAttention", ({ inputs, attrs }) => {
-  const { lengths, heads } = attrs as { lengths: readonly number[]; heads: number };
+nativeKernel("Attention", ({ inputs, attrs }) => {
+  const shape = attrs as unknown as AttentionShape;
   const [q, k, v] = [viewOf(inputs.q!), viewOf(inputs.k!), viewOf(inputs.v!)];
+  const own = keyHeads(inputs.q!, inputs.k!, shape.heads);
   return filledTensor(inputs.q!.shape, (y) => {
-    for (const group of groupsOf(lengths)) {
-      const feeds = { q: rowsOf(q, group), k: rowsOf(k, group), v: rowsOf(v, group) };
-      runGraph(`attention ${heads}`, () => graph(heads), feeds, { y: rowsOf(y, group) });
-    }
+    for (const group of groupsOf(shape)) runGroup({ q, k, v, y }, group, shape, own);
   });
 });
 
-function rowsOf({ values, shape }: View, { start, count, length }: Group): View {
+/** One call of ONNX Runtime. A mask is fed only where its own causal mode does not serve: with keys before the queries'. */
+function runGroup(views: Record<"q" | "k" | "v" | "y", View>, group: Group, shape: AttentionShape, own: number): void {
+  const { count, queries, keys } = group;
+  const [length, keyLength] = [queries.length, keys.length];
+  const square = length === keyLength;
+  const masking = !shape.causal || length === 1 ? "none" : square ? "causal" : "mask";
+  const of = { q: queries, k: keys, v: keys, y: queries };
+  const { y, ...feeds } = mapViews(views, (view, name) => rowsOf(view, count, of[name]));
+  const mask = masking === "mask" && { mask: { values: maskOf(length, keyLength), shape: [1, 1, length, keyLength] } };
+  const width = views.q.shape[1]! / shape.heads;
+  runGraph(
+    `attention ${shape.heads} ${own} ${width} ${masking}`,
+    () => attentionGraph({ heads: shape.heads, keyHeads: own, width, masking }),
+    { ...feeds, ...mask },
+    { y },
+  );
+}
+
+function mapViews<Name extends string>(
+  views: Readonly<Record<Name, View>>,
+  change: (view: View, name: Name) => View,
+): Record<Name, View> {
+  const entries = (Object.entries(views) as [Name, View][]).map(([name, view]) => [name, change(view, name)]);
+  return Object.fromEntries(entries) as Record<Name, View>;
+}
+
+function rowsOf({ values, shape }: View, count: number, { start, length }: Rows): View {
   const width = shape[1]!;
   return { values: values.subarray(start * width, (start + count * length) * width), shape: [count, length, width] };
+}
+
+fusedTangent("Attention", ({ inputs, tangents, attrs }) => {
+  const shape = attrs as unknown as AttentionShape;
+  const values = [inputs.q!, inputs.k!, inputs.v!];
+  const changes = ["q", "k", "v"].map((name) => tangents[name] ?? tf.zerosLike(inputs[name]!));
+  const parts = groupsOf(shape).map((group) =>
+    groupTangent(splitAll(values, group, shape.heads), splitAll(changes, group, shape.heads), shape.causal),
+  );
+  return tf.concat(parts, 0);
+});
+
+/** Tangent of one group: with P the weights, dS = (dQ Kᵀ + Q dKᵀ) scaled, dP = P ∘ (dS − rowsum(P ∘ dS)), dO = dP V + P dV. */
+function groupTangent([q, k, v]: tf.Tensor[], [dq, dk, dv]: tf.Tensor[], causal: boolean): tf.Tensor {
+  const p = weightsOf(q!, k!, causal);
+  const products = tf.add(tf.matMul(dq!, k!, false, true), tf.matMul(q!, dk!, false, true));
+  const ds = tf.mul(products, 1 / Math.sqrt(q!.shape[3]!));
+  const dp = tf.mul(p, tf.sub(ds, tf.sum(tf.mul(p, ds), -1, true)));
+  return merge(tf.add(tf.matMul(dp, v!), tf.matMul(p, dv!)));
 }

@@ -2,25 +2,24 @@ import * as tf from "@tensorflow/tfjs";
 import { fused, fusedGradient } from "../tensor/fused.ts";
 import { nativeKernel, runKernel } from "../tensor/native/backend.ts";
 import { floats, type Graph, node } from "../tensor/native/onnx.ts";
+import { fusedTangent, total } from "../tensor/tangent.ts";
 
-const EPSILON = 1e-5;
-
-/** Layer normalization of each row of x [rows, width] with gain `weight` [width] and shift `bias` [width]; ε is 1e-5. Differentiable in every input. */
-export function layerNorm(x: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor): tf.Tensor2D {
-  return fused("LayerNorm", { x, weight, bias }, {}, () => {
-    const { normal } = standardize(x);
+/** Layer normalization of each row of x [rows, width] with gain `weight` [width] and shift `bias` [width]. Differentiable in every input. */
+export function layerNorm(x: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor, epsilon = 1e-5): tf.Tensor2D {
+  return fused("LayerNorm", { x, weight, bias }, { epsilon }, () => {
+    const { normal } = standardize(x, epsilon);
     return tf.add(tf.mul(normal, weight), bias) as tf.Tensor2D;
   });
 }
 
-function standardize(x: tf.Tensor): { normal: tf.Tensor; scale: tf.Tensor } {
+function standardize(x: tf.Tensor, epsilon: number): { normal: tf.Tensor; scale: tf.Tensor } {
   const centred = tf.sub(x, tf.mean(x, -1, true));
-  const scale = tf.rsqrt(tf.add(tf.mean(tf.square(centred), -1, true), EPSILON));
+  const scale = tf.rsqrt(tf.add(tf.mean(tf.square(centred), -1, true), epsilon));
   return { normal: tf.mul(centred, scale), scale };
 }
 
-fusedGradient("LayerNorm", ["x", "weight"], (dy, [x, weight]) => {
-  const { normal, scale } = standardize(x!);
+fusedGradient("LayerNorm", ["x", "weight"], (dy, [x, weight], { epsilon }) => {
+  const { normal, scale } = standardize(x!, epsilon as number);
   const dNormal = tf.mul(dy, weight!);
   const mean = (t: tf.Tensor): tf.Tensor => tf.mean(t, -1, true);
   return {
@@ -30,10 +29,23 @@ fusedGradient("LayerNorm", ["x", "weight"], (dy, [x, weight]) => {
   };
 });
 
-const graph = (): Graph => ({
-  nodes: [node("LayerNormalization", ["x", "weight", "bias"], "y", { axis: -1, epsilon: { float: EPSILON } })],
+const graph = (epsilon: number): Graph => ({
+  nodes: [node("LayerNormalization", ["x", "weight", "bias"], "y", { axis: -1, epsilon: { float: epsilon } })],
   inputs: [floats("x", "n", "d"), floats("weight", "d"), floats("bias", "d")],
   outputs: [floats("y", "n", "d")],
 });
 
-nativeKernel("LayerNorm", ({ inputs }) => runKernel("layerNorm", graph, inputs, inputs.x!.shape));
+nativeKernel("LayerNorm", ({ inputs, attrs }) => {
+  const epsilon = attrs.epsilon as number;
+  return runKernel(`layerNorm ${epsilon}`, () => graph(epsilon), inputs, inputs.x!.shape);
+});
+
+fusedTangent("LayerNorm", ({ inputs, tangents: { x, weight, bias }, attrs, output }) => {
+  const { normal, scale } = standardize(inputs.x!, attrs.epsilon as number);
+  const change = (dx: tf.Tensor): tf.Tensor => {
+    const centred = tf.sub(dx, tf.mean(dx, -1, true));
+    const along = tf.mean(tf.mul(centred, normal), -1, true);
+    return tf.mul(tf.mul(scale, tf.sub(centred, tf.mul(normal, along))), inputs.weight!);
+  };
+  return total(x && change(x), weight && tf.mul(normal, weight), bias && tf.broadcastTo(bias, output.shape));
+});

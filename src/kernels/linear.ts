@@ -2,10 +2,12 @@ import * as tf from "@tensorflow/tfjs";
 import { fused, fusedGradient } from "../tensor/fused.ts";
 import { nativeKernel, runKernel } from "../tensor/native/backend.ts";
 import { floats, type Graph, node } from "../tensor/native/onnx.ts";
+import { constant, fusedTangent, type TangentCall, total } from "../tensor/tangent.ts";
+import { type Activation, activationGradient, activationNode, activationReference } from "./activation.ts";
 
 /** What may follow the product in the same pass: a bias [out] for every row, then an activation or a residual [rows, out] to add. */
 export type LinearExtras = { readonly bias?: tf.Tensor } & (
-  | { readonly activation?: "relu"; readonly residual?: never }
+  | { readonly activation?: Activation; readonly residual?: never }
   | { readonly activation?: never; readonly residual?: tf.Tensor }
 );
 
@@ -13,45 +15,56 @@ export type LinearExtras = { readonly bias?: tf.Tensor } & (
  * x Wᵀ + bias, then the activation or the residual: [rows, in] and [out, in], as checkpoints store it, give [rows, out].
  * Differentiable in every input.
  */
-export function linear(
-  x: tf.Tensor,
-  weight: tf.Tensor,
-  { bias, residual, activation }: LinearExtras = {},
-): tf.Tensor2D {
-  const inputs = { x, weight, ...(bias && { bias }), ...(residual && { residual }) };
-  return fused("Linear", inputs, { activation }, () =>
-    reference(x, weight, { bias, residual, activation } as LinearExtras),
+export function linear(x: tf.Tensor, weight: tf.Tensor, extras: LinearExtras = {}): tf.Tensor2D {
+  const { activation, residual } = extras;
+  if (activation === "gelu" || activation === "silu") return smooth(x, weight, activation, extras.bias);
+  const inputs = { x, weight, ...(extras.bias && { bias: extras.bias }), ...(residual && { residual }) };
+  return fused("Linear", inputs, { activation }, () => reference(x, weight, extras));
+}
+
+/** A linear map with an activation whose gradient needs its input: made again from x, weight and bias, which then must be there. */
+function smooth(x: tf.Tensor, weight: tf.Tensor, activation: Activation, given?: tf.Tensor): tf.Tensor2D {
+  const bias = given ?? constant(tf.zeros([weight.shape[0]!]));
+  const y = fused("SmoothLinear", { x, weight, bias }, { activation }, () =>
+    reference(x, weight, { bias, activation }),
   );
+  if (!given) bias.dispose();
+  return y;
 }
 
 function reference(x: tf.Tensor, weight: tf.Tensor, { bias, residual, activation }: LinearExtras): tf.Tensor2D {
   let y: tf.Tensor = tf.matMul(x, weight, false, true);
   if (bias) y = tf.add(y, bias);
-  if (activation) y = tf.relu(y);
+  if (activation) y = activationReference(y, activation);
   if (residual) y = tf.add(y, residual);
   return y as tf.Tensor2D;
 }
+
+const gradientsOf = (dProduct: tf.Tensor, x: tf.Tensor, weight: tf.Tensor): Record<string, () => tf.Tensor> => ({
+  x: () => tf.matMul(dProduct, weight),
+  weight: () => tf.matMul(dProduct, x, true, false),
+  bias: () => tf.sum(dProduct, 0),
+});
 
 fusedGradient(
   "Linear",
   ["x", "weight"],
   (dy, [x, weight, y], { activation }) => {
     const dProduct = activation ? tf.mul(dy, tf.step(y!)) : dy; // a ReLU passes on where its result is positive
-    return {
-      x: () => tf.matMul(dProduct, weight!),
-      weight: () => tf.matMul(dProduct, x!, true, false),
-      bias: () => tf.sum(dProduct, 0),
-      residual: () => tf.clone(dy),
-    };
+    return { ...gradientsOf(dProduct, x!, weight!), residual: () => tf.clone(dy) };
   },
   true,
 );
 
-function graph(inputs: readonly string[], activation: unknown): Graph {
+fusedGradient("SmoothLinear", ["x", "weight", "bias"], (dy, [x, weight, bias], { activation }) =>
+  gradientsOf(activationGradient(dy, linear(x!, weight!, { bias: bias! }), activation as Activation), x!, weight!),
+);
+
+function graph(inputs: readonly string[], activation: Activation | undefined): Graph {
   const [hasBias, hasResidual] = [inputs.includes("bias"), inputs.includes("residual")];
   const product = hasResidual || activation ? "product" : "y";
   const nodes = [node("Gemm", ["x", "weight", ...(hasBias ? ["bias"] : [])], product, { transB: 1 })];
-  if (activation) nodes.push(node("Relu", [product], "y"));
+  if (activation) nodes.push(activationNode(activation, product, "y"));
   if (hasResidual) nodes.push(node("Add", [product, "residual"], "y"));
   const shapes = { x: ["n", "i"], weight: ["o", "i"], bias: ["o"], residual: ["n", "o"] };
   return {
@@ -61,8 +74,32 @@ function graph(inputs: readonly string[], activation: unknown): Graph {
   };
 }
 
-nativeKernel("Linear", ({ inputs, attrs }) => {
-  const names = Object.keys(inputs);
-  const shape = [inputs.x!.shape[0]!, inputs.weight!.shape[0]!];
-  return runKernel(`linear ${names} ${attrs.activation}`, () => graph(names, attrs.activation), inputs, shape);
+for (const kernel of ["Linear", "SmoothLinear"])
+  nativeKernel(kernel, ({ inputs, attrs }) => {
+    const names = Object.keys(inputs);
+    const activation = attrs.activation as Activation | undefined;
+    const shape = [inputs.x!.shape[0]!, inputs.weight!.shape[0]!];
+    return runKernel(`linear ${names} ${activation}`, () => graph(names, activation), inputs, shape);
+  });
+
+/** The tangent of x Wᵀ + bias, where one of them has one. */
+function productTangent({ inputs, tangents: { x, weight, bias }, output }: TangentCall): tf.Tensor | undefined {
+  if (!x && !weight && !bias) return undefined;
+  return total(
+    x && linear(x, inputs.weight!),
+    weight && linear(inputs.x!, weight),
+    bias && tf.broadcastTo(bias, output.shape),
+  );
+}
+
+fusedTangent("Linear", (call) => {
+  const product = productTangent(call);
+  const passed = call.attrs.activation ? product && tf.mul(product, tf.step(call.output)) : product;
+  return total(passed, call.tangents.residual);
+});
+
+fusedTangent("SmoothLinear", (call) => {
+  const { x, weight, bias } = call.inputs;
+  const before = linear(x!, weight!, { bias: bias! });
+  return activationGradient(productTangent(call)!, before, call.attrs.activation as Activation);
 });

@@ -8,41 +8,55 @@ import { runGraph, type View } from "../tensor/native/session.ts";
 const BLOCK_ELEMENTS = 4 * 2 ** 20;
 
 /**
- * Log-probability of one token after each row: features [rows, width], the output matrix `table` [vocabulary, width] and the
- * tokens' ids [rows] (int32) give [rows]. The logits are formed a block of rows at a time. Differentiable in features and table.
+ * Log-probability of one token after each row: features [rows, width], the output matrix `table` [vocabulary, width], the tokens'
+ * ids [rows] (int32) and the bias [vocabulary] of models that have one give [rows]. The logits are formed a block of rows at a
+ * time. Differentiable in features, table and bias.
  */
-export function tokenLogProbs(features: tf.Tensor, table: tf.Tensor, ids: tf.Tensor): tf.Tensor1D {
-  return fused("TokenLogProbs", { features, table, ids }, {}, () => {
+export function tokenLogProbs(features: tf.Tensor, table: tf.Tensor, ids: tf.Tensor, given?: tf.Tensor): tf.Tensor1D {
+  const bias = given ?? tf.zeros([table.shape[0]!]);
+  const y = fused("TokenLogProbs", { features, table, ids, bias }, {}, () => {
     const chosen = tf.oneHot(ids as tf.Tensor1D, table.shape[0]!);
-    return tf.sum(tf.mul(tf.logSoftmax(tf.matMul(features, table, false, true)), chosen), -1) as tf.Tensor1D;
+    return tf.sum(tf.mul(tf.logSoftmax(logitsOf(features, table, bias)), chosen), -1) as tf.Tensor1D;
   });
+  if (!given) bias.dispose();
+  return y;
 }
 
-fusedGradient("TokenLogProbs", ["features", "table", "ids"], (dy, [features, table, ids]) => {
+const logitsOf = (features: tf.Tensor, table: tf.Tensor, bias: tf.Tensor): tf.Tensor =>
+  tf.add(tf.matMul(features, table, false, true), bias);
+
+fusedGradient("TokenLogProbs", ["features", "table", "ids", "bias"], (dy, [features, table, ids, bias]) => {
   const chosen = tf.oneHot(ids as tf.Tensor1D, table!.shape[0]!);
-  const dLogits = tf.mul(tf.sub(chosen, tf.softmax(tf.matMul(features!, table!, false, true))), tf.expandDims(dy, -1));
-  return { features: () => tf.matMul(dLogits, table!), table: () => tf.matMul(dLogits, features!, true, false) };
+  const weights = tf.softmax(logitsOf(features!, table!, bias!));
+  const dLogits = tf.mul(tf.sub(chosen, weights), tf.expandDims(dy, -1));
+  return {
+    features: () => tf.matMul(dLogits, table!),
+    table: () => tf.matMul(dLogits, features!, true, false),
+    bias: () => tf.sum(dLogits, 0),
+  };
 });
 
 const graph = (): Graph => ({
   nodes: [
-    node("Gemm", ["features", "table"], "logits", { transB: 1 }),
+    node("Gemm", ["features", "table", "bias"], "logits", { transB: 1 }),
     node("LogSoftmax", ["logits"], "all", { axis: -1 }),
     node("GatherElements", ["all", "ids"], "y", { axis: 1 }),
   ],
-  inputs: [floats("features", "n", "d"), floats("table", "v", "d"), value("ids", INT32, ["n", 1])],
+  inputs: [floats("features", "n", "d"), floats("table", "v", "d"), floats("bias", "v"), value("ids", INT32, ["n", 1])],
   outputs: [floats("y", "n", 1)],
 });
 
 nativeKernel("TokenLogProbs", ({ inputs }) => {
-  const [features, table, ids] = [viewOf(inputs.features!), viewOf(inputs.table!), viewOf(inputs.ids!)];
-  const [rows] = features.shape as [number];
+  const [features, ids] = [viewOf(inputs.features!), viewOf(inputs.ids!)];
+  const [table, bias] = [viewOf(inputs.table!), viewOf(inputs.bias!)];
+  const count = features.shape[0]!;
   const block = Math.max(1, Math.floor(BLOCK_ELEMENTS / table.shape[0]!));
-  return filledTensor([rows], (y) => {
-    for (let from = 0; from < rows; from += block) {
-      const part = (view: View): View => rowsOf(view, from, Math.min(rows, from + block));
-      const feeds = { features: part(features), table, ids: part({ ...ids, shape: [rows, 1] }) };
-      runGraph("tokenLogProbs", graph, feeds, { y: part({ ...y, shape: [rows, 1] }) });
+  return filledTensor([count], (y) => {
+    for (let from = 0; from < count; from += block) {
+      const part = (view: View): View => rowsOf(view, from, Math.min(count, from + block));
+      const column = ({ values }: View): View => part({ values, shape: [count, 1] });
+      const feeds = { features: part(features), ids: column(ids), table, bias };
+      runGraph("tokenLogProbs", graph, feeds, { y: column(y) });
     }
   });
 });

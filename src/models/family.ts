@@ -1,5 +1,6 @@
 import type * as tf from "@tensorflow/tfjs";
 import type { Network } from "../nn/network.ts";
+import type { Projection } from "../nn/project.ts";
 
 /** The weights of a model, by the names that its checkpoints give them. */
 export type Weights = (name: string) => tf.Tensor;
@@ -13,14 +14,23 @@ export interface Limits {
   readonly maxLength: number;
   /** Id of the begin token: as the paper's code sets it (`mezo`), and as the model's own config has it (`config`). */
   readonly begin: { readonly mezo: number; readonly config: number };
+  /** Id of the token that ends a text, for masked models. */
+  readonly end?: number;
 }
 
 /** A model family: one architecture as config.json's `model_type` names it. Adding one is a file, and a line in families.ts. */
 export interface ModelFamily {
   /** Every weight and its shape. Throws a KitError where the config lacks a field or asks for what is not built. */
   shapes(config: Config): ReadonlyMap<string, readonly number[]>;
-  /** The name a weight has in `shapes`, for a name found in a checkpoint; undefined for buffers that are not weights. */
-  canonicalName(found: string): string | undefined;
+  /** The name a weight has in `shapes`, for a name found in a checkpoint; undefined for what the network does not use. */
+  canonicalName(found: string, config: Config): string | undefined;
   build(config: Config, weights: Weights): Network;
   limits(config: Config): Limits;
+  /** How prompts are put to its models. */
+  readonly prompts: Network["prompts"];
+}
+
+/** A projection with weight and bias, under its name without ".weight". */
+export function projection(weights: Weights, name: string): Projection {
+  return { name, weight: weights(`${name}.weight`), bias: weights(`${name}.bias`) };
 }

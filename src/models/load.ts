@@ -4,6 +4,7 @@ import { type Checkpoint, openCheckpoint } from "../checkpoints/folder.ts";
 import { hashFiles } from "../checkpoints/hash.ts";
 import { resolveModel } from "../checkpoints/hub.ts";
 import { KitError } from "../error.ts";
+import type { Network } from "../nn/network.ts";
 import { ensureBackend } from "../tensor/backend.ts";
 import type { Progress } from "../tensor/progress.ts";
 import { loadTokenizer, type Tokenizer } from "../text/tokenizer.ts";
@@ -11,25 +12,34 @@ import { downloadProgress } from "./download.ts";
 import type { LanguageModel } from "./model.ts";
 import { loadNetwork, planNetwork } from "./network.ts";
 
-/** The model that ships with the kit: a small OPT trained on film reviews (data/models/opt-reviews/README.md). */
-export const BUNDLED_MODEL: string = resolve(import.meta.dirname, "../../data/models/opt-reviews");
+/** The model that is loaded where none is named: a small OPT trained on film reviews (data/models/opt-reviews/README.md). */
+export const BUNDLED_MODEL: string = "opt-reviews";
+
+/** The models that ship with the kit, by id; a folder of that name comes first. */
+const BUNDLED: Readonly<Record<string, string>> = Object.fromEntries(
+  ["opt-reviews", "roberta-reviews"].map((id) => [id, resolve(import.meta.dirname, "../../data/models", id)]),
+);
 
 /** A model's files, found and checked, no weight read yet. */
 export interface OpenModel {
   readonly checkpoint: Checkpoint;
   readonly tokenizer: Tokenizer;
+  /** As runs name it: the hub id that was asked for, or the folder's last name. */
+  readonly id: string;
+  readonly prompts: Network["prompts"];
 }
 
 /** Finds and checks a model's files by folder or hub id. Throws a KitError for whatever does not fit. */
 export async function openModel(id: string = BUNDLED_MODEL, onProgress?: Progress): Promise<OpenModel> {
-  const checkpoint = openCheckpoint(await resolveModel(id, { onProgress: downloadProgress(onProgress) }));
-  const { vocabulary } = planNetwork(checkpoint);
+  const place = existsSync(id) ? id : (BUNDLED[id] ?? id);
+  const checkpoint = openCheckpoint(await resolveModel(place, { onProgress: downloadProgress(onProgress) }));
+  const { vocabulary, prompts } = planNetwork(checkpoint);
   const tokenizer = loadTokenizer(checkpoint.folder);
   if (tokenizer.size > vocabulary)
     throw new KitError(
       `${checkpoint.folder}: the tokenizer has ids up to ${tokenizer.size - 1}, but the model knows ${vocabulary} tokens; get the tokenizer that belongs to the model.`,
     );
-  return { checkpoint, tokenizer };
+  return { checkpoint, tokenizer, id: shortId(id), prompts };
 }
 
 /**

@@ -3,9 +3,9 @@ import type { Checkpoint, TensorPlace } from "../checkpoints/folder.ts";
 import { readTensor } from "../checkpoints/safetensors.ts";
 import { KitError } from "../error.ts";
 import type { Network } from "../nn/network.ts";
-import { viewOf } from "../tensor/native/backend.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { Progress } from "../tensor/progress.ts";
+import { fillValues } from "../tensor/writeValues.ts";
 import { families } from "./families.ts";
 import type { Limits, ModelFamily } from "./family.ts";
 
@@ -42,7 +42,7 @@ export function loadNetwork(checkpoint: Checkpoint, onProgress?: Progress): Load
     ...family.limits(checkpoint.config),
     ...family.build(checkpoint.config, (name) => byName.get(name)!),
     restore: () => {
-      for (const { name, value } of parameters) read(places.get(name)!, viewOf(value).values as Float32Array);
+      for (const { name, value } of parameters) fillValues(value, (into) => read(places.get(name)!, into));
     },
     dispose,
   };
@@ -55,13 +55,14 @@ export function planNetwork(checkpoint: Checkpoint): NetworkPlan {
   const family = familyOf(checkpoint);
   const shapes = family.shapes(checkpoint.config);
   const places = matchTensors(checkpoint, family, shapes);
-  return { family, shapes, places, vocabulary: Number(checkpoint.config.vocab_size) };
+  return { family, shapes, places, vocabulary: Number(checkpoint.config.vocab_size), prompts: family.prompts };
 }
 
 interface NetworkPlan {
   readonly family: ModelFamily;
   readonly shapes: ReadonlyMap<string, readonly number[]>;
   readonly places: ReadonlyMap<string, TensorPlace>;
+  readonly prompts: Network["prompts"];
   /** How many token ids the embedding has rows for. */
   readonly vocabulary: number;
 }
@@ -82,7 +83,7 @@ function matchTensors(
 ): ReadonlyMap<string, TensorPlace> {
   const found = new Map<string, TensorPlace>();
   for (const [name, place] of checkpoint.tensors) {
-    const canonical = family.canonicalName(name);
+    const canonical = family.canonicalName(name, checkpoint.config);
     if (canonical !== undefined && (canonical === name || !found.has(canonical))) found.set(canonical, place);
   }
   const missing = [...shapes.keys()].filter((name) => !found.has(name));

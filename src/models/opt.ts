@@ -1,12 +1,15 @@
 import * as tf from "@tensorflow/tfjs";
 import { KitError } from "../error.ts";
-import { attention } from "../kernels/attention.ts";
+import { add } from "../kernels/elementwise.ts";
 import { embed } from "../kernels/embed.ts";
 import { layerNorm } from "../kernels/layerNorm.ts";
-import { type LinearExtras, linear } from "../kernels/linear.ts";
+import { linear } from "../kernels/linear.ts";
+import { attend } from "../nn/attend.ts";
 import { positionsOf, type TokenBatch } from "../nn/batch.ts";
-import type { Network } from "../nn/network.ts";
-import type { Config, Limits, ModelFamily, Weights } from "./family.ts";
+import type { Layer, LayerContext, Network } from "../nn/network.ts";
+import { type Projection, project } from "../nn/project.ts";
+import { type Config, type Limits, type ModelFamily, projection, type Weights } from "./family.ts";
+import { checkDivides, checkSizes, denseShapes, normShapes, under } from "./sizes.ts";
 
 /** The positions' table begins with two rows that no token uses. */
 const POSITION_OFFSET = 2;
@@ -36,19 +39,14 @@ const SIZES = [
 
 function readConfig(found: Config): OptConfig {
   const config: Config = { word_embed_proj_dim: found.hidden_size, do_layer_norm_before: true, ...found };
-  const bad = SIZES.filter((name) => !(Number.isInteger(config[name]) && (config[name] as number) > 0));
-  if (bad.length > 0)
-    throw new KitError(`The OPT config needs positive whole numbers for ${bad.join(", ")}: complete config.json.`);
+  checkSizes("OPT", config, SIZES);
   const { activation_function: activation = "relu", tie_word_embeddings: tied = true } = config;
   if (activation !== "relu" || !tied || config.enable_bias === false || config.layer_norm_elementwise_affine === false)
     throw new KitError(
       "The OPT config asks for another activation than relu, an untied head, or layers without bias, which no released OPT has: use a config like facebook/opt-125m's.",
     );
   const opt = config as unknown as OptConfig;
-  if (opt.hidden_size % opt.num_attention_heads !== 0)
-    throw new KitError(
-      `The OPT config divides a width of ${opt.hidden_size} among ${opt.num_attention_heads} heads, which leaves a rest: correct config.json.`,
-    );
+  checkDivides("OPT", opt.num_attention_heads, opt.hidden_size, "a width");
   return opt;
 }
 
@@ -57,20 +55,15 @@ const hasFinalNorm = (c: OptConfig): boolean =>
   c.do_layer_norm_before && !(c as { _remove_final_layer_norm?: boolean })._remove_final_layer_norm;
 
 function layerShapes({ hidden_size: d, ffn_dim: f }: OptConfig): Record<string, number[]> {
-  const dense = (name: string, out: number, from: number): Record<string, number[]> => ({
-    [`${name}.weight`]: [out, from],
-    [`${name}.bias`]: [out],
-  });
-  const norm = (name: string): Record<string, number[]> => ({ [`${name}.weight`]: [d], [`${name}.bias`]: [d] });
   return {
-    ...dense("self_attn.k_proj", d, d),
-    ...dense("self_attn.v_proj", d, d),
-    ...dense("self_attn.q_proj", d, d),
-    ...dense("self_attn.out_proj", d, d),
-    ...norm("self_attn_layer_norm"),
-    ...dense("fc1", f, d),
-    ...dense("fc2", d, f),
-    ...norm("final_layer_norm"),
+    ...denseShapes("self_attn.k_proj", d, d),
+    ...denseShapes("self_attn.v_proj", d, d),
+    ...denseShapes("self_attn.q_proj", d, d),
+    ...denseShapes("self_attn.out_proj", d, d),
+    ...normShapes("self_attn_layer_norm", d),
+    ...denseShapes("fc1", f, d),
+    ...denseShapes("fc2", d, f),
+    ...normShapes("final_layer_norm", d),
   };
 }
 
@@ -84,8 +77,8 @@ function shapes(config: Config): Map<string, readonly number[]> {
   if (hasProjection(c)) all.set("project_out.weight", [e, d]).set("project_in.weight", [d, e]);
   if (hasFinalNorm(c)) all.set("final_layer_norm.weight", [d]).set("final_layer_norm.bias", [d]);
   for (let i = 0; i < c.num_hidden_layers; i++)
-    for (const [name, shape] of Object.entries(layerShapes(c))) all.set(`layers.${i}.${name}`, shape);
-  return new Map([...all].map(([name, shape]) => [`model.decoder.${name}`, shape]));
+    for (const [name, shape] of under(`layers.${i}`, layerShapes(c))) all.set(name, shape);
+  return new Map(under("model.decoder", Object.fromEntries(all)));
 }
 
 /** On the hub the same weights go by `model.decoder.` and by `decoder.`; of the tied pair a checkpoint may hold either, or both. */
@@ -98,52 +91,53 @@ function canonicalName(found: string): string | undefined {
 function build(config: Config, weights: Weights): Network {
   const c = readConfig(config);
   const w = (name: string): tf.Tensor => weights(`model.decoder.${name}`);
-  const dense = (x: tf.Tensor, name: string, extras: LinearExtras = {}): tf.Tensor2D =>
-    linear(x, w(`${name}.weight`), { bias: w(`${name}.bias`), ...extras });
-  const norm = (x: tf.Tensor, name: string): tf.Tensor2D => layerNorm(x, w(`${name}.weight`), w(`${name}.bias`));
 
-  const embedding = (batch: TokenBatch): tf.Tensor => {
+  const embedding = (batch: TokenBatch): tf.Tensor2D => {
     const tokens = embed(tf.tensor1d(batch.ids, "int32"), w("embed_tokens.weight"));
     const positions = embed(positionsOf(batch, POSITION_OFFSET), w("embed_positions.weight"));
-    return hasProjection(c)
-      ? linear(tokens, w("project_in.weight"), { residual: positions })
-      : tf.add(tokens, positions);
+    return hasProjection(c) ? linear(tokens, w("project_in.weight"), { residual: positions }) : add(tokens, positions);
   };
-
-  const selfAttention = (x: tf.Tensor, residual: tf.Tensor, at: string, lengths: readonly number[]): tf.Tensor2D => {
-    const [q, k, v] = ["q_proj", "k_proj", "v_proj"].map((name) => dense(x, `${at}.${name}`));
-    return dense(attention(q!, k!, v!, lengths, c.num_attention_heads), `${at}.out_proj`, { residual });
+  const output = (x: tf.Tensor): tf.Tensor2D => {
+    const final = hasFinalNorm(c) ? layerNorm(x, w("final_layer_norm.weight"), w("final_layer_norm.bias")) : x;
+    return (hasProjection(c) ? linear(final, w("project_out.weight")) : final) as tf.Tensor2D;
   };
-  const feedForward = (x: tf.Tensor, residual: tf.Tensor, at: string): tf.Tensor2D =>
-    dense(dense(x, `${at}.fc1`, { activation: "relu" }), `${at}.fc2`, { residual });
-
-  const preNorm = (x: tf.Tensor, at: string, lengths: readonly number[]): tf.Tensor => {
-    const middle = selfAttention(norm(x, `${at}.self_attn_layer_norm`), x, `${at}.self_attn`, lengths);
-    return feedForward(norm(middle, `${at}.final_layer_norm`), middle, at);
+  return {
+    embedding,
+    layers: Array.from({ length: c.num_hidden_layers }, (_, i) => layer(c, weights, `model.decoder.layers.${i}`)),
+    output,
+    head: { weight: w("embed_tokens.weight") },
+    keyWidth: c.hidden_size,
+    keyHeads: c.num_attention_heads,
+    prompts: "autoregressive",
   };
-  const postNorm = (x: tf.Tensor, at: string, lengths: readonly number[]): tf.Tensor => {
-    const middle = norm(selfAttention(x, x, `${at}.self_attn`, lengths), `${at}.self_attn_layer_norm`);
-    return norm(feedForward(middle, middle, at), `${at}.final_layer_norm`);
-  };
-  const layer = c.do_layer_norm_before ? preNorm : postNorm;
-
-  const features = (batch: TokenBatch): tf.Tensor2D => {
-    let x = tf.tidy(() => embedding(batch));
-    for (let i = 0; i < c.num_hidden_layers; i++) {
-      const next = tf.tidy(() => layer(x, `layers.${i}`, batch.lengths));
-      x = replace(x, next);
-    }
-    if (hasFinalNorm(c)) x = replace(x, norm(x, "final_layer_norm"));
-    if (hasProjection(c)) x = replace(x, linear(x, w("project_out.weight")));
-    return x as tf.Tensor2D;
-  };
-  return { features, head: w("embed_tokens.weight") };
 }
 
-/** Disposes of the old value, unless a gradient may still need it: TensorFlow.js keeps those itself. */
-function replace(old: tf.Tensor, next: tf.Tensor): tf.Tensor {
-  old.dispose();
-  return next;
+function layer(c: OptConfig, weights: Weights, at: string): Layer {
+  const dense = (name: string): Projection => projection(weights, `${at}.${name}`);
+  const norm = (x: tf.Tensor, name: string): tf.Tensor2D =>
+    layerNorm(x, weights(`${at}.${name}.weight`), weights(`${at}.${name}.bias`));
+
+  const selfAttention = (x: tf.Tensor, residual: tf.Tensor, context: LayerContext): tf.Tensor2D => {
+    const [q, k, v] = ["q_proj", "k_proj", "v_proj"].map((name) => project(x, dense(`self_attn.${name}`), context));
+    const mixed = attend(q!, k!, v!, context, { heads: c.num_attention_heads, causal: true });
+    return project(mixed, dense("self_attn.out_proj"), context, { residual });
+  };
+  const feedForward = (x: tf.Tensor, residual: tf.Tensor, context: LayerContext): tf.Tensor2D =>
+    project(project(x, dense("fc1"), context, { activation: "relu" }), dense("fc2"), context, { residual });
+
+  const preNorm = (x: tf.Tensor, context: LayerContext): tf.Tensor2D => {
+    const middle = selfAttention(norm(x, "self_attn_layer_norm"), x, context);
+    return feedForward(norm(middle, "final_layer_norm"), middle, context);
+  };
+  const postNorm = (x: tf.Tensor, context: LayerContext): tf.Tensor2D => {
+    const middle = norm(selfAttention(x, x, context), "self_attn_layer_norm");
+    return norm(feedForward(middle, middle, context), "final_layer_norm");
+  };
+  return {
+    query: `${at}.self_attn.q_proj`,
+    value: `${at}.self_attn.v_proj`,
+    run: c.do_layer_norm_before ? preNorm : postNorm,
+  };
 }
 
 function limits(config: Config): Limits {
@@ -156,4 +150,4 @@ function limits(config: Config): Limits {
 }
 
 /** OPT (Zhang et al. 2022), both variants: the norm before each block, and OPT-350M's after it with projected embeddings. */
-export const opt: ModelFamily = { shapes, canonicalName, build, limits };
+export const opt: ModelFamily = { shapes, canonicalName, build, limits, prompts: "autoregressive" };

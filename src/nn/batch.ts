@@ -6,6 +6,8 @@ export interface TokenBatch {
   readonly ids: Int32Array;
   /** The sequences' lengths, in order. */
   readonly lengths: readonly number[];
+  /** Position of each sequence's first token: 0 where left out. Tokens whose keys are cached shift positions, prefixes do not. */
+  readonly starts?: readonly number[];
 }
 
 /** Packs sequences in the order given. Sorting them by length beforehand saves time in attention. */
@@ -21,7 +23,7 @@ export function packBatch(sequences: readonly (readonly number[] | Int32Array)[]
 }
 
 /** Index of each sequence's last token in the packed batch: [sequences]. */
-export function lastTokens({ lengths }: TokenBatch): Int32Array {
+export function lastTokens({ lengths }: Pick<TokenBatch, "lengths">): Int32Array {
   let end = 0;
   return Int32Array.from(lengths, (length) => {
     end += length;
@@ -29,10 +31,21 @@ export function lastTokens({ lengths }: TokenBatch): Int32Array {
   });
 }
 
-/** Position of every token in its sequence, from 0, plus `offset`: an int32 tensor [tokens]. */
-export function positionsOf({ ids, lengths }: TokenBatch, offset: number): tf.Tensor1D {
+/** Position of every token in its sequence, plus `offset`: an int32 tensor [tokens]. */
+export function positionsOf(batch: TokenBatch, offset: number): tf.Tensor1D {
+  return tf.tensor1d(
+    positionList(batch).map((position) => position + offset),
+    "int32",
+  );
+}
+
+/** Position of every token in its sequence: [tokens]. */
+export function positionList({ ids, lengths, starts }: TokenBatch): Int32Array {
   const positions = new Int32Array(ids.length);
   let at = 0;
-  for (const length of lengths) for (let i = 0; i < length; i++) positions[at++] = i + offset;
-  return tf.tensor1d(positions, "int32");
+  lengths.forEach((length, sequence) => {
+    const start = starts?.[sequence] ?? 0;
+    for (let i = 0; i < length; i++) positions[at++] = start + i;
+  });
+  return positions;
 }

@@ -1,10 +1,56 @@
 import type * as tf from "@tensorflow/tfjs";
 import type { TokenBatch } from "./batch.ts";
 
-/** A transformer as the objectives see it: the features of every token, and the matrix that turns features into logits. */
+/** The output matrix [vocabulary, width], and its bias [vocabulary] where the model has one. */
+export interface Head {
+  readonly weight: tf.Tensor;
+  readonly bias?: tf.Tensor;
+}
+
+/** Keys and values of one layer for the tokens before a batch's own, packed like it: `lengths[i]` rows [·, keyWidth] for sequence i. */
+export interface Past {
+  readonly keys: tf.Tensor;
+  readonly values: tf.Tensor;
+  readonly lengths: readonly number[];
+}
+
+/** What an adapter changes in a network, itself untouched: absent parts change nothing. */
+export interface Adaptation {
+  /** What is added to the result of the projection of that checkpoint name for x [rows, in]: [rows, out], or undefined. */
+  readonly correction?: (projection: string, x: tf.Tensor) => tf.Tensor | undefined;
+  /** Keys and values [length, keyWidth] that every sequence sees before its own in that layer (counted from 0). */
+  readonly prefix?: (layer: number) => { readonly keys: tf.Tensor; readonly values: tf.Tensor };
+}
+
+/** What one layer is told beside its input. */
+export interface LayerContext {
+  readonly batch: TokenBatch;
+  readonly correction: (projection: string, x: tf.Tensor) => tf.Tensor | undefined;
+  readonly past?: Past;
+  /** Told of all the keys and values that this layer's tokens saw, past ones included. */
+  readonly keep?: (present: Past) => void;
+}
+
+/** One block of a transformer: [tokens, width] in and out. */
+export interface Layer {
+  /** Checkpoint names, without ".weight", of the two projections that LoRA adapts (Section 4 of Hu et al. 2021; Appendix E.5). */
+  readonly query: string;
+  readonly value: string;
+  readonly run: (x: tf.Tensor, context: LayerContext) => tf.Tensor2D;
+}
+
+/** A transformer in the order in which it runs. `nn/features.ts` runs it. */
 export interface Network {
-  /** Features before the output matrix: [tokens, width of the head]. The caller disposes of them. */
-  features(batch: TokenBatch): tf.Tensor2D;
-  /** The output matrix, [vocabulary, width of the head]. */
-  readonly head: tf.Tensor;
+  readonly embedding: (batch: TokenBatch) => tf.Tensor2D;
+  readonly layers: readonly Layer[];
+  /** What the output matrix sees, from rows of the last layer's result: [rows, width of the head]. */
+  readonly output: (x: tf.Tensor) => tf.Tensor2D;
+  readonly head: Head;
+  /** Width of a layer's keys and of its values. */
+  readonly keyWidth: number;
+  /** Among how many heads that width is divided: fewer than the queries have where heads share keys. */
+  readonly keyHeads: number;
+  /** How prompts are put to it: text that it continues, or text with one <mask>. */
+  readonly prompts: "autoregressive" | "masked";
+  readonly adaptation?: Adaptation;
 }

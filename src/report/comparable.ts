@@ -1,6 +1,6 @@
 import { KitError } from "../error.ts";
 import type { Run, RunHeader } from "../experiment/run.ts";
-import { isMarked, methods } from "./methods.ts";
+import { isMarked, methodsOf } from "./methods.ts";
 
 /** What must be the same in two runs, by the name of its field in the header. */
 type Facts = Readonly<Record<string, unknown>>;
@@ -18,7 +18,7 @@ export function checkComparable(runs: readonly Run[]): void {
     model,
     weightsHash,
   }));
-  for (const method of methods) {
+  for (const method of methodsOf(runs)) {
     const own = headers.filter((header) => header.method === method);
     requireEqual(`The ${method} runs can only be averaged with the same %, but they`, own, settings);
   }

@@ -15,13 +15,14 @@ export interface LabelledMark {
   readonly height: number;
 }
 
-/** Where a label stands beside its mark: −1, 0 or 1 to the left or right, and above (−1) or below (1). */
+/** Where a label stands beside its mark: −1, 0 or 1 to the left or right, and above (−1) or below (1), so many of its radii away. */
 export interface LabelSide {
   readonly across: -1 | 0 | 1;
   readonly down: -1 | 0 | 1;
+  readonly reach: number;
 }
 
-const SIDES: readonly LabelSide[] = [
+const DIRECTIONS: readonly Omit<LabelSide, "reach">[] = [
   { across: 1, down: 0 },
   { across: -1, down: 0 },
   { across: 0, down: -1 },
@@ -31,6 +32,9 @@ const SIDES: readonly LabelSide[] = [
   { across: -1, down: -1 },
   { across: -1, down: 1 },
 ];
+
+/** All sides close by, then the same farther away. */
+const SIDES: readonly LabelSide[] = [1, 2.2, 3.4].flatMap((reach) => DIRECTIONS.map((way) => ({ ...way, reach })));
 
 /** A side for each mark's label: the first that lies inside and covers neither an obstacle nor a label before it, else the right. */
 export function placeLabels(
@@ -48,12 +52,14 @@ export function placeLabels(
   });
 }
 
-/** The values moved apart as little as needed for a gap of `gap` between neighbours, in the given order of items. */
-export function spread(values: readonly number[], gap: number): number[] {
+/** The values moved apart as little as needed for a gap of `gap` between neighbours, none above `most`, in the given order of items. */
+export function spread(values: readonly number[], gap: number, most: number = Number.POSITIVE_INFINITY): number[] {
   const order = values.map((_, index) => index).sort((a, b) => values[a]! - values[b]!);
   const moved = [...values];
   // Each pass moves every crowded pair apart by what it lacks; a few passes settle the handful of marks of a figure.
-  for (let pass = 0; pass < 100; pass++) {
+  for (let pass = 0; pass < 200; pass++) {
+    const top = order.at(-1);
+    if (top !== undefined) moved[top] = Math.min(moved[top]!, most);
     for (let k = 1; k < order.length; k++) {
       const [low, high] = [order[k - 1]!, order[k]!];
       const missing = gap - (moved[high]! - moved[low]!);
@@ -66,10 +72,10 @@ export function spread(values: readonly number[], gap: number): number[] {
   return moved;
 }
 
-function labelBox({ x, y, radius, width, height }: LabelledMark, { across, down }: LabelSide): Rectangle {
+function labelBox({ x, y, radius, width, height }: LabelledMark, { across, down, reach }: LabelSide): Rectangle {
   return {
-    x: x + across * radius + ((across - 1) * width) / 2,
-    y: y + down * radius + ((down - 1) * height) / 2,
+    x: x + across * reach * radius + ((across - 1) * width) / 2,
+    y: y + down * reach * radius + ((down - 1) * height) / 2,
     width,
     height,
   };

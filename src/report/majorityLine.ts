@@ -13,11 +13,11 @@ export interface MajorityLine {
 }
 
 /** The majority class as a line through the panel of our runs: what it costs is no matter. */
-export function majorityLine({ accuracy }: MethodSummary, scales: Scales): MajorityLine {
-  const y = 100 * accuracy;
-  const text = `Majority class ${percent(accuracy)}`;
+export function majorityLine({ score }: MethodSummary, scales: Scales): MajorityLine {
+  const y = 100 * score;
+  const text = `Majority class ${percent(score)}`;
   const width = textWidth(text, { size: SMALL_FONT_SIZE, bold: false }) + SMALL_FONT_SIZE;
-  const pixel = pixelOf(scales, 0, accuracy).y;
+  const pixel = pixelOf(scales, 0, score).y;
   return {
     shape: {
       ...{ type: "line", layer: "below", xref: "x domain", x0: 0, x1: 1, y0: y, y1: y },

@@ -1,15 +1,26 @@
-import type { Method } from "../experiment/run.ts";
+import type { Run } from "../experiment/run.ts";
 
-/** The methods in the order of the paper's Table 1. */
-export const methods: readonly Method[] = ["Majority", "Zero-shot", "ICL", "MeZO"];
+/** The methods in the order of the paper's Tables 1 and 18. */
+export const methods: readonly string[] = [
+  "Majority",
+  "Zero-shot",
+  "ICL",
+  "LP",
+  "FT",
+  "FT (LoRA)",
+  "FT (prefix)",
+  "MeZO",
+  "MeZO (LoRA)",
+  "MeZO (prefix)",
+];
 
-/** Methods that use a model and are drawn as marks; the majority class is a line. */
-export type MarkedMethod = Exclude<Method, "Majority">;
-
-/** Whether a method uses a model. */
-export function isMarked(method: Method): method is MarkedMethod {
+/** Whether a method uses a model and is drawn as a mark; the majority class is a line. */
+export function isMarked(method: string): boolean {
   return method !== "Majority";
 }
 
-/** The marked methods in the order of the paper's Table 1. */
-export const markedMethods: readonly MarkedMethod[] = methods.filter(isMarked);
+/** The methods of the runs: first those of the paper's tables in their order, then others as they come. */
+export function methodsOf(runs: readonly Run[]): string[] {
+  const own = new Set(runs.map(({ header }) => header.method));
+  return [...methods.filter((method) => own.has(method)), ...[...own].filter((method) => !methods.includes(method))];
+}

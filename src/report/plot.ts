@@ -6,7 +6,7 @@ import { majorityLine } from "./majorityLine.ts";
 import { isMarked } from "./methods.ts";
 import { type PaperColumn, paperFor } from "./paper.ts";
 import { paperGround, paperMarks } from "./paperMarks.ts";
-import { type MarkedSummary, methodLabels, methodMarks } from "./runMarks.ts";
+import { methodLabels, methodMarks } from "./runMarks.ts";
 import { plotArea, type Scales, scalesOf } from "./scales.ts";
 import { FONT_SIZE, INK, margin, paperPanel, picture, QUIET, runsPanel, SMALL_FONT_SIZE } from "./style.ts";
 import { headline, type MethodSummary, summarize } from "./summary.ts";
@@ -21,7 +21,7 @@ const CAPTION_DEPTH = 62;
  */
 export function plotAccuracyMemory(runs: readonly Run[], paper: PaperColumn = paperFor(runs)): Figure {
   const summaries = summarize(runs);
-  const marked = summaries.filter((summary): summary is MarkedSummary => isMarked(summary.method));
+  const marked = summaries.filter(({ method }) => isMarked(method));
   const scales = scalesOf(summaries, paper);
   const lines = summaries.filter(({ method }) => !isMarked(method)).map((one) => majorityLine(one, scales));
   const labels = methodLabels(
@@ -37,7 +37,7 @@ export function plotAccuracyMemory(runs: readonly Run[], paper: PaperColumn = pa
       margin,
       ...{ showlegend: false, paper_bgcolor: "#ffffff", plot_bgcolor: "rgba(0,0,0,0)" },
       font: { family: FONT_FAMILY, size: FONT_SIZE, color: INK },
-      ...axes(scales, paper),
+      ...axes(scales, paper, headline(runs)),
       shapes: [paperGround(), ...lines.map(({ shape }) => shape)],
       annotations: [
         ...titles(headline(runs), paper),
@@ -50,7 +50,7 @@ export function plotAccuracyMemory(runs: readonly Run[], paper: PaperColumn = pa
   };
 }
 
-function axes({ memory, accuracy }: Scales, { task }: PaperColumn): Record<string, unknown> {
+function axes({ memory, accuracy }: Scales, { task }: PaperColumn, { metric }: RunHeader): Record<string, unknown> {
   const plain = { showline: true, linecolor: INK, ticks: "outside", tickcolor: INK, zeroline: false, fixedrange: true };
   return {
     xaxis: {
@@ -60,7 +60,7 @@ function axes({ memory, accuracy }: Scales, { task }: PaperColumn): Record<strin
     xaxis2: { range: [0, 1], domain: paperPanel, visible: false, fixedrange: true },
     yaxis: {
       ...{ ...plain, range: accuracy, dtick: 10, gridcolor: "#e2e2e2" },
-      title: axisTitle(`${task} test accuracy (%)`),
+      title: axisTitle(`${task} test ${metric} (%)`),
     },
   };
 }

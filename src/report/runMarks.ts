@@ -1,25 +1,22 @@
 import type { Run } from "../experiment/run.ts";
-import { mebibytes, percent } from "./format.ts";
+import { mebibytes } from "./format.ts";
 import { type LabelledMark, type LabelSide, placeLabels, type Rectangle } from "./labels.ts";
-import { isMarked, type MarkedMethod } from "./methods.ts";
+import { isMarked } from "./methods.ts";
 import { pixelOf, runsBox, type Scales } from "./scales.ts";
-import { FONT_SIZE, INK, MARK_SIZE, marks } from "./style.ts";
+import { FONT_SIZE, INK, MARK_SIZE, markOf } from "./style.ts";
 import { type MethodSummary, testScore } from "./summary.ts";
 import { textWidth } from "./textWidth.ts";
-
-/** A method's summary that is drawn as a mark. */
-export type MarkedSummary = MethodSummary & { readonly method: MarkedMethod };
 
 const DOT_SIZE = 7;
 const GAP = 4;
 const LINE_HEIGHT = 1.2;
 
 /** A filled mark with its standard error for every method, and a small dot for every run of those with several seeds. */
-export function methodMarks(runs: readonly Run[], summaries: readonly MarkedSummary[]): Record<string, unknown>[] {
+export function methodMarks(runs: readonly Run[], summaries: readonly MethodSummary[]): Record<string, unknown>[] {
   const dots = summaries.filter(({ seeds }) => seeds.length > 1).map((summary) => seedDots(runs, summary));
   const filled = summaries.map((summary) => ({
-    ...{ x: [mebibytes(summary.peakBytes)], y: [100 * summary.accuracy], mode: "markers" },
-    marker: { ...marks[summary.method], size: MARK_SIZE },
+    ...{ x: [mebibytes(summary.peakBytes)], y: [100 * summary.score], mode: "markers" },
+    marker: { ...markOf(summary.method), size: MARK_SIZE },
   }));
   return [...dots, ...filled, errorBars(summaries)];
 }
@@ -27,7 +24,7 @@ export function methodMarks(runs: readonly Run[], summaries: readonly MarkedSumm
 /** The methods' labels as annotations, clear of the marks, the dots and `obstacles`. */
 export function methodLabels(
   runs: readonly Run[],
-  summaries: readonly MarkedSummary[],
+  summaries: readonly MethodSummary[],
   scales: Scales,
   obstacles: readonly Rectangle[],
 ): Record<string, unknown>[] {
@@ -38,49 +35,53 @@ export function methodLabels(
   return summaries.map((summary, index) => annotation(summary, sides[index]!, wanted[index]!.radius));
 }
 
-function seedDots(runs: readonly Run[], { method }: MarkedSummary): Record<string, unknown> {
+function seedDots(runs: readonly Run[], { method }: MethodSummary): Record<string, unknown> {
   const own = runs.filter(({ header }) => header.method === method);
   return {
     x: own.map(({ cost }) => mebibytes(cost.peakBytes)),
-    y: own.map((run) => 100 * testScore(run).accuracy),
+    y: own.map((run) => 100 * testScore(run).score),
     mode: "markers",
-    marker: { ...marks[method], size: DOT_SIZE, opacity: 0.5 },
+    marker: { ...markOf(method), size: DOT_SIZE, opacity: 0.5 },
   };
 }
 
 /** Drawn over the marks and in ink, since a standard error is often smaller than a mark. */
-function errorBars(summaries: readonly MarkedSummary[]): Record<string, unknown> {
+function errorBars(summaries: readonly MethodSummary[]): Record<string, unknown> {
   const array = summaries.map(({ standardError }) => 100 * standardError);
   return {
     x: summaries.map(({ peakBytes }) => mebibytes(peakBytes)),
-    y: summaries.map(({ accuracy }) => 100 * accuracy),
+    y: summaries.map(({ score }) => 100 * score),
     mode: "markers",
     marker: { size: 0, opacity: 0 },
     error_y: { type: "data", array, color: INK, thickness: 1.5, width: 7 },
   };
 }
 
-function annotation(summary: MarkedSummary, { across, down }: LabelSide, radius: number): Record<string, unknown> {
+function annotation(
+  summary: MethodSummary,
+  { across, down, reach }: LabelSide,
+  radius: number,
+): Record<string, unknown> {
   return {
-    ...{ x: mebibytes(summary.peakBytes), y: 100 * summary.accuracy, text: labelOf(summary), showarrow: false },
+    ...{ x: mebibytes(summary.peakBytes), y: 100 * summary.score, text: labelOf(summary), showarrow: false },
     ...{ xanchor: ["right", "center", "left"][across + 1], yanchor: ["bottom", "middle", "top"][down + 1] },
-    ...{ xshift: across * radius, yshift: -down * radius, font: { size: FONT_SIZE, color: INK } },
+    ...{ xshift: across * reach * radius, yshift: -down * reach * radius, font: { size: FONT_SIZE, color: INK } },
     ...{ bgcolor: "rgba(255,255,255,0.8)", borderpad: 0 },
   };
 }
 
-function labelledMark(summary: MarkedSummary, scales: Scales): LabelledMark {
+function labelledMark(summary: MethodSummary, scales: Scales): LabelledMark {
   return {
-    ...pixelOf(scales, summary.peakBytes, summary.accuracy),
+    ...pixelOf(scales, summary.peakBytes, summary.score),
     radius: MARK_SIZE / 2 + GAP,
     width: textWidth(labelOf(summary), { size: FONT_SIZE, bold: false }) + GAP,
     height: LINE_HEIGHT * FONT_SIZE,
   };
 }
 
-function markBox({ accuracy, standardError, peakBytes }: MarkedSummary, scales: Scales): Rectangle {
-  const { x, y: top } = pixelOf(scales, peakBytes, accuracy + standardError);
-  const { y: bottom } = pixelOf(scales, peakBytes, accuracy - standardError);
+function markBox({ score, standardError, peakBytes }: MethodSummary, scales: Scales): Rectangle {
+  const { x, y: top } = pixelOf(scales, peakBytes, score + standardError);
+  const { y: bottom } = pixelOf(scales, peakBytes, score - standardError);
   const radius = MARK_SIZE / 2;
   return {
     x: x - radius,
@@ -91,10 +92,11 @@ function markBox({ accuracy, standardError, peakBytes }: MarkedSummary, scales: 
 }
 
 function dotBox(run: Run, scales: Scales): Rectangle {
-  const { x, y } = pixelOf(scales, run.cost.peakBytes, testScore(run).accuracy);
+  const { x, y } = pixelOf(scales, run.cost.peakBytes, testScore(run).score);
   return { x: x - DOT_SIZE / 2, y: y - DOT_SIZE / 2, width: DOT_SIZE, height: DOT_SIZE };
 }
 
-function labelOf({ method, accuracy, standardError }: MarkedSummary): string {
-  return `${method} ${percent(accuracy)} ± ${percent(standardError)}`;
+/** The name alone: nine methods leave no room for numbers, which stand in the table. */
+function labelOf({ method }: MethodSummary): string {
+  return method;
 }

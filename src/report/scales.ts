@@ -1,6 +1,5 @@
 import { mebibytes } from "./format.ts";
 import type { Rectangle } from "./labels.ts";
-import { markedMethods } from "./methods.ts";
 import type { PaperColumn } from "./paper.ts";
 import { margin, picture, runsPanel } from "./style.ts";
 import type { MethodSummary } from "./summary.ts";
@@ -22,8 +21,8 @@ export const runsBox: Rectangle = { x: 0, y: 0, width: plotArea.width * runsPane
 
 /** Axis ranges that hold all runs with their errors and the paper's scores, and leave room for labels. */
 export function scalesOf(summaries: readonly MethodSummary[], paper: PaperColumn): Scales {
-  const shown = summaries.map(({ accuracy, standardError }) => 100 * (accuracy - standardError));
-  const printed = markedMethods.flatMap((method) => paper.scores[method] ?? []);
+  const shown = summaries.map(({ score, standardError }) => 100 * (score - standardError));
+  const printed = Object.values(paper.scores);
   const lowest = Math.min(...shown, ...printed);
   const most = Math.max(...summaries.map(({ peakBytes }) => mebibytes(peakBytes)));
   return { memory: [0, 1.4 * most], accuracy: [Math.max(0, 10 * Math.floor((lowest - 4) / 10)), 101] };

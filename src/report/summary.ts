@@ -1,14 +1,14 @@
 import { KitError } from "../error.ts";
-import type { Method, Run, RunHeader, Score } from "../experiment/run.ts";
+import type { Run, RunHeader, Score } from "../experiment/run.ts";
 import { checkComparable } from "./comparable.ts";
-import { isMarked, methods } from "./methods.ts";
+import { isMarked, methodsOf } from "./methods.ts";
 
 /** One method over its runs: what a row of the table and a mark of the figure show. */
 export interface MethodSummary {
-  readonly method: Method;
+  readonly method: string;
   readonly seeds: readonly number[];
-  /** Mean over the runs of the share of right answers on the test part, between 0 and 1. */
-  readonly accuracy: number;
+  /** Mean over the runs of the score on the test part, between 0 and 1. */
+  readonly score: number;
   /** Binomial for one run; for several, their standard deviation over the root of their number. */
   readonly standardError: number;
   /** Test rows of a run: the fewest and the most. */
@@ -20,13 +20,15 @@ export interface MethodSummary {
   readonly peakBytes: number;
 }
 
-/** One summary a method, in the order of the paper's Table 1; throws where a run has no test score or runs do not belong together. */
+/** One summary a method, in the order of the paper's tables; throws where a run has no test score or runs do not belong together. */
 export function summarize(runs: readonly Run[]): MethodSummary[] {
   checkComparable(runs);
-  return methods.flatMap((method) => {
-    const own = runs.filter((run) => run.header.method === method);
-    return own.length === 0 ? [] : [summaryOf(method, own)];
-  });
+  return methodsOf(runs).map((method) =>
+    summaryOf(
+      method,
+      runs.filter((run) => run.header.method === method),
+    ),
+  );
 }
 
 /** The header that speaks for all the runs: that of the first with a model, since the majority class has none. */
@@ -43,15 +45,15 @@ export function testScore(run: Run): Score {
   );
 }
 
-function summaryOf(method: Method, runs: readonly Run[]): MethodSummary {
+function summaryOf(method: string, runs: readonly Run[]): MethodSummary {
   const scores = runs.map(testScore);
   const rows = scores.map(({ n }) => n);
-  const accuracies = scores.map(({ accuracy }) => accuracy);
+  const values = scores.map(({ score }) => score);
   return {
     method,
     seeds: runs.map(({ header }) => header.seed),
-    accuracy: mean(accuracies),
-    standardError: scores.length === 1 ? scores[0]!.standardError : standardErrorOfMean(accuracies),
+    score: mean(values),
+    standardError: scores.length === 1 ? scores[0]!.standardError : standardErrorOfMean(values),
     n: [Math.min(...rows), Math.max(...rows)],
     steps: mean(runs.map(({ cost }) => cost.steps)),
     seconds: mean(runs.map(({ cost }) => cost.seconds)),

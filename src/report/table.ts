@@ -6,13 +6,13 @@ import { type PaperColumn, paperFor } from "./paper.ts";
 import { headline, type MethodSummary, summarize } from "./summary.ts";
 
 /**
- * The runs of one task as a table for the terminal, one row a method (Majority, Zero-shot, ICL, MeZO) beside
+ * The runs of one task as a table for the terminal, one row a method, beside
  * what the paper reports, with a caption that says what ± and n are. All numbers are means over the seeds.
  * Throws as `summarize` does.
  */
 export function table(runs: readonly Run[], paper: PaperColumn = paperFor(runs)): string {
   const summaries = summarize(runs);
-  const head = headings(paper);
+  const head = headings(runs, paper);
   const grid = new Table({
     head,
     colAligns: head.map((_, index) => (index === 0 ? "left" : "right")),
@@ -25,7 +25,7 @@ export function table(runs: readonly Run[], paper: PaperColumn = paperFor(runs))
 /** The same table and caption in Markdown, for the README. */
 export function markdownTable(runs: readonly Run[], paper: PaperColumn = paperFor(runs)): string {
   const summaries = summarize(runs);
-  const head = headings(paper);
+  const head = headings(runs, paper);
   const rule = head.map((_, index) => (index === 0 ? "---" : "---:"));
   const rows = [head, rule, ...summaries.map((summary) => cells(summary, paper))];
   return [...rows.map((row) => `| ${row.join(" | ")} |`), "", captionLines(runs, summaries, paper).join(" ")].join(
@@ -33,14 +33,14 @@ export function markdownTable(runs: readonly Run[], paper: PaperColumn = paperFo
   );
 }
 
-function headings(paper: PaperColumn): string[] {
-  return ["method", "test accuracy, %", "steps", "seconds", "peak MiB", `paper ${paper.model}`];
+function headings(runs: readonly Run[], paper: PaperColumn): string[] {
+  return ["method", `test ${headline(runs).metric}, %`, "steps", "seconds", "peak MiB", `paper ${paper.model}`];
 }
 
 function cells(summary: MethodSummary, paper: PaperColumn): string[] {
   return [
     summary.method,
-    `${percent(summary.accuracy)} ± ${percent(summary.standardError)}`,
+    `${percent(summary.score)} ± ${percent(summary.standardError)}`,
     ...(isMarked(summary.method) ? costs(summary) : ["–", "–", "–"]),
     paper.scores[summary.method]?.toFixed(1) ?? "–",
   ];
@@ -57,6 +57,6 @@ function captionLines(runs: readonly Run[], summaries: readonly MethodSummary[],
   return [
     `${errorCaption(summaries)}.`,
     `${task}, model ${model}, ${backend} backend, ${threads} ${threads === 1 ? "thread" : "threads"}; ${parts} from ${data}.`,
-    `Paper: ${paper.model} (${paper.table}), one run on the paper's own ${paper.task} rows.`,
+    `Paper: ${paper.model} (${paper.table}), ${paper.runs} on the paper's own ${paper.task} rows.`,
   ];
 }

@@ -1,17 +1,18 @@
 import { KitError } from "../error.ts";
-import type { LocatedRow, Rows } from "./rows.ts";
+import { checkExample } from "./checkDefinition.ts";
+import type { Fields, LocatedRow, Rows } from "./read/rows.ts";
 import type { Example, TaskDefinition } from "./task.ts";
 
-/** The task's example of every row; throws one sentence with file and line for the first row that gives none. */
+/** The task's examples of every row; throws one sentence with file and line for the first row that gives none. */
 export function examplesOf(definition: TaskDefinition, { rows }: Rows): Example[] {
-  return rows.map((row) => exampleOf(definition, row));
+  return rows.flatMap((row) => examplesIn(definition, row));
 }
 
 /** Whether any row has a right answer; public test sets leave the label out or write −1. */
 export function isLabelled(definition: TaskDefinition, { rows }: Rows): boolean {
-  return rows.some(({ fields }) => {
+  return rows.some((row) => {
     try {
-      return definition.gold(fields) >= 0;
+      return examplesIn(definition, row).length > 0;
     } catch (error) {
       if (error instanceof KitError) return false;
       throw error;
@@ -19,11 +20,22 @@ export function isLabelled(definition: TaskDefinition, { rows }: Rows): boolean 
   });
 }
 
-function exampleOf(definition: TaskDefinition, { where, fields }: LocatedRow): Example {
+function examplesIn(definition: TaskDefinition, { where, fields }: LocatedRow): Example[] {
   try {
-    return { prompt: definition.prompt(fields), options: definition.options(fields), gold: definition.gold(fields) };
+    const rows = definition.rowsOf?.(fields) ?? [fields];
+    return rows.map((row) => checkExample(exampleOf(definition, row)));
   } catch (error) {
     if (!(error instanceof KitError)) throw error;
     throw new KitError(`${where}: ${error.message}`);
   }
+}
+
+function exampleOf({ autoregressive, masked, gold }: TaskDefinition, row: Fields): Example {
+  return {
+    ...(autoregressive && {
+      autoregressive: { prompt: autoregressive.prompt(row), options: autoregressive.options(row) },
+    }),
+    ...(masked && { masked: { prompt: masked.prompt(row), options: masked.options(row) } }),
+    gold: gold(row),
+  };
 }

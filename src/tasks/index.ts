@@ -1,23 +1,57 @@
 import { KitError } from "../error.ts";
+import { checkDefinition } from "./checkDefinition.ts";
 import { closest } from "./closest.ts";
-import { sst2 } from "./sst2.ts";
+import { boolq } from "./definitions/boolq.ts";
+import { cb } from "./definitions/cb.ts";
+import { copa } from "./definitions/copa.ts";
+import { drop } from "./definitions/drop.ts";
+import { mnli } from "./definitions/mnli.ts";
+import { multirc } from "./definitions/multirc.ts";
+import { record } from "./definitions/record.ts";
+import { rte } from "./definitions/rte.ts";
+import { snli } from "./definitions/snli.ts";
+import { squad } from "./definitions/squad.ts";
+import { sst2 } from "./definitions/sst2.ts";
+import { sst5 } from "./definitions/sst5.ts";
+import { trec } from "./definitions/trec.ts";
+import { wic } from "./definitions/wic.ts";
+import { wsc } from "./definitions/wsc.ts";
 import type { TaskDefinition } from "./task.ts";
 
-/** All tasks of the kit; a new one is its own file and a line here. */
+/** All tasks of the kit, in the order of the paper's tables; a new one is its own file and a line here. */
 export const tasks: readonly TaskDefinition[] = [
   sst2, // sentiment of a sentence
+  rte, // does one text follow from another
+  cb, // does a speaker hold something to be true
+  boolq, // yes-or-no questions
+  wsc, // what a pronoun refers to
+  wic, // a word's meaning in two sentences
+  multirc, // is an answer correct
+  copa, // causes and effects
+  record, // entities missing from a news text
+  squad, // questions, answers written out
+  drop, // questions that ask to count and compare
+  sst5, // sentiment in five grades
+  snli, // inference between descriptions of pictures
+  mnli, // inference between sentences
+  trec, // what a question asks for
 ];
 
-/** The task of that name (case and punctuation do not matter: "sst2" is SST-2); throws with the known names and the closest. */
-export function findTask(name: string): TaskDefinition {
-  const found = tasks.find((task) => plain(task.name) === plain(name));
+/**
+ * The task of that name (case and punctuation do not matter: "sst2" is SST-2), or the definition of a task of one's own once it is
+ * checked; throws with the known names and the closest, or with what the definition lacks.
+ */
+export function findTask(task: string | TaskDefinition): TaskDefinition {
+  if (typeof task !== "string") return checkDefinition(task);
+  const found = tasks.find(({ name }) => plain(name) === plain(task));
   if (found) return found;
-  const names = tasks.map((task) => task.name);
-  const guess = closest(name, names);
+  const names = tasks.map(({ name }) => name);
+  const guess = closest(task, names);
   const hint = guess === undefined ? "" : ` Did you mean ${guess}?`;
-  throw new KitError(`There is no task "${name}": choose one of ${names.join(", ")}.${hint}`);
+  throw new KitError(`There is no task "${task}": choose one of ${names.join(", ")}.${hint}`);
 }
 
-function plain(name: string): string {
+/** A task's name in small letters and digits only: what its files are called. */
+export function plain(name: string): string {
   return name.toLowerCase().replace(/[^a-z0-9]/g, "");
 }

@@ -2,83 +2,123 @@ import { statSync } from "node:fs";
 import { basename, dirname, posix } from "node:path";
 import { KitError } from "../error.ts";
 import { deduplicate } from "./deduplicate.ts";
-import { examplesOf } from "./examples.ts";
-import { readFolder } from "./folder.ts";
-import { jointSha256 } from "./hash.ts";
+import { examplesOf, isLabelled } from "./examples.ts";
 import { findTask } from "./index.ts";
-import { readRows } from "./read.ts";
-import type { Rows } from "./rows.ts";
-import { shuffle } from "./shuffle.ts";
-import { checkSizes, realSizes } from "./sizes.ts";
+import { missingPart, readPart } from "./read/folder.ts";
+import { jointSha256 } from "./read/hash.ts";
+import { readRows } from "./read/readRows.ts";
+import type { Rows } from "./read/rows.ts";
+import { samplesOf } from "./samples.ts";
+import { checkSizes } from "./sizes.ts";
+import { kShotSplit, type PartSizes, type Pools, paperSplit, proportionalSplit, threeParts } from "./split.ts";
 import type { Task, TaskDefinition } from "./task.ts";
+
+/** How a folder's train file becomes train and dev: as the authors do, both shrinking alike, or as the folder's files stand. */
+export type Split = "paper" | "proportional" | "files";
 
 /** Where a task's rows come from and how many are drawn; the defaults are the paper's sizes (Table 1). */
 export interface LoadTaskOptions {
-  /** A folder with train.*, test.* or validation files, or one file that is split in three; without it, the task's default rows. */
+  /**
+   * A folder with train.*, test.* or validation files, one file that is split in three, or "samples"; without it, the task's default
+   * rows, or the samples that come with the kit.
+   */
   readonly data?: string | undefined;
   readonly train?: number | undefined;
+  /** 500, or what the authors take for the task (100 for CB and COPA). */
   readonly dev?: number | undefined;
   readonly test?: number | undefined;
+  /** Rows per class in train and in dev, instead of their sizes (the paper's masked models: 16 and 512). */
+  readonly k?: number | undefined;
+  /** For folders; "paper" by default. */
+  readonly split?: Split | undefined;
   readonly seed?: number | undefined;
 }
 
-interface Sizes extends Record<string, number> {
-  readonly train: number;
-  readonly dev: number;
-  readonly test: number;
-}
+type Settings = { readonly [Key in "split" | "k"]?: LoadTaskOptions[Key] } & {
+  readonly sizes: PartSizes;
+  readonly seed: number;
+};
 
-type Parts = Pick<Task, "data" | "train" | "dev" | "test">;
+const KEYS = ["data", "train", "dev", "test", "k", "split", "seed"];
+const SPLITS: readonly Split[] = ["paper", "proportional", "files"];
 
 /**
- * Loads the task with its examples drawn by the seed, as many as asked or as there are. Unlike the paper, the
- * permutation is seedrandom's and not NumPy's, so the same seed draws other rows.
+ * Loads a task of the kit, by name, or one's own, with its examples drawn as the authors' code draws them under the seed (NumPy's
+ * generator), as many as asked or as there are. Unlike the paper, rows of one file are first freed of repetitions.
  */
-export function loadTask(
-  name: string,
-  { data, train = 1000, dev = 500, test = 1000, seed = 0 }: LoadTaskOptions = {},
-): Task {
-  const definition = findTask(name);
-  const sizes = { train, dev, test };
-  checkSizes(sizes);
+export async function loadTask(task: string | TaskDefinition, options: LoadTaskOptions = {}): Promise<Task> {
+  const definition = findTask(task);
+  checkOptions(options);
+  const { data, train = 1000, dev = definition.devSize ?? 500, test = 1000, k, split, seed = 0 } = options;
+  const settings = { sizes: { train, dev, test }, k, split, seed };
+  checkSizes(k === undefined ? settings.sizes : { k, test });
   const parts = isFolder(data)
-    ? drawFromFolder(definition, data!, sizes, seed)
-    : drawFromOne(definition, data === undefined ? defaultRows(definition) : readRows(data), sizes, seed);
-  return { name: definition.name, ...parts };
+    ? await drawFromFolder(definition, data!, settings)
+    : drawFromOne(definition, await rowsOf(definition, data), settings);
+  const { name, metric, loss, classes } = definition;
+  return { name, metric, loss, ...(classes && { classes }), ...parts };
 }
 
-/** Training rows, then dev rows, from the train file and test rows from the test file, without overlap (the paper's way). */
-function drawFromFolder(definition: TaskDefinition, folder: string, sizes: Sizes, seed: number): Parts {
-  const files = readFolder(definition, folder);
-  const pool = shuffle(examplesOf(definition, files.train), String(seed));
-  const { train, dev } = realSizes({ train: sizes.train, dev: sizes.dev }, pool.length, files.train.name);
-  return {
-    data: describe([files.train, files.test]),
-    train: pool.slice(0, train),
-    dev: pool.slice(train, train + dev),
-    test: shuffle(examplesOf(definition, files.test), String(seed)).slice(0, sizes.test),
-  };
+type Drawn = Pick<Task, "data" | "train" | "dev" | "test" | "remark">;
+
+async function drawFromFolder(definition: TaskDefinition, folder: string, settings: Settings): Promise<Drawn> {
+  const { split = "paper", sizes, k, seed } = settings;
+  const labelled = (rows: Rows): boolean => isLabelled(definition, rows);
+  const train = await readPart(folder, ["train"]);
+  if (!train) throw missingPart(folder, "train.*");
+  const others = split === "files" ? ["test"] : ["test", "dev", "val", "validation", "dev32"];
+  const test = await readPart(folder, others, labelled);
+  if (!test) throw missingPart(folder, split === "files" ? "test.*" : "test.*, dev.*, val.* or validation.*");
+  const pools: Pools = { train: examplesOf(definition, train), test: examplesOf(definition, test), name: train.name };
+  if (k !== undefined) return { data: describe([train, test]), ...kShotSplit(pools, k, sizes.test, seed) };
+  if (split !== "files") {
+    const drawSplit = split === "paper" ? paperSplit : proportionalSplit;
+    return { data: describe([train, test]), ...drawSplit(pools, sizes, seed) };
+  }
+  const dev = await readPart(folder, ["dev", "val", "validation", "dev32"], labelled);
+  if (!dev) throw missingPart(folder, "dev.*, val.* or validation.*");
+  return { data: describe([train, dev, test]), train: pools.train, dev: examplesOf(definition, dev), test: pools.test };
 }
 
-/** All three parts from the same rows, without overlap and without a text that occurs twice. */
-function drawFromOne(definition: TaskDefinition, rows: Rows, sizes: Sizes, seed: number): Parts {
-  const pool = shuffle(deduplicate(examplesOf(definition, rows)), String(seed));
-  const { train, dev, test } = realSizes(sizes, pool.length, rows.name);
-  return {
-    data: describe([rows]),
-    train: pool.slice(0, train),
-    dev: pool.slice(train, train + dev),
-    test: pool.slice(train + dev, train + dev + test),
-  };
+function drawFromOne(definition: TaskDefinition, rows: Rows, { split, sizes, k, seed }: Settings): Drawn {
+  if (split !== undefined)
+    throw new KitError(
+      `${rows.name} is one set of rows, which has no split "${split}": leave out split, or name a data folder.`,
+    );
+  const pool = deduplicate(examplesOf(definition, rows));
+  const parts =
+    k === undefined
+      ? threeParts(pool, rows.name, sizes, seed)
+      : kShotSplit({ train: pool, test: [], name: rows.name }, k, sizes.test, seed);
+  return { data: describe([rows]), ...parts };
 }
 
-function defaultRows(definition: TaskDefinition): Rows {
-  if (definition.defaultRows) return definition.defaultRows();
-  throw new KitError(`${definition.name} has no rows of its own in the kit: name a data folder or file.`);
+async function rowsOf(definition: TaskDefinition, data: string | undefined): Promise<Rows> {
+  if (data !== undefined && data !== "samples") return readRows(data);
+  return data === undefined && definition.defaultRows ? definition.defaultRows() : samplesOf(definition);
+}
+
+function checkOptions(options: LoadTaskOptions): void {
+  const unknown = Object.keys(options).filter((key) => !KEYS.includes(key));
+  if (unknown.length > 0)
+    throw new KitError(`Loading a task has no option ${unknown.join(", ")}: it has ${KEYS.join(", ")}.`);
+  const { k, split } = options;
+  if (split !== undefined && !SPLITS.includes(split))
+    throw new KitError(`There is no split "${split}": choose one of ${SPLITS.join(", ")}.`);
+  const clashing = (["train", "dev", "split"] as const).filter((key) => options[key] !== undefined);
+  if (k !== undefined && clashing.length > 0)
+    throw new KitError(
+      `The option k says what train and dev are, so that ${clashing.join(", ")} cannot be given beside it.`,
+    );
+  const sized = (["train", "dev", "test"] as const).filter((key) => options[key] !== undefined);
+  if (split === "files" && sized.length > 0)
+    throw new KitError(
+      `The split "files" takes all rows of the files, so that ${sized.join(", ")} cannot be given beside it.`,
+    );
 }
 
 function isFolder(data: string | undefined): boolean {
-  if (data === undefined) return false;
+  if (data === undefined || data === "samples") return false;
   const found = statSync(data, { throwIfNoEntry: false });
   if (!found) throw new KitError(`There is no data folder or file ${data}; check its path.`);
   return found.isDirectory();

@@ -1,30 +1,65 @@
-import type { Fields, Rows } from "./rows.ts";
+import type { MaskedPrompt } from "../text/masked.ts";
+import type { Fields, Rows } from "./read/rows.ts";
 
-/** One scored example: the text before the answer, the candidate answers with their leading space, and the index of the right one. */
-export interface Example {
-  readonly prompt: string;
+/** How an example is put to a model: the prompt, and the candidate answers with their leading space. */
+export interface Form<Prompt> {
+  readonly prompt: Prompt;
   readonly options: readonly string[];
-  readonly gold: number;
+}
+
+/** One example in the forms that its task has, and the right answers. */
+export interface Example {
+  /** For models that continue a text (Table 14). */
+  readonly autoregressive?: Form<string>;
+  /** For models that fill a mask (Table 13). */
+  readonly masked?: Form<MaskedPrompt>;
+  /** Indices of the options that count as right; training aims at the first. */
+  readonly gold: readonly number[];
+}
+
+/** How answers are found and scored: the best candidate's share of hits, or the mean token F1 of greedily generated text (Section 3.5 of the reference). */
+export type Metric = "accuracy" | "F1";
+
+/** What training minimizes: cross entropy over the candidates, or that of the right answer's tokens (the authors' choice for COPA, ReCoRD, SQuAD, DROP). */
+export type Loss = "candidates" | "answer";
+
+/** The two functions that put a row into a form. */
+export interface FormDefinition<Prompt, Row = Fields> {
+  prompt(row: Row): Prompt;
+  options(row: Row): readonly string[];
 }
 
 /**
- * A task is data: how a row becomes a prompt, its candidate answers and the right one (paper, Table 14). The three
+ * A task is data: how a row becomes a prompt, its candidate answers and the right ones (Tables 13 and 14). The
  * functions throw a KitError whose message continues "train.tsv line 7: …".
  */
 export interface TaskDefinition<Row = Fields> {
   readonly name: string;
-  prompt(row: Row): string;
-  options(row: Row): readonly string[];
-  gold(row: Row): number;
-  /** Rows that need no network and no folder, where the task has such. */
-  defaultRows?(): Rows;
+  readonly metric: Metric;
+  readonly loss: Loss;
+  readonly autoregressive?: FormDefinition<string, Row>;
+  readonly masked?: FormDefinition<MaskedPrompt, Row>;
+  gold(row: Row): readonly number[];
+  /** The rows that one record of a file holds, where that is not one (a passage with its questions). */
+  rowsOf?(record: Fields): readonly Row[];
+  /** "none" where each row has candidate answers of its own, so that no class is the most frequent. */
+  readonly classes?: "none";
+  /** Dev examples that the authors take instead of 500 (CB and COPA: 100). */
+  readonly devSize?: number;
+  /** Rows that need no network and no folder, where the task has such; else its samples are used, marked as such. */
+  defaultRows?(): Promise<Rows>;
 }
 
 /** A task with its data drawn: what `loadTask` returns. The lengths of the three parts are the real counts. */
 export interface Task {
   readonly name: string;
+  readonly metric: Metric;
+  readonly loss: Loss;
+  readonly classes?: "none";
   /** Where the rows came from, for the run header. */
   readonly data: string;
+  /** What to know about the parts beside their sizes, such as classes with too few rows. */
+  readonly remark?: string;
   readonly train: readonly Example[];
   readonly dev: readonly Example[];
   readonly test: readonly Example[];

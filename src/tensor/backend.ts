@@ -1,21 +1,20 @@
 import * as tf from "@tensorflow/tfjs";
 import { KitError } from "../error.ts";
-import { NATIVE, registerNativeBackend, silence } from "./native/backend.ts";
+import { cpu } from "./cpu/backend.ts";
+import { silence } from "./native/backend.ts";
+import { native } from "./native/load.ts";
 import { setThreads } from "./native/session.ts";
-import { registerStandardKernels } from "./native/standard.ts";
 import { setNoiseThreads } from "./noise/sweep.ts";
+import type { Backend, Storage } from "./storage.ts";
+import { tensorflow } from "./tensorflow/backend.ts";
+import { wasm } from "./wasm/backend.ts";
+import { webgpu } from "./webgpu/backend.ts";
 
-/** Where tensors are computed: `native` (ONNX Runtime and WASM SIMD under TensorFlow.js; the default) or `cpu` (plain TensorFlow.js, for checks). */
-export type BackendName = "native" | "cpu";
+/** Where tensors are computed; `native` is the default. */
+export type BackendName = "native" | "cpu" | "wasm" | "webgpu" | "tensorflow";
 
 /** A line for each backend; adding one adds a line. */
-const BACKENDS: Readonly<Record<BackendName, () => void>> = {
-  native: () => {
-    registerNativeBackend();
-    registerStandardKernels();
-  },
-  cpu: () => {},
-};
+const BACKENDS: Readonly<Record<BackendName, Backend>> = { native, cpu, wasm, webgpu, tensorflow };
 
 /** The names that `useBackend` takes besides "auto". */
 export const backendNames: readonly BackendName[] = Object.keys(BACKENDS) as BackendName[];
@@ -23,19 +22,17 @@ export const backendNames: readonly BackendName[] = Object.keys(BACKENDS) as Bac
 let chosen: BackendName | undefined;
 
 /**
- * Chooses the backend that every tensor from here on is computed on, and on how many threads. "auto" is `native`.
- * Throws a KitError for a name that is none of `backendNames`, and for a number of threads that is none.
+ * Chooses the backend that every tensor from here on is computed on, and on how many threads. "auto" is `native`. Throws a KitError
+ * for a name that is none of `backendNames`, for a backend that is not to be had here, and for a number of threads that is none.
  */
 export async function useBackend(name: BackendName | "auto" = "auto", threads?: number): Promise<BackendName> {
-  const wanted = name === "auto" ? NATIVE : name;
+  const wanted = name === "auto" ? "native" : name;
   if (!backendNames.includes(wanted))
     throw new KitError(
       `Backend "${name}" was asked for, but there is none of that name; choose one of ${backendNames.join(", ")}.`,
     );
   if (threads !== undefined) setAllThreads(threads);
-  BACKENDS[wanted]();
-  await tf.setBackend(wanted);
-  silence(tf.backend());
+  await start(wanted);
   chosen = wanted;
   return wanted;
 }
@@ -43,6 +40,46 @@ export async function useBackend(name: BackendName | "auto" = "auto", threads?: 
 /** Makes sure that a backend was chosen: the default one, unless `useBackend` chose before. */
 export async function ensureBackend(): Promise<BackendName> {
   return useBackend(chosen ?? "auto");
+}
+
+/** What a backend needs, and what it runs on here or why it does not. */
+export interface Availability {
+  readonly name: BackendName;
+  readonly about: string;
+  readonly available: boolean;
+  /** The device; or the reason, in a sentence. */
+  readonly detail: string;
+}
+
+/** Tries every backend in turn. The one in use stays. */
+export async function probeBackends(): Promise<Availability[]> {
+  const found: Availability[] = [];
+  for (const name of backendNames) {
+    const { about } = BACKENDS[name];
+    const outcome = await start(name).then(
+      (detail) => ({ available: true, detail }),
+      (error: unknown) => ({ available: false, detail: error instanceof Error ? error.message : String(error) }),
+    );
+    found.push({ name, about, ...outcome });
+  }
+  await start(chosen ?? "native");
+  return found;
+}
+
+/** How the backend in use changes tensors in place. */
+export function storage(): Storage {
+  const name = tf.getBackend() as BackendName;
+  if (Object.hasOwn(BACKENDS, name)) return BACKENDS[name].storage;
+  throw new KitError(`The weights lie on TensorFlow.js's backend "${name}"; choose one with useBackend first.`);
+}
+
+/** Loads a backend and makes it TensorFlow.js's; gives what it runs on. */
+async function start(name: BackendName): Promise<string> {
+  const device = await BACKENDS[name].load();
+  if (!(await tf.setBackend(name)))
+    throw new KitError(`Backend "${name}" was loaded, but TensorFlow.js could not start it; choose another.`);
+  silence(tf.backend());
+  return device;
 }
 
 function setAllThreads(threads: number): void {

@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import { follow } from "./tangent.ts";
 
 /** The gradients of a fused operation: for each input that has one, a function that makes it from dy, what was saved and the attributes. */
 export type FusedGradient = (
@@ -17,8 +18,11 @@ export function fused<T extends tf.Tensor>(
   attrs: Readonly<Record<string, unknown>>,
   reference: () => T,
 ): T {
-  if (!tf.getKernel(name, tf.getBackend())) return tf.tidy(reference);
-  return tf.engine().runKernel(name, inputs, attrs as tf.NamedAttrMap) as unknown as T;
+  const output = tf.getKernel(name, tf.getBackend())
+    ? (tf.engine().runKernel(name, inputs, attrs as tf.NamedAttrMap) as unknown as T)
+    : tf.tidy(reference);
+  follow(name, { inputs, attrs, output });
+  return output;
 }
 
 /** Registers the gradient of a fused operation, which needs some of the inputs again, and last, where it says so, the result. */

@@ -1,12 +1,13 @@
-import { viewOf } from "./native/backend.ts";
+import { storage } from "./backend.ts";
 import { type Distribution, noiseKey } from "./noise/key.ts";
-import { sweepMany } from "./noise/sweep.ts";
 import type { Parameter } from "./parameter.ts";
 
-/** Which z: the seed of the run and the step. z itself is never stored; each use makes it again. */
+/** Which z: the seed of the run, the step, and which of the step's z. z itself is never stored; each use makes it again. */
 export interface Draw {
   readonly seed: number;
   readonly step: number;
+  /** Counts the z of one step from 0, where there are several (n-SPSA); 0 where it is left out. */
+  readonly index?: number;
 }
 
 /** In place, for every weight: theta = keep · theta + scale · z, with z of the draw. keep is 1 where it is left out. */
@@ -17,13 +18,13 @@ export interface Perturb {
 }
 
 function perturbWith(law: Distribution): Perturb {
-  const perturb = (theta: readonly Parameter[], scale: number, { seed, step }: Draw, keep = 1): void => {
-    const entries = theta.map(({ name, value }) => ({
-      theta: viewOf(value).values as Float32Array,
-      key: noiseKey(seed, step, name),
+  const perturb = (theta: readonly Parameter[], scale: number, { seed, step, index }: Draw, keep = 1): void => {
+    const weights = theta.map(({ name, value }) => ({
+      tensor: value,
+      key: noiseKey(seed, step, name, index),
       keep,
     }));
-    sweepMany(entries, scale, law);
+    storage().sweep(weights, scale, law);
   };
   return Object.assign(perturb, { law });
 }

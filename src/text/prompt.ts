@@ -21,10 +21,21 @@ export interface Candidate {
   readonly optionLength: number;
 }
 
-/** One example, with a candidate per option in the options' order. */
+/** What one forward pass needs to score every option: its ids, the index of the one whose logits are read, and each option's only token. */
+export interface SharedPrompt {
+  readonly ids: Int32Array;
+  readonly at: number;
+  readonly answers: readonly number[];
+}
+
+/** One example: a candidate per option in the options' order (none for a masked prompt), and what they share where each is one token. */
 export interface EncodedExample {
   readonly candidates: readonly Candidate[];
+  readonly shared?: SharedPrompt;
 }
+
+/** Tokens that are kept free after a prompt for an answer to be generated (the authors' setting). */
+const ANSWER_ROOM = 50;
 
 const SEPARATOR = "\n\n";
 
@@ -35,30 +46,47 @@ const SEPARATOR = "\n\n";
  */
 export function encodePrompt(example: EncodePromptOptions): EncodedExample {
   const { tokenizer, prompt, options } = example;
-  const demonstrations = strip(example.demonstrations.map(strip).join(SEPARATOR));
   const promptLength = tokenizer.encode(stripSpaces(prompt)).length;
   const candidates = options.map((option): Candidate => {
     const verbalized = stripSpaces(prompt + option);
     const optionLength = tokenizer.encode(verbalized).length - promptLength;
-    const text = stripSpaces(leftStrip(demonstrations + SEPARATOR + verbalized));
-    const candidate = { ids: truncate(example, tokenizer.encode(text)), optionLength };
+    const candidate = {
+      ids: truncate(example, tokenizer.encode(withDemonstrations(example, verbalized))),
+      optionLength,
+    };
     checkOption(candidate, option, prompt);
     return candidate;
   });
-  return { candidates };
+  const shared = sharedPrompt(candidates);
+  return shared ? { candidates, shared } : { candidates };
 }
 
-/** What one forward pass needs to score every option: the ids before the answers, and each option's only token. */
-export interface SharedPrompt {
-  readonly ids: Int32Array;
-  readonly answers: readonly number[];
+/**
+ * The ids after which an answer is generated: the begin token, the demonstrations and the prompt, the left cut away where fewer than 50
+ * tokens would be free. Throws where the model's longest sequence leaves no room for a prompt.
+ */
+export function encodeGeneration(example: EncodePromptOptions): Int32Array {
+  const { tokenizer, prompt, maxLength } = example;
+  const most = maxLength - ANSWER_ROOM;
+  if (most < 2) {
+    throw new KitError(
+      `Encoding a prompt for an answer of ${ANSWER_ROOM} tokens: sequences of ${maxLength} tokens leave no room for it; take a model with longer ones.`,
+    );
+  }
+  const text = withDemonstrations(example, stripSpaces(prompt));
+  return truncate({ ...example, maxLength: most }, tokenizer.encode(text));
+}
+
+function withDemonstrations({ demonstrations }: EncodePromptOptions, text: string): string {
+  const shown = strip(demonstrations.map(strip).join(SEPARATOR));
+  return stripSpaces(leftStrip(shown + SEPARATOR + text));
 }
 
 /** The prompt that all candidates share where each answer is one token, else undefined. */
-export function sharedPrompt({ candidates }: EncodedExample): SharedPrompt | undefined {
+function sharedPrompt(candidates: readonly Candidate[]): SharedPrompt | undefined {
   const ids = candidates[0]?.ids.subarray(0, -1);
   if (!ids || !candidates.every((candidate) => candidate.optionLength === 1 && startsWith(candidate.ids, ids))) return;
-  return { ids, answers: candidates.map((candidate) => candidate.ids.at(-1)!) };
+  return { ids, at: ids.length - 1, answers: candidates.map((candidate) => candidate.ids.at(-1)!) };
 }
 
 function startsWith(ids: Int32Array, prefix: Int32Array): boolean {

@@ -1,26 +1,58 @@
 import type { Parameter } from "../tensor/parameter.ts";
 
-/** The loss of the current weights on one fixed batch, in double precision. A tuner knows nothing else of model and data. */
-export type Objective = () => number | Promise<number>;
-
-/** One step's numbers: with the base weights and the seed they are the whole update (Section 2.1, "Storage efficiency"). */
-export interface StepResult {
-  readonly lossPlus: number;
-  readonly lossMinus: number;
-  readonly projectedGrad: number;
-  readonly lr: number;
+/** The loss of the current weights on one fixed batch. A tuner knows nothing else of model and data. */
+export interface Objective {
+  /** The loss, in double precision. */
+  value(): number | Promise<number>;
+  /** The loss and its gradient by backpropagation, one tensor a weight of theta (disposed of by the caller); absent where there is none. */
+  gradient?(theta: readonly Parameter[]): Gradient | Promise<Gradient>;
+  /** The loss and its exact derivative along a tangent, forward mode; `tangentOf` makes the tangent of a weight anew at each call. */
+  derivative?(theta: readonly Parameter[], tangentOf: (weight: Parameter) => Parameter["value"]): Derivative;
 }
 
-/** A way to train: changes theta in place, one step at a time. */
+/** A loss and its gradient. */
+export interface Gradient {
+  readonly loss: number;
+  readonly gradients: readonly Parameter["value"][];
+}
+
+/** A loss and its directional derivative. */
+export interface Derivative {
+  readonly loss: number;
+  readonly derivative: number;
+}
+
+/** One step's numbers. With the base weights and the seed those of a zeroth-order step are the whole update (Section 2.1). */
+export interface StepResult {
+  readonly lr: number;
+  /** The loss that the step saw: for two-sided estimates the mean of lossPlus and lossMinus. */
+  readonly loss: number;
+  readonly lossPlus?: number;
+  readonly lossMinus?: number;
+  /** The estimate along z: one number, or one for each z of the step. */
+  readonly projectedGrad?: number | readonly number[];
+}
+
+/** Which step, from 0, of how many, of which run: z depends on seed and step alone. */
+export interface StepAt {
+  readonly seed: number;
+  readonly step: number;
+  readonly total: number;
+}
+
+/** A training run on fixed weights, with whatever state its steps share. */
+export interface Training {
+  /** Throws a KitError when the loss is not finite, theta as it was before. */
+  step(objective: Objective, at: StepAt): Promise<StepResult>;
+  /** Frees the state; theta stays. */
+  dispose(): void;
+}
+
+/** A way to train: a value that describes it, and starts it on weights, which its steps change in place. */
 export interface Tuner {
-  /** As the paper's tables print it. */
-  readonly name: "MeZO";
+  /** As the paper's tables print it: "MeZO", "FT", … */
+  readonly name: string;
   /** Everything that a run's header needs to repeat it. */
   readonly options: Readonly<Record<string, string | number | boolean>>;
-  /** Step `step` (from 0) of `total`. Throws a KitError when the loss is not finite, theta as it was before. */
-  step(
-    theta: readonly Parameter[],
-    objective: Objective,
-    at: { seed: number; step: number; total: number },
-  ): Promise<StepResult>;
+  begin(theta: readonly Parameter[]): Training;
 }

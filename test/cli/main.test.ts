@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileS
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { readRun } from "../../src/experiment/runFile.ts";
+import { methods } from "../../src/report/methods.ts";
 import { tinyData, tinyModel } from "../tiny.ts";
 import { folder, mezo } from "./mezo.ts";
 
@@ -40,8 +41,8 @@ describe("the command line", () => {
     );
     expect(stderr).not.toContain("Error");
     expect(status).toBe(0);
-    for (const method of ["Majority", "Zero-shot", "ICL", "MeZO"])
-      expect(stdout).toMatch(new RegExp(`${method} +│ +\\d+\\.\\d ± \\d+\\.\\d`));
+    for (const method of methods)
+      expect(stdout).toMatch(new RegExp(`${method.replace(/[()]/g, "\\$&")} +│ +\\d+\\.\\d ± \\d+\\.\\d`));
     expect(stdout).toContain("91.4");
     expect(stdout).toContain("A smoke run");
     expect(readdirSync(join(cwd, "pictures")).toSorted()).toEqual([
@@ -49,7 +50,7 @@ describe("the command line", () => {
       "sst-2-accuracy-memory.svg",
     ]);
     const runs = readdirSync(join(cwd, "runs"));
-    expect(runs).toHaveLength(4);
+    expect(runs).toHaveLength(methods.length);
     const run = readRun(join(cwd, "runs", runs.find((name) => name.includes("mezo-seed1"))!));
     expect(run.steps).toHaveLength(20);
     expect(run.cost.peakBytes).toBeGreaterThan(2 ** 20);
@@ -99,7 +100,7 @@ describe("the command line", () => {
     ["an unknown task", ["--task", "SST-3"], /no task "SST-3": choose one of SST-2/],
     ["an unknown option", ["--stepz", "3"], /unknown option '--stepz'/],
     ["a value that is no number", ["--steps", "many"], /--steps.*whole number/],
-    ["an unknown method", ["--method", "sgd"], /Methods are Majority, Zero-shot, ICL, MeZO/],
+    ["an unknown method", ["--method", "sgd"], /Methods are Majority, Zero-shot, ICL, LP, FT/],
     ["an eps of 0", ["--eps", "0"], /eps .*above 0, not 0/],
     ["an empty data file", ["--data", file("rows.csv", "")], /rows\.csv/],
     [

@@ -1,28 +1,35 @@
 import { basename } from "node:path";
 import { describe, expect, test } from "vitest";
-import { jobsOf } from "../../src/cli/job.ts";
-import { parseOptions } from "../../src/cli/options.ts";
+import { planOf } from "../../src/cli/job.ts";
+import { type CliOptions, parseOptions } from "../../src/cli/options.ts";
+import { settingsOf } from "../../src/cli/runMethod.ts";
+import { methods } from "../../src/report/methods.ts";
 
 describe("options", () => {
   test("without any are those of the bundled model: every method once", () => {
     const options = parseOptions([]);
-    expect(options).toMatchObject({
-      steps: 2000,
-      lr: 1e-4,
-      schedule: "constant",
-      eps: 1e-3,
-      batchSize: 16,
-      seeds: [1],
-    });
-    expect(options.methods).toEqual(["Majority", "Zero-shot", "ICL", "MeZO"]);
+    expect(options).toMatchObject({ schedule: "constant", seeds: [1], tasks: ["SST-2"] });
+    expect(options.methods).toEqual(methods);
+    const bundled = { id: "opt-reviews", prompts: "autoregressive" } as const;
+    expect(settingsOf(options, bundled, "MeZO")).toEqual({ lr: 1e-4, eps: 1e-3, steps: 2000, batchSize: 16 });
   });
 
   test("of a smoke run are small, but what is given counts", () => {
-    expect(parseOptions(["--smoke"])).toMatchObject({ steps: 20, train: 64 });
-    expect(parseOptions(["--smoke", "--steps", "3"])).toMatchObject({ steps: 3, train: 64 });
+    expect(parseOptions(["--smoke"])).toMatchObject({ steps: { all: 20 }, train: 64 });
+    expect(parseOptions(["--smoke", "--steps", "3"])).toMatchObject({ steps: { all: 3 }, train: 64 });
+  });
+
+  test("of training hold for all methods, or for those that they name; for others the paper's grids stand", () => {
+    const model = { id: "facebook/opt-125m", prompts: "autoregressive" } as const;
+    const options = parseOptions(["--lr", "mezo-lora=2e-5,FT=3e-5", "--steps", "7"]);
+    expect(settingsOf(options, model, "MeZO (LoRA)")).toMatchObject({ lr: 2e-5, eps: 1e-2, steps: 7 });
+    expect(settingsOf(options, model, "FT")).toMatchObject({ lr: 3e-5, steps: 7, batchSize: 8 });
+    expect(settingsOf(options, model, "MeZO")).toMatchObject({ lr: 1e-6, eps: 1e-3, batchSize: 16 });
+    expect(settingsOf(parseOptions([]), { ...model, prompts: "masked" }, "MeZO")).toMatchObject({ steps: 100_000 });
   });
 
   test.each([
+    ["a rate for a method that is none", ["--lr", "sgd=1"], /sgd is no method: name Majority/],
     ["a seed twice", ["--seeds", "1,1"], /1 is there twice: name each once/],
     ["an empty seed", ["--seeds", "1,"], /--seeds.*whole number of at least 0/],
     ["a seed too large to be exact", ["--seeds", "9007199254740993"], /--seeds.*whole number/],
@@ -36,7 +43,18 @@ describe("options", () => {
   });
 });
 
+const jobsOf = (options: CliOptions): ReturnType<typeof planOf>["jobs"] =>
+  planOf(options, ["SST-2"], () => undefined).jobs;
+
 describe("the runs of a command", () => {
+  test("leave out what cannot be, with the reason", () => {
+    const { jobs, omissions } = planOf(parseOptions(["--method", "icl,mezo-lora"]), ["TREC"], (method) =>
+      method === "ICL" ? "it cannot be" : undefined,
+    );
+    expect(omissions).toEqual([{ task: "TREC", method: "ICL", reason: "it cannot be" }]);
+    expect(jobs.map(({ file }) => basename(file))).toEqual(["trec-opt-reviews-mezo-lora-seed1.jsonl"]);
+  });
+
   test("are one a method and seed, in files of their own", () => {
     const files = jobsOf(parseOptions(["--method", "icl,mezo", "--seeds", "1,2"])).map(({ file }) => basename(file));
     expect(files).toEqual(

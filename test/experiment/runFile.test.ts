@@ -7,8 +7,15 @@ import type { Run, Score, StepRecord } from "../../src/experiment/run.ts";
 import { createRunFile, discardPart, readRun, writeRun } from "../../src/experiment/runFile.ts";
 
 const scratch = (): string => mkdtempSync(join(tmpdir(), "runs-"));
-const step = (n: number): StepRecord => ({ step: n, projectedGrad: -0.5, lr: 1e-6, lossPlus: 0.7, lossMinus: 0.701 });
-const score = (on: "dev" | "test", at: number): Score => ({ on, step: at, accuracy: 0.75, standardError: 0.1, n: 12 });
+const step = (n: number): StepRecord => ({
+  step: n,
+  loss: 0.5,
+  projectedGrad: -0.5,
+  lr: 1e-6,
+  lossPlus: 0.7,
+  lossMinus: 0.701,
+});
+const score = (on: "dev" | "test", at: number): Score => ({ on, step: at, score: 0.75, standardError: 0.1, n: 12 });
 const run: Run = {
   header: {
     kit: "0.1.0",
@@ -19,6 +26,8 @@ const run: Run = {
     task: "SST-2",
     data: "rows.csv",
     split: { train: 24, dev: 12, test: 12 },
+    metric: "accuracy",
+    prompts: "autoregressive",
     seed: 1,
     method: "MeZO",
     options: { lr: 1e-6, begin: "mezo" },

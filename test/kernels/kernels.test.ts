@@ -1,9 +1,12 @@
 import * as tf from "@tensorflow/tfjs";
 import { describe, expect, test } from "vitest";
+import { activate } from "../../src/kernels/activation.ts";
 import { attention } from "../../src/kernels/attention.ts";
 import { embed } from "../../src/kernels/embed.ts";
 import { layerNorm } from "../../src/kernels/layerNorm.ts";
 import { linear } from "../../src/kernels/linear.ts";
+import { rmsNorm } from "../../src/kernels/rmsNorm.ts";
+import { type Angles, rotary } from "../../src/kernels/rotary.ts";
 import { tokenLogProbs } from "../../src/kernels/tokenLogProbs.ts";
 import { useBackend } from "../../src/tensor/backend.ts";
 import { viewOf } from "../../src/tensor/native/backend.ts";
@@ -12,6 +15,16 @@ import { poolBytes } from "../../src/tensor/native/pool.ts";
 /** Seeded normals of a shape. */
 const normal = (seed: number, ...shape: number[]): tf.Tensor => tf.randomNormal(shape, 0, 1, "float32", seed);
 const ids = (...values: number[]): tf.Tensor1D => tf.tensor1d(values, "int32");
+
+/** Attention of tokens that see their own sequence alone. */
+const causal = (lengths: readonly number[], keyLengths = lengths) => ({ lengths, keyLengths, heads: 2, causal: true });
+
+/** Angles of 5 rows, 2 pairs a head. */
+const angles: Angles = {
+  cos: Float32Array.from({ length: 10 }, (_, i) => Math.cos(0.7 * i)),
+  sin: Float32Array.from({ length: 10 }, (_, i) => Math.sin(0.7 * i)),
+  pairs: 2,
+};
 
 /** Operations by name: the differentiable inputs, and the operation as a function of them. */
 const operations: Record<string, { inputs: () => tf.Tensor[]; run: (...inputs: tf.Tensor[]) => tf.Tensor }> = {
@@ -24,11 +37,61 @@ const operations: Record<string, { inputs: () => tf.Tensor[]; run: (...inputs: t
     inputs: () => [normal(1, 5, 8), normal(2, 3, 8), normal(3, 3), normal(4, 5, 3)],
     run: (x, w, bias, residual) => linear(x!, w!, { bias: bias!, residual: residual! }),
   },
+  ...Object.fromEntries(
+    (["gelu", "silu"] as const).flatMap((activation) => [
+      [
+        `linear with bias and ${activation}`,
+        {
+          inputs: () => [normal(1, 5, 8), normal(2, 3, 8), normal(3, 3)],
+          run: (x: tf.Tensor, w: tf.Tensor, bias: tf.Tensor) => linear(x, w, { bias, activation }),
+        },
+      ],
+      [
+        `linear with ${activation} and no bias`,
+        {
+          inputs: () => [normal(1, 5, 8), normal(2, 3, 8)],
+          run: (x: tf.Tensor, w: tf.Tensor) => linear(x, w, { activation }),
+        },
+      ],
+    ]),
+  ),
+  ...Object.fromEntries(
+    (["relu", "gelu", "silu"] as const).map((activation) => [
+      activation,
+      { inputs: () => [normal(1, 5, 8)], run: (x: tf.Tensor) => activate(x, activation) },
+    ]),
+  ),
+  rmsNorm: { inputs: () => [normal(1, 5, 8), normal(2, 8)], run: (x, w) => rmsNorm(x!, w!, 1e-5) },
+  rotary: { inputs: () => [normal(1, 5, 8)], run: (x) => rotary(x!, angles) },
+  "layerNorm with a large epsilon": {
+    inputs: () => [normal(1, 5, 8), normal(2, 8), normal(3, 8)],
+    run: (x, w, b) => layerNorm(x!, w!, b!, 0.5),
+  },
   layerNorm: { inputs: () => [normal(1, 5, 8), normal(2, 8), normal(3, 8)], run: (x, w, b) => layerNorm(x!, w!, b!) },
   embed: { inputs: () => [normal(1, 6, 4)], run: (table) => embed(ids(5, 0, 5, 2), table!) },
   "attention of ragged sequences": {
     inputs: () => [normal(1, 12, 8), normal(2, 12, 8), normal(3, 12, 8)],
-    run: (q, k, v) => attention(q!, k!, v!, [2, 2, 1, 7], 2),
+    run: (q, k, v) => attention(q!, k!, v!, causal([2, 2, 1, 7])),
+  },
+  "attention to all tokens of ragged sequences": {
+    inputs: () => [normal(1, 12, 8), normal(2, 12, 8), normal(3, 12, 8)],
+    run: (q, k, v) => attention(q!, k!, v!, { ...causal([2, 2, 1, 7]), causal: false }),
+  },
+  "attention with keys before the queries'": {
+    inputs: () => [normal(1, 9, 8), normal(2, 17, 8), normal(3, 17, 8)],
+    run: (q, k, v) => attention(q!, k!, v!, causal([2, 2, 1, 4], [5, 5, 3, 4])),
+  },
+  "attention to all keys, more than queries": {
+    inputs: () => [normal(1, 9, 8), normal(2, 17, 8), normal(3, 17, 8)],
+    run: (q, k, v) => attention(q!, k!, v!, { ...causal([2, 2, 1, 4], [5, 5, 3, 4]), causal: false }),
+  },
+  "attention of heads that share keys": {
+    inputs: () => [normal(1, 9, 16), normal(2, 17, 8), normal(3, 17, 8)],
+    run: (q, k, v) => attention(q!, k!, v!, { ...causal([2, 2, 1, 4], [5, 5, 3, 4]), heads: 4 }),
+  },
+  "tokenLogProbs with a bias": {
+    inputs: () => [normal(1, 4, 8), normal(2, 11, 8), normal(3, 11)],
+    run: (features, table, bias) => tokenLogProbs(features!, table!, ids(0, 10, 3, 3), bias!),
   },
   tokenLogProbs: {
     inputs: () => [normal(1, 4, 8), normal(2, 11, 8)],
@@ -64,6 +127,32 @@ describe.each(Object.entries(operations))("%s", (_name, operation) => {
   });
 });
 
+/** A weighted sum of an operation's result, at inputs given as plain numbers. */
+function weightedSum({ inputs, run }: (typeof operations)[string], at: readonly (readonly number[])[]): number {
+  const value = tf.tidy(() => {
+    const xs = inputs().map((x, i) => tf.tensor(at[i] as number[], x.shape));
+    const y = run(...xs);
+    return [...tf.mul(y, normal(9, ...y.shape)).dataSync()];
+  }) as unknown as number[];
+  return value.reduce((a, b) => a + b, 0);
+}
+
+describe.each(Object.entries(operations))("%s", (_name, operation) => {
+  test("has the gradient that differences of its values give", () => {
+    const at = tf.tidy(() => operation.inputs().map((x) => [...x.dataSync()])) as unknown as number[][];
+    const [, ...gradients] = valuesAndGradients(operation);
+    const step = 1 / 128;
+    at.forEach((values, input) => {
+      for (const j of [0, Math.floor(values.length / 2), values.length - 1]) {
+        const moved = (by: number): number[][] =>
+          at.map((of, i) => (i === input ? of.map((v, n) => (n === j ? v + by : v)) : of));
+        const difference = (weightedSum(operation, moved(step)) - weightedSum(operation, moved(-step))) / (2 * step);
+        expect(Math.abs(gradients[input]![j]! - difference)).toBeLessThan(0.01 + 0.01 * Math.abs(difference));
+      }
+    });
+  });
+});
+
 describe("the native backend", () => {
   test("sees a weight that was changed in place at the next call", () => {
     tf.tidy(() => {
@@ -90,8 +179,8 @@ describe("the native backend", () => {
   test("attends within a sequence only: a neighbour in the batch changes nothing", () => {
     tf.tidy(() => {
       const [q, k, v] = [1, 2, 3].map((seed) => normal(seed, 9, 8));
-      const together = attention(q!, k!, v!, [4, 5], 2);
-      const alone = attention(tf.slice(q!, [4, 0]), tf.slice(k!, [4, 0]), tf.slice(v!, [4, 0]), [5], 2);
+      const together = attention(q!, k!, v!, causal([4, 5]));
+      const alone = attention(tf.slice(q!, [4, 0]), tf.slice(k!, [4, 0]), tf.slice(v!, [4, 0]), causal([5]));
       expect(Array.from(tf.slice(together, [4, 0]).dataSync())).toEqual(Array.from(alone.dataSync()));
     });
   });

@@ -2,12 +2,13 @@ import * as tf from "@tensorflow/tfjs";
 import { describe, expect, test } from "vitest";
 import { loadModel } from "../../src/models/load.ts";
 import { packBatch } from "../../src/nn/batch.ts";
+import { features } from "../../src/nn/features.ts";
 import { viewOf } from "../../src/tensor/native/backend.ts";
 import { gaussian } from "../../src/tensor/perturb.ts";
 import { tinyModel, tinyTensors } from "../tiny.ts";
 
 const featuresOf = (model: Awaited<ReturnType<typeof loadModel>>, ...sequences: number[][]): number[][] =>
-  tf.tidy(() => model.features(packBatch(sequences)).arraySync());
+  tf.tidy(() => features(model, packBatch(sequences), [...sequences.flat().keys()]).arraySync());
 
 describe("loadModel", () => {
   test("names every missing, misshapen and unknown tensor in one error", async () => {
@@ -79,7 +80,7 @@ describe("loadModel", () => {
   test("holds no second copy: a weight's values are what the forward pass reads", async () => {
     const model = await loadModel(tinyModel());
     const table = model.parameters.find(({ name }) => name.endsWith("embed_tokens.weight"))!;
-    expect(viewOf(table.value).values.buffer === viewOf(model.head).values.buffer).toBe(true);
+    expect(viewOf(table.value).values.buffer === viewOf(model.head.weight).values.buffer).toBe(true);
     model.dispose();
   });
 });

@@ -1,4 +1,4 @@
-import type { Method, Run } from "../../src/experiment/run.ts";
+import type { Run } from "../../src/experiment/run.ts";
 
 /** What a made-up run varies. */
 export interface MadeUp {
@@ -10,7 +10,7 @@ export interface MadeUp {
 
 /** A made-up finished run on 1,000 test rows. */
 export function madeUpRun(
-  method: Method,
+  method: string,
   accuracy: number,
   { seed = 0, mebibytes = 400, steps = 0, seconds = 4 }: MadeUp = {},
 ): Run {
@@ -26,15 +26,17 @@ export function madeUpRun(
       task: "SST-2",
       data: "rows.tsv",
       split: { train: 1000, dev: 500, test: n },
+      metric: "accuracy",
+      prompts: method === "Majority" ? "none" : "autoregressive",
       seed,
       method,
       options: {},
     },
     steps: [],
     scores: [
-      { on: "test", step: 0, accuracy: 0.1, standardError: 0.1, n },
-      { on: "test", step: steps, accuracy, standardError, n },
-      { on: "dev", step: steps, accuracy: 0.2, standardError: 0.1, n: 500 },
+      { on: "test", step: 0, score: 0.1, standardError: 0.1, n },
+      { on: "test", step: steps, score: accuracy, standardError, n },
+      { on: "dev", step: steps, score: 0.2, standardError: 0.1, n: 500 },
     ],
     cost: { seconds, steps, peakBytes: mebibytes * 2 ** 20 },
   };

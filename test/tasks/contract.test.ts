@@ -1,33 +1,73 @@
+import { join } from "node:path";
 import { expect, test } from "vitest";
-import { tasks } from "../../src/tasks/index.ts";
+import { findTask, tasks } from "../../src/tasks/index.ts";
+import { loadTask } from "../../src/tasks/load.ts";
+import { MASK, type MaskedPrompt } from "../../src/text/masked.ts";
+import { encodeGeneration, encodePrompt } from "../../src/text/prompt.ts";
+import { loadTokenizer } from "../../src/text/tokenizer.ts";
+import { layouts } from "./layouts.ts";
 
-const rows: Readonly<Record<string, Readonly<Record<string, unknown>>[]>> = {
-  "SST-2": [
-    { sentence: "it 's a charming and often affecting journey . ", label: "1" },
-    { text: "\u0085 unflinchingly bleak and desperate\n", class: 0 },
-  ],
-};
+const tokenizer = loadTokenizer(join(import.meta.dirname, "../../data/models/opt-reviews"));
 
-test.each(tasks.map((task) => [task.name, task] as const))(
-  "%s puts the right answer among its options",
-  (name, task) => {
-    const own = rows[name] ?? [];
-    expect(own.length).toBeGreaterThan(0);
-    for (const row of own) {
-      const options = task.options(row);
-      expect(options.every((option) => option.startsWith(" "))).toBe(true);
-      expect(options[task.gold(row)]).toBeTypeOf("string");
-      expect(task.prompt(row)).not.toMatch(/\s$/);
-    }
+/** A masked prompt as it is printed in Table 13, without the begin and end tokens. */
+function printed({ parts }: MaskedPrompt): string {
+  return parts.map((part) => (part === MASK ? "<mask>" : part.text)).join("");
+}
+
+test.each(layouts)(
+  "$task reads $layout and asks as the paper does",
+  ({ task, record, autoregressive, masked, gold }) => {
+    const definition = findTask(task);
+    const rows = definition.rowsOf?.(record) ?? [record];
+    expect(rows.length).toBe(1);
+    const row = rows[0]!;
+    expect(definition.gold(row)).toEqual(gold);
+    expect(
+      definition.autoregressive && [definition.autoregressive.prompt(row), ...definition.autoregressive.options(row)],
+    ).toEqual(autoregressive);
+    expect(definition.masked && [printed(definition.masked.prompt(row)), ...definition.masked.options(row)]).toEqual(
+      masked,
+    );
   },
 );
 
-test("SST-2 has the paper's prompt and label words (Table 14)", () => {
-  const [sst2] = tasks.filter(({ name }) => name === "SST-2");
-  expect(rows["SST-2"]!.map((row) => sst2!.prompt(row) + sst2!.options(row)[sst2!.gold(row)])).toMatchInlineSnapshot(`
-    [
-      "it 's a charming and often affecting journey . It was great",
-      "unflinchingly bleak and desperate It was terrible",
-    ]
-  `);
+test("every task has a layout above", () => {
+  expect(new Set(layouts.map(({ task }) => task))).toEqual(new Set(tasks.map(({ name }) => name)));
+});
+
+test.each(tasks.map(({ name }) => [name] as const))("%s keeps the contract on all its samples", async (name) => {
+  const task = await loadTask(name, { data: "samples" });
+  const examples = [...task.train, ...task.dev, ...task.test];
+  expect(examples.length).toBeGreaterThan(30);
+  for (const { autoregressive, masked, gold } of examples) {
+    const { options } = (autoregressive ?? masked)!;
+    expect(options.length).toBeGreaterThan(0);
+    expect(gold.every((index) => options[index]!.trim() !== "")).toBe(true);
+    expect(masked?.prompt.parts.filter((part) => part === MASK).length ?? 1).toBe(1);
+    if (!autoregressive) continue;
+    const example = { tokenizer, begin: 0, maxLength: 2048, demonstrations: [], ...autoregressive };
+    const { candidates } = encodePrompt(example);
+    expect(candidates.every(({ ids, optionLength }) => optionLength >= 1 && optionLength < ids.length)).toBe(true);
+    if (task.metric === "F1") expect(encodeGeneration(example).length).toBeLessThan(candidates[0]!.ids.length);
+  }
+});
+
+test("label −1 and a dash mark sentences without a label in SNLI and MNLI, and such rows are left out", () => {
+  for (const label of [-1, "-1", "-"]) expect(findTask("SNLI").rowsOf!({ premise: "a", label })).toEqual([]);
+  expect(findTask("MNLI").rowsOf!({ gold_label: "neutral" }).length).toBe(1);
+});
+
+test.each([
+  [
+    "ReCoRD",
+    { passage: "p", query: "@placeholder", entities: ["A"], answers: ["B"] },
+    'none of the answers ["B"] is among the entities',
+  ],
+  ["SQuAD", { title: "t", context: "c", question: "q", answers: { text: [] } }, "the answer is []"],
+  ["COPA", { premise: "p", question: "why", choice1: "a", choice2: "b", label: 0 }, 'the question is "why"'],
+  ["CB", { premise: "p", hypothesis: "h", label: "maybe" }, "none of 0 (entailment), 1 (contradiction), 2 (neutral)"],
+  ["TREC", { text: "q", label: 6 }, "the label 6 is none of 0 (DESC), 1 (ENTY), 2 (ABBR)"],
+])("%s says what is wrong with %j", (name, row, sentence) => {
+  const { gold, autoregressive } = findTask(name);
+  expect(() => [gold(row), autoregressive!.prompt(row)]).toThrow(sentence);
 });

@@ -4,9 +4,8 @@ import { shuffle } from "../../src/tasks/shuffle.ts";
 import type { Example } from "../../src/tasks/task.ts";
 
 const train: Example[] = Array.from({ length: 100 }, (_, index) => ({
-  prompt: `film ${index} It was`,
-  options: [" terrible", " great"],
-  gold: index % 2,
+  autoregressive: { prompt: `film ${index} It was`, options: [" terrible", " great"] },
+  gold: [index % 2],
 }));
 
 test("demonstrations are different training examples with their right answers", () => {
@@ -23,6 +22,18 @@ test("every example draws its own demonstrations, the same for the same seed", (
   expect(draw(0, 1)).toEqual(draw(0, 1));
   expect(draw(0, 2)).not.toEqual(draw(0, 1));
   expect(draw(1, 1)).not.toEqual(draw(0, 1));
+});
+
+test("without an index all examples get the same demonstrations", () => {
+  const draw = (seed: number): string[] => demonstrations(train, { shots: 4, seed });
+  expect(draw(0)).toEqual(draw(0));
+  expect(draw(1)).not.toEqual(draw(0));
+});
+
+test("of several right answers the first is shown, and an example for masked models cannot be", () => {
+  const autoregressive = { prompt: "Answer:", options: [" one\n", " two\n"] };
+  expect(demonstrations([{ autoregressive, gold: [1, 0] }], { shots: 1, seed: 0 })).toEqual(["Answer: two"]);
+  expect(() => demonstrations([{ gold: [0] }], { shots: 1, seed: 0 })).toThrow(/for masked models; choose a task/);
 });
 
 test("over many draws every training example is shown about equally often", () => {

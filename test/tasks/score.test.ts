@@ -1,14 +1,17 @@
 import { expect, test } from "vitest";
 import { majority } from "../../src/tasks/majority.ts";
-import { accuracyOf } from "../../src/tasks/score.ts";
+import { accuracyOf, meanScore } from "../../src/tasks/score.ts";
 import type { Example, Task } from "../../src/tasks/task.ts";
 
-function examples(...golds: number[]): Example[] {
-  return golds.map((gold, index) => ({ prompt: `${index} It was`, options: [" terrible", " great"], gold }));
+function examples(...golds: (number | number[])[]): Example[] {
+  return golds.map((gold, index) => ({
+    autoregressive: { prompt: `${index} It was`, options: [" terrible", " great"] },
+    gold: [gold].flat(),
+  }));
 }
 
-function taskWith(train: Example[], test: Example[]): Task {
-  return { name: "SST-2", data: "", train, dev: [], test };
+function taskWith(train: Example[], test: Example[], rest: Partial<Task> = {}): Task {
+  return { name: "SST-2", metric: "accuracy", loss: "candidates", data: "", train, dev: [], test, ...rest };
 }
 
 test("accuracy comes with its binomial standard error", () => {
@@ -26,8 +29,26 @@ test.each([
   expect(() => accuracyOf(right, n)).toThrow(`Asked for the accuracy of ${right} right answers out of ${n}`);
 });
 
-test("the majority class is counted on train and scored on test", () => {
-  const task = taskWith(examples(1, 1, 0), examples(0, 0, 0, 1));
-  expect(majority(task)).toMatchObject({ label: 1, accuracy: 0.25, n: 4 });
+test("a mean of scores comes with the sample deviation over the root of their number", () => {
+  // NumPy: np.std([1, 0.5, 0, 0.5], ddof=1) / 2
+  const { mean, standardError, n } = meanScore([1, 0.5, 0, 0.5]);
+  expect([mean, n]).toEqual([0.5, 4]);
+  expect(standardError).toBeCloseTo(0.2041241452, 9);
+  expect(meanScore([0.3]).standardError).toBe(0);
+  expect(() => meanScore([])).toThrow("Asked for the mean score of no answers");
+});
+
+test("the majority class is counted on train and scored on test, where any right answer counts", () => {
+  const task = taskWith(examples(1, 1, 0), examples(0, 0, 0, 1, [0, 1]));
+  expect(majority(task)).toMatchObject({ label: 1, accuracy: 0.4, n: 5 });
   expect(majority(taskWith(examples(1, 0), examples(0)))).toMatchObject({ label: 0, accuracy: 1 });
+});
+
+test("there is no majority class where answers are generated, or every row has options of its own", () => {
+  const sentence = /^The majority class of SST-2 was asked for, but its rows have no classes in common/;
+  const some = examples(0, 1);
+  expect(() => majority(taskWith(some, some, { metric: "F1" }))).toThrow(sentence);
+  expect(() => majority(taskWith(some, some, { classes: "none" }))).toThrow(sentence);
+  const other = { autoregressive: { prompt: "x", options: [" a", " b", " c"] }, gold: [0] };
+  expect(() => majority(taskWith(some, [other]))).toThrow(sentence);
 });

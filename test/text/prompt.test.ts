@@ -1,11 +1,12 @@
 import { expect, test } from "vitest";
 import { KitError } from "../../src/error.ts";
-import { type EncodePromptOptions, encodePrompt, sharedPrompt } from "../../src/text/prompt.ts";
+import { type EncodePromptOptions, encodeGeneration, encodePrompt } from "../../src/text/prompt.ts";
 import { codes, tinyTokenizer } from "./fixtures.ts";
 
+const defaults = { begin: 0, maxLength: 100, demonstrations: [], prompt: "so It was", options: [" bad", " great"] };
+
 function encode(changes: Partial<EncodePromptOptions>) {
-  const example = { begin: 0, maxLength: 100, demonstrations: [], prompt: "so It was", options: [" bad", " great"] };
-  return encodePrompt({ tokenizer: tinyTokenizer(), ...example, ...changes });
+  return encodePrompt({ tokenizer: tinyTokenizer(), ...defaults, ...changes });
 }
 
 const idsOf = (encoded: ReturnType<typeof encode>): number[][] => encoded.candidates.map(({ ids }) => [...ids]);
@@ -66,20 +67,30 @@ test("an option without tokens and one that does not fit are named", () => {
 });
 
 test("one forward pass serves all options of one token: the prompt once, and each option's token", () => {
-  const shared = sharedPrompt(encode({ demonstrations: ["x It was bad"] }))!;
+  const shared = encode({ demonstrations: ["x It was bad"] }).shared!;
   expect([...shared.ids]).toEqual([0, ...codes("x It was"), 207, ...codes("\n\nso It was")]);
   expect(shared.answers).toEqual([207, 204]);
+  expect(shared.at).toBe(shared.ids.length - 1);
 });
 
 test("truncated candidates of one token still share their prompt", () => {
-  const shared = sharedPrompt(encode({ demonstrations: ["x".repeat(99)], maxLength: 8 }))!;
+  const shared = encode({ demonstrations: ["x".repeat(99)], maxLength: 8 }).shared!;
   expect([...shared.ids]).toEqual([0, ...codes("It was")]);
 });
 
 test("options of several tokens, or behind different prompts, share no pass", () => {
-  expect(sharedPrompt(encode({ options: [" great", " good"] }))).toBeUndefined();
-  const candidate = (...ids: number[]) => ({ ids: Int32Array.from(ids), optionLength: 1 });
-  expect(sharedPrompt({ candidates: [candidate(0, 1, 2), candidate(0, 3, 2)] })).toBeUndefined();
-  expect(sharedPrompt({ candidates: [candidate(0, 1, 2), candidate(0, 1, 1, 2)] })).toBeUndefined();
-  expect(sharedPrompt({ candidates: [] })).toBeUndefined();
+  expect(encode({ options: [" great", " good"] }).shared).toBeUndefined();
+  // "a g" + "reat" becomes another word, so that the text before it differs.
+  expect(encode({ prompt: "a g", options: ["reat!", "!"] }).shared).toBeUndefined();
+  expect(encode({ options: [] }).shared).toBeUndefined();
+});
+
+test("a prompt for generation ends where the answer begins and leaves room for 50 tokens", () => {
+  const generation = (changes: Partial<EncodePromptOptions>): number[] => [
+    ...encodeGeneration({ tokenizer: tinyTokenizer(), ...defaults, ...changes }),
+  ];
+  expect(generation({ demonstrations: ["q a "] })).toEqual([0, ...codes("q a\n\nso It was")]);
+  expect(generation({ maxLength: 56 })).toEqual([0, ...codes("t was")]);
+  expect(generation({ maxLength: 60 })).toEqual([0, ...codes("so It was")]);
+  expect(() => generation({ maxLength: 51 })).toThrow(/sequences of 51 tokens leave no room for it/);
 });

@@ -100,3 +100,25 @@ describe.skipIf(!llama)(`a SentencePiece tokenizer; ${needs("tokenizers/llama2/t
     expect(load(llama!).encode(text)).toEqual(ids);
   });
 });
+
+// Ids and lengths of the Rust library.
+describe.each([
+  ["tokenizers/llama2/tokenizer.json", [1598], [5613], [4433, 2966, 661, 403]],
+  ["models/stories260K-hf/tokenizer.json", [298, 276, 294], [452, 406], [272, 271, 411, 272, 290, 423, 359, 413, 286]],
+] as const)("Llama's prompts with %s", (file, great, yes, sentence) => {
+  const path = shared(file);
+
+  test.skipIf(!path)(`answers are the tokens that they add, and decoding undoes encoding; ${needs(file)}`, () => {
+    const tokenizer = load(path!);
+    const of = (prompt: string, option: string): number[] => {
+      const one = { tokenizer, begin: 1, maxLength: 512, demonstrations: [], prompt, options: [option] };
+      const [{ ids, optionLength }] = encodePrompt(one).candidates as [{ ids: Int32Array; optionLength: number }];
+      return [...ids.subarray(-optionLength)];
+    };
+    expect(of("fine film It was", " great")).toEqual(great);
+    expect(of("Is it so?\n", "Yes")).toEqual(yes);
+    expect(tokenizer.encode("fine film It was")).toEqual(sentence);
+    for (const text of ["fine film It was", "Is it so?\nYes", "two  words\n\nand \u00e9 \u4e2d"])
+      expect(tokenizer.decode(tokenizer.encode(text))).toBe(text);
+  });
+});

@@ -75,7 +75,7 @@ export function nativeKernel(kernelName: string, run: (call: KernelCall) => tf.T
 
 /** Keeps TensorFlow.js's cpu backend, or ours on top of it, from printing its advice to install another. */
 export function silence(backend: object): void {
-  (backend as { firstUse: boolean }).firstUse = false;
+  if ("firstUse" in backend) backend.firstUse = false;
 }
 
 /** Registers the backend under the name "native", with the cpu backend's kernels; does nothing the second time. */

@@ -9,6 +9,8 @@ const UNARY = {
   Log: "Log",
   Sqrt: "Sqrt",
   Relu: "Relu",
+  Erf: "Erf",
+  Sigmoid: "Sigmoid",
   Softmax: "Softmax",
   LogSoftmax: "LogSoftmax",
 } as const;

@@ -10,21 +10,25 @@ const LANES = 16;
 
 // Every operation is rounded to float32 by itself and none is left to Math.log or Math.cos: so all engines make the same bits.
 const TWO_TO_MINUS_23 = 2 ** -23;
-const ANGLE = fround(3.7450703e-7); // 2 pi / 2^24
-const SQRT_HALF_BITS = 0x3f3504f3;
-const LN2_HIGH = fround(0.693359375);
-const LN2_LOW = fround(-2.1219444e-4);
-// The polynomials are those of Cephes' logf, sinf and cosf, highest power first.
-const LOG: readonly number[] = [
+
+/** 2 pi / 2^24 in float32. */
+export const ANGLE: number = fround(3.7450703e-7);
+/** The bits of sqrt(1/2) in float32. */
+export const SQRT_HALF_BITS = 0x3f3504f3;
+/** log 2 in two float32, the first of which has few bits. */
+export const LN2_HIGH: number = fround(0.693359375);
+export const LN2_LOW: number = fround(-2.1219444e-4);
+/** The polynomials are those of Cephes' logf, sinf and cosf in float32, highest power first. */
+export const LOG: readonly number[] = [
   7.0376836292e-2, -1.151461031e-1, 1.167699874e-1, -1.2420140846e-1, 1.4249322787e-1, -1.6668057665e-1,
   2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1,
 ].map(fround);
-const [S0, S1, S2] = [-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1].map(fround) as [number, number, number];
-const [C0, C1, C2] = [2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2].map(fround) as [
-  number,
-  number,
-  number,
-];
+export const SINE: readonly number[] = [-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1].map(fround);
+export const COSINE: readonly number[] = [2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2].map(
+  fround,
+);
+const [S0, S1, S2] = SINE as [number, number, number];
+const [C0, C1, C2] = COSINE as [number, number, number];
 
 const float = new Float32Array(1);
 const bits = new Int32Array(float.buffer);

@@ -13,10 +13,11 @@ export interface NoiseKey {
 
 /**
  * The key of one parameter's z at one step of one run. Unlike the paper, whose code draws all parameters from one generator
- * in turn, every parameter has a key of its own, so any part of z can be made alone. Throws KitError where seed or step is no integer.
+ * in turn, every parameter has a key of its own, so any part of z can be made alone. `index` tells apart several z of one step;
+ * it is a uint32. Throws KitError where one of the numbers is no integer.
  */
-export function noiseKey(seed: number, step: number, name: string): NoiseKey {
-  for (const [what, value] of Object.entries({ seed, step })) {
+export function noiseKey(seed: number, step: number, name: string, index = 0): NoiseKey {
+  for (const [what, value] of Object.entries({ seed, step, index })) {
     if (!Number.isSafeInteger(value)) throw new KitError(`The noise needs an integer as ${what}, not ${value}.`);
   }
   const bytes = new TextEncoder().encode(name);
@@ -29,6 +30,10 @@ export function noiseKey(seed: number, step: number, name: string): NoiseKey {
   for (let at = 0; at < padded.length; at += 16) {
     for (let word = 0; word < 4; word++) state[word] = state[word]! ^ text.getInt32(at + 4 * word, true);
     philox(state, bytes.length, 1);
+  }
+  if (index !== 0) {
+    state[0] = state[0] ^ index;
+    philox(state, bytes.length, 2);
   }
   return { k0: state[0] >>> 0, k1: state[1] >>> 0, stream: state[2] >>> 0 };
 }

@@ -13,6 +13,15 @@ describe("noiseKey", () => {
     expect(noiseKey(seed, step, name)).toEqual(expected);
   });
 
+  test("is the same at index 0, and differs among several z of one step and from those of other steps", () => {
+    expect(noiseKey(42, 7, "w", 0)).toEqual(noiseKey(42, 7, "w"));
+    const keys = Array.from({ length: 50 }, (_, step) =>
+      Array.from({ length: 100 }, (_, index) => noiseKey(42, step, "w", index)),
+    ).flat();
+    expect(new Set(keys.map(({ k0, k1, stream }) => `${k0} ${k1} ${stream}`)).size).toBe(5_000);
+    expect(new Set(keys.map(({ k0 }) => k0)).size).toBeGreaterThanOrEqual(4_998);
+  });
+
   test("differs in every word for all neighbouring seeds, steps and names", () => {
     const keys: NoiseKey[] = [];
     for (let seed = 0; seed < 20; seed++) {

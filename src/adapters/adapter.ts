@@ -1,0 +1,29 @@
+import type { LoadedNetwork } from "../models/network.ts";
+import type { Adaptation, Head } from "../nn/network.ts";
+import type { Parameter } from "../tensor/parameter.ts";
+
+/** What adapters need to know of a model: how it runs, and its weights by checkpoint name. They change neither. */
+export type AdaptableNetwork = Omit<LoadedNetwork, "restore" | "dispose">;
+
+/** An adapter: a value that says what to add to a network, and makes the weights for it. */
+export interface Adapter {
+  /** As the paper's tables print it. */
+  readonly name: "LoRA" | "prefix" | "head";
+  /** Everything that a run's header needs to repeat it. */
+  readonly options: Readonly<Record<string, string | number | boolean>>;
+  /** New weights for the network, drawn by the seed; the network itself is not touched. `vocabulary` counts the token ids in use. */
+  begin(network: AdaptableNetwork, at: { readonly seed: number; readonly vocabulary: number }): Adapted;
+}
+
+/**
+ * A network's adapter with its weights. `{ ...network, adaptation }` is the adapted network, with `head` in place of its own where
+ * there is one. Only `parameters` are trained. Unlike the paper, whose code leaves RoBERTa's output head trainable beside LoRA: here
+ * everything but the adapter stands still.
+ */
+export interface Adapted {
+  readonly parameters: readonly Parameter[];
+  readonly adaptation: Adaptation;
+  readonly head?: Head;
+  /** Frees the adapter's weights. */
+  dispose(): void;
+}

@@ -1,0 +1,36 @@
+import { readTensor, type SafetensorsFile } from "../checkpoints/safetensors.ts";
+import { KitError } from "../error.ts";
+
+/** The values of exactly these tensors; throws a KitError, nothing read, that names all which are missing, misshapen and unknown. */
+export function readExactly(
+  file: SafetensorsFile,
+  shapes: ReadonlyMap<string, readonly number[]>,
+): (name: string) => Float32Array {
+  const found = new Map([...file.tensors].map(([name, { shape }]) => [name, shape]));
+  const faults = {
+    missing: [...shapes.keys()].filter((name) => !found.has(name)),
+    misshapen: [...shapes].flatMap(([name, shape]) => {
+      const is = found.get(name);
+      return is && is.join() !== shape.join() ? [`${name} is [${is}] instead of [${shape}]`] : [];
+    }),
+    unknown: [...found.keys()].filter((name) => !shapes.has(name)),
+  };
+  const parts = Object.entries(faults).flatMap(([kind, names]) =>
+    names.length > 0 ? [`${names.length} ${kind} (${names.join(", ")})`] : [],
+  );
+  if (parts.length > 0)
+    throw new KitError(
+      `${file.path}: the adapter's tensors do not fit the model: ${parts.join("; ")}; load it with the model that it was made for.`,
+    );
+  return (name) => readTensor(file, name);
+}
+
+/** A whole number from 1 on that a configuration must have. */
+export function countIn(path: string, config: Readonly<Record<string, unknown>>, field: string): number {
+  const value = config[field];
+  if (!(Number.isInteger(value) && (value as number) >= 1))
+    throw new KitError(
+      `${path}: ${field} is ${JSON.stringify(value)} where a whole number from 1 on belongs; save the adapter again.`,
+    );
+  return value as number;
+}

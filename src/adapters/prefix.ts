@@ -1,0 +1,94 @@
+import * as tf from "@tensorflow/tfjs";
+import seedrandom from "seedrandom";
+import { KitError } from "../error.ts";
+import { packBatch } from "../nn/batch.ts";
+import { featuresWithCache } from "../nn/features.ts";
+import type { Parameter } from "../tensor/parameter.ts";
+import type { AdaptableNetwork, Adapted, Adapter } from "./adapter.ts";
+import { checkCount, checkOptions } from "./options.ts";
+
+/** Where a prefix's keys and values start: those of real tokens, or random numbers (Table 17 compares them). */
+export type PrefixInit = "activations" | "random";
+
+/** Settings of prefix tuning; the paper's are the defaults (Appendix E.5). */
+export interface PrefixOptions {
+  /** Keys and values a layer. */
+  readonly length?: number;
+  readonly init?: PrefixInit;
+}
+
+/** Standard deviation of random starts: that of the models' own weights before pretraining. */
+const RANDOM_DEVIATION = 0.02;
+
+/**
+ * Prefix tuning (Li and Liang 2021; Appendix E.5): in every layer each sequence sees `length` tuned keys and values before its own,
+ * while its tokens keep their positions. They start as the keys and values of `length` random vocabulary ids run through the model as
+ * one sequence, which the paper found crucial under MeZO (Table 17), or as small random numbers. Throws a KitError for an option that
+ * it does not have, and for one that makes no sense.
+ */
+export function prefix(options: PrefixOptions = {}): Adapter {
+  const { length = 5, init = "activations", ...unknown } = options;
+  checkOptions("Prefix tuning", unknown, ["length", "init"]);
+  checkCount("Prefix tuning", "length", length);
+  if (!Object.hasOwn(STARTS, init))
+    throw new KitError(`Prefix tuning has no init "${init}": choose one of ${Object.keys(STARTS).join(", ")}.`);
+  return {
+    name: "prefix",
+    options: { length, init },
+    begin: (network, at) => prefixWith(STARTS[init](network, length, at)),
+  };
+}
+
+/** Keys and values [length, keyWidth] of one layer. */
+export interface PrefixLayer {
+  readonly keys: tf.Tensor;
+  readonly values: tf.Tensor;
+}
+
+/** A prefix made of the given tensors, one pair a layer, which become its weights. */
+export function prefixWith(layers: readonly PrefixLayer[]): Adapted {
+  const parameters = layers.flatMap(({ keys, values }, i): Parameter[] => [
+    { name: `prompt_embeddings.layers.${i}.keys`, value: keys },
+    { name: `prompt_embeddings.layers.${i}.values`, value: values },
+  ]);
+  return {
+    parameters,
+    adaptation: { prefix: (layer) => layers[layer]! },
+    dispose: () => tf.dispose(parameters.map(({ value }) => value)),
+  };
+}
+
+/** The vocabulary ids, all equally likely, whose keys and values a prefix starts from. */
+export function prefixIds(length: number, { seed, vocabulary }: Parameters<Adapter["begin"]>[1]): Int32Array {
+  const random = seedrandom.alea(`${seed} prefix ids`);
+  return Int32Array.from({ length }, () => Math.floor(random() * vocabulary));
+}
+
+type Start = (network: AdaptableNetwork, length: number, at: Parameters<Adapter["begin"]>[1]) => PrefixLayer[];
+
+const STARTS: Readonly<Record<PrefixInit, Start>> = {
+  activations: (network, length, at) => {
+    const { features, present } = featuresWithCache(network, packBatch([prefixIds(length, at)]), [length - 1]);
+    const layers = present.map(({ keys, values }) => ({ keys: ownCopy(keys), values: ownCopy(values) }));
+    tf.dispose([features, ...present.flatMap(({ keys, values }) => [keys, values])]);
+    return layers;
+  },
+  random: ({ layers, keyWidth }, length, { seed }) =>
+    layers.map((_, i) => ({
+      keys: normal(`${seed} keys ${i}`, [length, keyWidth]),
+      values: normal(`${seed} values ${i}`, [length, keyWidth]),
+    })),
+};
+
+/** Tuners write in place, and tensors may share what they hold: weights must not. */
+const ownCopy = (tensor: tf.Tensor): tf.Tensor => tf.mul(tensor, 1);
+
+/** Box and Muller's transform of uniform numbers. */
+function normal(seed: string, [rows, width]: [number, number]): tf.Tensor {
+  const random = seedrandom.alea(seed);
+  const values = Float32Array.from(
+    { length: rows * width },
+    () => RANDOM_DEVIATION * Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random()),
+  );
+  return tf.tensor2d(values, [rows, width]);
+}

@@ -1,0 +1,131 @@
+import * as tf from "@tensorflow/tfjs";
+import { lastTokens, packBatch } from "../nn/batch.ts";
+import { features, featuresWithCache } from "../nn/features.ts";
+import type { Network } from "../nn/network.ts";
+import type { Candidate, EncodedExample, SharedPrompt } from "../text/prompt.ts";
+import { answerLogits, answerRowsOf, answerTokenLogProbs, candidateMeans } from "./answerRows.ts";
+import { inPasses } from "./passes.ts";
+import { valuesOf } from "./read.ts";
+import { choosePast, disposeRoot, packAfter, type Root, rootOf, sharedLength } from "./sharedPrefix.ts";
+
+/**
+ * Mean log-probability of each candidate's answer tokens, [examples][candidates]. Where all candidates are one token at the same
+ * place, one pass over the prompt serves them all, and the values are logits: the same up to a constant per example, which neither
+ * the choice nor the cross entropy over candidates sees. What all prompts begin with (demonstrations, for example) is computed once,
+ * and so is what an example's candidates have in common.
+ */
+export async function candidateScores(network: Network, examples: readonly EncodedExample[]): Promise<number[][]> {
+  const shared = sharedPrompts(examples);
+  if (shared) return logitsAfterPrompts(network, shared);
+  return inPasses(examples.map(tokensOf), (items) =>
+    scoresOfCandidates(
+      network,
+      items.map((i) => examples[i]!.candidates),
+    ),
+  );
+}
+
+/** The prompts of examples whose candidates are the same single tokens, else undefined. */
+export function sharedPrompts(examples: readonly EncodedExample[]): readonly SharedPrompt[] | undefined {
+  const prompts = examples.map(({ shared }) => shared);
+  const answers = String(prompts[0]?.answers);
+  return prompts.every((prompt) => prompt && String(prompt.answers) === answers)
+    ? (prompts as SharedPrompt[])
+    : undefined;
+}
+
+/** Tokens in the forward pass of an example's candidates. */
+export function tokensOf({ candidates }: EncodedExample): number {
+  return candidates.reduce((sum, { ids }) => sum + ids.length - 1, 0);
+}
+
+async function logitsAfterPrompts(network: Network, prompts: readonly SharedPrompt[]): Promise<number[][]> {
+  const root = beginning(network, prompts);
+  try {
+    return await inPasses(
+      prompts.map(({ ids }) => ids.length - (root?.length ?? 0)),
+      (items) =>
+        logitsAfter(
+          network,
+          root,
+          items.map((i) => prompts[i]!),
+        ),
+    );
+  } finally {
+    disposeRoot(root);
+  }
+}
+
+function beginning(network: Network, prompts: readonly SharedPrompt[]): Root | undefined {
+  if (network.prompts === "masked" || prompts.length < 2) return undefined;
+  const length = sharedLength(
+    prompts.map(({ ids }) => ids),
+    () => 1,
+  );
+  return length > 0 ? rootOf(network, prompts[0]!.ids.subarray(0, length)) : undefined;
+}
+
+async function logitsAfter(
+  network: Network,
+  root: Root | undefined,
+  prompts: readonly SharedPrompt[],
+): Promise<number[][]> {
+  const answers = prompts[0]!.answers;
+  const values = await valuesOf(() => {
+    const batch = packAfter(
+      root,
+      prompts.map(({ ids }) => ids),
+    );
+    const rows = readRows(prompts, batch.lengths);
+    const past =
+      root &&
+      choosePast(
+        root.past,
+        prompts.map(() => 0),
+      );
+    const seen = past ? featuresWithCache(network, batch, rows, past).features : features(network, batch, rows);
+    return answerLogits(seen, network.head, answers);
+  });
+  return prompts.map((_, i) => [...values.subarray(i * answers.length, (i + 1) * answers.length)]);
+}
+
+/** Rows of a packed batch that the answers are read from: `at` counted from each sequence's end, since its beginning may be elsewhere. */
+export function readRows(prompts: readonly SharedPrompt[], lengths: readonly number[]): number[] {
+  const ends = lastTokens({ lengths });
+  return prompts.map(({ ids, at }, i) => ends[i]! - (ids.length - 1 - at));
+}
+
+/** Mean log-probabilities of examples' candidates, which may have several tokens. */
+async function scoresOfCandidates(network: Network, groups: readonly (readonly Candidate[])[]): Promise<number[][]> {
+  const most = Math.max(...groups.map((group) => group.length));
+  const values = await valuesOf(() => {
+    const candidates = groups.flat();
+    const tokens = answerTokenLogProbs(candidateFeatures(network, groups), network.head, candidates);
+    return candidateMeans(tokens, groups);
+  });
+  return groups.map((group, i) => [...values.subarray(i * most, i * most + group.length)]);
+}
+
+/** Features at all answer tokens of the examples' candidates: what each example's candidates begin with is run once. */
+function candidateFeatures(network: Network, groups: readonly (readonly Candidate[])[]): tf.Tensor2D {
+  const candidates = groups.flat();
+  const shared = groups.map((group) =>
+    sharedLength(
+      group.map(({ ids }) => ids),
+      (i) => group[i]!.optionLength + 1,
+    ),
+  );
+  if (shared.includes(0) || groups.every((group) => group.length === 1)) {
+    const batch = packBatch(candidates.map(({ ids }) => ids.subarray(0, -1)));
+    return features(network, batch, answerRowsOf(candidates, batch.lengths));
+  }
+  const prompts = packBatch(groups.map((group, i) => group[0]!.ids.subarray(0, shared[i])));
+  const { present } = featuresWithCache(network, prompts, [0]);
+  const owners = groups.flatMap((group, i) => group.map(() => i));
+  const rest = packBatch(candidates.map(({ ids }, i) => ids.subarray(shared[owners[i]!]!, -1)));
+  const batch = { ...rest, starts: owners.map((i) => shared[i]!) };
+  const rows = answerRowsOf(candidates, batch.lengths);
+  const { features: seen } = featuresWithCache(network, batch, rows, choosePast(present, owners));
+  tf.dispose(present.flatMap(({ keys, values }) => [keys, values]));
+  return seen;
+}

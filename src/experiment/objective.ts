@@ -1,0 +1,70 @@
+import type { LanguageModel } from "../models/model.ts";
+import type { Loss, Task } from "../tasks/task.ts";
+import type { Objective } from "../tuners/tuner.ts";
+import { microBatches } from "./batches.ts";
+import { derivativeOf, gradientOf } from "./differentiate.ts";
+import type { LabelledBatch } from "./encode.ts";
+import { losses, rightAnswers } from "./losses.ts";
+import { type LossPass, lossPasses } from "./lossPasses.ts";
+import type { Measure } from "./measures.ts";
+
+/** What training looks at, beside the task's own loss of the whole batch at once by plain backpropagation. */
+export interface ObjectiveOptions {
+  readonly microBatchSize?: number;
+  readonly maximize?: Measure;
+  readonly checkpointing?: boolean;
+}
+
+/** Makes the objective of one batch: the task's loss, or the negative of a measure, which has no gradient. */
+export function objectiveFor(
+  model: LanguageModel,
+  task: Task,
+  { microBatchSize, maximize, checkpointing = false }: ObjectiveOptions,
+): (batch: LabelledBatch) => Objective {
+  return (batch) => {
+    const pieces = piecesOf(batch, microBatchSize, maximize ? "candidates" : task.loss);
+    const value = (of: (piece: LabelledBatch) => number | Promise<number>): Objective => ({
+      value: () => weightedMean(pieces, of),
+    });
+    if (maximize) return value(async (piece) => -(await maximize.of(model, piece)));
+    const passes = (): LossPass[] =>
+      pieces.flatMap(({ piece, share }) => lossPasses[task.loss](piece).map((pass) => scaled(pass, share)));
+    return {
+      ...value((piece) => losses[task.loss](model, piece)),
+      gradient: (theta) => gradientOf(model, passes(), theta, checkpointing),
+      derivative: (theta, tangentOf) => derivativeOf(model, passes(), tangentOf, theta),
+    };
+  };
+}
+
+/** A piece of a batch that is run at once, and its share of the batch's mean. */
+interface Piece {
+  readonly piece: LabelledBatch;
+  readonly share: number;
+}
+
+function piecesOf(batch: LabelledBatch, size = batch.examples.length, loss: Loss): Piece[] {
+  const pieces = microBatches(batch, size);
+  const weights = pieces.map((piece) => weightOf[loss](piece));
+  const total = weights.reduce((a, b) => a + b, 0);
+  return pieces.map((piece, i) => ({ piece, share: weights[i]! / total }));
+}
+
+/** What a loss is the mean over: examples, or the tokens of the right answers. */
+const weightOf: Readonly<Record<Loss, (batch: LabelledBatch) => number>> = {
+  candidates: ({ examples }) => examples.length,
+  answer: (batch) => rightAnswers(batch).reduce((sum, { optionLength }) => sum + optionLength, 0),
+};
+
+async function weightedMean(
+  pieces: readonly Piece[],
+  of: (piece: LabelledBatch) => number | Promise<number>,
+): Promise<number> {
+  let sum = 0;
+  for (const { piece, share } of pieces) sum += share * (await of(piece));
+  return sum;
+}
+
+function scaled(pass: LossPass, share: number): LossPass {
+  return share === 1 ? pass : { ...pass, loss: (seen, head) => pass.loss(seen, head).mul(share) };
+}

@@ -1,0 +1,156 @@
+import * as tf from "@tensorflow/tfjs";
+import { KitError } from "../error.ts";
+import { embed } from "../kernels/embed.ts";
+import type { LanguageModel } from "../models/model.ts";
+import { packBatch } from "../nn/batch.ts";
+import { features } from "../nn/features.ts";
+import { accuracyOf } from "../tasks/score.ts";
+import type { Task } from "../tasks/task.ts";
+import type { Progress } from "../tensor/progress.ts";
+import type { SharedPrompt } from "../text/prompt.ts";
+import { readRows, sharedPrompts } from "./candidateScores.ts";
+import { dotOf } from "./cholesky.ts";
+import { type Begin, encodeBatch, type LabelledBatch } from "./encode.ts";
+import { runHeader } from "./header.ts";
+import type { StopAt } from "./lbfgs.ts";
+import { FOLDS, fitLogisticCV } from "./logisticFolds.ts";
+import { lossOfScores } from "./losses.ts";
+import { peakBytes, resetPeak } from "./memory.ts";
+import { inPasses } from "./passes.ts";
+import { valuesOf } from "./read.ts";
+import type { Run, Score } from "./run.ts";
+
+/** Settings of a linear probe. */
+export interface ProbeOptions {
+  readonly seed?: number;
+  readonly begin?: Begin;
+  /** Stops the fits early, as before MeZO goes on from a probe (Table 19). */
+  readonly earlyStop?: boolean;
+  readonly onProgress?: Progress;
+}
+
+/** Rows for the output matrix, one an answer in the candidates' order, the last number of each its bias where the model has one. */
+export interface ProbedHead {
+  /** Token ids. */
+  readonly answers: readonly number[];
+  readonly rows: readonly Float64Array[];
+  /** The inverse strength of the penalty that cross-validation chose. */
+  readonly C: number;
+}
+
+/** Stops at a largest component of the gradient, or after so many steps, as the authors have set their solver. */
+const CONVERGED: StopAt = { tolerance: 1e-4, maxIterations: 5000 };
+const EARLY: StopAt = { tolerance: 0.01, maxIterations: 1000 };
+
+/**
+ * Linear probing (Table 1, "LP"): fits the output matrix's rows of the answers on the training part, and scores the test part with
+ * them in place. The model itself is left as it is. Where the output matrix is the input embedding too, the
+ * answers' embeddings stay as they are. The seed is only written down: nothing here is drawn. Throws a KitError as
+ * `probeHead` does.
+ */
+export async function probe(model: LanguageModel, task: Task, options: ProbeOptions = {}): Promise<Run> {
+  const { seed = 0, begin = "mezo", earlyStop = false, onProgress = () => {} } = options;
+  resetPeak();
+  const started = performance.now();
+  const head = await probeHead(model, task, options);
+  const test = encodeBatch(model, task.test, begin);
+  const seen = await featuresOf(model, promptsOf(test, task), (done, total) =>
+    onProgress({ label: "LP: test", done, total }),
+  );
+  const cost = { seconds: (performance.now() - started) / 1e3, steps: 0, peakBytes: peakBytes() };
+  const pinned = { begin, earlyStop, folds: FOLDS, C: head.C };
+  return {
+    header: runHeader({ model, task, seed }, "LP", pinned),
+    steps: [],
+    scores: [scoreOf(head, seen, test.gold)],
+    cost,
+  };
+}
+
+/**
+ * The rows that linear probing puts into the output matrix: multinomial logistic regression from what it sees at the answer (of a
+ * prompt's last token, or at the mask), its penalty cross-validated, with an intercept where it has a bias. An answer that no
+ * training example has keeps the model's row. Throws a KitError for a task whose answers are not the same single tokens in every
+ * example (the paper trains the output matrix there), and where training examples have fewer than two answers.
+ */
+export async function probeHead(model: LanguageModel, task: Task, options: ProbeOptions = {}): Promise<ProbedHead> {
+  const { begin = "mezo", earlyStop = false, onProgress = () => {} } = options;
+  const train = encodeBatch(model, task.train, begin);
+  const prompts = promptsOf(train, task);
+  const gold = train.gold.map(([first]) => first!);
+  const classes = [...new Set(gold)].sort((a, b) => a - b);
+  checkClasses(classes, gold.length, task);
+  const seen = await featuresOf(model, prompts, (done, total) => onProgress({ label: "LP: features", done, total }));
+  const width = seen[0]!.length;
+  const rows = new Float64Array(seen.length * width);
+  for (const [i, row] of seen.entries()) rows.set(row, i * width);
+  const labels = gold.map((label) => classes.indexOf(label));
+  const data = { rows, width, labels, classes: classes.length, intercept: model.head.bias !== undefined };
+  const { x, C } = await fitLogisticCV(data, earlyStop ? EARLY : CONVERGED, (done, total) =>
+    onProgress({ label: "LP: fits", done, total }),
+  );
+  const { answers } = prompts[0]!;
+  const own = await rowsOf(model, answers);
+  // Of two classes scikit-learn gives one row c of its fit ±c, of which the authors put −c/2 and c/2 into the matrix.
+  const share = classes.length === 2 ? 0.5 : 1;
+  const fitted = (k: number): Float64Array => x.slice(k * width, (k + 1) * width).map((v) => share * v);
+  return { answers, C, rows: own.map((row, i) => (classes.includes(i) ? fitted(classes.indexOf(i)) : row)) };
+}
+
+function promptsOf({ examples }: LabelledBatch, { name }: Task): readonly SharedPrompt[] {
+  const prompts = sharedPrompts(examples);
+  if (prompts && prompts.length > 0) return prompts;
+  throw new KitError(
+    `${name} was to be probed, but its answers are not the same single tokens in every example: train the output matrix alone with FT instead, as the paper does there.`,
+  );
+}
+
+function checkClasses(classes: readonly number[], n: number, { name }: Task): void {
+  if (classes.length >= 2 && n >= FOLDS) return;
+  throw new KitError(
+    `${name} was to be probed, but its ${n} training examples have ${classes.length} different answers: give at least ${FOLDS} examples with two.`,
+  );
+}
+
+/** What the output matrix sees at each prompt's answer, with a 1 after it where the matrix has a bias: [prompts][width]. */
+async function featuresOf(
+  model: LanguageModel,
+  prompts: readonly SharedPrompt[],
+  onDone: (done: number, total: number) => void,
+): Promise<Float64Array[]> {
+  let done = 0;
+  return inPasses(
+    prompts.map(({ ids }) => ids.length),
+    async (items) => {
+      const part = items.map((i) => prompts[i]!);
+      const batch = packBatch(part.map(({ ids }) => ids));
+      const values = await valuesOf(() => features(model, batch, readRows(part, batch.lengths)));
+      done += part.length;
+      onDone(done, prompts.length);
+      return split(values, part.length).map((row) => (model.head.bias ? Float64Array.of(...row, 1) : row));
+    },
+  );
+}
+
+/** The model's own rows of the output matrix, each with its bias after it where there is one. */
+async function rowsOf({ head }: LanguageModel, answers: readonly number[]): Promise<Float64Array[]> {
+  const ids = [...answers];
+  const rows = split(await valuesOf(() => embed(tf.tensor1d(ids, "int32"), head.weight)), ids.length);
+  const { bias } = head;
+  if (!bias) return rows;
+  const biases = await valuesOf(() => tf.gather(bias, tf.tensor1d(ids, "int32")));
+  return rows.map((row, i) => Float64Array.of(...row, biases[i]!));
+}
+
+function split(values: Float32Array, count: number): Float64Array[] {
+  const width = values.length / count;
+  return Array.from({ length: count }, (_, i) => Float64Array.from(values.subarray(i * width, (i + 1) * width)));
+}
+
+/** Accuracy and mean cross entropy over the answers with the rows in place. */
+function scoreOf({ rows }: ProbedHead, seen: readonly Float64Array[], gold: LabelledBatch["gold"]): Score {
+  const scores = seen.map((x) => rows.map((row) => dotOf(x, row, 0, x.length)));
+  const right = scores.filter((of, i) => gold[i]!.includes(of.indexOf(Math.max(...of)))).length;
+  const { accuracy, standardError, n } = accuracyOf(right, seen.length);
+  return { on: "test", step: 0, score: accuracy, standardError, n, loss: lossOfScores(scores, gold) };
+}

@@ -1,0 +1,51 @@
+import * as tf from "@tensorflow/tfjs";
+import { fused, fusedGradient } from "../tensor/fused.ts";
+import { filledTensor, nativeKernel, viewOf } from "../tensor/native/backend.ts";
+import { fusedTangent } from "../tensor/tangent.ts";
+
+/** The angles by which each row's pairs are turned: their cosines and sines, [rows, pairs] flat. */
+export interface Angles {
+  readonly cos: Float32Array;
+  readonly sin: Float32Array;
+  /** Pairs of a head: half its width. */
+  readonly pairs: number;
+}
+
+/**
+ * Rotary positions (Su et al. 2021) as Llama's checkpoints want them: in each head of x [rows, heads * 2 pairs] the element i of the first
+ * half and i of the second are a pair, turned by the row's angle i. Differentiable in x.
+ */
+export function rotary(x: tf.Tensor, angles: Angles): tf.Tensor2D {
+  return fused("Rotary", { x }, { angles }, () => {
+    const [rows, width] = x.shape as [number, number];
+    const { pairs } = angles;
+    const halves = tf.unstack(tf.reshape(x, [rows, width / (2 * pairs), 2, pairs]), 2);
+    const [cos, sin] = [angles.cos, angles.sin].map((values) => tf.tensor3d(values, [rows, 1, pairs]));
+    const [a, b] = halves as [tf.Tensor, tf.Tensor];
+    const turned = [tf.sub(tf.mul(a, cos!), tf.mul(b, sin!)), tf.add(tf.mul(b, cos!), tf.mul(a, sin!))];
+    return tf.reshape(tf.stack(turned, 2), [rows, width]) as tf.Tensor2D;
+  });
+}
+
+fusedGradient("Rotary", [], (dy, _saved, attrs) => {
+  const angles = attrs.angles as Angles;
+  return { x: () => rotary(dy, { ...angles, sin: angles.sin.map((v) => -v) }) };
+});
+
+nativeKernel("Rotary", ({ inputs, attrs }) => {
+  const { values: x, shape } = viewOf(inputs.x!);
+  const { cos, sin, pairs } = attrs.angles as Angles;
+  const [rows, width] = shape as [number, number];
+  return filledTensor([rows, width], ({ values: y }) => {
+    for (let row = 0; row < rows; row++)
+      for (let head = row * width; head < (row + 1) * width; head += 2 * pairs)
+        for (let i = 0; i < pairs; i++) {
+          const [c, s] = [cos[row * pairs + i]!, sin[row * pairs + i]!];
+          const [a, b] = [x[head + i]!, x[head + pairs + i]!];
+          y[head + i] = a * c - b * s;
+          y[head + pairs + i] = b * c + a * s;
+        }
+  });
+});
+
+fusedTangent("Rotary", ({ tangents, attrs }) => rotary(tangents.x!, attrs.angles as Angles));

@@ -1,0 +1,169 @@
+import * as tf from "@tensorflow/tfjs";
+import { KitError } from "../error.ts";
+import { add } from "../kernels/elementwise.ts";
+import { embed } from "../kernels/embed.ts";
+import { layerNorm } from "../kernels/layerNorm.ts";
+import { linear } from "../kernels/linear.ts";
+import { attend } from "../nn/attend.ts";
+import { positionsOf, type TokenBatch } from "../nn/batch.ts";
+import type { Layer, LayerContext, Network } from "../nn/network.ts";
+import { type ProjectionExtras, project } from "../nn/project.ts";
+import { type Config, type Limits, type ModelFamily, projection, type Weights } from "./family.ts";
+import { checkDivides, checkSizes, denseShapes, normShapes, under } from "./sizes.ts";
+
+/** Sizes and switches of a RoBERTa config.json, under its own names. */
+interface RobertaConfig {
+  readonly vocab_size: number;
+  readonly hidden_size: number;
+  readonly num_hidden_layers: number;
+  readonly intermediate_size: number;
+  readonly num_attention_heads: number;
+  readonly max_position_embeddings: number;
+  readonly type_vocab_size: number;
+  readonly layer_norm_eps: number;
+  readonly pad_token_id: number;
+  readonly bos_token_id: number;
+  readonly eos_token_id: number;
+  readonly tie_word_embeddings: boolean;
+}
+
+/** What a config leaves out stands for these values, as in the library that it was written by. */
+const DEFAULTS: Config = {
+  type_vocab_size: 2,
+  layer_norm_eps: 1e-12,
+  pad_token_id: 1,
+  bos_token_id: 0,
+  eos_token_id: 2,
+  tie_word_embeddings: true,
+};
+
+const SIZES = [
+  "vocab_size",
+  "hidden_size",
+  "num_hidden_layers",
+  "intermediate_size",
+  "num_attention_heads",
+  "max_position_embeddings",
+  "type_vocab_size",
+];
+
+function readConfig(found: Config): RobertaConfig {
+  const config: Config = { ...DEFAULTS, ...found };
+  checkSizes("RoBERTa", config, SIZES);
+  const { hidden_act: activation = "gelu", position_embedding_type: positions = "absolute" } = config;
+  if (activation !== "gelu" || positions !== "absolute" || config.is_decoder === true)
+    throw new KitError(
+      "The RoBERTa config asks for another activation than gelu, positions that are not absolute, or a decoder, which no released RoBERTa has: use a config like roberta-base's.",
+    );
+  const roberta = config as unknown as RobertaConfig;
+  checkDivides("RoBERTa", roberta.num_attention_heads, roberta.hidden_size, "a width");
+  return roberta;
+}
+
+/** Positions count from the one after the padding token's id. */
+const positionOffset = (c: RobertaConfig): number => c.pad_token_id + 1;
+
+function layerShapes({ hidden_size: d, intermediate_size: f }: RobertaConfig): Record<string, number[]> {
+  return {
+    ...denseShapes("attention.self.query", d, d),
+    ...denseShapes("attention.self.key", d, d),
+    ...denseShapes("attention.self.value", d, d),
+    ...denseShapes("attention.output.dense", d, d),
+    ...normShapes("attention.output.LayerNorm", d),
+    ...denseShapes("intermediate.dense", f, d),
+    ...denseShapes("output.dense", d, f),
+    ...normShapes("output.LayerNorm", d),
+  };
+}
+
+function shapes(config: Config): Map<string, readonly number[]> {
+  const c = readConfig(config);
+  const { hidden_size: d, vocab_size: v } = c;
+  const tables = {
+    "word_embeddings.weight": [v, d],
+    "position_embeddings.weight": [c.max_position_embeddings, d],
+    "token_type_embeddings.weight": [c.type_vocab_size, d],
+    ...normShapes("LayerNorm", d),
+  };
+  const layers = Array.from({ length: c.num_hidden_layers }, (_, i) =>
+    under(`roberta.encoder.layer.${i}`, layerShapes(c)),
+  );
+  const head = {
+    ...denseShapes("dense", d, d),
+    ...normShapes("layer_norm", d),
+    ...(!c.tie_word_embeddings && { "decoder.weight": [v, d] }),
+    bias: [v],
+  };
+  return new Map([...under("roberta.embeddings", tables), ...layers.flat(), ...under("lm_head", head)]);
+}
+
+/** What checkpoints hold beside the masked language model: buffers, and the layer that pools a sequence. */
+const UNUSED = /(^|\.)(position_ids|token_type_ids|pooler\.dense\.(weight|bias))$/;
+
+/** A checkpoint of the encoder alone names it without "roberta."; of a tied pair one may hold either, or both. */
+function canonicalName(found: string, config: Config): string | undefined {
+  if (UNUSED.test(found)) return undefined;
+  if (found === "lm_head.decoder.bias") return "lm_head.bias";
+  if (found === "lm_head.decoder.weight" && readConfig(config).tie_word_embeddings) return WORDS;
+  return /^(embeddings|encoder)\./.test(found) ? `roberta.${found}` : found;
+}
+
+const WORDS = "roberta.embeddings.word_embeddings.weight";
+
+function build(config: Config, weights: Weights): Network {
+  const c = readConfig(config);
+  const norm = normsOf(c, weights);
+  const table = (ids: tf.Tensor, name: string): tf.Tensor2D =>
+    embed(ids, weights(`roberta.embeddings.${name}_embeddings.weight`));
+
+  const embedding = (batch: TokenBatch): tf.Tensor2D => {
+    const words = table(tf.tensor1d(batch.ids, "int32"), "word");
+    const positions = table(positionsOf(batch, positionOffset(c)), "position");
+    const type = table(tf.tensor1d([0], "int32"), "token_type"); // RoBERTa has one type of text
+    return norm(add(add(words, type), positions), "roberta.embeddings.LayerNorm");
+  };
+  const output = (x: tf.Tensor): tf.Tensor2D => {
+    const { weight, bias } = projection(weights, "lm_head.dense");
+    return norm(linear(x, weight, { bias: bias!, activation: "gelu" }), "lm_head.layer_norm");
+  };
+  return {
+    embedding,
+    layers: Array.from({ length: c.num_hidden_layers }, (_, i) => layer(c, weights, `roberta.encoder.layer.${i}`)),
+    output,
+    head: { weight: weights(c.tie_word_embeddings ? WORDS : "lm_head.decoder.weight"), bias: weights("lm_head.bias") },
+    keyWidth: c.hidden_size,
+    keyHeads: c.num_attention_heads,
+    prompts: "masked",
+  };
+}
+
+const normsOf = (c: RobertaConfig, weights: Weights) => {
+  return (x: tf.Tensor, name: string): tf.Tensor2D =>
+    layerNorm(x, weights(`${name}.weight`), weights(`${name}.bias`), c.layer_norm_eps);
+};
+
+function layer(c: RobertaConfig, weights: Weights, at: string): Layer {
+  const norm = normsOf(c, weights);
+  const run = (x: tf.Tensor, context: LayerContext): tf.Tensor2D => {
+    const dense = (input: tf.Tensor, name: string, extras?: ProjectionExtras): tf.Tensor2D =>
+      project(input, projection(weights, `${at}.${name}`), context, extras);
+    const [q, k, v] = ["query", "key", "value"].map((name) => dense(x, `attention.self.${name}`));
+    const mixed = attend(q!, k!, v!, context, { heads: c.num_attention_heads, causal: false });
+    const middle = norm(dense(mixed, "attention.output.dense", { residual: x }), `${at}.attention.output.LayerNorm`);
+    const wide = dense(middle, "intermediate.dense", { activation: "gelu" });
+    return norm(dense(wide, "output.dense", { residual: middle }), `${at}.output.LayerNorm`);
+  };
+  return { query: `${at}.attention.self.query`, value: `${at}.attention.self.value`, run };
+}
+
+function limits(config: Config): Limits {
+  const c = readConfig(config);
+  return {
+    maxLength: c.max_position_embeddings - positionOffset(c),
+    begin: { mezo: c.bos_token_id, config: c.bos_token_id },
+    end: c.eos_token_id,
+  };
+}
+
+/** RoBERTa (Liu et al. 2019) with its head for masked language modelling. */
+export const roberta: ModelFamily = { shapes, canonicalName, build, limits, prompts: "masked" };

@@ -1,0 +1,59 @@
+import * as tf from "@tensorflow/tfjs";
+import type { Parameter } from "../tensor/parameter.ts";
+import type { TokenBatch } from "./batch.ts";
+import { gradientsOf, type LossGradient, scalarOf, withZeros } from "./gradient.ts";
+import type { Network } from "./network.ts";
+import { runLayer, runOutput } from "./stages.ts";
+
+/**
+ * The gradient of tail(features of `rows`) in theta with activation checkpointing (Chen et al. 2016): the forward pass keeps each
+ * layer's input alone, and the backward pass runs each layer again. The same gradient as `plainGradient`.
+ */
+export async function checkpointedGradient(
+  network: Network,
+  batch: TokenBatch,
+  rows: ArrayLike<number>,
+  tail: (features: tf.Tensor2D) => tf.Scalar,
+  theta: readonly Parameter[],
+): Promise<LossGradient> {
+  const values = theta.map((weight) => weight.value);
+  const sums: (tf.Tensor | undefined)[] = theta.map(() => undefined);
+  const inputs = layerInputs(network, batch);
+  const last = inputs.pop()!;
+  const top = gradientsOf(() => tail(runOutput(network, last, rows)), [last, ...values]);
+  let dx = settle(last, top.grads, sums);
+  for (let i = inputs.length - 1; i >= 0; i--) {
+    const x = inputs[i]!;
+    const { value, grads } = gradientsOf(() => runLayer(network, i, x, batch), [x, ...values], dx as tf.Tensor2D);
+    tf.dispose([value, dx]);
+    dx = settle(x, grads, sums);
+  }
+  const bottom = gradientsOf(() => network.embedding(batch), values, dx as tf.Tensor2D);
+  tf.dispose([bottom.value, dx]);
+  add(sums, bottom.grads);
+  return { loss: await scalarOf(top.value), gradients: withZeros(sums, theta) };
+}
+
+/** Every layer's input, and last the last layer's result. */
+function layerInputs(network: Network, batch: TokenBatch): tf.Tensor2D[] {
+  const inputs = [tf.tidy(() => network.embedding(batch))];
+  for (let i = 0; i < network.layers.length; i++) inputs.push(tf.tidy(() => runLayer(network, i, inputs[i]!, batch)));
+  return inputs;
+}
+
+/** Adds a stage's gradients in the weights, disposes of its input, and gives the gradient in that. */
+function settle(x: tf.Tensor, [dx, ...own]: (tf.Tensor | undefined)[], sums: (tf.Tensor | undefined)[]): tf.Tensor {
+  add(sums, own);
+  const result = dx ?? tf.zeros(x.shape);
+  x.dispose();
+  return result;
+}
+
+function add(sums: (tf.Tensor | undefined)[], more: readonly (tf.Tensor | undefined)[]): void {
+  more.forEach((part, i) => {
+    const sum = sums[i];
+    if (!part) return;
+    sums[i] = sum ? tf.add(sum, part) : part;
+    if (sum) tf.dispose([sum, part]);
+  });
+}

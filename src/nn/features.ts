@@ -1,0 +1,56 @@
+import * as tf from "@tensorflow/tfjs";
+import type { TokenBatch } from "./batch.ts";
+import type { Network, Past } from "./network.ts";
+import { runLayer, runOutput } from "./stages.ts";
+
+/** What the output matrix sees at some tokens of a batch, `rows` counting its tokens from 0: [rows, width of the head]. Differentiable. */
+export function features(network: Network, batch: TokenBatch, rows: ArrayLike<number>): tf.Tensor2D {
+  let x = tf.tidy(() => network.embedding(batch));
+  for (let i = 0; i < network.layers.length; i++) {
+    const next = tf.tidy(() => runLayer(network, i, x, batch));
+    x = replace(x, next);
+  }
+  return replace(
+    x,
+    tf.tidy(() => runOutput(network, x, rows)),
+  );
+}
+
+/** Features, and each layer's keys and values for the batch's tokens and those before; both are the caller's to dispose of. */
+export interface CachedFeatures {
+  readonly features: tf.Tensor2D;
+  readonly present: readonly Past[];
+}
+
+/**
+ * `features` of tokens that continue sequences whose keys and values are at hand, one Past a layer; its sequences are the batch's,
+ * in order. Without `past` the sequences begin here, and a prefix becomes part of `present`. The past ones are left as they are.
+ */
+export function featuresWithCache(
+  network: Network,
+  batch: TokenBatch,
+  rows: ArrayLike<number>,
+  past?: readonly Past[],
+): CachedFeatures {
+  const present: Past[] = [];
+  let x = tf.tidy(() => network.embedding(batch));
+  for (let i = 0; i < network.layers.length; i++) {
+    const next = tf.tidy(() => {
+      let seen: Past | undefined;
+      const keep = (kept: Past): void => {
+        seen = kept;
+      };
+      return { y: runLayer(network, i, x, batch, { past: past?.[i], keep }), seen } as unknown as tf.TensorContainer;
+    }) as unknown as { readonly y: tf.Tensor2D; readonly seen: Past };
+    present.push(next.seen);
+    x = replace(x, next.y);
+  }
+  const result = tf.tidy(() => runOutput(network, x, rows));
+  return { features: replace(x, result), present };
+}
+
+/** Disposes of the old value, unless a gradient may still need it: TensorFlow.js keeps those itself. */
+function replace(old: tf.Tensor, next: tf.Tensor2D): tf.Tensor2D {
+  old.dispose();
+  return next;
+}

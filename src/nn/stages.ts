@@ -1,0 +1,46 @@
+import * as tf from "@tensorflow/tfjs";
+import { embed } from "../kernels/embed.ts";
+import type { TokenBatch } from "./batch.ts";
+import type { LayerContext, Network, Past } from "./network.ts";
+
+/** What a stage of a network is run with, the same for every layer but for the cache. */
+export interface LayerCache {
+  /** Keys and values of the tokens before; a prefix, where there is one, is among them. */
+  readonly past?: Past | undefined;
+  readonly keep?: (present: Past) => void;
+}
+
+/** One layer of an adapted network: x [tokens, width] gives the same shape. Intermediate tensors are the caller's to tidy. */
+export function runLayer(
+  network: Network,
+  index: number,
+  x: tf.Tensor,
+  batch: TokenBatch,
+  { past, keep }: LayerCache = {},
+): tf.Tensor2D {
+  const { correction = () => undefined } = network.adaptation ?? {};
+  const before = past ?? prefixOf(network, index, batch);
+  const context: LayerContext = { batch, correction, ...(before && { past: before }), ...(keep && { keep }) };
+  return network.layers[index]!.run(x, context);
+}
+
+/** The prefix of a layer as every sequence's past, where the adaptation has one. */
+function prefixOf({ adaptation }: Network, layer: number, { lengths }: TokenBatch): Past | undefined {
+  const prefix = adaptation?.prefix?.(layer);
+  if (!prefix) return;
+  const length = prefix.keys.shape[0]!;
+  const ids = tf.tensor1d(
+    lengths.flatMap(() => Array.from({ length }, (_, i) => i)),
+    "int32",
+  );
+  return {
+    keys: embed(ids, prefix.keys),
+    values: embed(ids, prefix.values),
+    lengths: lengths.map(() => length),
+  };
+}
+
+/** The rows asked for of the last layer's result, as the output matrix sees them: [rows, width of the head]. */
+export function runOutput(network: Network, x: tf.Tensor, rows: ArrayLike<number>): tf.Tensor2D {
+  return network.output(embed(tf.tensor1d(Int32Array.from(rows), "int32"), x));
+}

@@ -1,0 +1,33 @@
+import { KitError } from "../../error.ts";
+import { rightStrip } from "../../text/strip.ts";
+import type { Fields } from "../read/rows.ts";
+import type { TaskDefinition } from "../task.ts";
+import { labelField, textField } from "./fields.ts";
+
+const CONJUNCTIONS: Readonly<Record<string, string>> = { effect: "so", cause: "because" };
+
+/** COPA (Table 14): the likelier cause or effect of a premise. A row is {premise, question cause or effect, choice1, choice2, label 0 or 1}. */
+export const copa: TaskDefinition = {
+  name: "COPA",
+  metric: "accuracy",
+  loss: "answer",
+  devSize: 100,
+  autoregressive: {
+    prompt: (row) => `${rightStrip(textField(row, "premise", ["premise"])).replace(/\.$/, "")} ${conjunction(row)}`,
+    options: (row) => ["choice1", "choice2"].map((name) => ` ${uncapitalized(textField(row, name, [name]))}`),
+  },
+  gold: (row) => [labelField(row, ["label"], ["choice1", "choice2"])],
+};
+
+function conjunction(row: Fields): string {
+  const question = textField(row, "question", ["question"]);
+  const word = CONJUNCTIONS[question];
+  if (word) return word;
+  throw new KitError(`the question is ${JSON.stringify(question)} and neither "cause" nor "effect"; correct it.`);
+}
+
+/** The text with its first word in small letters, unless that is "I". */
+function uncapitalized(text: string): string {
+  const [first = "", ...rest] = text.split(" ");
+  return [first === "I" ? first : first.toLowerCase(), ...rest].join(" ");
+}

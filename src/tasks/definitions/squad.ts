@@ -1,0 +1,39 @@
+import { strip } from "../../text/strip.ts";
+import type { Fields } from "../read/rows.ts";
+import type { TaskDefinition } from "../task.ts";
+import { objectIn, objectsIn, textField, textsField } from "./fields.ts";
+
+/**
+ * SQuAD (Table 14): the answer to a question about a paragraph, written out; the options are all that count as right. A row is
+ * {title, context, question, answers: {text: […]}}, or an article of the original file with its paragraphs and their questions.
+ */
+export const squad: TaskDefinition = {
+  name: "SQuAD",
+  metric: "F1",
+  loss: "answer",
+  classes: "none",
+  autoregressive: {
+    prompt: (row) => {
+      const [title, context] = ["title", "context"].map((name) => textField(row, name, [name]));
+      return `Title: ${title}\nContext: ${context}\nQuestion: ${strip(textField(row, "question", ["question"]))}\nAnswer:`;
+    },
+    options: (row) => answersOf(row).map((answer) => ` ${answer}\n`),
+  },
+  gold: (row) => answersOf(row).map((_, index) => index),
+  rowsOf: (record) => ("paragraphs" in record ? questionsIn(record) : [record]),
+};
+
+function answersOf(row: Fields): readonly string[] {
+  return textsField(objectIn(row, "answers"), "answer", ["text"]);
+}
+
+function questionsIn(article: Fields): Fields[] {
+  return objectsIn(article, "paragraphs").flatMap((paragraph) =>
+    objectsIn(paragraph, "qas").map((question) => ({
+      title: article.title,
+      context: paragraph.context,
+      question: question.question,
+      answers: { text: objectsIn(question, "answers").map(({ text }) => text) },
+    })),
+  );
+}

@@ -1,0 +1,107 @@
+import { KitError } from "../error.ts";
+import { classCounts, hasClasses } from "./majority.ts";
+import { numpyPermutation, numpyShuffle } from "./numpy.ts";
+import { realSizes } from "./sizes.ts";
+import type { Example, Task } from "./task.ts";
+
+/** The examples of a task's three parts, and what to know about them. */
+export type Parts = Pick<Task, "train" | "dev" | "test" | "remark">;
+
+/** Numbers of examples for each part. */
+export interface PartSizes extends Record<string, number> {
+  readonly train: number;
+  readonly dev: number;
+  readonly test: number;
+}
+
+/** What a split is made from: examples of the train file and of the test file, and the file's name for errors. */
+export interface Pools {
+  readonly train: readonly Example[];
+  readonly test: readonly Example[];
+  readonly name: string;
+}
+
+/** The seed by which the authors drew 1,000 rows of longer test files for all their K-shot splits. */
+const TEST_SEED = 42;
+
+/**
+ * The authors' split (Table 1): the first train + dev rows of NumPy's permutation under the seed, of which the last are dev and the rest
+ * train, however few; test likewise from its own file. Throws where nothing is left to train on.
+ */
+export function paperSplit({ train, test, name }: Pools, sizes: PartSizes, seed: number): Parts {
+  const drawn = draw(train, sizes.train + sizes.dev, seed);
+  const rest = drawn.length - sizes.dev;
+  if (rest < 1) {
+    throw new KitError(
+      `${name} has ${train.length} rows, of which ${sizes.dev} were to be dev and the rest train: ask for fewer dev rows, or take split "proportional".`,
+    );
+  }
+  return { train: drawn.slice(0, rest), dev: drawn.slice(rest), test: draw(test, sizes.test, seed) };
+}
+
+/** Unlike the paper, a split whose train and dev parts shrink alike where the train file is short. */
+export function proportionalSplit({ train, test, name }: Pools, sizes: PartSizes, seed: number): Parts {
+  const real = realSizes({ train: sizes.train, dev: sizes.dev }, train.length, name);
+  return paperSplit({ train, test, name }, { ...real, test: sizes.test }, seed);
+}
+
+/** Three parts of the same rows without overlap, which shrink alike where there are too few. */
+export function threeParts(pool: readonly Example[], name: string, sizes: PartSizes, seed: number): Parts {
+  const { train, dev, test } = realSizes(sizes, pool.length, name);
+  const drawn = draw(pool, train + dev + test, seed);
+  return {
+    train: drawn.slice(0, train),
+    dev: drawn.slice(train, train + dev),
+    test: drawn.slice(train + dev),
+  };
+}
+
+/**
+ * The K-shot split of the paper's masked models: the train rows shuffled by NumPy under the seed, the first k of each label for train,
+ * the next k for dev; of a longer test file the rows that the authors drew. Without test rows, what is left of the train rows is test.
+ */
+export function kShotSplit(pools: Pools, k: number, most: number, seed: number): Parts {
+  const groups = byLabel(numpyShuffle(pools.train, seed));
+  const of = (from: number, to?: number): Example[] => [...groups.values()].flatMap((group) => group.slice(from, to));
+  const test = pools.test.length > 0 ? pools.test : of(2 * k);
+  const parts = { train: of(0, k), dev: of(k, 2 * k), test: test.length > most ? draw(test, most, TEST_SEED) : test };
+  checkShots(parts, k, pools.name);
+  const remark = shotsRemark(parts, k);
+  return remark === undefined ? parts : { ...parts, remark };
+}
+
+/** Examples by label, in the order in which the labels first appear. */
+function byLabel(examples: readonly Example[]): Map<number, Example[]> {
+  const groups = new Map<number, Example[]>();
+  for (const example of examples) {
+    const label = example.gold[0]!;
+    const group = groups.get(label);
+    if (group) group.push(example);
+    else groups.set(label, [example]);
+  }
+  return groups;
+}
+
+function checkShots(parts: Parts, k: number, name: string): void {
+  if (!hasClasses({ metric: "accuracy", ...parts }))
+    throw new KitError(
+      `${k} rows per class were asked for, but the rows of ${name} have no classes in common: leave out k.`,
+    );
+  const empty = (["train", "dev", "test"] as const).find((part) => parts[part].length === 0);
+  if (empty)
+    throw new KitError(`${name} has too few rows for ${k} per class: none is left for ${empty}; ask for a smaller k.`);
+}
+
+/** What is to be said where a class has fewer than k rows: the counts by class. */
+function shotsRemark({ train, dev }: Parts, k: number): string | undefined {
+  const counts = [classCounts(train), classCounts(dev)] as const;
+  if (counts.flat().every((count) => count === k)) return undefined;
+  const [inTrain, inDev] = counts.map((of) => of.join("/"));
+  return `k ${k}, but unequal classes: train ${inTrain}, dev ${inDev}`;
+}
+
+function draw(pool: readonly Example[], count: number, seed: number): Example[] {
+  return numpyPermutation(pool.length, seed)
+    .slice(0, count)
+    .map((index) => pool[index]!);
+}

@@ -1,0 +1,16 @@
+import { processor } from "../cpu/backend.ts";
+import { type Backend, inMemory } from "../storage.ts";
+import { registerNativeBackend, viewOf } from "./backend.ts";
+import { threadCount } from "./session.ts";
+import { registerStandardKernels } from "./standard.ts";
+
+/** ONNX Runtime and WebAssembly SIMD under TensorFlow.js: the default. */
+export const native: Backend = {
+  about: "ONNX Runtime under TensorFlow.js, the default; comes with npm install",
+  storage: inMemory((tensor) => viewOf(tensor).values as Float32Array),
+  load: async () => {
+    registerNativeBackend();
+    registerStandardKernels();
+    return `${processor()}, ${threadCount()} threads`;
+  },
+};

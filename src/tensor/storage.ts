@@ -1,0 +1,52 @@
+import type * as tf from "@tensorflow/tfjs";
+import type { Distribution, NoiseKey } from "./noise/key.ts";
+import { sweepMany } from "./noise/sweep.ts";
+
+/** A weight to add noise to, the key of its z, and the factor that its values are multiplied by first. */
+export interface NoisyWeight {
+  readonly tensor: tf.TensorInfo;
+  readonly key: NoiseKey;
+  readonly keep: number;
+}
+
+/** How a backend changes float32 tensors in place: afterwards the same tensor has the new values, whoever holds it. */
+export interface Storage {
+  /** values = keep · values + scale · z for every weight; no two may share values. The bits are the same on every backend. */
+  readonly sweep: (weights: readonly NoisyWeight[], scale: number, law: Distribution) => void;
+  /** Has `write` fill all values. Where there is a `view`, it sees the present ones; elsewhere it finds anything. */
+  readonly fill: (tensor: tf.TensorInfo, write: (values: Float32Array) => void) => void;
+  /** Copies the values of one tensor into another of the same size. */
+  readonly copy: (from: tf.TensorInfo, to: tf.TensorInfo) => void;
+  /** The values where they lie, to be read only; absent where they lie in no memory of this process. */
+  readonly view?: (tensor: tf.TensorInfo) => Float32Array;
+}
+
+/** A backend of the kit. */
+export interface Backend {
+  /** What it runs on and how to get it, in a sentence. */
+  readonly about: string;
+  readonly storage: Storage;
+  /** Loads it, registers it with TensorFlow.js and gives what it runs on here. Throws a KitError that says why it cannot. */
+  readonly load: () => Promise<string>;
+}
+
+/** The storage of a backend whose values lie where `view` finds them; `changed` is told of every tensor written to. */
+export function inMemory(
+  view: (tensor: tf.TensorInfo) => Float32Array,
+  changed: (tensor: tf.TensorInfo) => void = () => {},
+): Storage {
+  const fill: Storage["fill"] = (tensor, write) => {
+    write(view(tensor));
+    changed(tensor);
+  };
+  return {
+    view,
+    fill,
+    copy: (from, to) => fill(to, (values) => values.set(view(from))),
+    sweep: (weights, scale, law) => {
+      const entries = weights.map(({ tensor, key, keep }) => ({ theta: view(tensor), key, keep }));
+      sweepMany(entries, scale, law);
+      for (const { tensor } of weights) changed(tensor);
+    },
+  };
+}

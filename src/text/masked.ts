@@ -1,0 +1,56 @@
+import { KitError } from "../error.ts";
+import type { EncodedExample } from "./prompt.ts";
+import type { Tokenizer } from "./tokenizer.ts";
+
+/** Stands for the mask token in a masked prompt. */
+export const MASK: unique symbol = Symbol("<mask>");
+
+/** A piece of a masked prompt: text that is encoded by itself, cut after `maxTokens` where it says so, or the mask. */
+export type MaskedPart = typeof MASK | { readonly text: string; readonly maxTokens?: number };
+
+/** A prompt with one mask (Table 13): its pieces between the begin and the end token, and its longest length in tokens, both included. */
+export interface MaskedPrompt {
+  readonly parts: readonly MaskedPart[];
+  readonly maxLength: number;
+}
+
+/** What a masked prompt is encoded from: texts, and the ids of the tokens at its ends and of the mask. */
+export interface EncodeMaskedOptions {
+  readonly tokenizer: Tokenizer;
+  readonly begin: number;
+  readonly end: number;
+  readonly mask: number;
+  readonly prompt: MaskedPrompt;
+  /** The words that may stand at the mask, each with a leading space. */
+  readonly options: readonly string[];
+}
+
+/**
+ * A masked prompt as the authors' code encodes it: every piece by itself, the begin token before and the end token after, the tail cut
+ * where it is too long (also the end token). Throws a KitError where an option is not one token, or the mask is cut away.
+ */
+export function encodeMasked({ tokenizer, begin, end, mask, prompt, options }: EncodeMaskedOptions): EncodedExample {
+  const pieces = prompt.parts.map((part) =>
+    part === MASK ? [mask] : tokenizer.encode(part.text).slice(0, part.maxTokens),
+  );
+  const ids = [begin, ...pieces.flat(), end].slice(0, prompt.maxLength);
+  const before = pieces.slice(0, prompt.parts.indexOf(MASK)).flat().length;
+  const at = before + 1;
+  if (!prompt.parts.includes(MASK))
+    throw new KitError("Encoding a prompt with a mask: none of its parts is MASK; add it.");
+  if (at >= ids.length) {
+    throw new KitError(
+      `Encoding a prompt with a mask: ${before} tokens stand before the mask and ${prompt.maxLength} fit in all; shorten the text or raise maxLength.`,
+    );
+  }
+  const answers = options.map((option) => onlyToken(tokenizer, option));
+  return { candidates: [], shared: { ids: Int32Array.from(ids), at, answers } };
+}
+
+function onlyToken(tokenizer: Tokenizer, option: string): number {
+  const ids = tokenizer.encode(option);
+  if (ids.length === 1 && option.startsWith(" ")) return ids[0]!;
+  throw new KitError(
+    `Encoding the option ${JSON.stringify(option)} for a mask: it has ${ids.length} tokens; give a word of one token with a space before it.`,
+  );
+}

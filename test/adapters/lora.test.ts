@@ -1,0 +1,145 @@
+import { readFileSync } from "node:fs";
+import * as tf from "@tensorflow/tfjs";
+import { describe, expect, test } from "vitest";
+import { lora } from "../../src/adapters/lora.ts";
+import { mergeLora } from "../../src/adapters/merge.ts";
+import { prefix } from "../../src/adapters/prefix.ts";
+import { openSafetensors, readTensor } from "../../src/checkpoints/safetensors.ts";
+import { linear } from "../../src/kernels/linear.ts";
+import { packBatch } from "../../src/nn/batch.ts";
+import { features } from "../../src/nn/features.ts";
+import { plainGradient } from "../../src/nn/gradient.ts";
+import type { Network } from "../../src/nn/network.ts";
+import { viewOf } from "../../src/tensor/native/backend.ts";
+import { gaussian } from "../../src/tensor/perturb.ts";
+import { goldenNetwork } from "../golden/folder.ts";
+import { needs, shared } from "../shared.ts";
+import { apart, BATCH, bitsOf, FAMILIES, featuresOf, KEY_WIDTH, lossOf, ROWS, tail, withNetwork } from "./networks.ts";
+
+const AT = { seed: 1, vocabulary: 32 };
+const isB = ({ name }: { name: string }): boolean => name.endsWith("lora_B.weight");
+
+describe.each(FAMILIES)("LoRA on %s", (family) => {
+  test("starts as the network itself, to the bit, with A within ±1/√in and B at 0", () =>
+    withNetwork(family, (network) => {
+      const { adaptation, parameters, dispose } = lora().begin(network, AT);
+      expect(featuresOf({ ...network, adaptation })).toEqual(featuresOf(network));
+      expect(parameters).toHaveLength(8); // A and B of queries and values in 2 layers
+      for (const { name, value } of parameters) {
+        const values = [...value.dataSync()];
+        if (isB({ name })) expect(values.every((v) => v === 0)).toBe(true);
+        else expect(value.shape).toEqual([8, 16]);
+        const largest = Math.max(...values.map(Math.abs));
+        if (!isB({ name })) expect(largest > 0.9 / 4 && largest <= 1 / 4).toBe(true);
+      }
+      const widths = parameters.filter(isB).map(({ value }) => value.shape);
+      expect(widths).toEqual(
+        [0, 1].flatMap(() => [
+          [16, 8],
+          [KEY_WIDTH[family], 8],
+        ]),
+      ); // prettier-ignore
+      dispose();
+    }));
+
+  test("has a gradient at B alone at the start, and perturbing B changes the loss", () =>
+    withNetwork(family, async (network) => {
+      const { adaptation, parameters, dispose } = lora().begin(network, AT);
+      const whole = { ...network, adaptation };
+      const { gradients } = await plainGradient(whole, BATCH, ROWS, tail, parameters);
+      gradients.forEach((of, i) => {
+        const flat = [...of.dataSync()].every((v) => v === 0);
+        expect(flat, parameters[i]!.name).toBe(!isB(parameters[i]!));
+      });
+      const before = lossOf(whole);
+      gaussian(parameters.filter(isB), 1e-2, { seed: 2, step: 0 });
+      expect(Math.abs(lossOf(whole) - before)).toBeGreaterThan(1e-5);
+      tf.dispose(gradients);
+      dispose();
+    }));
+
+  test("can be merged into the weights, which then do the same alone", () =>
+    withNetwork(family, (network) => {
+      const adapted = lora({ rank: 2, alpha: 8 }).begin(network, AT);
+      gaussian(adapted.parameters, 0.2, { seed: 2, step: 0 });
+      const [base, before] = [featuresOf(network), bitsOf(network.parameters)];
+      const with_ = featuresOf({ ...network, adaptation: adapted.adaptation });
+      mergeLora(network.parameters, adapted);
+      expect(apart(featuresOf(network), with_)).toBeLessThan(1e-5);
+      expect(apart(with_, base)).toBeGreaterThan(0.05);
+      const changed = network.parameters.filter(
+        (_, i) => bitsOf([network.parameters[i]!])[0]!.join() !== before[i]!.join(),
+      );
+      const merged = network.layers.flatMap(({ query, value }) => [`${query}.weight`, `${value}.weight`]);
+      expect(new Set(changed.map(({ name }) => name))).toEqual(new Set(merged));
+      adapted.dispose();
+    }));
+});
+
+test("merging a prefix, or LoRA of another model, is refused, and nothing is changed", () =>
+  withNetwork("llama", async (llama) => {
+    await withNetwork("opt", (network) => {
+      const before = bitsOf(network.parameters);
+      const [prefixed, foreign] = [prefix().begin(network, AT), lora().begin(llama, AT)];
+      expect(() => mergeLora(network.parameters, prefixed)).toThrow(/only LoRA is a change of weights/);
+      expect(() => mergeLora(network.parameters, foreign)).toThrow(
+        /layers\.0\.self_attn\.q_proj\.weight: the adapter fits a weight of \[16,16\], the model has none/,
+      );
+      expect(bitsOf(network.parameters)).toEqual(before);
+      prefixed.dispose();
+      foreign.dispose();
+    });
+  }));
+
+const FILE = "golden/opt-tiny-lora.safetensors";
+
+interface Golden {
+  readonly lora: {
+    readonly r: number;
+    readonly alpha: number;
+    readonly case: string;
+    readonly logits_f64: number[][][];
+  };
+  readonly cases: readonly {
+    readonly name: string;
+    readonly input_ids: number[][];
+    readonly attention_mask: number[][];
+  }[];
+}
+
+test.skipIf(shared(FILE) === undefined)(
+  `LoRA gives the golden logits, computed in float64 by another program, before and after the merge (${needs(FILE)})`,
+  () => {
+    const golden: Golden = JSON.parse(readFileSync(shared("golden/opt-tiny.expected.json")!, "utf8"));
+    const { r, alpha, case: which, logits_f64 } = golden.lora;
+    const network = goldenNetwork("opt-tiny.safetensors", "opt-tiny.config.json");
+    const adapted = lora({ rank: r, alpha }).begin(network, AT);
+    const file = openSafetensors(shared(FILE)!);
+    for (const { name, value } of adapted.parameters) {
+      const inFile = name.replace("base_model.model.", "").replace(/\.weight$/, "");
+      (viewOf(value).values as Float32Array).set(readTensor(file, inFile));
+    }
+    const { input_ids, attention_mask } = golden.cases.find(({ name }) => name === which)!;
+    const batch = packBatch(input_ids.map((ids, i) => ids.filter((_, j) => attention_mask[i]![j] === 1)));
+    const want = logits_f64.flatMap((row, i) => row.filter((_, j) => attention_mask[i]![j] === 1)).flat();
+    const logits = (of: Network): number[] => [
+      ...tf.tidy(() =>
+        linear(
+          features(
+            of,
+            batch,
+            Array.from(batch.ids, (_, i) => i),
+          ),
+          of.head.weight,
+        ).dataSync(),
+      ),
+    ];
+    expect(want.length).toBeGreaterThan(1000);
+    expect(apart(logits({ ...network, adaptation: adapted.adaptation }), want)).toBeLessThan(5e-5);
+    expect(apart(logits(network), want)).toBeGreaterThan(0.1);
+    mergeLora(network.parameters, adapted);
+    expect(apart(logits(network), want)).toBeLessThan(5e-5);
+    adapted.dispose();
+    network.dispose();
+  },
+);

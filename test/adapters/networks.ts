@@ -1,0 +1,86 @@
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import * as tf from "@tensorflow/tfjs";
+import seedrandom from "seedrandom";
+import type { AdaptableNetwork } from "../../src/adapters/adapter.ts";
+import { openCheckpoint } from "../../src/checkpoints/folder.ts";
+import { writeSafetensors } from "../../src/checkpoints/write.ts";
+import { families } from "../../src/models/families.ts";
+import { type LoadedNetwork, loadNetwork } from "../../src/models/network.ts";
+import { packBatch, type TokenBatch } from "../../src/nn/batch.ts";
+import { features } from "../../src/nn/features.ts";
+import type { Network } from "../../src/nn/network.ts";
+
+const COMMON = { hidden_size: 16, num_hidden_layers: 2, num_attention_heads: 4, max_position_embeddings: 64 };
+
+export type FamilyName = "opt" | "roberta" | "llama";
+
+/** Tiny configurations, one a family: the Llama's queries share keys by two. */
+export const CONFIGS: Readonly<Record<FamilyName, Readonly<Record<string, string | number>>>> = {
+  opt: { model_type: "opt", vocab_size: 32, ffn_dim: 24, word_embed_proj_dim: 16, ...COMMON },
+  roberta: { model_type: "roberta", vocab_size: 32, intermediate_size: 24, ...COMMON },
+  llama: { model_type: "llama", vocab_size: 32, intermediate_size: 24, num_key_value_heads: 2, ...COMMON },
+};
+
+/** Width of the keys of each configuration. */
+export const KEY_WIDTH: Readonly<Record<FamilyName, number>> = { opt: 16, roberta: 16, llama: 8 };
+
+export const FAMILIES: readonly FamilyName[] = Object.keys(CONFIGS) as FamilyName[];
+
+/** A tiny network with seeded weights: 0.3 times a uniform of unit variance. */
+export function tinyNetwork(family: FamilyName): LoadedNetwork {
+  const config = CONFIGS[family];
+  const random = seedrandom.alea(family);
+  const tensors = [...families[family]!.shapes(config)].map(([name, shape]) => {
+    const size = shape.reduce((a, b) => a * b, 1);
+    return { name, shape, data: Float32Array.from({ length: size }, () => 0.3 * Math.sqrt(3) * (2 * random() - 1)) };
+  });
+  const folder = mkdtempSync(join(tmpdir(), "tiny-network-"));
+  writeFileSync(join(folder, "config.json"), JSON.stringify(config));
+  writeSafetensors(join(folder, "model.safetensors"), tensors, { dtype: "F32" });
+  return loadNetwork(openCheckpoint(folder));
+}
+
+/** Runs a test with a tiny network, which is freed afterwards. */
+export async function withNetwork(
+  family: FamilyName,
+  use: (network: AdaptableNetwork) => void | Promise<void>,
+): Promise<void> {
+  const network = tinyNetwork(family);
+  try {
+    await use(network);
+  } finally {
+    network.dispose();
+  }
+}
+
+/** Two sequences of different lengths. */
+export const BATCH: TokenBatch = packBatch([
+  [4, 9, 20, 7],
+  [11, 5, 30, 8, 21, 6],
+]);
+/** All of their tokens. */
+export const ROWS: readonly number[] = Array.from(BATCH.ids, (_, i) => i);
+
+/** The features of every token of the two sequences. */
+export const featuresOf = (network: Network): number[] => [...tf.tidy(() => features(network, BATCH, ROWS).dataSync())];
+
+/** A loss of the features, each with a weight of its own, so that no norm makes it the same for all. */
+export const tail = (of: tf.Tensor2D): tf.Scalar => {
+  const weights = tf.sin(tf.mul(tf.range(0, of.size), 1.7));
+  return tf.mean(tf.mul(tf.square(tf.add(of, 0.5)), tf.reshape(weights, of.shape)));
+};
+
+/** The loss of the two sequences. */
+export const lossOf = (network: Network): number => tf.tidy(() => tail(features(network, BATCH, ROWS)).dataSync()[0]!);
+
+/** All weights' bits, as numbers. */
+export const bitsOf = (parameters: AdaptableNetwork["parameters"]): number[][] =>
+  parameters.map(({ value }) => [...new Uint32Array((value.dataSync() as Float32Array).buffer)]);
+
+/** The largest difference between two lists of numbers; they must be as long. */
+export function apart(a: readonly number[], b: readonly number[]): number {
+  if (a.length !== b.length) throw new Error(`${a.length} numbers against ${b.length}`);
+  return a.reduce((worst, v, i) => Math.max(worst, Math.abs(v - b[i]!)), 0);
+}

@@ -1,0 +1,100 @@
+import * as tf from "@tensorflow/tfjs";
+import { describe, expect, test } from "vitest";
+import { packBatch, type TokenBatch } from "../../src/nn/batch.ts";
+import { features, featuresWithCache } from "../../src/nn/features.ts";
+import type { Network, Past } from "../../src/nn/network.ts";
+import { CONFIGS, free, tinyAdaptation, tinyNetwork } from "./networks.ts";
+
+const decoders = Object.entries(CONFIGS).filter(([name]) => name !== "roberta");
+const all = ({ ids }: TokenBatch): number[] => [...ids.keys()];
+const freePast = (past: readonly Past[]): void => tf.dispose(past.flatMap(({ keys, values }) => [keys, values]));
+
+const rowsOf = (network: Network, batch: TokenBatch, rows: readonly number[]): number[][] =>
+  tf.tidy(() => features(network, batch, rows).arraySync());
+
+/** Features of the batch's rows where the tokens before are cached, and what is cached after. */
+function continued(network: Network, batch: TokenBatch, past?: readonly Past[]) {
+  const { features: seen, present } = featuresWithCache(network, batch, all(batch), past);
+  const values = seen.arraySync();
+  seen.dispose();
+  return { values, present };
+}
+
+function expectClose(got: readonly (readonly number[])[], want: readonly (readonly number[])[]): void {
+  expect(got.length).toBe(want.length);
+  want.forEach((row, i) => row.forEach((v, j) => expect(got[i]![j]).toBeCloseTo(v, 4)));
+}
+
+describe.each(Object.entries(CONFIGS))("%s", (_name, config) => {
+  test("a token has the same features in a ragged batch as alone, in any order of rows", () => {
+    const { network, parameters } = tinyNetwork(config);
+    const alone = rowsOf(network, packBatch([[1, 7, 8]]), [0, 1, 2]);
+    const together = rowsOf(network, packBatch([[1, 4, 5, 6], [1, 7, 8], [3]]), [6, 4, 5]);
+    expectClose(together, [alone[2]!, alone[0]!, alone[1]!]);
+    free(parameters);
+  });
+
+  test("an adaptation changes the features, and every correction is asked for by a checkpoint name", () => {
+    const plain = tinyNetwork(config);
+    const { network, parameters } = tinyAdaptation(plain);
+    const batch = packBatch([[1, 7, 8]]);
+    expect(rowsOf(network, batch, [2])).not.toEqual(rowsOf(plain.network, batch, [2]));
+    const asked = new Set<string>();
+    const spy = {
+      ...plain.network,
+      adaptation: { correction: (name: string) => void asked.add(`${name}.weight`) },
+    };
+    expect(rowsOf(spy, batch, [2])).toEqual(rowsOf(plain.network, batch, [2]));
+    const inLayers = plain.parameters.filter(({ name, value }) => /layers?\.\d/.test(name) && value.rank === 2);
+    expect([...asked].sort()).toEqual(inLayers.map(({ name }) => name).sort());
+    free([...plain.parameters, ...parameters]);
+  });
+});
+
+describe.each(decoders)("%s", (_name, config) => {
+  test.each(["itself", "with a prefix"])(
+    "%s: tokens after cached ones have the features that they have in one go",
+    (kind) => {
+      const plain = tinyNetwork(config);
+      const adapted = kind === "itself" ? { ...plain, parameters: [] } : tinyAdaptation(plain);
+      const { network } = adapted;
+      const whole = rowsOf(
+        network,
+        packBatch([
+          [1, 4, 5, 6],
+          [1, 7, 8, 9, 10],
+        ]),
+        [2, 3, 5, 6, 7, 8],
+      );
+      const first = continued(network, packBatch([[1, 4], [1]]));
+      const rest = packBatch([
+        [5, 6],
+        [7, 8, 9, 10],
+      ]);
+      const second = continued(network, { ...rest, starts: [2, 1] }, first.present);
+      expectClose(second.values, whole);
+      const own = kind === "itself" ? 0 : 2;
+      expect(second.present[0]!.lengths).toEqual([4 + own, 5 + own]);
+      expect(second.present[0]!.keys.shape).toEqual([9 + 2 * own, network.keyWidth]);
+      freePast([...first.present, ...second.present]);
+      free([...plain.parameters, ...adapted.parameters]);
+    },
+  );
+
+  test("a causal network's features do not see what follows", () => {
+    const { network, parameters } = tinyNetwork(config);
+    const [short, long] = [packBatch([[1, 4]]), packBatch([[1, 4, 9]])];
+    expectClose(rowsOf(network, long, [0, 1]), rowsOf(network, short, [0, 1]));
+    free(parameters);
+  });
+});
+
+test("a masked network's features see what follows", () => {
+  const { network, parameters } = tinyNetwork(CONFIGS.roberta!);
+  const [a, b] = [
+    [1, 4, 9],
+    [1, 4, 10],
+  ].map((ids) => rowsOf(network, packBatch([ids]), [0])[0]!);
+  expect(Math.max(...a!.map((v, i) => Math.abs(v - b![i]!)))).toBeGreaterThan(1e-3);
+  free(parameters);
+});

@@ -1,0 +1,83 @@
+import * as tf from "@tensorflow/tfjs";
+import { describe, expect, test } from "vitest";
+import { linear } from "../../src/kernels/linear.ts";
+import { packBatch } from "../../src/nn/batch.ts";
+import { features } from "../../src/nn/features.ts";
+import { generate } from "../../src/nn/generate.ts";
+import type { Network } from "../../src/nn/network.ts";
+import { viewOf } from "../../src/tensor/native/backend.ts";
+import { CONFIGS, free, type TinyNetwork, tinyAdaptation, tinyNetwork } from "./networks.ts";
+
+const PROMPTS = [[1, 4, 5, 6, 7], [1], [1, 9, 10], [2, 3, 4]].map((ids) => Int32Array.from(ids));
+
+/** The likeliest next token, the whole text run again. */
+function nextOf(network: Network, ids: readonly number[]): number {
+  const { weight } = network.head;
+  return tf.tidy(() => {
+    const logits = linear(features(network, packBatch([ids]), [ids.length - 1]), weight);
+    return tf.argMax(logits, -1).dataSync()[0]!;
+  });
+}
+
+/** Greedy decoding as its definition has it. */
+function decode(network: Network, prompt: Int32Array, count: number): number[] {
+  const ids = [...prompt];
+  while (ids.length < prompt.length + count) ids.push(nextOf(network, ids));
+  return ids.slice(prompt.length);
+}
+
+/** The network with large embeddings and an output matrix of its own: else random weights repeat one token for ever. */
+function talkative({ network, parameters }: TinyNetwork): TinyNetwork {
+  for (const { name, value } of parameters)
+    if (name.includes("embed_"))
+      viewOf(value).values.forEach((v, i, values) => (values as Float32Array).set([6 * v], i));
+  const weight = tf.randomNormal(network.head.weight.shape, 0, 1, "float32", 5);
+  return { network: { ...network, head: { weight } }, parameters: [...parameters, { name: "head", value: weight }] };
+}
+
+describe.each(Object.entries(CONFIGS).filter(([name]) => name !== "roberta"))(
+  "greedy decoding of %s",
+  (_name, config) => {
+    test.each(["itself", "adapted"])("%s: gives what decoding without a cache gives", async (kind) => {
+      const plain = talkative(tinyNetwork(config));
+      const adapted = kind === "itself" ? { ...plain, parameters: [] } : tinyAdaptation(plain);
+      const want = PROMPTS.map((prompt) => decode(adapted.network, prompt, 12));
+      expect(await generate(adapted.network, PROMPTS, { maxNewTokens: 12 })).toEqual(want);
+      expect(new Set(want.flat()).size).toBeGreaterThan(2);
+      free([...plain.parameters, ...adapted.parameters]);
+    });
+  },
+);
+
+describe("greedy decoding", () => {
+  const { llama, roberta } = CONFIGS as { llama: object; roberta: object };
+
+  test("ends each sequence at its own stop, whose token stays, and at the end token, which does not", async () => {
+    const { network, parameters } = tinyNetwork({ ...llama });
+    const free12 = await generate(network, PROMPTS, { maxNewTokens: 12 });
+    const stopped = await generate(network, PROMPTS, {
+      maxNewTokens: 12,
+      stop: (ids) => ids.length === 1 + (ids[0]! % 5),
+    });
+    expect(stopped).toEqual(free12.map((ids) => ids.slice(0, 1 + (ids[0]! % 5))));
+    const end = free12[0]![3]!;
+    const ended = await generate(network, PROMPTS, { maxNewTokens: 12, end });
+    expect(ended).toEqual(free12.map((ids) => (ids.includes(end) ? ids.slice(0, ids.indexOf(end)) : ids)));
+    expect(await generate(network, PROMPTS, { maxNewTokens: 0 })).toEqual([[], [], [], []]);
+    expect(await generate(network, [], { maxNewTokens: 3 })).toEqual([]);
+    free(parameters);
+  });
+
+  test("fills the model's length to its last token and refuses more, empty prompts and masked models", async () => {
+    const { network, parameters } = tinyNetwork({ ...llama });
+    const [ids] = await generate(network, [Int32Array.of(1, 2)], { maxNewTokens: 30 });
+    expect(ids).toHaveLength(30);
+    await expect(generate(network, [Int32Array.of(1, 2)], { maxNewTokens: 31 })).rejects.toThrow(
+      /31 new tokens after a prompt of 2 were asked for, but the model reads 32/,
+    );
+    await expect(generate(network, [new Int32Array(0)], { maxNewTokens: 1 })).rejects.toThrow(/without tokens/);
+    const masked = tinyNetwork({ ...roberta });
+    await expect(generate(masked.network, PROMPTS, { maxNewTokens: 1 })).rejects.toThrow(/masked model/);
+    free([...parameters, ...masked.parameters]);
+  });
+});
