@@ -46,12 +46,12 @@ const BUNDLED: Readonly<Record<string, Table>> = {
     "MeZO (prefix)": row(1e-1, 1e-1, 1000, 16),
   },
   "roberta-reviews": {
-    FT: row(3e-4, 0, 120, 16),
-    "FT (LoRA)": row(3e-3, 0, 120, 16),
+    FT: row(1e-4, 0, 120, 16),
+    "FT (LoRA)": row(1e-3, 0, 120, 16),
     "FT (prefix)": row(3e-2, 0, 120, 16),
-    MeZO: row(1e-4, 1e-3, 1000, 16),
+    MeZO: row(5e-5, 1e-3, 1000, 16),
     "MeZO (LoRA)": row(1e-3, 1e-2, 1000, 16),
-    "MeZO (prefix)": row(1e-1, 1e-1, 1000, 16),
+    "MeZO (prefix)": row(1, 1e-1, 1000, 16),
   },
 };
 

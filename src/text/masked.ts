@@ -27,7 +27,8 @@ export interface EncodeMaskedOptions {
 
 /**
  * A masked prompt as the authors' code encodes it: every piece by itself, the begin token before and the end token after, the tail cut
- * where it is too long (also the end token). Throws a KitError where an option is not one token, or the mask is cut away.
+ * where it is too long (also the end token). Throws a KitError where the options cannot be told apart by one token, or the mask is cut
+ * away.
  */
 export function encodeMasked({ tokenizer, begin, end, mask, prompt, options }: EncodeMaskedOptions): EncodedExample {
   const pieces = prompt.parts.map((part) =>
@@ -43,14 +44,26 @@ export function encodeMasked({ tokenizer, begin, end, mask, prompt, options }: E
       `Encoding a prompt with a mask: ${before} tokens stand before the mask and ${prompt.maxLength} fit in all; shorten the text or raise maxLength.`,
     );
   }
-  const answers = options.map((option) => onlyToken(tokenizer, option));
+  const answers = answersOf(tokenizer, options);
   return { candidates: [], shared: { ids: Int32Array.from(ids), at, answers } };
 }
 
-function onlyToken(tokenizer: Tokenizer, option: string): number {
-  const ids = tokenizer.encode(option);
-  if (ids.length === 1 && option.startsWith(" ")) return ids[0]!;
+/**
+ * The token that stands for each option: the word's own. Unlike the paper, whose words are one token each in RoBERTa's vocabulary, a
+ * word of several tokens in a smaller one is told by its first, as long as that tells all options apart.
+ */
+function answersOf(tokenizer: Tokenizer, options: readonly string[]): number[] {
+  const answers = options.map((option) => firstToken(tokenizer, option));
+  const twice = options.find((_, i) => answers.indexOf(answers[i]!) !== i);
+  if (twice === undefined) return answers;
+  const other = options[answers.indexOf(answers[options.indexOf(twice)]!)];
   throw new KitError(
-    `Encoding the option ${JSON.stringify(option)} for a mask: it has ${ids.length} tokens; give a word of one token with a space before it.`,
+    `Encoding the options for a mask: ${JSON.stringify(other)} and ${JSON.stringify(twice)} begin with the same token, so that one mask cannot tell them apart; give other words.`,
   );
+}
+
+function firstToken(tokenizer: Tokenizer, option: string): number {
+  const [first] = tokenizer.encode(option);
+  if (first !== undefined && option.startsWith(" ")) return first;
+  throw new KitError(`Encoding the option ${JSON.stringify(option)} for a mask: give a word with a space before it.`);
 }
