@@ -26,7 +26,11 @@ export async function preflight(options: CliOptions, onProgress: Progress): Prom
 type Prompts = "autoregressive" | "masked";
 
 /** Why a method cannot be run on a task with a kind of model, where it cannot. */
-function reasonAgainst(method: string, { metric, classes }: TaskDefinition, prompts: Prompts): string | undefined {
+export function reasonAgainst(
+  method: string,
+  { metric, classes }: TaskDefinition,
+  prompts: Prompts,
+): string | undefined {
   if (method === "ICL" && prompts === "masked") return "the paper learns in context with autoregressive models only";
   if (method === "Majority" && (metric === "F1" || classes === "none")) return "its answers are texts and not classes";
   return undefined;

@@ -27,25 +27,34 @@ export interface EncodeMaskedOptions {
 
 /**
  * A masked prompt as the authors' code encodes it: every piece by itself, the begin token before and the end token after, the tail cut
- * where it is too long (also the end token). Throws a KitError where the options cannot be told apart by one token, or the mask is cut
- * away.
+ * where it is too long (also the end token). Unlike the paper, whose sentences are short: where that would cut the mask away, the
+ * longest piece before it is shortened instead. Throws a KitError where the options cannot be told apart by one token, or there
+ * is no room for the mask.
  */
 export function encodeMasked({ tokenizer, begin, end, mask, prompt, options }: EncodeMaskedOptions): EncodedExample {
-  const pieces = prompt.parts.map((part) =>
-    part === MASK ? [mask] : tokenizer.encode(part.text).slice(0, part.maxTokens),
-  );
-  const ids = [begin, ...pieces.flat(), end].slice(0, prompt.maxLength);
-  const before = pieces.slice(0, prompt.parts.indexOf(MASK)).flat().length;
-  const at = before + 1;
-  if (!prompt.parts.includes(MASK))
-    throw new KitError("Encoding a prompt with a mask: none of its parts is MASK; add it.");
-  if (at >= ids.length) {
-    throw new KitError(
-      `Encoding a prompt with a mask: ${before} tokens stand before the mask and ${prompt.maxLength} fit in all; shorten the text or raise maxLength.`,
-    );
-  }
+  const { parts, maxLength } = prompt;
+  const place = parts.indexOf(MASK);
+  if (place < 0) throw new KitError("Encoding a prompt with a mask: none of its parts is MASK; add it.");
+  const pieces = parts.map((part) => (part === MASK ? [mask] : tokenizer.encode(part.text).slice(0, part.maxTokens)));
+  const lost = lengthOf(pieces.slice(0, place)) + 1 >= maxLength;
+  const shown = lost ? shortened(pieces, place, maxLength) : pieces;
+  const at = lengthOf(shown.slice(0, place)) + 1;
+  const ids = [begin, ...shown.flat(), end].slice(0, maxLength);
   const answers = answersOf(tokenizer, options);
   return { candidates: [], shared: { ids: Int32Array.from(ids), at, answers } };
+}
+
+const lengthOf = (pieces: readonly (readonly number[])[]): number => pieces.flat().length;
+
+/** The pieces with the longest before the mask cut so that all of them fit with the begin and the end token. */
+function shortened(pieces: readonly number[][], place: number, maxLength: number): number[][] {
+  const before = pieces.slice(0, place);
+  const longest = before.reduce((best, piece, i) => (piece.length > before[best]!.length ? i : best), 0);
+  const left = before[longest]!.length - (lengthOf(pieces) + 2 - maxLength);
+  if (left >= 0) return pieces.map((piece, i) => (i === longest ? piece.slice(0, left) : piece));
+  throw new KitError(
+    `Encoding a prompt with a mask: ${lengthOf(before)} tokens stand before the mask and ${maxLength} fit in all; shorten the text or raise maxLength.`,
+  );
 }
 
 /**

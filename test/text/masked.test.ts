@@ -28,10 +28,13 @@ test("a piece with a limit is cut after it, and the whole loses its tail with th
   expect(at).toBe(1);
 });
 
-test("a mask that would be cut away, or is not there, is an error", () => {
+test("where the tail's cut would take the mask, the longest piece before it is shortened; without room, or a mask, it is an error", () => {
   expect(encode(parts, 11).shared!.ids[10]).toBe(2);
-  expect(() => encode(parts, 10)).toThrow(
-    "9 tokens stand before the mask and 10 fit in all; shorten the text or raise maxLength.",
+  const { ids, at } = encode([{ text: "abcdefgh" }, { text: "It" }, MASK, { text: "." }], 9).shared!;
+  expect([...ids]).toEqual([0, ...codes("abcIt"), 2, 46, 9]);
+  expect(at).toBe(6);
+  expect(() => encode([{ text: "abcd" }, MASK, { text: "." }], 3)).toThrow(
+    "4 tokens stand before the mask and 3 fit in all; shorten the text or raise maxLength.",
   );
   expect(() => encode([{ text: "a" }])).toThrow("none of its parts is MASK; add it.");
 });

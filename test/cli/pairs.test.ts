@@ -1,0 +1,45 @@
+import { describe, expect, test } from "vitest";
+import { parseOptions } from "../../src/cli/options.ts";
+import { reasonAgainst } from "../../src/cli/preflight.ts";
+import { runMethod } from "../../src/cli/runMethod.ts";
+import { loadModel } from "../../src/models/load.ts";
+import { methods } from "../../src/report/methods.ts";
+import { tasks } from "../../src/tasks/index.ts";
+import { loadTask } from "../../src/tasks/load.ts";
+
+const options = parseOptions(["--smoke", "--steps", "1", "--shots", "1", "--batch-size", "2"]);
+const record = { start: () => {}, step: () => {}, score: () => {} };
+
+/** Methods that stand for the rest here: each way to score, to train and to adapt once. */
+const METHODS = ["Majority", "Zero-shot", "ICL", "LP", "FT (LoRA)", "MeZO (prefix)"];
+
+describe.each(["opt-reviews", "roberta-reviews"])("the bundled %s", (id) => {
+  const kind = id === "opt-reviews" ? "autoregressive" : "masked";
+  const own = tasks.filter((task) => task[kind]);
+
+  test(`has the paper's ${kind} tasks`, () => {
+    expect(own).toHaveLength(kind === "masked" ? 6 : 11);
+    expect(methods).toEqual(expect.arrayContaining(METHODS));
+  });
+
+  test.each(own)("scores $name by every method, or says why not", async (definition) => {
+    const model = await loadModel(id);
+    const task = await loadTask(definition, { data: "samples", train: 12, dev: 2, test: 3, seed: 1 });
+    for (const method of METHODS) {
+      const reason = reasonAgainst(method, definition, kind);
+      if (reason !== undefined) {
+        expect(reason).toMatch(/the paper learns in context with|answers are texts/);
+        continue;
+      }
+      const setup = { model: async () => model, task, seed: 1, options, onProgress: () => {}, record };
+      const run = await runMethod(method, setup);
+      expect(run.header).toMatchObject({ task: definition.name, method, metric: definition.metric });
+      expect(run.scores.at(-1)).toMatchObject({ on: "test", n: task.test.length });
+      for (const { score, loss = 0 } of run.scores) {
+        expect(score >= 0 && score <= 1).toBe(true);
+        expect(Number.isFinite(loss)).toBe(true);
+      }
+    }
+    model.dispose();
+  });
+});
