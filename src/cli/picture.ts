@@ -2,8 +2,11 @@ import { join } from "node:path";
 import type { Run } from "../experiment/run.ts";
 import { plotAccuracyMemory } from "../report/plot.ts";
 import { saveFigure } from "../report/render.ts";
+import { headline } from "../report/summary.ts";
 
-/** Draws accuracy against memory of runs of one task into a folder; the files that it wrote. */
+/** Draws accuracy against memory of runs of one task and model into a folder; the files that it wrote. */
 export function savePicture(runs: readonly Run[], folder: string): Promise<string[]> {
-  return saveFigure(plotAccuracyMemory(runs), join(folder, `${runs[0]!.header.task}-accuracy-memory`.toLowerCase()));
+  const { task, model } = headline(runs);
+  const name = `${task}-${model.replace(/^.*\//, "")}-accuracy-memory`.toLowerCase();
+  return saveFigure(plotAccuracyMemory(runs), join(folder, name));
 }

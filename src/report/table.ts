@@ -57,6 +57,8 @@ function captionLines(runs: readonly Run[], summaries: readonly MethodSummary[],
   return [
     `${errorCaption(summaries)}.`,
     `${task}, model ${model}, ${backend} backend, ${threads} ${threads === 1 ? "thread" : "threads"}; ${parts} from ${data}.`,
-    `Paper: ${paper.model} (${paper.table}), ${paper.runs} on the paper's own ${paper.task} rows.`,
+    ...(Object.keys(paper.scores).length > 0
+      ? [`Paper: ${paper.model} (${paper.table}), ${paper.runs} on the paper's own ${paper.task} rows.`]
+      : []),
   ];
 }

@@ -1,0 +1,16 @@
+import type { Run } from "../experiment/run.ts";
+import { isMarked } from "./methods.ts";
+
+/** Runs that belong into one table: those of a task and a model, and the majority class of the task, once a seed. */
+export function groupsOf(runs: readonly Run[]): Run[][] {
+  const marked = runs.filter(({ header }) => isMarked(header.method));
+  const keyOf = ({ header }: Run): string => JSON.stringify([header.task, header.model]);
+  const floors = runs.filter(({ header }) => !isMarked(header.method));
+  if (marked.length === 0) return floors.length > 0 ? [floors] : [];
+  return [...new Set(marked.map(keyOf))].map((key) => {
+    const own = marked.filter((run) => keyOf(run) === key);
+    const floor = floors.filter(({ header }) => header.task === own[0]!.header.task);
+    const seeds = [...new Set(floor.map(({ header }) => header.seed))];
+    return [...seeds.map((seed) => floor.find(({ header }) => header.seed === seed)!), ...own];
+  });
+}

@@ -1,0 +1,16 @@
+import { expect, test } from "vitest";
+import type { Run } from "../../src/experiment/run.ts";
+import { groupsOf } from "../../src/report/groups.ts";
+import { madeUpRun } from "./runs.ts";
+
+const of = (run: Run, header: Partial<Run["header"]>): Run => ({ ...run, header: { ...run.header, ...header } });
+
+test("runs go together by task and model, each with its task's majority class once a seed", () => {
+  const floor = of(madeUpRun("Majority", 0.5), { model: "none" });
+  const opt = madeUpRun("MeZO", 0.9);
+  const roberta = of(madeUpRun("MeZO", 0.8), { model: "roberta" });
+  const rte = of(madeUpRun("MeZO", 0.7), { task: "RTE" });
+  expect(groupsOf([floor, opt, of(floor, {}), roberta, rte])).toEqual([[floor, opt], [floor, roberta], [rte]]);
+  expect(groupsOf([floor])).toEqual([[floor]]);
+  expect(groupsOf([])).toEqual([]);
+});
