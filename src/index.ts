@@ -14,6 +14,7 @@ export type { TokenBatch } from "./nn/batch.ts";
 export type { Tokenizer } from "./text/tokenizer.ts";
 export type { EncodedExample } from "./text/prompt.ts";
 export { MASK, type MaskedPart, type MaskedPrompt } from "./text/masked.ts";
+export { labelField, textField } from "./tasks/definitions/fields.ts";
 export { loadTask, type LoadTaskOptions, type Split } from "./tasks/load.ts";
 export type { Example, Form, FormDefinition, Loss, Metric, Task, TaskDefinition } from "./tasks/task.ts";
 export type { Schedule } from "./tuners/schedule.ts";

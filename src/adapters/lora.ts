@@ -1,11 +1,11 @@
 import * as tf from "@tensorflow/tfjs";
 import seedrandom from "seedrandom";
-import { KitError } from "../error.ts";
+import { checkOptions, KitError } from "../error.ts";
 import { multiply } from "../kernels/elementwise.ts";
 import { linear } from "../kernels/linear.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { AdaptableNetwork, Adapted, Adapter } from "./adapter.ts";
-import { checkCount, checkOptions } from "./options.ts";
+import { checkCount } from "./options.ts";
 
 /** Settings of LoRA; the paper's are the defaults (Appendix E.5). */
 export interface LoraOptions {

@@ -1,11 +1,11 @@
 import * as tf from "@tensorflow/tfjs";
 import seedrandom from "seedrandom";
-import { KitError } from "../error.ts";
+import { checkOptions, KitError } from "../error.ts";
 import { packBatch } from "../nn/batch.ts";
 import { featuresWithCache } from "../nn/features.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { AdaptableNetwork, Adapted, Adapter } from "./adapter.ts";
-import { checkCount, checkOptions } from "./options.ts";
+import { checkCount } from "./options.ts";
 
 /** Where a prefix's keys and values start: those of real tokens, or random numbers (Table 17 compares them). */
 export type PrefixInit = "activations" | "random";
@@ -68,6 +68,10 @@ type Start = (network: AdaptableNetwork, length: number, at: Parameters<Adapter[
 
 const STARTS: Readonly<Record<PrefixInit, Start>> = {
   activations: (network, length, at) => {
+    if (length > network.maxLength)
+      throw new KitError(
+        `A prefix of ${length} was to start from activations, but the model reads ${network.maxLength} tokens: make it shorter, or take init "random".`,
+      );
     const { features, present } = featuresWithCache(network, packBatch([prefixIds(length, at)]), [length - 1]);
     const layers = present.map(({ keys, values }) => ({ keys: ownCopy(keys), values: ownCopy(values) }));
     tf.dispose([features, ...present.flatMap(({ keys, values }) => [keys, values])]);

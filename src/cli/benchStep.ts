@@ -59,7 +59,7 @@ function randomBatch({ rows, tokens }: BenchRequest): LabelledBatch {
   const ids = (row: number): Int32Array =>
     Int32Array.from({ length: tokens }, (_, i) => ((row * tokens + i) * 7919) % 50000);
   const examples = Array.from({ length: rows }, (_, row) => ({ candidates: [{ ids: ids(row), optionLength: 1 }] }));
-  return { examples, gold: examples.map(() => [0]), texts: [] };
+  return { examples, gold: examples.map(() => [0]), texts: [], begin: "mezo" };
 }
 
 /** Multiplications and additions, in billions, of the two passes of a step: products of the layers, attention (the causal half) and answers' logits. */

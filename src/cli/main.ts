@@ -50,7 +50,9 @@ async function measure(argv: readonly string[]): Promise<void> {
   const options = parseOptions(argv);
   const results: Results = { runs: [], omissions: [] };
   const failure = await doAll(options, results).catch((error: unknown) => ({ error }));
-  await report(results, options);
+  await report(results, options).catch((error: unknown) => {
+    if (!failure) throw error;
+  });
   if (failure) throw failure.error;
 }
 

@@ -14,8 +14,8 @@ export interface CliOptions {
   readonly data: string | undefined;
   readonly methods: readonly string[];
   readonly seeds: readonly number[];
-  readonly train: number;
-  readonly dev: number;
+  readonly train: number | undefined;
+  readonly dev: number | undefined;
   readonly test: number;
   /** Training examples of each class, as the paper's RoBERTa experiments draw them. */
   readonly k: number | undefined;
@@ -124,8 +124,8 @@ function addData(parser: Command): void {
       "--data <path>",
       "a folder with train, validation or test files, or one TSV, CSV or JSONL file (default: bundled sentences for SST-2, the kit's 32 samples for the others)",
     )
-    .option("--train <n>", "examples to train on", whole(1), 1000)
-    .option("--dev <n>", "examples to choose the best step by", whole(1), 500)
+    .option("--train <n>", "examples to train on (default: 1000)", whole(1))
+    .option("--dev <n>", "examples to choose the best step by (default: 500; CB and COPA 100)", whole(1))
     .option("--test <n>", "examples to report on", whole(1), 1000)
     .option(
       "--k <n>",
@@ -203,10 +203,10 @@ export function parseOptions(argv: readonly string[]): CliOptions {
     throw new KitError(`${oneLine.replace(/\.?$/, ".")} --help lists the options.`);
   }
   const { method, task, ...options } = parser.opts();
-  const given = Object.fromEntries(
-    Object.keys(SMOKE).map((name) => [name, parser.getOptionValueSource(name) === "cli"]),
-  );
-  const smoke = options.smoke ? Object.fromEntries(Object.entries(SMOKE).filter(([name]) => !given[name])) : {};
-  const all = { ...options, methods: method, tasks: task, ...smoke } as unknown as CliOptions;
+  const isSettled = (name: string): boolean =>
+    parser.getOptionValueSource(name) === "cli" || (options.k !== undefined && (name === "train" || name === "dev")); // k says what these are
+  const smoke = options.smoke ? Object.fromEntries(Object.entries(SMOKE).filter(([name]) => !isSettled(name))) : {};
+  const steps = options.smoke ? { ...SMOKE.steps, ...options.steps } : options.steps;
+  const all = { ...options, methods: method, tasks: task, ...smoke, steps } as unknown as CliOptions;
   return { ...all, out: resolve(all.out), figures: resolve(all.figures) };
 }

@@ -2,6 +2,8 @@ import type { Adapter } from "../adapters/adapter.ts";
 import { headTuning } from "../adapters/headTuning.ts";
 import { lora } from "../adapters/lora.ts";
 import { prefix } from "../adapters/prefix.ts";
+import { sharedPrompts } from "../experiment/candidateScores.ts";
+import { encodeBatch } from "../experiment/encode.ts";
 import { evaluate, evaluateMajority } from "../experiment/evaluate.ts";
 import { probe } from "../experiment/probe.ts";
 import type { Run } from "../experiment/run.ts";
@@ -81,8 +83,10 @@ async function probed(setup: Setup): Promise<Run> {
   const { task, seed, options, onProgress, record } = setup;
   const model = await setup.model();
   const { begin } = options;
-  if (task.loss === "candidates") return probe(model, task, { seed, begin, onProgress });
-  const { lr, batchSize, epochs } = HEAD_TUNING;
+  if (task.loss === "candidates" && sharedPrompts(encodeBatch(model, task.train, begin).examples))
+    return probe(model, task, { seed, begin, onProgress });
+  const { lr, epochs } = HEAD_TUNING;
+  const batchSize = valueFor(options.batchSize, "LP") ?? HEAD_TUNING.batchSize;
   const steps = valueFor(options.steps, "LP") ?? epochs * Math.ceil(task.train.length / batchSize);
   const settings = { steps, batchSize, seed, begin, method: "LP", adapter: headTuning(), onProgress, record };
   return tune(model, task, adam({ lr: valueFor(options.lr, "LP") ?? lr }), settings);

@@ -28,10 +28,11 @@ export function microBatches(batch: LabelledBatch, size: number): LabelledBatch[
   );
 }
 
-function chosen({ examples, gold, texts }: LabelledBatch, rows: readonly number[]): LabelledBatch {
+function chosen({ examples, gold, texts, begin }: LabelledBatch, rows: readonly number[]): LabelledBatch {
   return {
     examples: rows.map((i) => examples[i]!),
     gold: rows.map((i) => gold[i]!),
     texts: rows.map((i) => texts[i]!),
+    begin,
   };
 }

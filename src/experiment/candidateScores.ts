@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import { KitError } from "../error.ts";
 import { lastTokens, packBatch } from "../nn/batch.ts";
 import { features, featuresWithCache } from "../nn/features.ts";
 import type { Network } from "../nn/network.ts";
@@ -11,12 +12,16 @@ import { choosePast, disposeRoot, packAfter, type Root, rootOf, sharedLength } f
 /**
  * Mean log-probability of each candidate's answer tokens, [examples][candidates]. Where all candidates are one token at the same
  * place, one pass over the prompt serves them all, and the values are logits: the same up to a constant per example, which neither
- * the choice nor the cross entropy over candidates sees. What all prompts begin with (demonstrations, for example) is computed once,
- * and so is what an example's candidates have in common.
+ * the choice nor the cross entropy over candidates sees. What such prompts begin with in common (the same demonstrations, for
+ * example) is computed once, and of longer candidates what an example's have in common.
  */
 export async function candidateScores(network: Network, examples: readonly EncodedExample[]): Promise<number[][]> {
   const shared = sharedPrompts(examples);
   if (shared) return logitsAfterPrompts(network, shared);
+  if (examples.some(({ candidates }) => candidates.length === 0))
+    throw new KitError(
+      "Masks were to be filled from options that differ between rows: give all rows the same options, or put the task to an autoregressive model.",
+    );
   return inPasses(examples.map(tokensOf), (items) =>
     scoresOfCandidates(
       network,
@@ -43,7 +48,7 @@ async function logitsAfterPrompts(network: Network, prompts: readonly SharedProm
   const root = beginning(network, prompts);
   try {
     return await inPasses(
-      prompts.map(({ ids }) => ids.length - (root?.length ?? 0)),
+      prompts.map(({ ids }) => ids.length), // with the root's copies, which take up as much as their tokens
       (items) =>
         logitsAfter(
           network,

@@ -7,11 +7,19 @@ import { type EncodedExample, encodePrompt } from "../text/prompt.ts";
 /** Which begin token: 0, as the paper's code sets it, or the one that the model's config names. */
 export type Begin = "mezo" | "config";
 
+/** Throws a KitError for a begin token that is none of the two. */
+export function checkBegin(begin: Begin): void {
+  if (begin !== "mezo" && begin !== "config")
+    throw new KitError(`There is no begin token "${begin}": choose mezo or config.`);
+}
+
 /** Examples as token ids, the indices of the right candidates of each (training aims at the first), and the examples themselves. */
 export interface LabelledBatch {
   readonly examples: readonly EncodedExample[];
   readonly gold: readonly (readonly number[])[];
   readonly texts: readonly Example[];
+  /** Which begin token the ids have. */
+  readonly begin: Begin;
 }
 
 /** An example's candidates as token ids, in the form that the model takes, after the demonstrations given. */
@@ -33,6 +41,7 @@ export function encodeBatch(model: LanguageModel, examples: readonly Example[], 
     examples: examples.map((example) => encodeExample(model, example, begin)),
     gold: examples.map(({ gold }) => gold),
     texts: examples,
+    begin,
   };
 }
 

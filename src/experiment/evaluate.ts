@@ -1,10 +1,10 @@
-import { KitError } from "../error.ts";
+import { checkOptions, KitError } from "../error.ts";
 import type { LanguageModel } from "../models/model.ts";
 import { demonstrations } from "../tasks/demonstrations.ts";
 import { majority } from "../tasks/majority.ts";
 import type { Task } from "../tasks/task.ts";
 import type { Progress } from "../tensor/progress.ts";
-import { type Begin, encodeExample } from "./encode.ts";
+import { type Begin, checkBegin, encodeExample } from "./encode.ts";
 import { runHeader } from "./header.ts";
 import { peakBytes, resetPeak } from "./memory.ts";
 import type { Run } from "./run.ts";
@@ -14,7 +14,7 @@ import { scorerFor } from "./scorer.ts";
 export interface EvaluateOptions {
   /** Demonstrations before each example: 0 is zero-shot, the paper's ICL has 32. */
   readonly shots?: number;
-  /** Whether each example gets demonstrations of its own, as the authors draw them, or all get the same, computed once. */
+  /** Whether each example gets demonstrations of its own, as the authors draw them, or all get the same. */
   readonly draw?: "fresh" | "fixed";
   readonly seed?: number;
   readonly begin?: Begin;
@@ -25,11 +25,12 @@ export interface EvaluateOptions {
  * Scores the model on the task's test part as it is: zero-shot, or in context with demonstrations from the training part
  * (Table 1, "Zero-shot" and "ICL"). Throws a KitError where a masked model is asked to learn in context, which the paper does not do.
  */
-export async function evaluate(
-  model: LanguageModel,
-  task: Task,
-  { shots = 0, draw = "fresh", seed = 0, begin = "mezo", onProgress = () => {} }: EvaluateOptions = {},
-): Promise<Run> {
+export async function evaluate(model: LanguageModel, task: Task, options: EvaluateOptions = {}): Promise<Run> {
+  const { shots = 0, draw = "fresh", seed = 0, begin = "mezo", onProgress = () => {}, ...unknown } = options;
+  checkOptions("evaluate", unknown, ["shots", "draw", "seed", "begin", "onProgress"]);
+  checkBegin(begin);
+  if (!(Number.isInteger(shots) && shots >= 0))
+    throw new KitError(`evaluate needs a whole number of shots from 0 on, not ${shots}.`);
   if (shots > 0 && model.prompts === "masked")
     throw new KitError(
       `${model.id} fills masks and was to learn from ${shots} demonstrations: the paper does that with autoregressive models only; choose one, or shots 0.`,
@@ -44,15 +45,15 @@ export async function evaluate(
     onProgress({ label: `${method}: prompts`, done: index + 1, total });
     return encodeExample(model, example, begin, shown(index));
   });
-  const part = { examples, gold: task.test.map(({ gold }) => gold), texts: task.test, demonstrations: shown };
+  const part = { examples, gold: task.test.map(({ gold }) => gold), texts: task.test, begin, demonstrations: shown };
   const score = await scorerFor(
     model,
     task,
     begin,
   )({ ...part, on: "test", step: 0 }, (done) => onProgress({ label: method, done, total }));
   const cost = { seconds: (performance.now() - started) / 1e3, steps: 0, peakBytes: peakBytes() };
-  const options = { shots, ...(shots > 0 && { draw }), begin };
-  return { header: runHeader({ model, task, seed }, method, options), steps: [], scores: [score], cost };
+  const pinned = { shots: Math.min(shots, task.train.length), ...(shots > 0 && { draw }), begin };
+  return { header: runHeader({ model, task, seed }, method, pinned), steps: [], scores: [score], cost };
 }
 
 /** The floor of every method: always the most frequent label of the training part. */

@@ -19,7 +19,7 @@ export interface GenerateOptions {
   readonly demonstrations?: (index: number) => readonly string[];
 }
 
-/** Answers generated greedily after each example's prompt, up to the line's end or 50 tokens (Section 3 of the paper's appendix E). */
+/** Answers generated greedily after each example's prompt, up to the end of the line or of the text, or 50 tokens. */
 export async function generateAnswers(
   model: LanguageModel,
   { texts }: Pick<LabelledBatch, "texts">,
@@ -37,7 +37,11 @@ export async function generateAnswers(
   const text = (ids: readonly number[]): string => tokenizer.decode(ids);
   for (const items of passesOf(prompts.map((ids) => ids.length))) {
     const part = items.map((i) => prompts[i]!);
-    const made = await generate(model, part, { maxNewTokens: MAX_NEW_TOKENS, stop: (ids) => text(ids).includes("\n") });
+    const made = await generate(model, part, {
+      maxNewTokens: MAX_NEW_TOKENS,
+      stop: (ids) => text(ids).includes("\n"),
+      ...(model.end !== undefined && { end: model.end }),
+    });
     made.forEach((ids, i) => {
       answers[items[i]!] = text(ids).split("\n")[0]!;
     });

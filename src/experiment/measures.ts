@@ -36,7 +36,7 @@ function generated(name: string, score: (answer: string, right: readonly string[
   return {
     name,
     of: async (model, batch) => {
-      const answers = await generateAnswers(model, batch);
+      const answers = await generateAnswers(model, batch, { begin: batch.begin });
       return mean(answers.map(({ answer, right }) => score(answer, right)));
     },
   };

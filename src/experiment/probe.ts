@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import { KitError } from "../error.ts";
+import { checkOptions, KitError } from "../error.ts";
 import { embed } from "../kernels/embed.ts";
 import type { LanguageModel } from "../models/model.ts";
 import { packBatch } from "../nn/batch.ts";
@@ -10,7 +10,7 @@ import type { Progress } from "../tensor/progress.ts";
 import type { SharedPrompt } from "../text/prompt.ts";
 import { readRows, sharedPrompts } from "./candidateScores.ts";
 import { dotOf } from "./cholesky.ts";
-import { type Begin, encodeBatch, type LabelledBatch } from "./encode.ts";
+import { type Begin, checkBegin, encodeBatch, type LabelledBatch } from "./encode.ts";
 import { runHeader } from "./header.ts";
 import type { StopAt } from "./lbfgs.ts";
 import { FOLDS, fitLogisticCV } from "./logisticFolds.ts";
@@ -49,7 +49,9 @@ const EARLY: StopAt = { tolerance: 0.01, maxIterations: 1000 };
  * `probeHead` does.
  */
 export async function probe(model: LanguageModel, task: Task, options: ProbeOptions = {}): Promise<Run> {
-  const { seed = 0, begin = "mezo", earlyStop = false, onProgress = () => {} } = options;
+  const { seed = 0, begin = "mezo", earlyStop = false, onProgress = () => {}, ...unknown } = options;
+  checkOptions("probe", unknown, ["seed", "begin", "earlyStop", "onProgress"]);
+  checkBegin(begin);
   resetPeak();
   const started = performance.now();
   const head = await probeHead(model, task, options);
@@ -101,7 +103,7 @@ function promptsOf({ examples }: LabelledBatch, { name }: Task): readonly Shared
   const prompts = sharedPrompts(examples);
   if (prompts && prompts.length > 0) return prompts;
   throw new KitError(
-    `${name} was to be probed, but its answers are not the same single tokens in every example: train the output matrix alone with FT instead, as the paper does there.`,
+    `${name} was to be probed, but its answers are not the same single tokens in every example: train the output matrix alone instead, as the paper does there: tune with adam and the adapter headTuning().`,
   );
 }
 

@@ -1,12 +1,12 @@
 import { setImmediate } from "node:timers/promises";
 import type { Adapted, Adapter } from "../adapters/adapter.ts";
-import { KitError } from "../error.ts";
+import { checkOptions, KitError } from "../error.ts";
 import type { LanguageModel } from "../models/model.ts";
 import type { Task } from "../tasks/task.ts";
 import type { Progress } from "../tensor/progress.ts";
 import type { Training, Tuner } from "../tuners/tuner.ts";
 import { batches } from "./batches.ts";
-import { type Begin, encodeBatch, type LabelledBatch } from "./encode.ts";
+import { type Begin, checkBegin, encodeBatch, type LabelledBatch } from "./encode.ts";
 import { runHeader } from "./header.ts";
 import type { Measure } from "./measures.ts";
 import { peakBytes, resetPeak } from "./memory.ts";
@@ -57,20 +57,23 @@ const SILENT: RunRecorder = { start: () => {}, step: () => {}, score: () => {} }
  */
 export async function tune(model: LanguageModel, task: Task, tuner: Tuner, options: TuneOptions): Promise<Run> {
   const { steps, batchSize = 16, evaluateEvery = Math.ceil(steps / 5), seed = 0, adapter } = options;
+  checkOptions("tune", withoutKnown(options), KNOWN);
+  checkBegin(options.begin ?? "mezo");
   checkWhole({ steps, batchSize, evaluateEvery, microBatchSize: options.microBatchSize ?? batchSize });
   model.restore();
   resetPeak();
   const adapted = adapter?.begin(model, { seed, vocabulary: model.tokenizer.size });
   const theta = adapted?.parameters ?? model.parameters;
-  const training = tuner.begin(theta);
+  let training: Training | undefined;
   try {
+    training = tuner.begin(theta);
     const settings = { ...options, steps, batchSize, evaluateEvery, seed, begin: options.begin ?? "mezo" };
     const network = adapted ? adaptedModel(model, adapted) : model;
     const run = await trained({ model: network, task, tuner, training }, settings);
     if (adapted) await options.onAdapted?.(adapted);
     return run;
   } finally {
-    training.dispose();
+    training?.dispose();
     adapted?.dispose();
     if (!options.keepWeights && !adapted) model.restore();
   }
@@ -151,6 +154,15 @@ function pinned(tuner: Tuner, settings: Settings): RunHeader["options"] {
     ...(maximize && { maximize: maximize.name }),
     ...(checkpointing && { checkpointing }),
   };
+}
+
+const KNOWN: readonly (keyof TuneOptions)[] = [
+  ...(["steps", "batchSize", "microBatchSize", "evaluateEvery", "seed", "begin", "adapter", "maximize"] as const),
+  ...(["checkpointing", "keepWeights", "onAdapted", "method", "onProgress", "record"] as const),
+];
+
+function withoutKnown(options: TuneOptions): object {
+  return Object.fromEntries(Object.entries(options).filter(([name]) => !(KNOWN as readonly string[]).includes(name)));
 }
 
 function checkWhole(numbers: Readonly<Record<string, number>>): void {

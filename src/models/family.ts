@@ -14,7 +14,7 @@ export interface Limits {
   readonly maxLength: number;
   /** Id of the begin token: as the paper's code sets it (`mezo`), and as the model's own config has it (`config`). */
   readonly begin: { readonly mezo: number; readonly config: number };
-  /** Id of the token that ends a text, for masked models. */
+  /** Id of the token that ends a text, where the config names one. */
   readonly end?: number;
 }
 

@@ -92,7 +92,12 @@ function layer(c: LlamaConfig, weights: Weights, at: string, turn: Turn): Layer 
 
 function limits(config: Config): Limits {
   const { max_position_embeddings: maxLength, bos_token_id: begin } = readConfig(config);
-  return { maxLength, begin: { mezo: begin, config: begin } };
+  const [end] = [config.eos_token_id].flat(); // chat models list several: the first is the end of a text
+  return {
+    maxLength,
+    begin: { mezo: begin, config: begin },
+    ...(Number.isInteger(end) && { end: end as number }),
+  };
 }
 
 /** Llama (Touvron et al. 2023) and what is built like it: TinyLlama, SmolLM2, Llama 3. */

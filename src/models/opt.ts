@@ -146,6 +146,7 @@ function limits(config: Config): Limits {
   return {
     maxLength,
     begin: { mezo: 0, config: Number.isInteger(config.bos_token_id) ? (config.bos_token_id as number) : 2 },
+    ...(Number.isInteger(config.eos_token_id) && { end: config.eos_token_id as number }),
   };
 }
 

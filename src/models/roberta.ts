@@ -9,7 +9,7 @@ import { positionsOf, type TokenBatch } from "../nn/batch.ts";
 import type { Layer, LayerContext, Network } from "../nn/network.ts";
 import { type ProjectionExtras, project } from "../nn/project.ts";
 import { type Config, type Limits, type ModelFamily, projection, type Weights } from "./family.ts";
-import { checkDivides, checkSizes, denseShapes, normShapes, under } from "./sizes.ts";
+import { checkDivides, checkSizes, denseShapes, normShapes, under, withDefaults } from "./sizes.ts";
 
 /** Sizes and switches of a RoBERTa config.json, under its own names. */
 interface RobertaConfig {
@@ -48,7 +48,7 @@ const SIZES = [
 ];
 
 function readConfig(found: Config): RobertaConfig {
-  const config: Config = { ...DEFAULTS, ...found };
+  const config = withDefaults(DEFAULTS, found);
   checkSizes("RoBERTa", config, SIZES);
   const { hidden_act: activation = "gelu", position_embedding_type: positions = "absolute" } = config;
   if (activation !== "gelu" || positions !== "absolute" || config.is_decoder === true)

@@ -32,3 +32,8 @@ export function normShapes(name: string, width: number): Record<string, number[]
 export function under(at: string, shapes: Readonly<Record<string, readonly number[]>>): [string, readonly number[]][] {
   return Object.entries(shapes).map(([name, shape]) => [`${at}.${name}`, shape]);
 }
+
+/** A config with defaults for what it leaves out or sets to null. */
+export function withDefaults(defaults: Config, found: Config): Config {
+  return { ...defaults, ...Object.fromEntries(Object.entries(found).filter(([, value]) => value !== null)) };
+}

@@ -37,7 +37,13 @@ export async function generate(
   while (running.length > 0) {
     const { ids, present } = await nextTokens(network, batch, past);
     disposePast(past);
-    const kept = running.flatMap((of, i) => (goesOn(made[of]!, ids[i]!, options) ? [i] : []));
+    let kept: number[];
+    try {
+      kept = running.flatMap((of, i) => (goesOn(made[of]!, ids[i]!, options) ? [i] : []));
+    } catch (error) {
+      disposePast(present);
+      throw error;
+    }
     running = kept.map((i) => running[i]!);
     past = running.length > 0 ? chooseSequences(present, kept) : undefined;
     if (past !== present) disposePast(present);

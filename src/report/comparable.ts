@@ -24,9 +24,12 @@ export function checkComparable(runs: readonly Run[]): void {
   }
 }
 
-/** The majority class's only option is the label that it found, which the seed's rows may change. */
-function settings({ kit, split, options, method }: RunHeader): Facts {
-  return { kit, ...named("split", split), ...(isMarked(method) ? named("options", options) : {}) };
+/** What a method finds in its seed's rows stands among its options too: the majority's label, the strength of LP's penalty. */
+const FOUND: readonly string[] = ["label", "C"];
+
+function settings({ kit, split, options }: RunHeader): Facts {
+  const asked = Object.fromEntries(Object.entries(options).filter(([name]) => !FOUND.includes(name)));
+  return { kit, ...named("split", split), ...named("options", asked) };
 }
 
 function named(group: string, fields: Facts): Facts {

@@ -6,10 +6,12 @@ export function groupsOf(runs: readonly Run[]): Run[][] {
   const marked = runs.filter(({ header }) => isMarked(header.method));
   const keyOf = ({ header }: Run): string => JSON.stringify([header.task, header.model]);
   const floors = runs.filter(({ header }) => !isMarked(header.method));
-  if (marked.length === 0) return floors.length > 0 ? [floors] : [];
+  const factsOf = ({ header }: Run): string => JSON.stringify([header.task, header.data, header.split]);
+  if (marked.length === 0)
+    return [...new Set(floors.map(factsOf))].map((facts) => floors.filter((run) => factsOf(run) === facts));
   return [...new Set(marked.map(keyOf))].map((key) => {
     const own = marked.filter((run) => keyOf(run) === key);
-    const floor = floors.filter(({ header }) => header.task === own[0]!.header.task);
+    const floor = floors.filter((run) => factsOf(run) === factsOf(own[0]!));
     const seeds = [...new Set(floor.map(({ header }) => header.seed))];
     return [...seeds.map((seed) => floor.find(({ header }) => header.seed === seed)!), ...own];
   });

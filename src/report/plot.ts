@@ -42,7 +42,7 @@ export function plotAccuracyMemory(runs: readonly Run[], paper: PaperColumn = pa
       annotations: [
         ...titles(headline(runs), paper),
         caption(summaries),
-        paperNote(paper),
+        paperNote(paper, headline(runs)),
         ...lines.map(({ annotation }) => annotation),
         ...labels,
       ],
@@ -81,10 +81,10 @@ function titles({ model }: RunHeader, paper: PaperColumn): Record<string, unknow
 }
 
 /** Under the paper's panel, where the other has its axis. */
-function paperNote({ table }: PaperColumn): Record<string, unknown> {
+function paperNote({ table }: PaperColumn, { metric }: RunHeader): Record<string, unknown> {
   const middle = (paperPanel[0] + paperPanel[1]) / 2;
   return {
-    ...{ text: `accuracy only (${table})`, xref: "paper", yref: "paper", x: middle, xanchor: "center" },
+    ...{ text: `${metric} only (${table})`, xref: "paper", yref: "paper", x: middle, xanchor: "center" },
     ...{ y: 0, yanchor: "top", yshift: -6, showarrow: false, font: { size: SMALL_FONT_SIZE, color: QUIET } },
   };
 }

@@ -25,7 +25,7 @@ export function scalesOf(summaries: readonly MethodSummary[], paper: PaperColumn
   const printed = Object.values(paper.scores);
   const lowest = Math.min(...shown, ...printed);
   const most = Math.max(...summaries.map(({ peakBytes }) => mebibytes(peakBytes)));
-  return { memory: [0, 1.4 * most], accuracy: [Math.max(0, 10 * Math.floor((lowest - 4) / 10)), 101] };
+  return { memory: [0, 1.4 * Math.max(1, most)], accuracy: [Math.max(0, 10 * Math.floor((lowest - 4) / 10)), 101] };
 }
 
 /** The pixel in `runsBox` of a peak memory in bytes and a share of right answers. */

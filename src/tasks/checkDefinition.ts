@@ -27,6 +27,8 @@ export function checkDefinition(definition: TaskDefinition): TaskDefinition {
     throw wrong("needs a form: autoregressive, masked or both, each with prompt and options");
   if (metric === "F1" && (masked || loss !== "answer"))
     throw wrong('is scored by F1, so its answers are generated: leave out "masked" and take the loss "answer"');
+  if (masked && loss === "answer")
+    throw wrong('has a masked form, whose answers are single tokens: take the loss "candidates"');
   if (typeof gold !== "function") throw wrong("needs a function gold from a row to the indices of the right options");
   return definition;
 }

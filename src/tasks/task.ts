@@ -17,7 +17,7 @@ export interface Example {
   readonly gold: readonly number[];
 }
 
-/** How answers are found and scored: the best candidate's share of hits, or the mean token F1 of greedily generated text (Section 3.5 of the reference). */
+/** How answers are found and scored: the best candidate's share of hits, or the mean token F1 of greedily generated text. */
 export type Metric = "accuracy" | "F1";
 
 /** What training minimizes: cross entropy over the candidates, or that of the right answer's tokens (the authors' choice for COPA, ReCoRD, SQuAD, DROP). */

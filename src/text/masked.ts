@@ -46,11 +46,12 @@ export function encodeMasked({ tokenizer, begin, end, mask, prompt, options }: E
 
 const lengthOf = (pieces: readonly (readonly number[])[]): number => pieces.flat().length;
 
-/** The pieces with the longest before the mask cut so that all of them fit with the begin and the end token. */
+/** The pieces with the longest before the mask cut, so that the mask stays and what follows it, up to half of the whole. */
 function shortened(pieces: readonly number[][], place: number, maxLength: number): number[][] {
   const before = pieces.slice(0, place);
   const longest = before.reduce((best, piece, i) => (piece.length > before[best]!.length ? i : best), 0);
-  const left = before[longest]!.length - (lengthOf(pieces) + 2 - maxLength);
+  const after = Math.min(lengthOf(pieces.slice(place + 1)), Math.floor(maxLength / 2));
+  const left = before[longest]!.length - (lengthOf(before) + 3 + after - maxLength);
   if (left >= 0) return pieces.map((piece, i) => (i === longest ? piece.slice(0, left) : piece));
   throw new KitError(
     `Encoding a prompt with a mask: ${lengthOf(before)} tokens stand before the mask and ${maxLength} fit in all; shorten the text or raise maxLength.`,

@@ -102,10 +102,10 @@ describe.each(INNER)("the gradient of $name on $family", ({ family, name, make }
 });
 
 test.each([
-  [() => lora({ dropout: 0.1 } as never), /LoRA has no option dropout: it has rank and alpha/],
+  [() => lora({ dropout: 0.1 } as never), /LoRA has no option dropout: it has rank, alpha/],
   [() => lora({ rank: 0 }), /LoRA needs a whole number from 1 on as rank, not 0/],
   [() => lora({ alpha: Number.NaN }), /LoRA needs an alpha above 0, not NaN/],
-  [() => prefix({ tokens: 5 } as never), /Prefix tuning has no option tokens: it has length and init/],
+  [() => prefix({ tokens: 5 } as never), /Prefix tuning has no option tokens: it has length, init/],
   [() => prefix({ length: 2.5 }), /Prefix tuning needs a whole number from 1 on as length, not 2.5/],
   [() => prefix({ init: "zero" as never }), /no init "zero": choose one of activations, random/],
 ])("wrong options are refused: case %#", (make, message) => {

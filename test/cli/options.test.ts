@@ -1,6 +1,6 @@
 import { basename } from "node:path";
 import { describe, expect, test } from "vitest";
-import { planOf } from "../../src/cli/job.ts";
+import { planOf, taskOf } from "../../src/cli/job.ts";
 import { type CliOptions, parseOptions } from "../../src/cli/options.ts";
 import { settingsOf } from "../../src/cli/runMethod.ts";
 import { methods } from "../../src/report/methods.ts";
@@ -45,6 +45,14 @@ describe("options", () => {
 
 const jobsOf = (options: CliOptions): ReturnType<typeof planOf>["jobs"] =>
   planOf(options, ["SST-2"], () => undefined).jobs;
+
+test("k takes the place of the sizes of train and dev, in a smoke run too, whose few steps hold where none are named", async () => {
+  const options = parseOptions(["--smoke", "--k", "2", "--steps", "mezo=50"]);
+  expect(options).toMatchObject({ k: 2, steps: { all: 20, MeZO: 50 } });
+  expect([options.train, options.dev]).toEqual([undefined, undefined]);
+  const task = await taskOf({ task: "TREC", seed: 13, options: { ...options, data: "samples" } });
+  expect([task.train.length, task.dev.length]).toEqual([12, 12]);
+});
 
 describe("the runs of a command", () => {
   test("leave out what cannot be, with the reason", () => {

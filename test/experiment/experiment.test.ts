@@ -2,6 +2,7 @@ import { existsSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { lora } from "../../src/adapters/lora.ts";
 import { batches } from "../../src/experiment/batches.ts";
 import { encodeBatch, type LabelledBatch } from "../../src/experiment/encode.ts";
 import { evaluate, evaluateMajority } from "../../src/experiment/evaluate.ts";
@@ -43,6 +44,16 @@ describe("evaluate", () => {
     ];
     expect(fixed.header.options.draw).toBe("fixed");
     expect(fixed.scores[0]!.loss).not.toBe(fresh.scores[0]!.loss);
+    model.dispose();
+  });
+
+  test.each([
+    [{ shot: 3 }, /evaluate has no option shot/],
+    [{ shots: -1 }, /whole number of shots from 0 on, not -1/],
+    [{ begin: "foo" }, /no begin token "foo": choose mezo or config/],
+  ])("refuses %j", async (options, message) => {
+    const model = await loadModel(folder);
+    await expect(evaluate(model, task, options as never)).rejects.toThrow(message);
     model.dispose();
   });
 
@@ -127,10 +138,23 @@ describe("tune and the model", () => {
   );
 });
 
+test("tune refuses options that it does not have, and frees what it made where a tuner cannot begin", async () => {
+  const model = await loadModel(folder);
+  const checkpoint = { steps: 2, checkpoint: true } as never;
+  await expect(tune(model, task, mezo({ lr: 1e-2 }), checkpoint)).rejects.toThrow(/tune has no option checkpoint/);
+  const broken = { ...mezo({ lr: 1e-2 }), begin: () => fail() };
+  await expect(tune(model, task, broken, { steps: 2, adapter: lora() })).rejects.toThrow("cannot begin");
+  model.dispose();
+});
+
+function fail(): never {
+  throw new Error("cannot begin");
+}
+
 describe("batches", () => {
   test("show every example once a pass, in another order the next, the last batch of a pass short", () => {
     const examples = Array.from({ length: 10 }, (_, i) => ({ candidates: [], i })) as never[];
-    const part: LabelledBatch = { examples, gold: examples.map((_, i) => [i]), texts: examples };
+    const part: LabelledBatch = { examples, gold: examples.map((_, i) => [i]), texts: examples, begin: "mezo" };
     const at = batches(part, 4, 7);
     const pass = (from: number): number[] => [0, 1, 2].flatMap((i) => at(from + i).gold.flat());
     const [first, second] = [pass(0), pass(3)];

@@ -74,11 +74,16 @@ describe("candidates' scores", () => {
         "a cast was fine It was great",
       ];
       const examples = task.train.map((example) => encodeExample(model, example, "mezo", shown));
-      const batch = withLongCandidate({ examples, gold: [], texts: [] });
+      const batch = withLongCandidate({ examples, gold: [], texts: [], begin: "mezo" });
       const shared = await candidateScores(model, batch.examples);
       for (const [i, { candidates }] of batch.examples.entries())
         for (const [j, candidate] of candidates.entries()) {
-          const alone = -(await answerLoss(model, { examples: [{ candidates: [candidate] }], gold: [[0]], texts: [] }));
+          const alone = -(await answerLoss(model, {
+            examples: [{ candidates: [candidate] }],
+            gold: [[0]],
+            texts: [],
+            begin: "mezo",
+          }));
           expect(shared[i]![j]).toBeCloseTo(alone, 4);
         }
     }));

@@ -45,7 +45,14 @@ function prompts() {
     candidates: [],
     shared: { ids: Int32Array.from(ids), at: want.mask_pos[i] as number, answers: want.label_words as number[] },
   }));
-  return { examples, gold: (want.labels as number[]).map((label) => [label]), texts: [], rows, want };
+  return {
+    examples,
+    gold: (want.labels as number[]).map((label) => [label]),
+    texts: [],
+    begin: "mezo" as const,
+    rows,
+    want,
+  };
 }
 
 describe(`roberta-tiny against float64 PyTorch${absent ? `: skipped, ${needs(FILE)}` : ""}`, () => {

@@ -68,6 +68,15 @@ describe("greedy decoding", () => {
     free(parameters);
   });
 
+  test("leaves nothing behind where the stop throws", async () => {
+    const { network, parameters } = tinyNetwork({ ...llama });
+    const stop = (): boolean => {
+      throw new Error("no text");
+    };
+    await expect(generate(network, PROMPTS, { maxNewTokens: 3, stop })).rejects.toThrow("no text");
+    free(parameters);
+  });
+
   test("fills the model's length to its last token and refuses more, empty prompts and masked models", async () => {
     const { network, parameters } = tinyNetwork({ ...llama });
     const [ids] = await generate(network, [Int32Array.of(1, 2)], { maxNewTokens: 30 });

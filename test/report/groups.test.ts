@@ -11,6 +11,8 @@ test("runs go together by task and model, each with its task's majority class on
   const roberta = of(madeUpRun("MeZO", 0.8), { model: "roberta" });
   const rte = of(madeUpRun("MeZO", 0.7), { task: "RTE" });
   expect(groupsOf([floor, opt, of(floor, {}), roberta, rte])).toEqual([[floor, opt], [floor, roberta], [rte]]);
-  expect(groupsOf([floor])).toEqual([[floor]]);
+  const other = of(floor, { data: "other.tsv" });
+  expect(groupsOf([floor, other, opt])).toEqual([[floor, opt]]);
+  expect(groupsOf([floor, other])).toEqual([[floor], [other]]);
   expect(groupsOf([])).toEqual([]);
 });

@@ -109,3 +109,11 @@ test("the majority class, which uses no model, stands beside any", () => {
   ]);
   expect(headline([majority, ...others]).model).toBe(others[0]!.header.model);
 });
+
+test("LP's runs are averaged although cross-validation chose another strength for each seed", () => {
+  const withC = (seed: number, C: number): Run => {
+    const run = madeUpRun("LP", 0.8, { seed });
+    return { ...run, header: { ...run.header, options: { begin: "mezo", C } } };
+  };
+  expect(summarize([withC(1, 0.1), withC(2, 1)])[0]!.seeds).toEqual([1, 2]);
+});

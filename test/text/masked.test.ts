@@ -33,6 +33,8 @@ test("where the tail's cut would take the mask, the longest piece before it is s
   const { ids, at } = encode([{ text: "abcdefgh" }, { text: "It" }, MASK, { text: "." }], 9).shared!;
   expect([...ids]).toEqual([0, ...codes("abcIt"), 2, 46, 9]);
   expect(at).toBe(6);
+  const both = encode([{ text: "abcdefgh" }, MASK, { text: "ijklmnop" }], 8).shared!;
+  expect([both.ids.length, both.ids[both.at]]).toEqual([8, 2]);
   expect(() => encode([{ text: "abcd" }, MASK, { text: "." }], 3)).toThrow(
     "4 tokens stand before the mask and 3 fit in all; shorten the text or raise maxLength.",
   );
