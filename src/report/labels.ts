@@ -33,21 +33,31 @@ const DIRECTIONS: readonly Omit<LabelSide, "reach">[] = [
   { across: -1, down: 1 },
 ];
 
-/** All sides close by, then the same farther away. */
-const SIDES: readonly LabelSide[] = [1, 2.2, 3.4].flatMap((reach) => DIRECTIONS.map((way) => ({ ...way, reach })));
+/** The sides so many radii away. */
+const sidesAt = (reach: number): LabelSide[] => DIRECTIONS.map((way) => ({ ...way, reach }));
 
-/** A side for each mark's label: the first that lies inside and covers neither an obstacle nor a label before it, else the right. */
-export function placeLabels(
-  marks: readonly LabelledMark[],
-  obstacles: readonly Rectangle[],
-  inside: Rectangle,
-): LabelSide[] {
-  const taken = [...obstacles];
+/** What labels must not cover, and what they may where they would otherwise stand far from their marks. */
+export interface Obstacles {
+  readonly hard: readonly Rectangle[];
+  readonly soft: readonly Rectangle[];
+}
+
+/**
+ * A side for each mark's label: the first that lies inside and covers no obstacle nor a label before it; then one close by that
+ * covers soft obstacles, then one farther away, else the right.
+ */
+export function placeLabels(marks: readonly LabelledMark[], { hard, soft }: Obstacles, inside: Rectangle): LabelSide[] {
+  const labels: Rectangle[] = [];
   return marks.map((mark) => {
-    const isFree = (label: Rectangle): boolean =>
-      contains(inside, label) && !taken.some((other) => overlap(other, label));
-    const chosen = SIDES.find((side) => isFree(labelBox(mark, side))) ?? SIDES[0]!;
-    taken.push(labelBox(mark, chosen));
+    const isFree = (side: LabelSide, obstacles: readonly Rectangle[]): boolean => {
+      const label = labelBox(mark, side);
+      return contains(inside, label) && ![...obstacles, ...labels].some((other) => overlap(other, label));
+    };
+    const near = sidesAt(1);
+    const far = [...sidesAt(2.2), ...sidesAt(3.4)];
+    const clear = (side: LabelSide): boolean => isFree(side, [...hard, ...soft]);
+    const chosen = near.find(clear) ?? near.find((side) => isFree(side, hard)) ?? far.find(clear) ?? near[0]!;
+    labels.push(labelBox(mark, chosen));
     return chosen;
   });
 }

@@ -43,8 +43,8 @@ export function maskedPaperColumn(task: string, k: 16 | 512): PaperColumn {
   const { model, tasks, zeroShot, k: byK } = read<Table18>("table18");
   const scores = { "Zero-shot": zeroShot, ...byK[`${k}`].scores };
   return {
-    model: `${model}, k = ${k}`,
-    table: "Table 18",
+    model,
+    table: `Table 18, k = ${k}`,
     task,
     runs: "means over five seeds",
     scores: columnOf(scores, tasks, task),

@@ -38,13 +38,13 @@ export function plotAccuracyMemory(runs: readonly Run[], paper: PaperColumn = pa
       ...{ showlegend: false, paper_bgcolor: "#ffffff", plot_bgcolor: "rgba(0,0,0,0)" },
       font: { family: FONT_FAMILY, size: FONT_SIZE, color: INK },
       ...axes(scales, paper, headline(runs)),
-      shapes: [paperGround(), ...lines.map(({ shape }) => shape)],
+      shapes: [paperGround(), ...lines.map(({ shape }) => shape), ...labels.lines],
       annotations: [
         ...titles(headline(runs), paper),
         caption(summaries),
         paperNote(paper, headline(runs)),
         ...lines.map(({ annotation }) => annotation),
-        ...labels,
+        ...labels.annotations,
       ],
     },
   };

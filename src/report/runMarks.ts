@@ -3,7 +3,7 @@ import { mebibytes } from "./format.ts";
 import { type LabelledMark, type LabelSide, placeLabels, type Rectangle } from "./labels.ts";
 import { isMarked } from "./methods.ts";
 import { pixelOf, runsBox, type Scales } from "./scales.ts";
-import { FONT_SIZE, INK, MARK_SIZE, markOf } from "./style.ts";
+import { FONT_SIZE, INK, MARK_SIZE, markOf, QUIET } from "./style.ts";
 import { type MethodSummary, testScore } from "./summary.ts";
 import { textWidth } from "./textWidth.ts";
 
@@ -21,18 +21,42 @@ export function methodMarks(runs: readonly Run[], summaries: readonly MethodSumm
   return [...dots, ...filled, errorBars(summaries)];
 }
 
-/** The methods' labels as annotations, clear of the marks, the dots and `obstacles`. */
+/** The methods' labels as annotations, and the lines that join those to their marks that do not stand right beside them. */
+export interface MethodLabels {
+  readonly annotations: readonly Record<string, unknown>[];
+  readonly lines: readonly Record<string, unknown>[];
+}
+
+/** The labels, clear of the marks, the dots where there is room, and `obstacles`. */
 export function methodLabels(
   runs: readonly Run[],
   summaries: readonly MethodSummary[],
   scales: Scales,
   obstacles: readonly Rectangle[],
-): Record<string, unknown>[] {
+): MethodLabels {
   const wanted = summaries.map((summary) => labelledMark(summary, scales));
   const dots = runs.filter(({ header }) => isMarked(header.method)).map((run) => dotBox(run, scales));
   const drawn = summaries.map((summary) => markBox(summary, scales));
-  const sides = placeLabels(wanted, [...drawn, ...dots, ...obstacles], runsBox);
-  return summaries.map((summary, index) => annotation(summary, sides[index]!, wanted[index]!.radius));
+  const sides = placeLabels(wanted, { hard: [...drawn, ...obstacles], soft: dots }, runsBox);
+  const placed = summaries.map((summary, i) => ({ summary, side: sides[i]!, radius: wanted[i]!.radius }));
+  return {
+    annotations: placed.map(({ summary, side, radius }) => annotation(summary, side, radius)),
+    lines: placed
+      .filter(({ side }) => side.reach > 1 || (side.across !== 0 && side.down !== 0))
+      .map(({ summary, side, radius }) => leader(summary, side, radius)),
+  };
+}
+
+function leader(
+  { peakBytes, score }: MethodSummary,
+  { across, down, reach }: LabelSide,
+  radius: number,
+): Record<string, unknown> {
+  return {
+    ...{ type: "line", layer: "above", xsizemode: "pixel", ysizemode: "pixel" },
+    ...{ xanchor: mebibytes(peakBytes), yanchor: 100 * score, x0: 0, y0: 0 },
+    ...{ x1: across * reach * radius, y1: -down * reach * radius, line: { color: QUIET, width: 1 } },
+  };
 }
 
 function seedDots(runs: readonly Run[], { method }: MethodSummary): Record<string, unknown> {

@@ -5,11 +5,15 @@ const inside = { x: 0, y: 0, width: 400, height: 300 };
 const mark = { radius: 8, width: 100, height: 18 };
 
 test("a label stands to the right of its mark where there is room", () => {
-  expect(placeLabels([{ ...mark, x: 100, y: 100 }], [], inside)).toEqual([{ across: 1, down: 0, reach: 1 }]);
+  expect(placeLabels([{ ...mark, x: 100, y: 100 }], { hard: [], soft: [] }, inside)).toEqual([
+    { across: 1, down: 0, reach: 1 },
+  ]);
 });
 
 test("a label at the right edge moves to the left", () => {
-  expect(placeLabels([{ ...mark, x: 350, y: 100 }], [], inside)).toEqual([{ across: -1, down: 0, reach: 1 }]);
+  expect(placeLabels([{ ...mark, x: 350, y: 100 }], { hard: [], soft: [] }, inside)).toEqual([
+    { across: -1, down: 0, reach: 1 },
+  ]);
 });
 
 test("a label keeps clear of other marks and of labels before it", () => {
@@ -18,7 +22,7 @@ test("a label keeps clear of other marks and of labels before it", () => {
     { ...mark, x: 152, y: 110 },
   ];
   const neighbour = { x: 180, y: 95, width: 10, height: 10 };
-  const [first, second] = placeLabels(marks, [neighbour], inside);
+  const [first, second] = placeLabels(marks, { hard: [neighbour], soft: [] }, inside);
   expect(first).toEqual({ across: -1, down: 0, reach: 1 });
   // Right is the neighbour's, left and top are the first label's: what is left is below.
   expect(second).toEqual({ across: 0, down: 1, reach: 1 });
