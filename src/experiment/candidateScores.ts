@@ -125,7 +125,7 @@ function candidateFeatures(network: Network, groups: readonly (readonly Candidat
     return features(network, batch, answerRowsOf(candidates, batch.lengths));
   }
   const prompts = packBatch(groups.map((group, i) => group[0]!.ids.subarray(0, shared[i])));
-  const { present } = featuresWithCache(network, prompts, [0]);
+  const { present } = featuresWithCache(network, prompts, lastTokens(prompts));
   const owners = groups.flatMap((group, i) => group.map(() => i));
   const rest = packBatch(candidates.map(({ ids }, i) => ids.subarray(shared[owners[i]!]!, -1)));
   const batch = { ...rest, starts: owners.map((i) => shared[i]!) };

@@ -27,7 +27,7 @@ export function sharedLength(sequences: readonly Int32Array[], own: (i: number) 
 
 /** Runs a beginning once. The caller disposes of the past. */
 export function rootOf(network: Network, ids: Int32Array): Root {
-  const { features, present: past } = featuresWithCache(network, packBatch([ids]), [0]);
+  const { features, present: past } = featuresWithCache(network, packBatch([ids]), [ids.length - 1]);
   features.dispose();
   return { length: ids.length, past };
 }

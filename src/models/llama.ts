@@ -4,6 +4,7 @@ import { embed } from "../kernels/embed.ts";
 import { rmsNorm } from "../kernels/rmsNorm.ts";
 import { rotary } from "../kernels/rotary.ts";
 import { attend } from "../nn/attend.ts";
+import type { TokenBatch } from "../nn/batch.ts";
 import type { Layer, LayerContext, Network } from "../nn/network.ts";
 import { type Projection, type ProjectionExtras, project } from "../nn/project.ts";
 import { ropeAngles, ropeFrequencies } from "../nn/rope.ts";
@@ -53,7 +54,7 @@ function canonicalName(found: string, config: Config): string | undefined {
 function build(config: Config, weights: Weights): Network {
   const c = readConfig(config);
   const angles = ropeAngles(ropeFrequencies(c.head_dim, c.rope_theta, c.rope_scaling));
-  const turn = (x: tf.Tensor, { batch }: LayerContext): tf.Tensor2D => rotary(x, angles(batch));
+  const turn = (x: tf.Tensor, tokens: TokenBatch): tf.Tensor2D => rotary(x, angles(tokens));
   return {
     embedding: ({ ids }) => embed(tf.tensor1d(ids, "int32"), weights(WORDS)),
     layers: Array.from({ length: c.num_hidden_layers }, (_, i) => layer(c, weights, `model.layers.${i}`, turn)),
@@ -66,7 +67,7 @@ function build(config: Config, weights: Weights): Network {
 }
 
 /** Turns the heads of x by their tokens' positions. */
-type Turn = (x: tf.Tensor, context: LayerContext) => tf.Tensor2D;
+type Turn = (x: tf.Tensor, tokens: TokenBatch) => tf.Tensor2D;
 
 function layer(c: LlamaConfig, weights: Weights, at: string, turn: Turn): Layer {
   const of = (name: string): Projection => {
@@ -79,10 +80,11 @@ function layer(c: LlamaConfig, weights: Weights, at: string, turn: Turn): Layer 
     const dense = (input: tf.Tensor, name: string, extras?: ProjectionExtras): tf.Tensor2D =>
       project(input, of(name), context, extras);
     const seen = norm(x, "input_layernorm");
-    const [q, k, v] = ["q_proj", "k_proj", "v_proj"].map((name) => dense(seen, `self_attn.${name}`));
+    const [k, v] = ["k_proj", "v_proj"].map((name) => dense(seen, `self_attn.${name}`));
+    const q = dense(context.wanted(seen), "self_attn.q_proj");
     const shape = { heads: c.num_attention_heads, causal: true };
-    const mixed = attend(turn(q!, context), turn(k!, context), v!, context, shape);
-    const middle = dense(mixed, "self_attn.o_proj", { residual: x });
+    const mixed = attend(turn(q, context.queries), turn(k!, context.batch), v!, context, shape);
+    const middle = dense(mixed, "self_attn.o_proj", { residual: context.wanted(x) });
     const inner = norm(middle, "post_attention_layernorm");
     const gated = multiply(dense(inner, "mlp.gate_proj", { activation: "silu" }), dense(inner, "mlp.up_proj")); // SwiGLU
     return dense(gated, "mlp.down_proj", { residual: middle });

@@ -118,19 +118,20 @@ function layer(c: OptConfig, weights: Weights, at: string): Layer {
     layerNorm(x, weights(`${at}.${name}.weight`), weights(`${at}.${name}.bias`));
 
   const selfAttention = (x: tf.Tensor, residual: tf.Tensor, context: LayerContext): tf.Tensor2D => {
-    const [q, k, v] = ["q_proj", "k_proj", "v_proj"].map((name) => project(x, dense(`self_attn.${name}`), context));
-    const mixed = attend(q!, k!, v!, context, { heads: c.num_attention_heads, causal: true });
+    const [k, v] = ["k_proj", "v_proj"].map((name) => project(x, dense(`self_attn.${name}`), context));
+    const q = project(context.wanted(x), dense("self_attn.q_proj"), context);
+    const mixed = attend(q, k!, v!, context, { heads: c.num_attention_heads, causal: true });
     return project(mixed, dense("self_attn.out_proj"), context, { residual });
   };
   const feedForward = (x: tf.Tensor, residual: tf.Tensor, context: LayerContext): tf.Tensor2D =>
     project(project(x, dense("fc1"), context, { activation: "relu" }), dense("fc2"), context, { residual });
 
   const preNorm = (x: tf.Tensor, context: LayerContext): tf.Tensor2D => {
-    const middle = selfAttention(norm(x, "self_attn_layer_norm"), x, context);
+    const middle = selfAttention(norm(x, "self_attn_layer_norm"), context.wanted(x), context);
     return feedForward(norm(middle, "final_layer_norm"), middle, context);
   };
   const postNorm = (x: tf.Tensor, context: LayerContext): tf.Tensor2D => {
-    const middle = norm(selfAttention(x, x, context), "self_attn_layer_norm");
+    const middle = norm(selfAttention(x, context.wanted(x), context), "self_attn_layer_norm");
     return norm(feedForward(middle, middle, context), "final_layer_norm");
   };
   return {

@@ -147,9 +147,13 @@ function layer(c: RobertaConfig, weights: Weights, at: string): Layer {
   const run = (x: tf.Tensor, context: LayerContext): tf.Tensor2D => {
     const dense = (input: tf.Tensor, name: string, extras?: ProjectionExtras): tf.Tensor2D =>
       project(input, projection(weights, `${at}.${name}`), context, extras);
-    const [q, k, v] = ["query", "key", "value"].map((name) => dense(x, `attention.self.${name}`));
-    const mixed = attend(q!, k!, v!, context, { heads: c.num_attention_heads, causal: false });
-    const middle = norm(dense(mixed, "attention.output.dense", { residual: x }), `${at}.attention.output.LayerNorm`);
+    const [k, v] = ["key", "value"].map((name) => dense(x, `attention.self.${name}`));
+    const read = context.wanted(x);
+    const mixed = attend(dense(read, "attention.self.query"), k!, v!, context, {
+      heads: c.num_attention_heads,
+      causal: false,
+    });
+    const middle = norm(dense(mixed, "attention.output.dense", { residual: read }), `${at}.attention.output.LayerNorm`);
     const wide = dense(middle, "intermediate.dense", { activation: "gelu" });
     return norm(dense(wide, "output.dense", { residual: middle }), `${at}.output.LayerNorm`);
   };

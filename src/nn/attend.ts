@@ -5,20 +5,20 @@ import { embed } from "../kernels/embed.ts";
 import type { LayerContext, Past } from "./network.ts";
 
 /**
- * A layer's attention over its own keys and values after those that came before: q [tokens, width], k and v [tokens, key width] give
- * [tokens, width]. Tells the context what was seen.
+ * A layer's attention over its own keys and values after those that came before: q [queries, width], k and v [tokens, key width] give
+ * [queries, width]. Tells the context what was seen.
  */
 export function attend(
   q: tf.Tensor,
   k: tf.Tensor,
   v: tf.Tensor,
-  { batch, past, keep }: LayerContext,
+  { batch, queries, past, keep }: LayerContext,
   { heads, causal }: { readonly heads: number; readonly causal: boolean },
 ): tf.Tensor2D {
   const { lengths } = batch;
   const seen = past ? append(past, { keys: k, values: v, lengths }) : { keys: k, values: v, lengths };
   keep?.(seen);
-  return attention(q, seen.keys, seen.values, { lengths, keyLengths: seen.lengths, heads, causal });
+  return attention(q, seen.keys, seen.values, { lengths: queries.lengths, keyLengths: seen.lengths, heads, causal });
 }
 
 /** Every sequence's rows of `past`, then its rows of `own`. Differentiable. */

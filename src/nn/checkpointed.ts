@@ -4,27 +4,30 @@ import type { TokenBatch } from "./batch.ts";
 import { gradientsOf, type LossGradient, scalarOf, withZeros } from "./gradient.ts";
 import type { Network } from "./network.ts";
 import { runLayer, runOutput } from "./stages.ts";
+import { type Tail, tailOf } from "./tail.ts";
 
 /**
- * The gradient of tail(features of `rows`) in theta with activation checkpointing (Chen et al. 2016): the forward pass keeps each
+ * The gradient of loss(features of `rows`) in theta with activation checkpointing (Chen et al. 2016): the forward pass keeps each
  * layer's input alone, and the backward pass runs each layer again. The same gradient as `plainGradient`.
  */
 export async function checkpointedGradient(
   network: Network,
   batch: TokenBatch,
   rows: ArrayLike<number>,
-  tail: (features: tf.Tensor2D) => tf.Scalar,
+  loss: (features: tf.Tensor2D) => tf.Scalar,
   theta: readonly Parameter[],
 ): Promise<LossGradient> {
   const values = theta.map((weight) => weight.value);
   const sums: (tf.Tensor | undefined)[] = theta.map(() => undefined);
-  const inputs = layerInputs(network, batch);
+  const tail = tailOf(batch, rows);
+  const run = layerRunner(network, batch, tail);
+  const inputs = layerInputs(network, batch, run);
   const last = inputs.pop()!;
-  const top = gradientsOf(() => tail(runOutput(network, last, rows)), [last, ...values]);
+  const top = gradientsOf(() => loss(runOutput(network, last, tail.at)), [last, ...values]);
   let dx = settle(last, top.grads, sums);
   for (let i = inputs.length - 1; i >= 0; i--) {
     const x = inputs[i]!;
-    const { value, grads } = gradientsOf(() => runLayer(network, i, x, batch), [x, ...values], dx as tf.Tensor2D);
+    const { value, grads } = gradientsOf(() => run(i, x), [x, ...values], dx as tf.Tensor2D);
     tf.dispose([value, dx]);
     dx = settle(x, grads, sums);
   }
@@ -34,10 +37,18 @@ export async function checkpointedGradient(
   return { loss: await scalarOf(top.value), gradients: withZeros(sums, theta) };
 }
 
+/** Runs one layer: the last for the tail alone. */
+type LayerRunner = (layer: number, x: tf.Tensor) => tf.Tensor2D;
+
+function layerRunner(network: Network, batch: TokenBatch, tail: Tail): LayerRunner {
+  const last = network.layers.length - 1;
+  return (layer, x) => runLayer(network, layer, x, batch, { tail: layer === last ? tail : undefined });
+}
+
 /** Every layer's input, and last the last layer's result. */
-function layerInputs(network: Network, batch: TokenBatch): tf.Tensor2D[] {
+function layerInputs(network: Network, batch: TokenBatch, run: LayerRunner): tf.Tensor2D[] {
   const inputs = [tf.tidy(() => network.embedding(batch))];
-  for (let i = 0; i < network.layers.length; i++) inputs.push(tf.tidy(() => runLayer(network, i, inputs[i]!, batch)));
+  for (let i = 0; i < network.layers.length; i++) inputs.push(tf.tidy(() => run(i, inputs[i]!)));
   return inputs;
 }
 

@@ -2,17 +2,19 @@ import * as tf from "@tensorflow/tfjs";
 import type { TokenBatch } from "./batch.ts";
 import type { Network, Past } from "./network.ts";
 import { runLayer, runOutput } from "./stages.ts";
+import { tailOf } from "./tail.ts";
 
 /** What the output matrix sees at some tokens of a batch, `rows` counting its tokens from 0: [rows, width of the head]. Differentiable. */
 export function features(network: Network, batch: TokenBatch, rows: ArrayLike<number>): tf.Tensor2D {
+  const tail = tailOf(batch, rows);
   let x = tf.tidy(() => network.embedding(batch));
   for (let i = 0; i < network.layers.length; i++) {
-    const next = tf.tidy(() => runLayer(network, i, x, batch));
+    const next = tf.tidy(() => runLayer(network, i, x, batch, { tail: isLast(network, i) ? tail : undefined }));
     x = replace(x, next);
   }
   return replace(
     x,
-    tf.tidy(() => runOutput(network, x, rows)),
+    tf.tidy(() => runOutput(network, x, tail.at)),
   );
 }
 
@@ -33,6 +35,7 @@ export function featuresWithCache(
   past?: readonly Past[],
 ): CachedFeatures {
   const present: Past[] = [];
+  const tail = tailOf(batch, rows);
   let x = tf.tidy(() => network.embedding(batch));
   for (let i = 0; i < network.layers.length; i++) {
     const next = tf.tidy(() => {
@@ -40,14 +43,18 @@ export function featuresWithCache(
       const keep = (kept: Past): void => {
         seen = kept;
       };
-      return { y: runLayer(network, i, x, batch, { past: past?.[i], keep }), seen } as unknown as tf.TensorContainer;
+      const extras = { past: past?.[i], keep, tail: isLast(network, i) ? tail : undefined };
+      return { y: runLayer(network, i, x, batch, extras), seen } as unknown as tf.TensorContainer;
     }) as unknown as { readonly y: tf.Tensor2D; readonly seen: Past };
     present.push(next.seen);
     x = replace(x, next.y);
   }
-  const result = tf.tidy(() => runOutput(network, x, rows));
+  const result = tf.tidy(() => runOutput(network, x, tail.at));
   return { features: replace(x, result), present };
 }
+
+/** The layer whose result only `rows` are read of. */
+const isLast = ({ layers }: Network, layer: number): boolean => layer === layers.length - 1;
 
 /** Disposes of the old value, unless a gradient may still need it: TensorFlow.js keeps those itself. */
 function replace(old: tf.Tensor, next: tf.Tensor2D): tf.Tensor2D {

@@ -25,13 +25,17 @@ export interface Adaptation {
 /** What one layer is told beside its input. */
 export interface LayerContext {
   readonly batch: TokenBatch;
+  /** The tokens whose results are wanted: of each sequence the last ones, or all. */
+  readonly queries: TokenBatch;
+  /** The rows of those tokens. */
+  readonly wanted: (x: tf.Tensor) => tf.Tensor;
   readonly correction: (projection: string, x: tf.Tensor) => tf.Tensor | undefined;
   readonly past?: Past;
   /** Told of all the keys and values that this layer's tokens saw, past ones included. */
   readonly keep?: (present: Past) => void;
 }
 
-/** One block of a transformer: [tokens, width] in and out. */
+/** One block of a transformer: [tokens, width] in, [queries, width] out. */
 export interface Layer {
   /** Checkpoint names, without ".weight", of the two projections that LoRA adapts (Section 4 of Hu et al. 2021; Appendix E.5). */
   readonly query: string;

@@ -2,27 +2,37 @@ import * as tf from "@tensorflow/tfjs";
 import { embed } from "../kernels/embed.ts";
 import type { TokenBatch } from "./batch.ts";
 import type { LayerContext, Network, Past } from "./network.ts";
+import type { Tail } from "./tail.ts";
 
-/** What a stage of a network is run with, the same for every layer but for the cache. */
-export interface LayerCache {
+/** What a layer may be run with beside its input and the batch. */
+export interface LayerExtras {
   /** Keys and values of the tokens before; a prefix, where there is one, is among them. */
   readonly past?: Past | undefined;
   readonly keep?: (present: Past) => void;
+  /** The tokens whose results are wanted, where not all are. */
+  readonly tail?: Tail | undefined;
 }
 
-/** One layer of an adapted network: x [tokens, width] gives the same shape. Intermediate tensors are the caller's to tidy. */
+/** One layer of an adapted network: x [tokens, width] gives [wanted tokens, width]. Intermediate tensors are the caller's to tidy. */
 export function runLayer(
   network: Network,
   index: number,
   x: tf.Tensor,
   batch: TokenBatch,
-  { past, keep }: LayerCache = {},
+  { past, keep, tail }: LayerExtras = {},
 ): tf.Tensor2D {
   const { correction = () => undefined } = network.adaptation ?? {};
   const before = past ?? prefixOf(network, index, batch);
-  const context: LayerContext = { batch, correction, ...(before && { past: before }), ...(keep && { keep }) };
+  const context: LayerContext = {
+    ...{ batch, correction, queries: tail?.batch ?? batch, wanted: wantedRows(tail) },
+    ...(before && { past: before }),
+    ...(keep && { keep }),
+  };
   return network.layers[index]!.run(x, context);
 }
+
+const wantedRows = (tail: Tail | undefined): LayerContext["wanted"] =>
+  tail ? (x) => embed(tf.tensor1d(tail.rows, "int32"), x) : (x) => x;
 
 /** The prefix of a layer as every sequence's past, where the adaptation has one. */
 function prefixOf({ adaptation }: Network, layer: number, { lengths }: TokenBatch): Past | undefined {
