@@ -11,7 +11,7 @@ const NO_CANDIDATE = -1e9;
 /** Logits of the answers after each feature row, [rows, answers]: only the answers' rows of the output matrix are used. */
 export function answerLogits(features: tf.Tensor2D, head: Head, answers: readonly number[]): tf.Tensor2D {
   const ids = tf.tensor1d([...answers], "int32");
-  return linear(features, embed(ids, head.weight), head.bias ? { bias: tf.gather(head.bias, ids) } : {});
+  return linear(features, embed(ids, head.weight), head.bias ? { bias: embed(ids, head.bias) } : {});
 }
 
 /** Rows that candidates' answer tokens are read from, where each takes up `lengths[i]` rows of a packed batch and ends before its last token. */
@@ -27,6 +27,15 @@ export function answerRowsOf(candidates: readonly Candidate[], lengths: readonly
 export function answerTokenLogProbs(features: tf.Tensor2D, head: Head, candidates: readonly Candidate[]): tf.Tensor1D {
   const targets = candidates.flatMap(({ ids, optionLength }) => [...ids.subarray(-optionLength)]);
   return tokenLogProbs(features, head.weight, tf.tensor1d(targets, "int32"), head.bias);
+}
+
+/** The values of all answer tokens, candidate by candidate: [candidates][tokens of the answer]. */
+export function answersOf(values: Float32Array, candidates: readonly Candidate[]): number[][] {
+  let end = 0;
+  return candidates.map(({ optionLength }) => {
+    end += optionLength;
+    return [...values.subarray(end - optionLength, end)];
+  });
 }
 
 /**

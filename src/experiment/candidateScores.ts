@@ -4,10 +4,10 @@ import { lastTokens, packBatch } from "../nn/batch.ts";
 import { features, featuresWithCache } from "../nn/features.ts";
 import type { Network } from "../nn/network.ts";
 import type { Candidate, EncodedExample, SharedPrompt } from "../text/prompt.ts";
-import { answerLogits, answerRowsOf, answerTokenLogProbs, candidateMeans } from "./answerRows.ts";
-import { inPasses } from "./passes.ts";
-import { valuesOf } from "./read.ts";
-import { choosePast, disposeRoot, packAfter, type Root, rootOf, sharedLength } from "./sharedPrefix.ts";
+import { answerLogits, answerRowsOf, answersOf, answerTokenLogProbs } from "./answerRows.ts";
+import { passesOf } from "./passes.ts";
+import { resultsOf, type Scoring } from "./scoring.ts";
+import { choosePast, packAfter, type Root, rootOf, sharedLength } from "./sharedPrefix.ts";
 
 /**
  * Mean log-probability of each candidate's answer tokens, [examples][candidates]. Where all candidates are one token at the same
@@ -16,18 +16,32 @@ import { choosePast, disposeRoot, packAfter, type Root, rootOf, sharedLength } f
  * example) is computed once, and of longer candidates what an example's have in common.
  */
 export async function candidateScores(network: Network, examples: readonly EncodedExample[]): Promise<number[][]> {
+  return resultsOf(candidateScoring(network, examples));
+}
+
+/** The passes that `candidateScores` runs. */
+export function candidateScoring(network: Network, examples: readonly EncodedExample[]): Scoring<number[]> {
   const shared = sharedPrompts(examples);
   if (shared) return logitsAfterPrompts(network, shared);
   if (examples.some(({ candidates }) => candidates.length === 0))
     throw new KitError(
       "Masks were to be filled from options that differ between rows: give all rows the same options, or put the task to an autoregressive model.",
     );
-  return inPasses(examples.map(tokensOf), (items) =>
-    scoresOfCandidates(
-      network,
-      items.map((i) => examples[i]!.candidates),
-    ),
-  );
+  const passes = passesOf(examples.map(tokensOf)).map((items) => {
+    const groups = items.map((i) => examples[i]!.candidates);
+    return {
+      items,
+      run: () => answerTokenLogProbs(candidateFeatures(network, groups), network.head, groups.flat()),
+      read: (values: Float32Array) => meansOf(values, groups),
+    };
+  });
+  return { passes, shared: [] };
+}
+
+/** Mean log-probability of each candidate's tokens, [examples][candidates]. */
+function meansOf(values: Float32Array, groups: readonly (readonly Candidate[])[]): number[][] {
+  const means = answersOf(values, groups.flat()).map((of) => of.reduce((a, b) => a + b, 0) / of.length);
+  return groups.map((group) => means.splice(0, group.length));
 }
 
 /** The prompts of examples whose candidates are the same single tokens, else undefined. */
@@ -44,21 +58,23 @@ export function tokensOf({ candidates }: EncodedExample): number {
   return candidates.reduce((sum, { ids }) => sum + ids.length - 1, 0);
 }
 
-async function logitsAfterPrompts(network: Network, prompts: readonly SharedPrompt[]): Promise<number[][]> {
+function logitsAfterPrompts(network: Network, prompts: readonly SharedPrompt[]): Scoring<number[]> {
   const root = beginning(network, prompts);
-  try {
-    return await inPasses(
-      prompts.map(({ ids }) => ids.length), // with the root's copies, which take up as much as their tokens
-      (items) =>
-        logitsAfter(
-          network,
-          root,
-          items.map((i) => prompts[i]!),
-        ),
-    );
-  } finally {
-    disposeRoot(root);
-  }
+  const lengths = prompts.map(({ ids }) => ids.length); // with the root's copies, which take up as much as their tokens
+  const passes = passesOf(lengths).map((items) => {
+    const part = items.map((i) => prompts[i]!);
+    return {
+      items,
+      run: () => logitsAfter(network, root, part),
+      read: (values: Float32Array) => perPrompt(values, part),
+    };
+  });
+  return { passes, shared: root?.past.flatMap(({ keys, values }) => [keys, values]) ?? [] };
+}
+
+/** The logits of each prompt's answers. */
+function perPrompt(values: Float32Array, prompts: readonly SharedPrompt[]): number[][] {
+  return prompts.map(({ answers: { length } }, i) => [...values.subarray(i * length, (i + 1) * length)]);
 }
 
 function beginning(network: Network, prompts: readonly SharedPrompt[]): Root | undefined {
@@ -70,45 +86,23 @@ function beginning(network: Network, prompts: readonly SharedPrompt[]): Root | u
   return length > 0 ? rootOf(network, prompts[0]!.ids.subarray(0, length)) : undefined;
 }
 
-async function logitsAfter(
-  network: Network,
-  root: Root | undefined,
-  prompts: readonly SharedPrompt[],
-): Promise<number[][]> {
-  const answers = prompts[0]!.answers;
-  const values = await valuesOf(() => {
-    const batch = packAfter(
-      root,
-      prompts.map(({ ids }) => ids),
-    );
-    const rows = readRows(prompts, batch.lengths);
-    const past =
-      root &&
-      choosePast(
-        root.past,
-        prompts.map(() => 0),
-      );
-    const seen = past ? featuresWithCache(network, batch, rows, past).features : features(network, batch, rows);
-    return answerLogits(seen, network.head, answers);
-  });
-  return prompts.map((_, i) => [...values.subarray(i * answers.length, (i + 1) * answers.length)]);
+function logitsAfter(network: Network, root: Root | undefined, prompts: readonly SharedPrompt[]): tf.Tensor2D {
+  const batch = packAfter(
+    root,
+    prompts.map(({ ids }) => ids),
+  );
+  const rows = readRows(prompts, batch.lengths);
+  const first = prompts.map(() => 0);
+  const seen = root
+    ? featuresWithCache(network, batch, rows, choosePast(root.past, first)).features
+    : features(network, batch, rows);
+  return answerLogits(seen, network.head, prompts[0]!.answers);
 }
 
 /** Rows of a packed batch that the answers are read from: `at` counted from each sequence's end, since its beginning may be elsewhere. */
 export function readRows(prompts: readonly SharedPrompt[], lengths: readonly number[]): number[] {
   const ends = lastTokens({ lengths });
   return prompts.map(({ ids, at }, i) => ends[i]! - (ids.length - 1 - at));
-}
-
-/** Mean log-probabilities of examples' candidates, which may have several tokens. */
-async function scoresOfCandidates(network: Network, groups: readonly (readonly Candidate[])[]): Promise<number[][]> {
-  const most = Math.max(...groups.map((group) => group.length));
-  const values = await valuesOf(() => {
-    const candidates = groups.flat();
-    const tokens = answerTokenLogProbs(candidateFeatures(network, groups), network.head, candidates);
-    return candidateMeans(tokens, groups);
-  });
-  return groups.map((group, i) => [...values.subarray(i * most, i * most + group.length)]);
 }
 
 /** Features at all answer tokens of the examples' candidates: what each example's candidates begin with is run once. */

@@ -1,10 +1,11 @@
 import type { LanguageModel } from "../models/model.ts";
 import type { Loss, Task } from "../tasks/task.ts";
+import { canPair, pairwise } from "../tensor/pair.ts";
 import type { Objective } from "../tuners/tuner.ts";
 import { microBatches } from "./batches.ts";
 import { derivativeOf, gradientOf } from "./differentiate.ts";
 import type { LabelledBatch } from "./encode.ts";
-import { losses, rightAnswers } from "./losses.ts";
+import { bothLosses, lossOf, rightAnswers } from "./losses.ts";
 import { type LossPass, lossPasses } from "./lossPasses.ts";
 import type { Measure } from "./measures.ts";
 
@@ -30,11 +31,23 @@ export function objectiveFor(
     const passes = (): LossPass[] =>
       pieces.flatMap(({ piece, share }) => lossPasses[task.loss](piece).map((pass) => scaled(pass, share)));
     return {
-      ...value((piece) => losses[task.loss](model, piece)),
+      ...value((piece) => lossOf(task.loss, model, piece)),
+      ...(canPair() && { pair: pairOf(model, task.loss, pieces) }),
       gradient: (theta) => gradientOf(model, passes(), theta, checkpointing),
       derivative: (theta, tangentOf) => derivativeOf(model, passes(), tangentOf, theta),
     };
   };
+}
+
+/** Both losses in one pass over the weights. */
+function pairOf(model: LanguageModel, loss: Loss, pieces: readonly Piece[]): NonNullable<Objective["pair"]> {
+  return (theta, shift) =>
+    pairwise(theta, shift, (sides) => {
+      const losses = pieces.map(({ piece }) => bothLosses(loss, model, piece, sides));
+      const sum = (side: "plus" | "minus"): number =>
+        losses.reduce((total, both, i) => total + pieces[i]!.share * both[side], 0);
+      return { lossPlus: sum("plus"), lossMinus: sum("minus") };
+    });
 }
 
 /** A piece of a batch that is run at once, and its share of the batch's mean. */

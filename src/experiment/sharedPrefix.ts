@@ -32,11 +32,6 @@ export function rootOf(network: Network, ids: Int32Array): Root {
   return { length: ids.length, past };
 }
 
-/** Frees a root's keys and values. */
-export function disposeRoot(root: Root | undefined): void {
-  for (const { keys, values } of root?.past ?? []) tf.dispose([keys, values]);
-}
-
 /** The pasts of some sequences, in the order of `which`, each as often as it stands there. */
 export function choosePast(past: readonly Past[], which: readonly number[]): Past[] {
   return past.map(({ keys, values, lengths }) => {

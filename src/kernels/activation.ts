@@ -9,7 +9,7 @@ export type Activation = "relu" | "gelu" | "silu";
 
 /** An activation of x [rows, width]. Differentiable. */
 export function activate(x: tf.Tensor, activation: Activation): tf.Tensor2D {
-  return fused("Activation", { x }, { activation }, () => activationReference(x, activation) as tf.Tensor2D);
+  return fused("Activation", { x }, { activation }, ({ x }) => activationReference(x, activation) as tf.Tensor2D);
 }
 
 /** The normal distribution function. */

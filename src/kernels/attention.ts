@@ -22,7 +22,7 @@ export interface AttentionShape {
  * Neighbours of equal length are computed together, so batches are best sorted by length. Differentiable in q, k and v.
  */
 export function attention(q: tf.Tensor, k: tf.Tensor, v: tf.Tensor, shape: AttentionShape): tf.Tensor2D {
-  return fused("Attention", { q, k, v }, { ...shape }, () => {
+  return fused("Attention", { q, k, v }, { ...shape }, ({ q, k, v }) => {
     const parts = groupsOf(shape).map((group) => {
       const [qs, ks, vs] = splitAll([q, k, v], group, shape.heads);
       return merge(tf.matMul(weightsOf(qs, ks, shape.causal), vs));

@@ -1,26 +1,48 @@
 import * as tf from "@tensorflow/tfjs";
 import { fused, fusedGradient } from "../tensor/fused.ts";
-import { nativeKernel, runKernel } from "../tensor/native/backend.ts";
+import { NATIVE, nativeKernel, runKernel, viewOf } from "../tensor/native/backend.ts";
 import { floats, type Graph, INT32, node, value } from "../tensor/native/onnx.ts";
+import { type Both, blank, pairRule } from "../tensor/pair.ts";
 import { fusedTangent } from "../tensor/tangent.ts";
 
-/** Rows of a table: ids [n] (int32) of table [rows, width] give [n, width]. Differentiable in the table. */
+/** Rows of a table: ids [n] (int32) of table [rows, width] give [n, width], and of table [rows] give [n]. Differentiable in the table. */
 export function embed(ids: tf.Tensor, table: tf.Tensor): tf.Tensor2D {
-  return fused("Embed", { ids, table }, {}, () => tf.gather(table, ids as tf.Tensor1D) as tf.Tensor2D);
+  return fused("Embed", { ids, table }, {}, (given) => tf.gather(given.table, given.ids as tf.Tensor1D) as tf.Tensor2D);
 }
 
 fusedGradient("Embed", ["ids", "table"], (dy, [ids, table]) => ({
   table: () => tf.unsortedSegmentSum(dy, ids as tf.Tensor1D, table!.shape[0]!),
 }));
 
-const graph = (): Graph => ({
+const graph = (width: readonly string[]): Graph => ({
   nodes: [node("Gather", ["table", "ids"], "y")],
-  inputs: [value("ids", INT32, ["n"]), floats("table", "v", "d")],
-  outputs: [floats("y", "n", "d")],
+  inputs: [value("ids", INT32, ["n"]), floats("table", "v", ...width)],
+  outputs: [floats("y", "n", ...width)],
 });
 
-nativeKernel("Embed", ({ inputs }) =>
-  runKernel("embed", graph, inputs, [inputs.ids!.shape[0]!, inputs.table!.shape[1]!]),
-);
+/** The shape of the result. */
+const shapeOf = (ids: tf.TensorInfo, table: tf.TensorInfo): number[] => [ids.shape[0]!, ...table.shape.slice(1)];
+
+nativeKernel("Embed", ({ inputs: { ids, table } }) => {
+  const width = table!.shape.length > 1 ? ["d"] : [];
+  return runKernel(`embed ${width}`, () => graph(width), { ids: ids!, table: table! }, shapeOf(ids!, table!));
+});
 
 fusedTangent("Embed", ({ inputs, tangents }) => embed(inputs.ids!, tangents.table!));
+
+/** Of a table in theta, the rows that are looked up are formed alone. */
+pairRule("Embed", NATIVE, ({ plus: { ids, table } }, formed) => {
+  const form = formed(table!);
+  if (!form) return undefined;
+  const shape = shapeOf(ids!, table!);
+  const both: Both = { plus: blank(shape), minus: blank(shape) };
+  const [plus, minus] = [both.plus, both.minus].map((side) => viewOf(side).values as Float32Array);
+  const width = shape[1] ?? 1;
+  const rows = Array.from(viewOf(ids!).values, (id, i) => ({
+    ...{ from: id * width, to: (id + 1) * width },
+    plus: plus!.subarray(i * width, (i + 1) * width),
+    minus: minus!.subarray(i * width, (i + 1) * width),
+  }));
+  form(rows);
+  return both;
+});

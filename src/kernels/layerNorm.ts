@@ -6,7 +6,7 @@ import { fusedTangent, total } from "../tensor/tangent.ts";
 
 /** Layer normalization of each row of x [rows, width] with gain `weight` [width] and shift `bias` [width]. Differentiable in every input. */
 export function layerNorm(x: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor, epsilon = 1e-5): tf.Tensor2D {
-  return fused("LayerNorm", { x, weight, bias }, { epsilon }, () => {
+  return fused("LayerNorm", { x, weight, bias }, { epsilon }, ({ x, weight, bias }) => {
     const { normal } = standardize(x, epsilon);
     return tf.add(tf.mul(normal, weight), bias) as tf.Tensor2D;
   });

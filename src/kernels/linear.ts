@@ -1,8 +1,9 @@
 import * as tf from "@tensorflow/tfjs";
-import { fused, fusedGradient } from "../tensor/fused.ts";
-import { nativeKernel, runKernel } from "../tensor/native/backend.ts";
+import { constant, fused, fusedGradient } from "../tensor/fused.ts";
+import { filledTensor, nativeKernel, viewOf } from "../tensor/native/backend.ts";
 import { floats, type Graph, node } from "../tensor/native/onnx.ts";
-import { constant, fusedTangent, type TangentCall, total } from "../tensor/tangent.ts";
+import { runGraph, type View } from "../tensor/native/session.ts";
+import { fusedTangent, type TangentCall, total } from "../tensor/tangent.ts";
 import { type Activation, activationGradient, activationNode, activationReference } from "./activation.ts";
 
 /** What may follow the product in the same pass: a bias [out] for every row, then an activation or a residual [rows, out] to add. */
@@ -18,21 +19,27 @@ export type LinearExtras = { readonly bias?: tf.Tensor } & (
 export function linear(x: tf.Tensor, weight: tf.Tensor, extras: LinearExtras = {}): tf.Tensor2D {
   const { activation, residual } = extras;
   if (activation === "gelu" || activation === "silu") return smooth(x, weight, activation, extras.bias);
-  const inputs = { x, weight, ...(extras.bias && { bias: extras.bias }), ...(residual && { residual }) };
-  return fused("Linear", inputs, { activation }, () => reference(x, weight, extras));
+  const inputs: Product = { x, weight, ...(extras.bias && { bias: extras.bias }), ...(residual && { residual }) };
+  return fused("Linear", inputs, { activation }, (given) => reference(given, activation));
 }
 
 /** A linear map with an activation whose gradient needs its input: made again from x, weight and bias, which then must be there. */
 function smooth(x: tf.Tensor, weight: tf.Tensor, activation: Activation, given?: tf.Tensor): tf.Tensor2D {
   const bias = given ?? constant(tf.zeros([weight.shape[0]!]));
-  const y = fused("SmoothLinear", { x, weight, bias }, { activation }, () =>
-    reference(x, weight, { bias, activation }),
-  );
+  const y = fused("SmoothLinear", { x, weight, bias }, { activation }, (given) => reference(given, activation));
   if (!given) bias.dispose();
   return y;
 }
 
-function reference(x: tf.Tensor, weight: tf.Tensor, { bias, residual, activation }: LinearExtras): tf.Tensor2D {
+/** The inputs of the operation. */
+type Product = {
+  readonly x: tf.Tensor;
+  readonly weight: tf.Tensor;
+  readonly bias?: tf.Tensor;
+  readonly residual?: tf.Tensor;
+};
+
+function reference({ x, weight, bias, residual }: Product, activation: Activation | undefined): tf.Tensor2D {
   let y: tf.Tensor = tf.matMul(x, weight, false, true);
   if (bias) y = tf.add(y, bias);
   if (activation) y = activationReference(y, activation);
@@ -74,13 +81,46 @@ function graph(inputs: readonly string[], activation: Activation | undefined): G
   };
 }
 
+/** Rows of one product: with many more, the result and its partial sums leave the caches between the passes over them. */
+const ROWS_AT_ONCE = 1024;
+
 for (const kernel of ["Linear", "SmoothLinear"])
   nativeKernel(kernel, ({ inputs, attrs }) => {
     const names = Object.keys(inputs);
     const activation = attrs.activation as Activation | undefined;
-    const shape = [inputs.x!.shape[0]!, inputs.weight!.shape[0]!];
-    return runKernel(`linear ${names} ${activation}`, () => graph(names, activation), inputs, shape);
+    const [rows, width] = [inputs.x!.shape[0]!, inputs.weight!.shape[0]!];
+    return filledTensor([rows, width], (y) => {
+      const all = { ...mapValues(inputs, viewOf), y };
+      for (const [from, to] of evenBlocks(rows, ROWS_AT_ONCE)) {
+        const { y: part, ...feeds } = mapValues(all, (view, name) =>
+          BY_ROW.has(name) ? rowsOf(view, from, to) : view,
+        );
+        runGraph(`linear ${names} ${activation}`, () => graph(names, activation), feeds, { y: part! });
+      }
+    });
   });
+
+/** What has a row for each row of the result; the others are used whole. */
+const BY_ROW: ReadonlySet<string> = new Set(["x", "residual", "y"]);
+
+/** Divides rows into blocks of nearly equal size, none above `most`: where each begins and ends. */
+function evenBlocks(rows: number, most: number): [from: number, to: number][] {
+  const blocks = Math.max(1, Math.ceil(rows / most));
+  const at = (i: number): number => Math.round((i * rows) / blocks);
+  return Array.from({ length: blocks }, (_, i) => [at(i), at(i + 1)]);
+}
+
+function rowsOf({ values, shape }: View, from: number, to: number): View {
+  const width = shape[1]!;
+  return { values: values.subarray(from * width, to * width), shape: [to - from, width] };
+}
+
+function mapValues<T, R>(
+  record: Readonly<Record<string, T>>,
+  change: (value: T, name: string) => R,
+): Record<string, R> {
+  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, change(value, name)]));
+}
 
 /** The tangent of x Wᵀ + bias, where one of them has one. */
 function productTangent({ inputs, tangents: { x, weight, bias }, output }: TangentCall): tf.Tensor | undefined {

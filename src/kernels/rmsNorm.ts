@@ -6,7 +6,7 @@ import { fusedTangent, total } from "../tensor/tangent.ts";
 
 /** Each row of x [rows, width] over its root mean square, times the gain `weight` [width]. Differentiable in both. */
 export function rmsNorm(x: tf.Tensor, weight: tf.Tensor, epsilon: number): tf.Tensor2D {
-  return fused("RmsNorm", { x, weight }, { epsilon }, () => {
+  return fused("RmsNorm", { x, weight }, { epsilon }, ({ x, weight }) => {
     return tf.mul(tf.mul(x, scaleOf(x, epsilon)), weight) as tf.Tensor2D;
   });
 }

@@ -16,7 +16,7 @@ export interface Angles {
  * half and i of the second are a pair, turned by the row's angle i. Differentiable in x.
  */
 export function rotary(x: tf.Tensor, angles: Angles): tf.Tensor2D {
-  return fused("Rotary", { x }, { angles }, () => {
+  return fused("Rotary", { x }, { angles }, ({ x }) => {
     const [rows, width] = x.shape as [number, number];
     const { pairs } = angles;
     const halves = tf.unstack(tf.reshape(x, [rows, width / (2 * pairs), 2, pairs]), 2);

@@ -1,20 +1,18 @@
 import * as tf from "@tensorflow/tfjs";
-import { fused, fusedGradient } from "../tensor/fused.ts";
-import { filledTensor, nativeKernel, viewOf } from "../tensor/native/backend.ts";
-import { floats, type Graph, INT32, node, value } from "../tensor/native/onnx.ts";
-import { runGraph, type View } from "../tensor/native/session.ts";
-
-/** Logits held at once, so that the [rows, vocabulary] block stays near the caches: 16 MiB of float32. */
-const BLOCK_ELEMENTS = 4 * 2 ** 20;
+import { constant, fused, fusedGradient } from "../tensor/fused.ts";
+import { filledTensor, NATIVE, nativeKernel, viewOf } from "../tensor/native/backend.ts";
+import { give, take } from "../tensor/native/pool.ts";
+import { type FormRows, pairRule } from "../tensor/pair.ts";
+import { logProbsByTiles, TILE, type Wanted } from "./vocabularyTiles.ts";
 
 /**
  * Log-probability of one token after each row: features [rows, width], the output matrix `table` [vocabulary, width], the tokens'
- * ids [rows] (int32) and the bias [vocabulary] of models that have one give [rows]. The logits are formed a block of rows at a
- * time. Differentiable in features, table and bias.
+ * ids [rows] (int32) and the bias [vocabulary] of models that have one give [rows]. On the native backend the logits of the whole
+ * vocabulary are never held. Differentiable in features, table and bias.
  */
 export function tokenLogProbs(features: tf.Tensor, table: tf.Tensor, ids: tf.Tensor, given?: tf.Tensor): tf.Tensor1D {
-  const bias = given ?? tf.zeros([table.shape[0]!]);
-  const y = fused("TokenLogProbs", { features, table, ids, bias }, {}, () => {
+  const bias = given ?? constant(tf.zeros([table.shape[0]!]));
+  const y = fused("TokenLogProbs", { features, table, ids, bias }, {}, ({ features, table, ids, bias }) => {
     const chosen = tf.oneHot(ids as tf.Tensor1D, table.shape[0]!);
     return tf.sum(tf.mul(tf.logSoftmax(logitsOf(features, table, bias)), chosen), -1) as tf.Tensor1D;
   });
@@ -36,32 +34,47 @@ fusedGradient("TokenLogProbs", ["features", "table", "ids", "bias"], (dy, [featu
   };
 });
 
-const graph = (): Graph => ({
-  nodes: [
-    node("Gemm", ["features", "table", "bias"], "logits", { transB: 1 }),
-    node("LogSoftmax", ["logits"], "all", { axis: -1 }),
-    node("GatherElements", ["all", "ids"], "y", { axis: 1 }),
-  ],
-  inputs: [floats("features", "n", "d"), floats("table", "v", "d"), floats("bias", "v"), value("ids", INT32, ["n", 1])],
-  outputs: [floats("y", "n", 1)],
-});
-
 nativeKernel("TokenLogProbs", ({ inputs }) => {
-  const [features, ids] = [viewOf(inputs.features!), viewOf(inputs.ids!)];
-  const [table, bias] = [viewOf(inputs.table!), viewOf(inputs.bias!)];
-  const count = features.shape[0]!;
-  const block = Math.max(1, Math.floor(BLOCK_ELEMENTS / table.shape[0]!));
-  return filledTensor([count], (y) => {
-    for (let from = 0; from < count; from += block) {
-      const part = (view: View): View => rowsOf(view, from, Math.min(count, from + block));
-      const column = ({ values }: View): View => part({ values, shape: [count, 1] });
-      const feeds = { features: part(features), ids: column(ids), table, bias };
-      runGraph("tokenLogProbs", graph, feeds, { y: column(y) });
-    }
+  const [features, table, bias] = [inputs.features!, inputs.table!, inputs.bias!].map(floatsOf);
+  const width = inputs.table!.shape[1]!;
+  return filledTensor([inputs.ids!.shape[0]!], ({ values: y }) => {
+    const tileOf = (from: number, to: number): Float32Array[] => [table!.subarray(from * width, to * width)];
+    y.set(logProbsByTiles(wantedOf(inputs), [{ features: features!, bias: bias! }], tileOf)[0]!);
   });
 });
 
-function rowsOf({ values, shape }: View, from: number, to: number): View {
-  const width = shape[1]!;
-  return { values: values.subarray(from * width, to * width), shape: [to - from, width] };
+/** Of an output matrix in theta, a tile is formed at a time. */
+pairRule("TokenLogProbs", NATIVE, ({ plus, minus }, formed) => {
+  const form = formed(plus.table!);
+  if (!form) return undefined;
+  const wanted = wantedOf(plus);
+  const biases = biasesOf(plus.bias!, formed);
+  const buffers = [plus, minus].map(() => take(Math.min(TILE, wanted.vocabulary) * wanted.width));
+  const tileOf = (from: number, to: number): Float32Array[] => {
+    const [above, below] = buffers.map((buffer) => buffer.subarray(0, (to - from) * wanted.width));
+    form([{ from: from * wanted.width, to: to * wanted.width, plus: above!, minus: below! }]);
+    return [above!, below!];
+  };
+  const sides = [plus, minus].map(({ features }, i) => ({ features: floatsOf(features!), bias: biases[i]! }));
+  const values = logProbsByTiles(wanted, sides, tileOf);
+  for (const buffer of buffers) give(buffer);
+  const [above, below] = values.map((side) => tf.tensor1d(side));
+  return { plus: above!, minus: below! };
+});
+
+/** Both sides of the bias, which are the same where it is not in theta. */
+function biasesOf(bias: tf.Tensor, formed: FormRows): Float32Array[] {
+  const form = formed(bias);
+  if (!form) return [floatsOf(bias), floatsOf(bias)];
+  const [plus, minus] = [new Float32Array(bias.size), new Float32Array(bias.size)];
+  form([{ from: 0, to: bias.size, plus, minus }]);
+  return [plus, minus];
 }
+
+const floatsOf = (tensor: tf.TensorInfo): Float32Array => viewOf(tensor).values as Float32Array;
+
+const wantedOf = ({ ids, table }: Readonly<Record<string, tf.TensorInfo>>): Wanted => ({
+  ids: viewOf(ids!).values as Int32Array,
+  vocabulary: table!.shape[0]!,
+  width: table!.shape[1]!,
+});

@@ -5,6 +5,7 @@ import { rmsNorm } from "../kernels/rmsNorm.ts";
 import { rotary } from "../kernels/rotary.ts";
 import { attend } from "../nn/attend.ts";
 import type { TokenBatch } from "../nn/batch.ts";
+import { freeing } from "../nn/freeing.ts";
 import type { Layer, LayerContext, Network } from "../nn/network.ts";
 import { type Projection, type ProjectionExtras, project } from "../nn/project.ts";
 import { ropeAngles, ropeFrequencies } from "../nn/rope.ts";
@@ -79,12 +80,15 @@ function layer(c: LlamaConfig, weights: Weights, at: string, turn: Turn): Layer 
   const run = (x: tf.Tensor, context: LayerContext): tf.Tensor2D => {
     const dense = (input: tf.Tensor, name: string, extras?: ProjectionExtras): tf.Tensor2D =>
       project(input, of(name), context, extras);
-    const seen = norm(x, "input_layernorm");
-    const [k, v] = ["k_proj", "v_proj"].map((name) => dense(seen, `self_attn.${name}`));
-    const q = dense(context.wanted(seen), "self_attn.q_proj");
-    const shape = { heads: c.num_attention_heads, causal: true };
-    const mixed = attend(turn(q, context.queries), turn(k!, context.batch), v!, context, shape);
-    const middle = dense(mixed, "self_attn.o_proj", { residual: context.wanted(x) });
+    const selfAttention = (): tf.Tensor2D => {
+      const seen = norm(x, "input_layernorm");
+      const [k, v] = ["k_proj", "v_proj"].map((name) => dense(seen, `self_attn.${name}`));
+      const q = dense(context.wanted(seen), "self_attn.q_proj");
+      const shape = { heads: c.num_attention_heads, causal: true };
+      const mixed = attend(turn(q, context.queries), turn(k!, context.batch), v!, context, shape);
+      return dense(mixed, "self_attn.o_proj", { residual: context.wanted(x) });
+    };
+    const middle = freeing(context, selfAttention);
     const inner = norm(middle, "post_attention_layernorm");
     const gated = multiply(dense(inner, "mlp.gate_proj", { activation: "silu" }), dense(inner, "mlp.up_proj")); // SwiGLU
     return dense(gated, "mlp.down_proj", { residual: middle });

@@ -6,6 +6,7 @@ import { layerNorm } from "../kernels/layerNorm.ts";
 import { linear } from "../kernels/linear.ts";
 import { attend } from "../nn/attend.ts";
 import { positionsOf, type TokenBatch } from "../nn/batch.ts";
+import { freeing } from "../nn/freeing.ts";
 import type { Layer, LayerContext, Network } from "../nn/network.ts";
 import { type Projection, project } from "../nn/project.ts";
 import { type Config, type Limits, type ModelFamily, projection, type Weights } from "./family.ts";
@@ -127,11 +128,11 @@ function layer(c: OptConfig, weights: Weights, at: string): Layer {
     project(project(x, dense("fc1"), context, { activation: "relu" }), dense("fc2"), context, { residual });
 
   const preNorm = (x: tf.Tensor, context: LayerContext): tf.Tensor2D => {
-    const middle = selfAttention(norm(x, "self_attn_layer_norm"), context.wanted(x), context);
+    const middle = freeing(context, () => selfAttention(norm(x, "self_attn_layer_norm"), context.wanted(x), context));
     return feedForward(norm(middle, "final_layer_norm"), middle, context);
   };
   const postNorm = (x: tf.Tensor, context: LayerContext): tf.Tensor2D => {
-    const middle = norm(selfAttention(x, context.wanted(x), context), "self_attn_layer_norm");
+    const middle = freeing(context, () => norm(selfAttention(x, context.wanted(x), context), "self_attn_layer_norm"));
     return norm(feedForward(middle, middle, context), "final_layer_norm");
   };
   return {

@@ -6,6 +6,7 @@ import { layerNorm } from "../kernels/layerNorm.ts";
 import { linear } from "../kernels/linear.ts";
 import { attend } from "../nn/attend.ts";
 import { positionsOf, type TokenBatch } from "../nn/batch.ts";
+import { freeing } from "../nn/freeing.ts";
 import type { Layer, LayerContext, Network } from "../nn/network.ts";
 import { type ProjectionExtras, project } from "../nn/project.ts";
 import { type Config, type Limits, type ModelFamily, projection, type Weights } from "./family.ts";
@@ -147,13 +148,14 @@ function layer(c: RobertaConfig, weights: Weights, at: string): Layer {
   const run = (x: tf.Tensor, context: LayerContext): tf.Tensor2D => {
     const dense = (input: tf.Tensor, name: string, extras?: ProjectionExtras): tf.Tensor2D =>
       project(input, projection(weights, `${at}.${name}`), context, extras);
-    const [k, v] = ["key", "value"].map((name) => dense(x, `attention.self.${name}`));
-    const read = context.wanted(x);
-    const mixed = attend(dense(read, "attention.self.query"), k!, v!, context, {
-      heads: c.num_attention_heads,
-      causal: false,
-    });
-    const middle = norm(dense(mixed, "attention.output.dense", { residual: read }), `${at}.attention.output.LayerNorm`);
+    const selfAttention = (): tf.Tensor2D => {
+      const [k, v] = ["key", "value"].map((name) => dense(x, `attention.self.${name}`));
+      const read = context.wanted(x);
+      const shape = { heads: c.num_attention_heads, causal: false };
+      const mixed = attend(dense(read, "attention.self.query"), k!, v!, context, shape);
+      return norm(dense(mixed, "attention.output.dense", { residual: read }), `${at}.attention.output.LayerNorm`);
+    };
+    const middle = freeing(context, selfAttention);
     const wide = dense(middle, "intermediate.dense", { activation: "gelu" });
     return norm(dense(wide, "output.dense", { residual: middle }), `${at}.output.LayerNorm`);
   };

@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
-import { follow } from "./tangent.ts";
+import { type Inputs, onBothSides, sameOnBothSides } from "./pair.ts";
+import { constantAlong, follow } from "./tangent.ts";
 
 /** The gradients of a fused operation: for each input that has one, a function that makes it from dy, what was saved and the attributes. */
 export type FusedGradient = (
@@ -12,17 +13,30 @@ export type FusedGradient = (
  * Runs the kernel that the current backend has for a fused operation, or the reference composition where it has none.
  * Inputs go by name; optional ones are left out, never undefined.
  */
-export function fused<T extends tf.Tensor>(
+export function fused<Given extends Inputs, T extends tf.Tensor>(
   name: string,
-  inputs: Readonly<Record<string, tf.Tensor>>,
+  inputs: Given,
   attrs: Readonly<Record<string, unknown>>,
-  reference: () => T,
+  reference: (inputs: Given) => T,
 ): T {
-  const output = tf.getKernel(name, tf.getBackend())
-    ? (tf.engine().runKernel(name, inputs, attrs as tf.NamedAttrMap) as unknown as T)
-    : tf.tidy(reference);
+  const kernel = tf.getKernel(name, tf.getBackend());
+  const output = onBothSides(
+    name,
+    inputs,
+    (given): T =>
+      kernel
+        ? (tf.engine().runKernel(name, given, attrs as tf.NamedAttrMap) as unknown as T)
+        : tf.tidy(() => reference(given)),
+  );
   follow(name, { inputs, attrs, output });
   return output;
+}
+
+/** Says that a tensor made just now, by no fused operation, depends on no weight. */
+export function constant<T extends tf.Tensor>(tensor: T): T {
+  sameOnBothSides(tensor);
+  constantAlong(tensor);
+  return tensor;
 }
 
 /** Registers the gradient of a fused operation, which needs some of the inputs again, and last, where it says so, the result. */

@@ -14,7 +14,7 @@ export interface Draw {
 export interface Perturb {
   (theta: readonly Parameter[], scale: number, draw: Draw, keep?: number): void;
   /** The law of z, as a run's header names it; without it the noise is custom, and a run cannot be repeated from its file. */
-  readonly law?: string;
+  readonly law?: Distribution;
 }
 
 function perturbWith(law: Distribution): Perturb {

@@ -17,6 +17,8 @@ export interface Storage {
   readonly fill: (tensor: tf.TensorInfo, write: (values: Float32Array) => void) => void;
   /** Copies the values of one tensor into another of the same size. */
   readonly copy: (from: tf.TensorInfo, to: tf.TensorInfo) => void;
+  /** A float32 tensor whose values are yet to be written, where there is a faster one than zeros. */
+  readonly blank?: (shape: readonly number[]) => tf.Tensor;
   /** The values where they lie, to be read only; absent where they lie in no memory of this process. */
   readonly view?: (tensor: tf.TensorInfo) => Float32Array;
 }

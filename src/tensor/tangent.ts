@@ -86,9 +86,8 @@ export function forward<T extends tf.Tensor>(
 }
 
 /** Says that a tensor made just now changes along no tangent. */
-export function constant<T extends tf.Tensor>(tensor: T): T {
+export function constantAlong(tensor: tf.Tensor): void {
   active?.made.set(tensor.id, { tensor, tangent: undefined });
-  return tensor;
 }
 
 /** Told of every fused operation: in forward mode, makes the tangent of its result. */

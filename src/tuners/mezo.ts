@@ -15,9 +15,9 @@ export function mezo(options: MezoOptions): Tuner {
     const step: Training["step"] = async (objective, { seed, step, total }) => {
       const z = { seed, step };
       const lr = peak * scheduled(schedule, step, total);
-      const estimate = await twoSided(theta, objective, { noise, eps, z });
-      descend(theta, noise, z, { back: eps, by: lr * estimate.projectedGrad, decay: lr * weightDecay });
-      return { lr, loss: meanLoss(estimate), ...estimate };
+      const { found, back } = await twoSided(theta, objective, { noise, eps, z });
+      descend(theta, noise, z, { back, by: lr * found.projectedGrad, decay: lr * weightDecay });
+      return { lr, loss: meanLoss(found), ...found };
     };
     return { step, dispose: () => {} };
   };

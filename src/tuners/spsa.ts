@@ -1,7 +1,7 @@
 import { KitError } from "../error.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { Draw, Perturb } from "../tensor/perturb.ts";
-import type { Objective } from "./tuner.ts";
+import type { Objective, Pair } from "./tuner.ts";
 
 /** Where and how to estimate: along z of the draw, at a distance of eps. */
 export interface Probe {
@@ -17,33 +17,46 @@ export interface Estimate {
   readonly projectedGrad: number;
 }
 
+/** An estimate, and how many z theta is to be moved by to be where it was. */
+export interface Standing {
+  readonly found: Estimate;
+  readonly back: number;
+}
+
 /**
- * The two-sided estimate (SPSA, Definition 1): the losses at theta ± eps z. Leaves theta at theta − eps z, from where one sweep
- * restores and updates. Throws a KitError where a loss is not finite; then, and where the objective throws, theta is back.
+ * The two-sided estimate (SPSA, Definition 1): the losses at theta ± eps z, both from one pass where the objective has a `pair`. Else
+ * two sweeps move theta, which is left at theta − eps z, from where one sweep restores and updates. Throws a KitError where a loss
+ * is not finite; then, and where the objective throws, theta is back.
  */
-export async function twoSided(
-  theta: readonly Parameter[],
-  objective: Objective,
-  { noise, eps, z }: Probe,
-): Promise<Estimate> {
-  noise(theta, +eps, z);
-  const lossPlus = await lossHere(objective, () => noise(theta, -eps, z));
-  noise(theta, -2 * eps, z);
-  const lossMinus = await lossHere(objective, () => noise(theta, +eps, z));
+export async function twoSided(theta: readonly Parameter[], objective: Objective, probe: Probe): Promise<Standing> {
+  const { noise, eps, z } = probe;
+  const { law } = noise;
+  const both = law && objective.pair ? objective.pair(theta, { law, eps, z }) : moved(theta, objective, probe);
+  const back = law && objective.pair ? 0 : eps;
+  const { lossPlus, lossMinus } = await both;
   const projectedGrad = (lossPlus - lossMinus) / (2 * eps);
   if (!Number.isFinite(projectedGrad)) {
-    noise(theta, +eps, z);
+    if (back !== 0) noise(theta, back, z);
     throw new KitError(
       `MeZO stopped at step ${z.step}: the losses at theta + eps z and theta - eps z are ${lossPlus} and ${lossMinus}; ${ADVICE}.`,
     );
   }
-  return { lossPlus, lossMinus, projectedGrad };
+  return { found: { lossPlus, lossMinus, projectedGrad }, back };
+}
+
+/** Both losses with theta moved in place: to theta + eps z, then by −2 eps z (Algorithm 1). */
+async function moved(theta: readonly Parameter[], objective: Objective, { noise, eps, z }: Probe): Promise<Pair> {
+  noise(theta, +eps, z);
+  const lossPlus = await lossHere(objective, () => noise(theta, -eps, z));
+  noise(theta, -2 * eps, z);
+  const lossMinus = await lossHere(objective, () => noise(theta, +eps, z));
+  return { lossPlus, lossMinus };
 }
 
 /** As `twoSided`, with theta back where it was, up to rounding. */
 export async function estimate(theta: readonly Parameter[], objective: Objective, probe: Probe): Promise<Estimate> {
-  const found = await twoSided(theta, objective, probe);
-  probe.noise(theta, +probe.eps, probe.z);
+  const { found, back } = await twoSided(theta, objective, probe);
+  if (back !== 0) probe.noise(theta, back, probe.z);
   return found;
 }
 

@@ -1,13 +1,22 @@
+import type { Shift } from "../tensor/pair.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 
 /** The loss of the current weights on one fixed batch. A tuner knows nothing else of model and data. */
 export interface Objective {
   /** The loss, in double precision. */
   value(): number | Promise<number>;
+  /** The losses at theta + eps z and theta − eps z in one pass over the weights, which stay as they are; absent where they must be moved for it. */
+  pair?(theta: readonly Parameter[], shift: Shift): Pair | Promise<Pair>;
   /** The loss and its gradient by backpropagation, one tensor a weight of theta (disposed of by the caller); absent where there is none. */
   gradient?(theta: readonly Parameter[]): Gradient | Promise<Gradient>;
   /** The loss and its exact derivative along a tangent, forward mode; `tangentOf` makes the tangent of a weight anew at each call. */
   derivative?(theta: readonly Parameter[], tangentOf: (weight: Parameter) => Parameter["value"]): Derivative;
+}
+
+/** The losses on both sides of theta. */
+export interface Pair {
+  readonly lossPlus: number;
+  readonly lossMinus: number;
 }
 
 /** A loss and its gradient. */

@@ -4,7 +4,7 @@ import { lora } from "../../src/adapters/lora.ts";
 import { prefix } from "../../src/adapters/prefix.ts";
 import { candidateScores } from "../../src/experiment/candidateScores.ts";
 import { encodeBatch, encodeExample, type LabelledBatch } from "../../src/experiment/encode.ts";
-import { answerLoss, classificationLoss, losses } from "../../src/experiment/losses.ts";
+import { answerLoss, classificationLoss, lossOf } from "../../src/experiment/losses.ts";
 import { accuracy } from "../../src/experiment/measures.ts";
 import { objectiveFor } from "../../src/experiment/objective.ts";
 import { adaptedModel, tune } from "../../src/experiment/tune.ts";
@@ -12,6 +12,7 @@ import { loadModel } from "../../src/models/load.ts";
 import type { LanguageModel } from "../../src/models/model.ts";
 import { loadTask } from "../../src/tasks/load.ts";
 import type { Loss } from "../../src/tasks/task.ts";
+import { gaussian } from "../../src/tensor/perturb.ts";
 import { writeValues } from "../../src/tensor/writeValues.ts";
 import { adam } from "../../src/tuners/adam.ts";
 import { mezo } from "../../src/tuners/mezo.ts";
@@ -99,7 +100,7 @@ describe("the objective of a batch", () => {
         encodeBatch(model, task.train, "mezo"),
         withLongCandidate(encodeBatch(model, task.train, "mezo")),
       ]) {
-        const value = await losses[loss](model, batch);
+        const value = await lossOf(loss, model, batch);
         for (const checkpointing of [false, true]) {
           const objective = objectiveOf(model, loss, { checkpointing })(batch);
           const { loss: backward, gradients } = await objective.gradient!(model.parameters);
@@ -124,6 +125,37 @@ describe("the objective of a batch", () => {
       tf.dispose([...a, ...b]);
     }),
   );
+
+  test.each(LOSSES)("for the loss over %s: both sides in one pass are the losses at moved weights", (loss) =>
+    withModel(async (model) => {
+      const batch = encodeBatch(model, task.train, "mezo");
+      const shift = { law: "gaussian", eps: 1e-2, z: { seed: 3, step: 5 } } as const;
+      for (const [which, options] of [
+        [batch, {}],
+        [withLongCandidate(batch), {}],
+        [batch, { microBatchSize: 5 }],
+      ] as const) {
+        const objective = objectiveOf(model, loss, options)(which);
+        const { lossPlus, lossMinus } = await objective.pair!(model.parameters, shift);
+        for (const [scale, expected] of [
+          [+shift.eps, lossPlus],
+          [-shift.eps, lossMinus],
+        ] as const) {
+          model.restore();
+          gaussian(model.parameters, scale, shift.z);
+          expect(await objective.value()).toBeCloseTo(expected, 6);
+        }
+        model.restore();
+        expect(lossPlus).not.toBeCloseTo(lossMinus, 3);
+      }
+    }),
+  );
+
+  test("has no two sides in one pass where it is a measure, which may generate text", () =>
+    withModel(async (model) => {
+      const batch = encodeBatch(model, task.train, "mezo");
+      expect(objectiveOf(model, "candidates", { maximize: accuracy })(batch).pair).toBeUndefined();
+    }));
 
   test("has a gradient that its own values confirm, with LoRA and with a prefix too", () =>
     withModel(async (model) => {

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { viewOf } from "../../src/tensor/native/backend.ts";
 import { gaussian, type Perturb, rademacher } from "../../src/tensor/perturb.ts";
 import { mezo } from "../../src/tuners/mezo.ts";
+import type { Objective } from "../../src/tuners/tuner.ts";
 import { quadratic, started, train, valuesOf, weights, zOf } from "./weights.ts";
 
 const at = (step: number) => ({ seed: 3, step, total: 100 });
@@ -29,6 +30,30 @@ describe.each([
 });
 
 describe("MeZO (Algorithm 1)", () => {
+  test("takes both losses from one pass where the objective has it, and then writes theta once", async () => {
+    const theta = weights({ w: 70 });
+    const before = valuesOf(theta);
+    const sweeps: number[] = [];
+    const noise: Perturb = Object.assign(
+      (...args: Parameters<Perturb>) => {
+        sweeps.push(args[1]);
+        gaussian(...args);
+      },
+      { law: "gaussian" as const },
+    );
+    const objective: Objective = {
+      value: () => Number.NaN,
+      pair: (_theta, { law, eps, z }) => {
+        expect({ law, eps, z }).toEqual({ law: "gaussian", eps: 0.5, z: { seed: 4, step: 0 } });
+        expect(valuesOf(theta)).toEqual(before);
+        return { lossPlus: 3, lossMinus: 1 };
+      },
+    };
+    const [result] = await train(mezo({ lr: 0.25, eps: 0.5, noise }), theta, objective, 1);
+    expect(result).toEqual({ lr: 0.25, loss: 2, lossPlus: 3, lossMinus: 1, projectedGrad: 2 });
+    expect(sweeps).toEqual([-0.5]);
+  });
+
   test("sweeps over the weights three times a step and keeps no tensor", async () => {
     const theta = weights({ a: 40 });
     const scales: number[] = [];

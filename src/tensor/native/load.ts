@@ -1,13 +1,17 @@
+import * as tf from "@tensorflow/tfjs";
 import { processor } from "../cpu/backend.ts";
 import { type Backend, inMemory } from "../storage.ts";
-import { registerNativeBackend, viewOf } from "./backend.ts";
+import { filledTensor, registerNativeBackend, viewOf } from "./backend.ts";
 import { threadCount } from "./session.ts";
 import { registerStandardKernels } from "./standard.ts";
 
 /** ONNX Runtime and WebAssembly SIMD under TensorFlow.js: the default. */
 export const native: Backend = {
   about: "ONNX Runtime under TensorFlow.js, the default; comes with npm install",
-  storage: inMemory((tensor) => viewOf(tensor).values as Float32Array),
+  storage: {
+    ...inMemory((tensor) => viewOf(tensor).values as Float32Array),
+    blank: (shape) => tf.engine().makeTensorFromTensorInfo(filledTensor([...shape], () => {})),
+  },
   load: async () => {
     registerNativeBackend();
     registerStandardKernels();

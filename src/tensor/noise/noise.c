@@ -79,14 +79,18 @@ static inline void half_normals(u32x4 x, u32x4 y, f32x4 *cosine, f32x4 *sine) {
   *cosine = r * (f32x4)((u32x4)c ^ change ^ (odd & SIGN));
 }
 
-static inline void add(float *at, f32x4 z, float scale, float keep) {
-  f32x4 *theta = (f32x4 *)at;
-  *theta = *theta * keep + z * scale;
+// Where z goes: into theta; or, where both sides are wanted, theta + scale z in place and theta - scale z at the distance `minus`.
+typedef struct { float scale, keep; int32_t both, minus; } target;
+
+static inline __attribute__((always_inline)) void add(float *at, f32x4 z, target to) {
+  f32x4 theta = *(f32x4 *)at, step = z * to.scale;
+  if (to.both) *(f32x4 *)(at + to.minus) = theta - step;
+  *(f32x4 *)at = to.both ? theta + step : theta * to.keep + step;
 }
 
-/** theta[i] = theta[i] * keep + scale * z[i] for i < n rounded up to whole groups of 64. Element 0 is the first of `block`. */
-EXPORT("gaussian")
-void gaussian(float *theta, int32_t n, uint32_t k0, uint32_t k1, uint32_t stream, uint32_t block, float scale, float keep) {
+static inline __attribute__((always_inline)) void
+add_gaussian(float *theta, int32_t n, uint32_t k0, uint32_t k1, uint32_t stream, uint32_t block, target to) {
+  to.scale *= 2;
   stream_start s = start(k0, k1, stream);
   u32x4 counter = (u32x4){0, 1, 2, 3} + block;
   for (float *end = theta + n; theta < end; theta += 4 * BLOCKS) {
@@ -100,30 +104,48 @@ void gaussian(float *theta, int32_t n, uint32_t k0, uint32_t k1, uint32_t stream
         UNROLLED for (int k = 0; k < 4; k += 2) {
           f32x4 cosine, sine;
           half_normals(c[i].w[k], c[i].w[k + 1], &cosine, &sine);
-          add(theta + k * BLOCKS + at + i * LANES, cosine, 2 * scale, keep);
-          add(theta + (k + 1) * BLOCKS + at + i * LANES, sine, 2 * scale, keep);
+          add(theta + k * BLOCKS + at + i * LANES, cosine, to);
+          add(theta + (k + 1) * BLOCKS + at + i * LANES, sine, to);
         }
       }
     }
   }
 }
 
-/** theta[i] = theta[i] * keep + scale * z[i] for i < n rounded up to whole groups of 2048. Element 0 is the first of `block`. */
-EXPORT("rademacher")
-void rademacher(float *theta, int32_t n, uint32_t k0, uint32_t k1, uint32_t stream, uint32_t block, float scale, float keep) {
+static inline __attribute__((always_inline)) void
+add_rademacher(float *theta, int32_t n, uint32_t k0, uint32_t k1, uint32_t stream, uint32_t block, target to) {
   stream_start s = start(k0, k1, stream);
-  u32x4 counter = (u32x4){0, 1, 2, 3} + block, size = (u32x4)wasm_f32x4_splat(scale);
+  u32x4 counter = (u32x4){0, 1, 2, 3} + block, size = (u32x4)wasm_f32x4_splat(to.scale);
+  to.scale = 1;
   for (float *end = theta + n; theta < end; theta += 128 * BLOCKS) {
     for (int at = 0; at < BLOCKS; at += LANES, counter += LANES) {
       words c = first_rounds(counter, s);
       UNROLLED for (uint32_t round = 2; round < 10; round++) c = next_round(c, k0 + round * BUMP0, k1 + round * BUMP1);
-      float *to = theta + at;
-      for (int bit = 0; bit < 32; bit++, to += BLOCKS) {
+      float *place = theta + at;
+      for (int bit = 0; bit < 32; bit++, place += BLOCKS) {
         UNROLLED for (int k = 0; k < 4; k++) {
-          add(to + 32 * BLOCKS * k, (f32x4)((c.w[k] & SIGN) ^ size), 1, keep);
+          add(place + 32 * BLOCKS * k, (f32x4)((c.w[k] & SIGN) ^ size), to);
           c.w[k] += c.w[k];
         }
       }
     }
   }
 }
+
+#define PARAMETERS float *theta, int32_t n, uint32_t k0, uint32_t k1, uint32_t stream, uint32_t block, float scale
+
+/** theta[i] = theta[i] * keep + scale * z[i] for i < n rounded up to whole groups of 64. Element 0 is the first of `block`. */
+EXPORT("gaussian")
+void gaussian(PARAMETERS, float keep) { add_gaussian(theta, n, k0, k1, stream, block, (target){scale, keep, 0, 0}); }
+
+/** The same in whole groups of 2048. */
+EXPORT("rademacher")
+void rademacher(PARAMETERS, float keep) { add_rademacher(theta, n, k0, k1, stream, block, (target){scale, keep, 0, 0}); }
+
+/** theta[i + minus] = theta[i] - scale * z[i], and theta[i] += scale * z[i], for as many i as gaussian. */
+EXPORT("gaussianSides")
+void gaussian_sides(PARAMETERS, int32_t minus) { add_gaussian(theta, n, k0, k1, stream, block, (target){scale, 1, 1, minus}); }
+
+/** The same for as many i as rademacher. */
+EXPORT("rademacherSides")
+void rademacher_sides(PARAMETERS, int32_t minus) { add_rademacher(theta, n, k0, k1, stream, block, (target){scale, 1, 1, minus}); }

@@ -13,6 +13,17 @@ export interface SweepEntry {
   readonly keep?: number;
 }
 
+/** Elements of a tensor whose two sides are wanted: those from `from` up to `to`, the first of them at the first of plus and minus. */
+export interface SpreadEntry {
+  readonly theta: Float32Array;
+  readonly from: number;
+  readonly to: number;
+  readonly key: NoiseKey;
+  readonly plus: Float32Array;
+  readonly minus: Float32Array;
+}
+
+const GROUP = 2048; // elements; pieces begin where a whole group of any law does
 const WORTH_THREADS = 1 << 17; // normals; below, waking another thread costs more than it saves
 const MOST_THREADS = 6; // the calling thread copies for all of them, and more than this would wait for it
 
@@ -36,26 +47,50 @@ export function setNoiseThreads(n: number): void {
  * Algorithm 1). No two entries may share elements: they are swept at the same time.
  */
 export function sweepMany(entries: readonly SweepEntry[], scale: number, distribution: Distribution): void {
+  const normals = entries.reduce((sum, { theta }) => sum + theta.length, 0);
+  const whole = entries.map(({ theta, key, keep = 1 }) => ({ theta, from: 0, to: theta.length, key, keep }));
+  work(normals, distribution, pieces(whole, scale, distribution));
+}
+
+/**
+ * plus[i - from] = theta[i] + scale * z[i] and minus[i - from] = theta[i] - scale * z[i] in float32 for the elements of each entry, theta
+ * staying as it is: z is made once for both. The z are those of `sweepMany`. What is written may not overlap.
+ */
+export function spreadMany(entries: readonly SpreadEntry[], scale: number, distribution: Distribution): void {
+  const normals = entries.reduce((sum, { from, to }) => sum + to - from, 0);
+  const both = entries.map(({ plus, minus, ...entry }) => ({ ...entry, sides: { first: entry.from, plus, minus } }));
+  work(normals, distribution, pieces(both, scale, distribution));
+}
+
+let milliseconds = 0;
+
+/** Seconds that `sweepMany` and `spreadMany` took since the process began. */
+export function secondsInNoise(): number {
+  return milliseconds / 1e3;
+}
+
+function work(normals: number, distribution: Distribution, all: Iterable<Piece>): void {
+  const started = performance.now();
   here ??= wasmSweep() ?? plainSweep;
   // Signs are made faster than they are copied, and only the caller can copy: other threads would not help.
-  const helpers = distribution === "gaussian" && here !== plainSweep ? helperThreads(entries) : undefined;
-  for (const entry of entries) {
-    for (const piece of pieces(entry, scale, distribution)) {
-      if (!helpers?.post(piece)) here(piece);
-    }
+  const helpers = distribution === "gaussian" && here !== plainSweep ? helperThreads(normals) : undefined;
+  for (const piece of all) {
+    if (!helpers?.post(piece)) here(piece);
   }
   helpers?.finish(here);
+  milliseconds += performance.now() - started;
 }
 
-function* pieces(entry: SweepEntry, scale: number, distribution: Distribution): Generator<Piece> {
-  const { theta, key, keep = 1 } = entry;
-  for (let from = 0; from < theta.length; from += PIECE) {
-    yield { theta, from, to: Math.min(from + PIECE, theta.length), key, scale, keep, distribution };
+type Stretch = Pick<Piece, "theta" | "from" | "to" | "key" | "sides"> & { readonly keep?: number };
+
+function* pieces(stretches: readonly Stretch[], scale: number, distribution: Distribution): Generator<Piece> {
+  for (const { from: first, to, keep = 1, ...stretch } of stretches) {
+    for (let from = first - (first % GROUP); from < to; from += PIECE)
+      yield { ...stretch, from, to: Math.min(from + PIECE, to), scale, keep, distribution };
   }
 }
 
-function helperThreads(entries: readonly SweepEntry[]): NoiseThreads | undefined {
-  const normals = entries.reduce((sum, { theta }) => sum + theta.length, 0);
+function helperThreads(normals: number): NoiseThreads | undefined {
   if (wanted === 1 || normals < WORTH_THREADS) return undefined;
   try {
     threads ??= new NoiseThreads(wanted - 1);
@@ -65,7 +100,17 @@ function helperThreads(entries: readonly SweepEntry[]): NoiseThreads | undefined
   return threads;
 }
 
-function plainSweep({ theta, from, to, key, scale, keep, distribution }: Piece): void {
+function plainSweep({ theta, from, to, key, scale, keep, distribution, sides }: Piece): void {
   const add = distribution === "gaussian" ? addGaussian : addRademacher;
-  add(theta.subarray(from, to), scale, key, from, keep);
+  if (!sides) {
+    add(theta.subarray(from, to), scale, key, from, keep);
+    return;
+  }
+  const { first, plus, minus } = sides;
+  const start = Math.max(first, from);
+  for (const [side, way] of [[plus, scale] as const, [minus, -scale] as const]) {
+    const there = theta.slice(from, to);
+    add(there, way, key, from);
+    side.set(there.subarray(start - from), start - first);
+  }
 }

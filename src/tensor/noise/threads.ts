@@ -18,7 +18,7 @@ export class NoiseThreads {
   constructor(workers: number) {
     const { Module, Memory } = wasm()!;
     const places = PLACES_A_WORKER * workers;
-    const pages = Math.ceil((4 * PLACE * places) / PAGE);
+    const pages = Math.ceil((4 * 2 * PLACE * places) / PAGE);
     const memory = new Memory({ initial: pages, maximum: pages, shared: true });
     const module = new Module(Buffer.from(sharedMemoryModule, "base64"));
     this.#control = new Int32Array(new SharedArrayBuffer(4 * lineOf(places)));
@@ -35,11 +35,11 @@ export class NoiseThreads {
     if (piece.to - piece.from < WORTH_POSTING || Atomics.load(this.#control, LAYOUT.started) === 0) return false;
     const place = this.#posted.findIndex((_, place) => this.#collect(place));
     if (place < 0) return false;
-    const at = copyIn(piece, this.#memory, place * PLACE);
+    const at = copyIn(piece, this.#memory, place * 2 * PLACE);
     const line = lineOf(place);
-    const [n, k0, k1, stream, block, scale, keep] = parameters(piece);
-    this.#control.set([4 * at, n, k0, k1, stream, block], line + 1);
-    this.#parameters.set([scale, keep], line + 7);
+    const [n, k0, k1, stream, block, scale, last] = parameters(piece);
+    this.#control.set([4 * at, n, k0, k1, stream, block, piece.sides ? 1 : 0], line + 1);
+    this.#parameters.set([scale, last], line + 8);
     this.#posted[place] = { piece, at };
     Atomics.store(this.#control, line, LAYOUT.ready);
     Atomics.add(this.#control, LAYOUT.posted, 1);

@@ -2,7 +2,7 @@ import type { Wasm } from "./wasm.ts";
 
 /**
  * Where the threads find what in their control words: three counters, and from `first` on one cache line for each place of a piece:
- * its state, the arguments of noise.c's gaussian up to block, and then scale and keep as float32.
+ * its state, the arguments of noise.c's gaussian up to block, whether both sides are wanted, and the last two arguments as float32.
  * A state goes from free to ready and from done to free by the caller, from ready to taken by whoever is faster.
  */
 export const LAYOUT = {
@@ -33,14 +33,15 @@ export function serve({ module, memory, control, layout }: Shared): void {
   const c = control;
   const floats = new Float32Array(c.buffer);
   const { Instance } = (globalThis as unknown as { WebAssembly: Wasm }).WebAssembly;
-  const { gaussian } = new Instance(module, { env: { memory } }).exports;
+  const { gaussian, gaussianSides } = new Instance(module, { env: { memory } }).exports;
   Atomics.add(c, layout.started, 1);
   for (;;) {
     const seen = Atomics.load(c, layout.posted);
     let found = false;
     for (let i = layout.first; i < c.length; i += layout.line) {
       if (Atomics.compareExchange(c, i, layout.ready, layout.taken) !== layout.ready) continue;
-      gaussian(c[i + 1]!, c[i + 2]!, c[i + 3]!, c[i + 4]!, c[i + 5]!, c[i + 6]!, floats[i + 7]!, floats[i + 8]!);
+      const kernel = c[i + 7] ? gaussianSides : gaussian;
+      kernel(c[i + 1]!, c[i + 2]!, c[i + 3]!, c[i + 4]!, c[i + 5]!, c[i + 6]!, floats[i + 8]!, floats[i + 9]!);
       Atomics.store(c, i, layout.done);
       Atomics.add(c, layout.finished, 1);
       Atomics.notify(c, layout.finished);

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { addGaussian } from "../../../src/tensor/noise/gaussian.ts";
 import type { Distribution, NoiseKey } from "../../../src/tensor/noise/key.ts";
 import { addRademacher } from "../../../src/tensor/noise/rademacher.ts";
-import { type SweepEntry, setNoiseThreads, sweepMany } from "../../../src/tensor/noise/sweep.ts";
+import { type SweepEntry, setNoiseThreads, spreadMany, sweepMany } from "../../../src/tensor/noise/sweep.ts";
 import { NoiseThreads } from "../../../src/tensor/noise/threads.ts";
 import { differing } from "./statistics.ts";
 
@@ -41,6 +41,40 @@ afterEach(() => {
   vi.unstubAllGlobals();
   vi.doUnmock("node:worker_threads");
   vi.resetModules();
+});
+
+describe.each(DISTRIBUTIONS)("spreadMany with %s noise", (law) => {
+  /** Both sides of theta as `sweepMany` makes them, one after the other. */
+  function swept(theta: Float32Array): { plus: Float32Array; minus: Float32Array } {
+    const [plus, minus] = [theta.slice(), theta.slice()];
+    sweepMany([{ theta: plus, key: KEY }], 1e-3, law);
+    sweepMany([{ theta: minus, key: KEY }], -1e-3, law);
+    return { plus, minus };
+  }
+  const theta = new Float32Array(700_001).map((_, i) => Math.sin(i));
+  const parts = [
+    [0, 700_001],
+    [2048, 4096],
+    [767, 1535],
+    [16_384, 16_385],
+    [300_001, 700_000],
+  ] as const;
+
+  test.each([1, 2])("makes the bits of two sweeps for any part, on %i threads, theta staying as it is", (threads) => {
+    setNoiseThreads(threads);
+    const [before, whole] = [theta.slice(), swept(theta)];
+    const entries = parts.map(([from, to]) => {
+      const [plus, minus] = [new Float32Array(to - from), new Float32Array(to - from)];
+      return { theta, from, to, key: KEY, plus, minus };
+    });
+    spreadMany(entries, 1e-3, law);
+    for (const { from, to, plus, minus } of entries) {
+      expect(differing(plus, whole.plus.subarray(from, to))).toBe(0);
+      expect(differing(minus, whole.minus.subarray(from, to))).toBe(0);
+    }
+    expect(differing(theta, before)).toBe(0);
+    expect(differing(whole.plus, whole.minus)).toBeGreaterThan(0.99 * theta.length);
+  });
 });
 
 describe("sweepMany", () => {

@@ -1,0 +1,120 @@
+import * as tf from "@tensorflow/tfjs";
+import { describe, expect, test } from "vitest";
+import type { AdaptableNetwork } from "../../src/adapters/adapter.ts";
+import { headTuning } from "../../src/adapters/headTuning.ts";
+import { lora } from "../../src/adapters/lora.ts";
+import { prefix } from "../../src/adapters/prefix.ts";
+import { embed } from "../../src/kernels/embed.ts";
+import { tokenLogProbs } from "../../src/kernels/tokenLogProbs.ts";
+import { features } from "../../src/nn/features.ts";
+import type { Network } from "../../src/nn/network.ts";
+import { useBackend } from "../../src/tensor/backend.ts";
+import { viewOf } from "../../src/tensor/native/backend.ts";
+import { pairwise } from "../../src/tensor/pair.ts";
+import type { Parameter } from "../../src/tensor/parameter.ts";
+import { gaussian, rademacher } from "../../src/tensor/perturb.ts";
+import { BATCH, FAMILIES, ROWS, withNetwork } from "../adapters/networks.ts";
+
+const AT = { seed: 2, vocabulary: 32 };
+const Z = { seed: 8, step: 1 };
+const EPS = 0.05;
+const LAWS = { gaussian, rademacher } as const;
+
+/** What is trained: all weights, some, or an adapter's. */
+const TRAINED = {
+  "all weights": (network: AdaptableNetwork) => ({ parameters: network.parameters, dispose: () => {} }),
+  "every second weight": ({ parameters }: AdaptableNetwork) => ({
+    parameters: parameters.filter((_, i) => i % 2 === 0),
+    dispose: () => {},
+  }),
+  LoRA: (network: AdaptableNetwork) => lora({ rank: 2, alpha: 4 }).begin(network, AT),
+  "the prefix": (network: AdaptableNetwork) => prefix({ length: 3 }).begin(network, AT),
+  "the head": (network: AdaptableNetwork) => headTuning().begin(network, AT),
+} as const;
+
+/** Log-probabilities after some tokens: through the whole network and its head. */
+const body = (network: Network) => (): tf.Tensor1D => {
+  const seen = features(network, BATCH, ROWS);
+  const ids = tf.tensor1d(
+    Array.from({ length: seen.shape[0] }, (_, i) => i),
+    "int32",
+  );
+  return tokenLogProbs(seen, network.head.weight, ids, network.head.bias);
+};
+
+function valuesAt(theta: readonly Parameter[], scale: number, law: keyof typeof LAWS, run: () => tf.Tensor): number[] {
+  const before = theta.map(({ value }) => value.dataSync().slice());
+  LAWS[law](theta, scale, Z);
+  const values = [...tf.tidy(() => run().dataSync())];
+  theta.forEach(({ value }, i) => viewOf(value).values.set(before[i]!));
+  return values;
+}
+
+const bothAt = (theta: readonly Parameter[], law: keyof typeof LAWS, run: () => tf.Tensor) =>
+  pairwise(theta, { law, eps: EPS, z: Z }, (sides) => {
+    const tensor = tf.tidy(run);
+    const both = sides(tensor);
+    tensor.dispose();
+    return both;
+  });
+
+describe.each(FAMILIES)("both sides of %s in one pass", (family) => {
+  describe.each(Object.entries(TRAINED))("for %s", (_what, begin) => {
+    test.each(["gaussian", "rademacher"] as const)("are, to the bit, what moved weights give, %s noise", (law) =>
+      withNetwork(family, (network) => {
+        const trained = begin(network);
+        const whole = { ...network, adaptation: {}, ...trained } as Network;
+        const bits = trained.parameters.map(({ value }) => value.dataSync().slice());
+        const tensors = tf.memory().numTensors;
+        const { plus, minus } = bothAt(trained.parameters, law, body(whole));
+        expect(tf.memory().numTensors).toBe(tensors);
+        trained.parameters.forEach(({ value }, i) => expect(value.dataSync()).toEqual(bits[i]));
+        expect([...plus]).toEqual(valuesAt(trained.parameters, +EPS, law, body(whole)));
+        expect([...minus]).toEqual(valuesAt(trained.parameters, -EPS, law, body(whole)));
+        expect(plus).not.toEqual(minus);
+        trained.dispose();
+      }),
+    );
+  });
+});
+
+describe("both sides in one pass", () => {
+  const table = (rows: number, width: number): Parameter => ({
+    name: "table",
+    value: tf.randomNormal([rows, width], 0, 1, "float32", 1),
+  });
+
+  test("of a vocabulary of several tiles are what moved weights give, the bias moved too", () => {
+    const [head, bias] = [table(9001, 4), { name: "bias", value: tf.randomNormal([9001], 0, 1, "float32", 2) }];
+    const seen = tf.randomNormal([3, 4], 0, 1, "float32", 3);
+    const run = (): tf.Tensor => tokenLogProbs(seen, head.value, tf.tensor1d([0, 4096, 9000], "int32"), bias.value);
+    const { plus, minus } = bothAt([head, bias], "gaussian", run);
+    expect([...plus]).toEqual(valuesAt([head, bias], +EPS, "gaussian", run));
+    expect([...minus]).toEqual(valuesAt([head, bias], -EPS, "gaussian", run));
+    tf.dispose([head.value, bias.value, seen]);
+  });
+
+  test("refuse a tensor that no fused operation made, since its other side is lost", () => {
+    const weight = table(4, 3);
+    const run = (): tf.Tensor => {
+      const rows = tf.mul(embed(tf.tensor1d([1], "int32"), weight.value), 2);
+      return tokenLogProbs(rows, weight.value, tf.tensor1d([0], "int32"));
+    };
+    expect(() => bothAt([weight], "gaussian", run)).toThrow(/no fused operation made a tensor of shape \[1,3\]/);
+    weight.value.dispose();
+  });
+
+  test("are the same on TensorFlow.js's own backend, to its rounding", async () => {
+    const both: number[][] = [];
+    for (const backend of ["native", "cpu"] as const) {
+      await useBackend(backend);
+      const weight = table(40, 8);
+      const run = (): tf.Tensor =>
+        tokenLogProbs(embed(tf.tensor1d([1, 7], "int32"), weight.value), weight.value, tf.tensor1d([0, 39], "int32"));
+      both.push(Object.values(bothAt([weight], "gaussian", run)).flatMap((side) => [...side]));
+      weight.value.dispose();
+    }
+    await useBackend("native");
+    both[0]!.forEach((v, i) => expect(both[1]![i]).toBeCloseTo(v, 5));
+  });
+});
