@@ -1,6 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 import { fused, fusedGradient } from "../tensor/fused.ts";
-import { NATIVE, nativeKernel, runKernel, viewOf } from "../tensor/native/backend.ts";
+import { type Halves, isHalves } from "../tensor/halves/format.ts";
+import { widen } from "../tensor/halves/halves.ts";
+import { filledTensor, NATIVE, nativeKernel, runKernel, sourceOf, viewOf } from "../tensor/native/backend.ts";
 import { floats, type Graph, INT32, node, value } from "../tensor/native/onnx.ts";
 import { type Both, blank, pairRule } from "../tensor/pair.ts";
 import { fusedTangent } from "../tensor/tangent.ts";
@@ -24,9 +26,20 @@ const graph = (width: readonly string[]): Graph => ({
 const shapeOf = (ids: tf.TensorInfo, table: tf.TensorInfo): number[] => [ids.shape[0]!, ...table.shape.slice(1)];
 
 nativeKernel("Embed", ({ inputs: { ids, table } }) => {
+  const source = sourceOf(table!);
+  if (isHalves(source)) return widenedRows(viewOf(ids!).values, source, shapeOf(ids!, table!));
   const width = table!.shape.length > 1 ? ["d"] : [];
   return runKernel(`embed ${width}`, () => graph(width), { ids: ids!, table: table! }, shapeOf(ids!, table!));
 });
+
+/** Rows of a table that is kept in 16 bits. */
+function widenedRows(ids: ArrayLike<number>, table: Halves, shape: number[]): tf.TensorInfo {
+  const width = shape[1] ?? 1;
+  return filledTensor(shape, ({ values }) => {
+    const rows = values as Float32Array;
+    for (let i = 0; i < ids.length; i++) widen(table, ids[i]! * width, rows.subarray(i * width, (i + 1) * width));
+  });
+}
 
 fusedTangent("Embed", ({ inputs, tangents }) => embed(inputs.ids!, tangents.table!));
 

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { constant, fused, fusedGradient } from "../tensor/fused.ts";
-import { filledTensor, nativeKernel, viewOf } from "../tensor/native/backend.ts";
+import { filledTensor, nativeKernel, viewOf, withView } from "../tensor/native/backend.ts";
 import { floats, type Graph, node } from "../tensor/native/onnx.ts";
 import { runGraph, type View } from "../tensor/native/session.ts";
 import { fusedTangent, type TangentCall, total } from "../tensor/tangent.ts";
@@ -89,15 +89,18 @@ for (const kernel of ["Linear", "SmoothLinear"])
     const names = Object.keys(inputs);
     const activation = attrs.activation as Activation | undefined;
     const [rows, width] = [inputs.x!.shape[0]!, inputs.weight!.shape[0]!];
-    return filledTensor([rows, width], (y) => {
-      const all = { ...mapValues(inputs, viewOf), y };
-      for (const [from, to] of evenBlocks(rows, ROWS_AT_ONCE)) {
-        const { y: part, ...feeds } = mapValues(all, (view, name) =>
-          BY_ROW.has(name) ? rowsOf(view, from, to) : view,
-        );
-        runGraph(`linear ${names} ${activation}`, () => graph(names, activation), feeds, { y: part! });
-      }
-    });
+    return filledTensor([rows, width], (y) =>
+      withView(inputs.weight!, (weight) => {
+        const { weight: _, ...others } = inputs;
+        const all = { ...mapValues(others, viewOf), weight, y };
+        for (const [from, to] of evenBlocks(rows, ROWS_AT_ONCE)) {
+          const { y: part, ...feeds } = mapValues(all, (view, name) =>
+            BY_ROW.has(name) ? rowsOf(view, from, to) : view,
+          );
+          runGraph(`linear ${names} ${activation}`, () => graph(names, activation), feeds, { y: part! });
+        }
+      }),
+    );
   });
 
 /** What has a row for each row of the result; the others are used whole. */

@@ -1,6 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 import { constant, fused, fusedGradient } from "../tensor/fused.ts";
-import { filledTensor, NATIVE, nativeKernel, viewOf } from "../tensor/native/backend.ts";
+import { isHalves, type Source } from "../tensor/halves/format.ts";
+import { widen } from "../tensor/halves/halves.ts";
+import { filledTensor, NATIVE, nativeKernel, sourceOf, viewOf } from "../tensor/native/backend.ts";
 import { give, take } from "../tensor/native/pool.ts";
 import { type FormRows, pairRule } from "../tensor/pair.ts";
 import { logProbsByTiles, TILE, type Wanted } from "./vocabularyTiles.ts";
@@ -35,13 +37,32 @@ fusedGradient("TokenLogProbs", ["features", "table", "ids", "bias"], (dy, [featu
 });
 
 nativeKernel("TokenLogProbs", ({ inputs }) => {
-  const [features, table, bias] = [inputs.features!, inputs.table!, inputs.bias!].map(floatsOf);
-  const width = inputs.table!.shape[1]!;
-  return filledTensor([inputs.ids!.shape[0]!], ({ values: y }) => {
-    const tileOf = (from: number, to: number): Float32Array[] => [table!.subarray(from * width, to * width)];
-    y.set(logProbsByTiles(wantedOf(inputs), [{ features: features!, bias: bias! }], tileOf)[0]!);
-  });
+  const side = { features: floatsOf(inputs.features!), bias: floatsOf(inputs.bias!) };
+  const wanted = wantedOf(inputs);
+  return filledTensor([wanted.ids.length], ({ values: y }) =>
+    withTiles(sourceOf(inputs.table!), wanted, (tileOf) => y.set(logProbsByTiles(wanted, [side], tileOf)[0]!)),
+  );
 });
+
+type TileOf = Parameters<typeof logProbsByTiles>[2];
+
+/** Lets `use` have tiles of an output matrix, which are widened one at a time where it is kept in 16 bits. */
+function withTiles(table: Source, { width, vocabulary }: Wanted, use: (tileOf: TileOf) => void): void {
+  if (!isHalves(table)) {
+    use((from, to) => [table.subarray(from * width, to * width)]);
+    return;
+  }
+  const buffer = take(Math.min(TILE, vocabulary) * width);
+  try {
+    use((from, to) => {
+      const tile = buffer.subarray(0, (to - from) * width);
+      widen(table, from * width, tile);
+      return [tile];
+    });
+  } finally {
+    give(buffer);
+  }
+}
 
 /** Of an output matrix in theta, a tile is formed at a time. */
 pairRule("TokenLogProbs", NATIVE, ({ plus, minus }, formed) => {

@@ -11,6 +11,7 @@ import { loadTokenizer, type Tokenizer } from "../text/tokenizer.ts";
 import { downloadProgress } from "./download.ts";
 import type { LanguageModel } from "./model.ts";
 import { loadNetwork, planNetwork } from "./network.ts";
+import type { WeightOptions } from "./weights.ts";
 
 /** The model that is loaded where none is named: a small OPT trained on film reviews (data/models/opt-reviews/README.md). */
 export const BUNDLED_MODEL: string = "opt-reviews";
@@ -42,14 +43,20 @@ export async function openModel(id: string = BUNDLED_MODEL, onProgress?: Progres
   return { checkpoint, tokenizer, id: shortId(id), prompts };
 }
 
+/** Settings of loading a model. */
+export interface LoadOptions extends WeightOptions {
+  readonly onProgress?: Progress;
+}
+
 /**
  * Loads a model from a folder in Hugging Face layout or by its hub id; without either, the bundled one. The backend is the
  * default one unless `useBackend` chose another before. Throws a KitError for whatever does not fit.
  */
-export async function loadModel(id: string = BUNDLED_MODEL, onProgress?: Progress): Promise<LanguageModel> {
+export async function loadModel(id: string = BUNDLED_MODEL, options: LoadOptions = {}): Promise<LanguageModel> {
+  const { onProgress, ...weights } = options;
   const { checkpoint, tokenizer } = await openModel(id, onProgress);
   await ensureBackend();
-  const network = loadNetwork(checkpoint, onProgress);
+  const network = loadNetwork(checkpoint, weights, onProgress);
   return { id: shortId(id), weightsHash: hashFiles(checkpoint.files), tokenizer, ...network };
 }
 

@@ -8,10 +8,11 @@ import type { Progress } from "../tensor/progress.ts";
 import { fillValues } from "../tensor/writeValues.ts";
 import { families } from "./families.ts";
 import type { Limits, ModelFamily } from "./family.ts";
+import { type WeightOptions, weightMaker } from "./weights.ts";
 
 /** A network with the weights of a checkpoint in it. */
 export interface LoadedNetwork extends Network, Limits {
-  /** All weights in float32, a tied output matrix once; tuners change their values in place. */
+  /** All weights, a tied output matrix once; tuners change their values in place. */
   readonly parameters: readonly Parameter[];
   /** Reads the weights from the checkpoint again, in place: undoes all tuning without ever keeping a second copy. */
   restore(): void;
@@ -23,13 +24,14 @@ export interface LoadedNetwork extends Network, Limits {
  * Builds the network of a checkpoint, reading tensor by tensor, so that the checkpoint is never held twice. Throws a KitError for
  * an architecture that is not known, and one that names every missing, misshapen and unknown tensor.
  */
-export function loadNetwork(checkpoint: Checkpoint, onProgress?: Progress): LoadedNetwork {
+export function loadNetwork(checkpoint: Checkpoint, options: WeightOptions = {}, onProgress?: Progress): LoadedNetwork {
+  const make = weightMaker(options);
   const { family, shapes, places } = planNetwork(checkpoint);
   const parameters: Parameter[] = [];
   const dispose = (): void => tf.dispose(parameters.map(({ value }) => value));
   try {
     for (const [name, shape] of shapes) {
-      parameters.push({ name, value: tf.tensor(read(places.get(name)!), [...shape]) });
+      parameters.push({ name, value: make(read(places.get(name)!), shape) });
       onProgress?.({ label: "loading weights", done: parameters.length, total: shapes.size });
     }
   } catch (error) {

@@ -117,7 +117,7 @@ function byRule(pass: Pass, name: string, inputs: Both<Inputs>): Both | undefine
   const rule = rules.get(`${tf.getBackend()} ${name}`);
   return rule?.(inputs, (tensor) => {
     const key = pass.keys.get(tensor.id);
-    const theta = key && storage().view!(tensor);
+    const theta = key && storage().source!(tensor);
     return (
       key &&
       ((stretches) =>
@@ -142,9 +142,15 @@ function whole<Given extends Inputs, T extends tf.Tensor>(
     if (!key) return [];
     const sides = { plus: blank(tensor.shape), minus: blank(tensor.shape) };
     weights.set(tensor.id, sides);
-    const { view } = storage();
-    const theta = view!(tensor);
-    return { theta, from: 0, to: theta.length, key, plus: view!(sides.plus), minus: view!(sides.minus) };
+    const { view, source } = storage();
+    return {
+      theta: source!(tensor),
+      from: 0,
+      to: tensor.size,
+      key,
+      plus: view!(sides.plus),
+      minus: view!(sides.minus),
+    };
   });
   form(pass, entries);
   const [above, below] = (["plus", "minus"] as const).map((side) =>

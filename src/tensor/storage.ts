@@ -1,4 +1,6 @@
 import type * as tf from "@tensorflow/tfjs";
+import { isHalves, type Source } from "./halves/format.ts";
+import { narrow, widened } from "./halves/halves.ts";
 import type { Distribution, NoiseKey } from "./noise/key.ts";
 import { sweepMany } from "./noise/sweep.ts";
 
@@ -19,8 +21,10 @@ export interface Storage {
   readonly copy: (from: tf.TensorInfo, to: tf.TensorInfo) => void;
   /** A float32 tensor whose values are yet to be written, where there is a faster one than zeros. */
   readonly blank?: (shape: readonly number[]) => tf.Tensor;
-  /** The values where they lie, to be read only; absent where they lie in no memory of this process. */
+  /** The values to be read only, where they lie or widened; absent where they lie in no memory of this process. */
   readonly view?: (tensor: tf.TensorInfo) => Float32Array;
+  /** The values where they lie, which may be in 16 bits; there is one where there is a view. */
+  readonly source?: (tensor: tf.TensorInfo) => Source;
 }
 
 /** A backend of the kit. */
@@ -32,21 +36,28 @@ export interface Backend {
   readonly load: () => Promise<string>;
 }
 
-/** The storage of a backend whose values lie where `view` finds them; `changed` is told of every tensor written to. */
+/** The storage of a backend whose values lie where `source` finds them; `changed` is told of every tensor written to. */
 export function inMemory(
-  view: (tensor: tf.TensorInfo) => Float32Array,
+  source: (tensor: tf.TensorInfo) => Source,
   changed: (tensor: tf.TensorInfo) => void = () => {},
 ): Storage {
+  const view = (tensor: tf.TensorInfo): Float32Array => {
+    const values = source(tensor);
+    return isHalves(values) ? widened(values) : values;
+  };
   const fill: Storage["fill"] = (tensor, write) => {
-    write(view(tensor));
+    const [values, there] = [view(tensor), source(tensor)];
+    write(values);
+    if (isHalves(there)) narrow(values, there, 0);
     changed(tensor);
   };
   return {
+    source,
     view,
     fill,
     copy: (from, to) => fill(to, (values) => values.set(view(from))),
     sweep: (weights, scale, law) => {
-      const entries = weights.map(({ tensor, key, keep }) => ({ theta: view(tensor), key, keep }));
+      const entries = weights.map(({ tensor, key, keep }) => ({ theta: source(tensor), key, keep }));
       sweepMany(entries, scale, law);
       for (const { tensor } of weights) changed(tensor);
     },

@@ -1,5 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { MathBackendCPU } from "@tensorflow/tfjs-backend-cpu";
+import { type Halves, isHalves, type Source } from "../halves/format.ts";
+import { widen, widened } from "../halves/halves.ts";
 import type { Graph } from "./onnx.ts";
 import { give, isBorrowed, take } from "./pool.ts";
 import { runGraph, type View } from "./session.ts";
@@ -26,6 +28,8 @@ class NativeBackend extends MathBackendCPU {
 
   /** A copy: what was read stays as it was, whatever becomes of the tensor. */
   override readSync(id: object): Values {
+    const kept = halves.get(this.data.get(id).values as unknown as ArrayBufferView);
+    if (kept) return widened(kept);
     const values = super.readSync(id);
     return ArrayBuffer.isView(values) ? (values as Float32Array).slice() : values;
   }
@@ -37,10 +41,40 @@ export interface KernelCall {
   readonly attrs: Readonly<Record<string, unknown>>;
 }
 
-/** The values of a tensor where they are, without a copy: writing to them changes the tensor. */
+/** The values of a tensor where they are, without a copy: writing to them changes the tensor. Those of 16 bits are widened into a copy. */
 export function viewOf(tensor: tf.TensorInfo): View {
+  const source = sourceOf(tensor);
+  return { values: isHalves(source) ? widened(source) : source, shape: tensor.shape };
+}
+
+/** The values of a float32 tensor where they are, which may be in 16 bits. */
+export function sourceOf(tensor: tf.TensorInfo): Source {
   const { values } = (tf.backend() as MathBackendCPU).data.get(tensor.dataId);
-  return { values: values as unknown as Float32Array | Int32Array, shape: tensor.shape };
+  return halves.get(values as unknown as Uint16Array) ?? (values as unknown as Float32Array);
+}
+
+/** Lets `use` see a float32 tensor's values; those of 16 bits are widened into a reused buffer for that time. */
+export function withView<Result>(tensor: tf.TensorInfo, use: (view: View) => Result): Result {
+  const source = sourceOf(tensor);
+  if (!isHalves(source)) return use({ values: source, shape: tensor.shape });
+  const values = take(source.bits.length);
+  try {
+    widen(source, 0, values);
+    return use({ values, shape: tensor.shape });
+  } finally {
+    give(values);
+  }
+}
+
+/** What arrays of 16 bits hold, for those that are a tensor's values. */
+const halves = new WeakMap<ArrayBufferView, Halves>();
+
+/** A float32 tensor whose values are kept in 16 bits. */
+export function halfTensor(shape: readonly number[], values: Halves): tf.Tensor {
+  halves.set(values.bits, values);
+  const bits = values.bits as unknown as Values;
+  const info = (tf.backend() as MathBackendCPU).makeTensorInfo([...shape], "float32", bits as never);
+  return tf.engine().makeTensorFromTensorInfo(info);
 }
 
 /** A new float32 tensor in a reused buffer, its values written by `fill`; nothing is left behind where that throws. */

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { processor } from "../cpu/backend.ts";
 import { type Backend, inMemory } from "../storage.ts";
-import { filledTensor, registerNativeBackend, viewOf } from "./backend.ts";
+import { filledTensor, registerNativeBackend, sourceOf } from "./backend.ts";
 import { threadCount } from "./session.ts";
 import { registerStandardKernels } from "./standard.ts";
 
@@ -9,7 +9,7 @@ import { registerStandardKernels } from "./standard.ts";
 export const native: Backend = {
   about: "ONNX Runtime under TensorFlow.js, the default; comes with npm install",
   storage: {
-    ...inMemory((tensor) => viewOf(tensor).values as Float32Array),
+    ...inMemory(sourceOf),
     blank: (shape) => tf.engine().makeTensorFromTensorInfo(filledTensor([...shape], () => {})),
   },
   load: async () => {

@@ -149,3 +149,60 @@ void gaussian_sides(PARAMETERS, int32_t minus) { add_gaussian(theta, n, k0, k1, 
 /** The same for as many i as rademacher. */
 EXPORT("rademacherSides")
 void rademacher_sides(PARAMETERS, int32_t minus) { add_rademacher(theta, n, k0, k1, stream, block, (target){scale, 1, 1, minus}); }
+
+// Numbers of 16 bits. float16 is widened and narrowed by its exponent's distance to float32's, 112, and 13 bits of the mantissa.
+typedef enum { BFLOAT16, FLOAT16 } format;
+typedef uint16_t u16x4 __attribute__((vector_size(8), aligned(2)));
+
+static inline f32x4 widened(u32x4 half, format f) {
+  if (f == BFLOAT16) return (f32x4)(half << 16);
+  f32x4 magnitude = (f32x4)((half & 0x7fff) << 13) * 0x1p112f;
+  return (f32x4)((u32x4)magnitude | (half & 0x8000) << 16);
+}
+
+/** theta[i] = halves[i] for i < n rounded up to whole groups of 4. */
+EXPORT("widen")
+void widen(float *theta, int32_t n, const uint16_t *halves, format f) {
+  for (int i = 0; i < n; i += 4) *(f32x4 *)(theta + i) = widened(__builtin_convertvector(*(u16x4 *)(halves + i), u32x4), f);
+}
+
+// `share` is what is added before the rest is cut off: 16 random bits, of which float16's 13 are the upper ones; or half of the last place.
+static inline u32x4 narrowed(f32x4 x, format f, int stochastic, u32x4 share) {
+  u32x4 bits = (u32x4)x, sign = bits >> 31 << 15, a = bits & ~SIGN;
+  if (f == BFLOAT16) return (bits + (stochastic ? share : 0x7fff + (bits >> 16 & 1))) >> 16;
+  u32x4 normal = (a + (stochastic ? share >> 3 : 0xfff + (a >> 13 & 1)) - (112u << 23)) >> 13;
+  f32x4 places = (f32x4)a * 0x1p24f; // of the last place of the smallest numbers
+  f32x4 cut = stochastic ? (f32x4)wasm_f32x4_floor((v128_t)(places + to_float((i32x4)share) * 0x1p-16f)) : (f32x4)wasm_f32x4_nearest((v128_t)places);
+  u32x4 small = (u32x4)__builtin_convertvector(cut, i32x4), is_normal = (u32x4)(a >= 0x38800000);
+  return ((normal & is_normal) | (small & ~is_normal)) | sign;
+}
+
+static inline __attribute__((always_inline)) void
+narrow_all(const float *theta, int32_t n, uint16_t *halves, format f, int stochastic, uint32_t k0, uint32_t k1, uint32_t stream, uint32_t block) {
+  u32x4 counter = (u32x4){0, 1, 2, 3} + block;
+  for (const float *end = theta + n; theta < end; theta += 8 * BLOCKS, halves += 8 * BLOCKS) {
+    for (int at = 0; at < BLOCKS; at += LANES, counter += LANES) {
+      words c = {{counter, splat(1), splat(stream), splat(0)}}; // the second word tells these bits from those of z
+      if (stochastic) UNROLLED for (uint32_t round = 0; round < 10; round++) c = next_round(c, k0 + round * BUMP0, k1 + round * BUMP1);
+      UNROLLED for (int half = 0; half < 8; half++) {
+        int i = BLOCKS * half + at;
+        u32x4 share = half % 2 ? c.w[half / 2] >> 16 : c.w[half / 2] & 0xffff;
+        *(u16x4 *)(halves + i) = __builtin_convertvector(narrowed(*(f32x4 *)(theta + i), f, stochastic, share), u16x4);
+      }
+    }
+  }
+}
+
+/** halves[i] = the number of 16 bits next to theta[i], of two equally near the even one, for i < n rounded up to whole groups of 128. */
+EXPORT("narrow")
+void narrow(const float *theta, int32_t n, uint16_t *halves, format f) {
+  if (f == BFLOAT16) narrow_all(theta, n, halves, BFLOAT16, 0, 0, 0, 0, 0);
+  else narrow_all(theta, n, halves, FLOAT16, 0, 0, 0, 0, 0);
+}
+
+/** The same, but one of the two neighbours of theta[i], drawn so that theta[i] is the mean. Element 0 is the first of `block`. */
+EXPORT("narrowStochastic")
+void narrow_stochastic(const float *theta, int32_t n, uint16_t *halves, format f, uint32_t k0, uint32_t k1, uint32_t stream, uint32_t block) {
+  if (f == BFLOAT16) narrow_all(theta, n, halves, BFLOAT16, 1, k0, k1, stream, block);
+  else narrow_all(theta, n, halves, FLOAT16, 1, k0, k1, stream, block);
+}

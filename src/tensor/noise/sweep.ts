@@ -1,21 +1,24 @@
 import { availableParallelism } from "node:os";
 import { KitError } from "../../error.ts";
+import { isHalves, type Source, sizeOf } from "../halves/format.ts";
+import { narrow, widened } from "../halves/halves.ts";
 import { addGaussian } from "./gaussian.ts";
 import type { Distribution, NoiseKey } from "./key.ts";
 import { addRademacher } from "./rademacher.ts";
 import { NoiseThreads } from "./threads.ts";
-import { PIECE, type Piece, wasmSweep } from "./wasm.ts";
+import { type Piece, wasmSweep } from "./wasm.ts";
+import { PIECE } from "./webassembly.ts";
 
 /** A tensor to add noise to: its elements, the key of its z, and the factor that the elements are multiplied by first (default 1). */
 export interface SweepEntry {
-  readonly theta: Float32Array;
+  readonly theta: Source;
   readonly key: NoiseKey;
   readonly keep?: number;
 }
 
 /** Elements of a tensor whose two sides are wanted: those from `from` up to `to`, the first of them at the first of plus and minus. */
 export interface SpreadEntry {
-  readonly theta: Float32Array;
+  readonly theta: Source;
   readonly from: number;
   readonly to: number;
   readonly key: NoiseKey;
@@ -47,8 +50,8 @@ export function setNoiseThreads(n: number): void {
  * Algorithm 1). No two entries may share elements: they are swept at the same time.
  */
 export function sweepMany(entries: readonly SweepEntry[], scale: number, distribution: Distribution): void {
-  const normals = entries.reduce((sum, { theta }) => sum + theta.length, 0);
-  const whole = entries.map(({ theta, key, keep = 1 }) => ({ theta, from: 0, to: theta.length, key, keep }));
+  const normals = entries.reduce((sum, { theta }) => sum + sizeOf(theta), 0);
+  const whole = entries.map(({ theta, key, keep = 1 }) => ({ theta, from: 0, to: sizeOf(theta), key, keep }));
   work(normals, distribution, pieces(whole, scale, distribution));
 }
 
@@ -100,10 +103,13 @@ function helperThreads(normals: number): NoiseThreads | undefined {
   return threads;
 }
 
-function plainSweep({ theta, from, to, key, scale, keep, distribution, sides }: Piece): void {
+function plainSweep(piece: Piece): void {
+  const { from, to, key, scale, keep, distribution, sides } = piece;
   const add = distribution === "gaussian" ? addGaussian : addRademacher;
+  const theta = isHalves(piece.theta) ? widened(piece.theta) : piece.theta;
   if (!sides) {
     add(theta.subarray(from, to), scale, key, from, keep);
+    if (isHalves(piece.theta)) narrow(theta.subarray(from, to), piece.theta, from, key);
     return;
   }
   const { first, plus, minus } = sides;

@@ -1,6 +1,7 @@
 import { Worker } from "node:worker_threads";
 import { sharedMemoryModule } from "./wasm.generated.ts";
-import { copyIn, copyOut, PAGE, PIECE, type Piece, PLACE, parameters, wasm } from "./wasm.ts";
+import { copyIn, copyOut, type Piece, PLACE, parameters } from "./wasm.ts";
+import { PAGE, PIECE, wasm } from "./webassembly.ts";
 import { LAYOUT, type Shared, serve } from "./worker.ts";
 
 const PLACES_A_WORKER = 3; // one in work and two waiting: the caller comes by only after each piece of its own

@@ -1,4 +1,4 @@
-import type { Wasm } from "./wasm.ts";
+import type { Wasm } from "./webassembly.ts";
 
 /**
  * Where the threads find what in their control words: three counters, and from `first` on one cache line for each place of a piece:

@@ -11,10 +11,11 @@ import { differing } from "./statistics.ts";
 
 const TWINS = { gaussian: addGaussian, rademacher: addRademacher } as const;
 const DISTRIBUTIONS = ["gaussian", "rademacher"] as const;
+type FloatEntry = Required<SweepEntry> & { readonly theta: Float32Array };
 const KEY: NoiseKey = { k0: 0xdeadbeef, k1: 0x80000001, stream: 0xffffffff };
 
 /** A model of 1.1 million weights: lengths that fill groups, pieces or neither, one at an odd offset, some with decay. */
-function model(): Required<SweepEntry>[] {
+function model(): FloatEntry[] {
   const lengths = [1, 63, 64, 65, 2047, 2049, 16_384, 16_385, 100_003, 700_001, 262_144, 0, 5];
   return lengths.map((length, i) => ({
     theta: new Float32Array(length + 1).map((_, j) => Math.sin(i + j)).subarray(i % 2),
@@ -23,7 +24,7 @@ function model(): Required<SweepEntry>[] {
   }));
 }
 
-function plain(distribution: Distribution): Required<SweepEntry>[] {
+function plain(distribution: Distribution): FloatEntry[] {
   const entries = model();
   for (const { theta, key, keep } of entries) TWINS[distribution](theta, 1e-3, key, 0, keep);
   return entries;
@@ -31,7 +32,7 @@ function plain(distribution: Distribution): Required<SweepEntry>[] {
 
 const PLAIN = { gaussian: plain("gaussian"), rademacher: plain("rademacher") } as const;
 
-const differences = (a: readonly SweepEntry[], b: readonly SweepEntry[]): number[] =>
+const differences = (a: readonly FloatEntry[], b: readonly FloatEntry[]): number[] =>
   a.map(({ theta }, i) => differing(theta, b[i]!.theta));
 const NONE: number[] = model().map(() => 0);
 

@@ -1,0 +1,40 @@
+import * as tf from "@tensorflow/tfjs";
+import { KitError } from "../error.ts";
+import type { HalfFormat, Halves, Rounding } from "../tensor/halves/format.ts";
+import { narrow } from "../tensor/halves/halves.ts";
+import { halfTensor, NATIVE } from "../tensor/native/backend.ts";
+
+/** How weights are kept: float32, or matrices in 16 bits, half the memory, everything being computed in float32 all the same. */
+export interface WeightOptions {
+  readonly weights?: "float32" | HalfFormat;
+  /**
+   * What a step's change of a weight in 16 bits becomes. "stochastic", which is taken where none is named, keeps small changes in the
+   * mean; "nearest" swallows those below half of the last place.
+   */
+  readonly rounding?: Rounding;
+}
+
+/** Makes the tensor of a weight [rows, columns] or [size] from its values. */
+export type MakeWeight = (values: Float32Array, shape: readonly number[]) => tf.Tensor;
+
+const FORMATS = ["float32", "float16", "bfloat16"];
+const ROUNDINGS = ["stochastic", "nearest"];
+
+/** How to make weights that are kept so. Biases and norms stay in float32. Throws a KitError for what there is not, and on another backend than native. */
+export function weightMaker({ weights = "float32", rounding = "stochastic" }: WeightOptions): MakeWeight {
+  if (!FORMATS.includes(weights) || !ROUNDINGS.includes(rounding))
+    throw new KitError(
+      `Weights were to be kept in ${weights}, rounding ${rounding}: choose one of ${FORMATS.join(", ")}, and of ${ROUNDINGS.join(", ")}.`,
+    );
+  if (weights === "float32") return (values, shape) => tf.tensor(values, [...shape]);
+  if (tf.getBackend() !== NATIVE)
+    throw new KitError(`Weights in ${weights} need the native backend, and ${tf.getBackend()} was chosen.`);
+  return (values, shape) =>
+    shape.length < 2 ? tf.tensor(values, [...shape]) : halved(values, shape, weights, rounding);
+}
+
+function halved(values: Float32Array, shape: readonly number[], format: HalfFormat, rounding: Rounding): tf.Tensor {
+  const halves: Halves = { bits: new Uint16Array(values.length), format, rounding };
+  narrow(values, halves, 0);
+  return halfTensor(shape, halves);
+}

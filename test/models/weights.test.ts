@@ -1,0 +1,80 @@
+import { describe, expect, test } from "vitest";
+import { lora } from "../../src/adapters/lora.ts";
+import { encodeBatch } from "../../src/experiment/encode.ts";
+import { answerLoss, classificationLoss } from "../../src/experiment/losses.ts";
+import { tune } from "../../src/experiment/tune.ts";
+import { type LoadOptions, loadModel } from "../../src/models/load.ts";
+import { loadTask } from "../../src/tasks/load.ts";
+import { useBackend } from "../../src/tensor/backend.ts";
+import { isHalves } from "../../src/tensor/halves/format.ts";
+import { sourceOf } from "../../src/tensor/native/backend.ts";
+import { fillValues } from "../../src/tensor/writeValues.ts";
+import { adam } from "../../src/tuners/adam.ts";
+import { mezo } from "../../src/tuners/mezo.ts";
+import { tinyData, tinyModel } from "../tiny.ts";
+
+const folder = tinyModel();
+const task = await loadTask("SST-2", { data: tinyData(), train: 24, dev: 12, test: 12, seed: 1 });
+
+describe.each(["float16", "bfloat16"] as const)("a model kept in %s", (weights) => {
+  test("computes in float32 with its rounded weights: the losses of a float32 model that holds the same numbers", async () => {
+    const [half, full] = [await loadModel(folder, { weights }), await loadModel(folder)];
+    for (const [i, { value }] of half.parameters.entries()) {
+      expect(isHalves(sourceOf(value))).toBe(value.rank === 2);
+      fillValues(full.parameters[i]!.value, (into) => into.set(value.dataSync()));
+    }
+    const batch = encodeBatch(half, task.train, "mezo");
+    expect(await classificationLoss(half, batch)).toBe(await classificationLoss(full, batch));
+    expect(await answerLoss(half, batch)).toBe(await answerLoss(full, batch));
+    half.dispose();
+    full.dispose();
+  });
+
+  test("learns by MeZO with all its weights and with LoRA, by backpropagation with both, and goes back to its file's weights", async () => {
+    const model = await loadModel(folder, { weights });
+    const before = model.parameters.map(({ value }) => value.dataSync());
+    const runs = [
+      await tune(model, task, mezo({ lr: 2e-2 }), { steps: 60 }),
+      await tune(model, task, mezo({ lr: 0.2 }), { steps: 60, adapter: lora({ rank: 2 }) }),
+      await tune(model, task, adam({ lr: 1e-2 }), { steps: 10 }),
+      await tune(model, task, adam({ lr: 1e-2 }), { steps: 10, adapter: lora({ rank: 2 }), checkpointing: true }),
+    ];
+    for (const { steps } of runs) {
+      const mean = (some: typeof steps): number => some.reduce((sum, { loss }) => sum + loss, 0) / some.length;
+      expect(mean(steps.slice(-5))).toBeLessThan(mean(steps.slice(0, 5)));
+    }
+    model.parameters.forEach(({ value }, i) => expect(value.dataSync()).toEqual(before[i]));
+    model.dispose();
+  });
+});
+
+test("a small step is kept in the mean where rounding is stochastic, and mostly swallowed where it is to the nearest", async () => {
+  const moved = async (options: LoadOptions): Promise<number[]> => {
+    const model = await loadModel(folder, options);
+    const matrices = model.parameters.filter(({ value }) => value.rank === 2);
+    const before = matrices.map(({ value }) => value.dataSync());
+    await tune(model, task, mezo({ lr: 1e-5 }), { steps: 1, keepWeights: true });
+    const changes = matrices.flatMap(({ value }, i) => [...value.dataSync().map((v, j) => v - before[i]![j]!)]);
+    model.dispose();
+    return changes;
+  };
+  const exact = await moved({});
+  const share = (changes: readonly number[]): number => dot(changes, exact) / dot(exact, exact);
+  const nearest = await moved({ weights: "bfloat16", rounding: "nearest" });
+  expect(nearest.filter((change) => change !== 0).length).toBeLessThan(0.1 * exact.length);
+  expect(share(nearest)).toBeLessThan(0.5);
+  expect(share(await moved({ weights: "bfloat16", rounding: "stochastic" }))).toBeCloseTo(1, 0);
+});
+
+const dot = (a: readonly number[], b: readonly number[]): number => a.reduce((sum, v, i) => sum + v * b[i]!, 0);
+
+test("what cannot be kept is refused with what there is", async () => {
+  await expect(loadModel(folder, { weights: "int8" as "float16" })).rejects.toThrow(
+    /int8.*choose one of float32, float16, bfloat16/,
+  );
+  await useBackend("cpu");
+  await expect(loadModel(folder, { weights: "float16" })).rejects.toThrow(
+    /float16 need the native backend, and cpu was chosen/,
+  );
+  await useBackend("native");
+});
