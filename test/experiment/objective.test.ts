@@ -30,6 +30,12 @@ function withLongCandidate(batch: LabelledBatch): LabelledBatch {
   return { ...batch, examples };
 }
 
+/** The training examples after three demonstrations, a long beginning that all of them share. */
+function afterDemonstrations(model: LanguageModel): LabelledBatch["examples"] {
+  const shown = ["the film was warm It was great", "the plot was dull It was terrible", "a cast was fine It was great"];
+  return task.train.map((example) => encodeExample(model, example, "mezo", shown));
+}
+
 async function withModel(work: (model: LanguageModel) => Promise<void>): Promise<void> {
   const model = await loadModel(folder);
   await work(model);
@@ -56,12 +62,7 @@ describe("candidates' scores", () => {
 
   test("after a long beginning that all prompts share are those of each prompt alone", () =>
     withModel(async (model) => {
-      const shown = [
-        "the film was warm It was great",
-        "the plot was dull It was terrible",
-        "a cast was fine It was great",
-      ];
-      const examples = task.train.map((example) => encodeExample(model, example, "mezo", shown));
+      const examples = afterDemonstrations(model);
       const together = await candidateScores(model, examples);
       for (const [i, example] of examples.slice(0, 6).entries())
         (await candidateScores(model, [example]))[0]!.forEach((v, j) => expect(together[i]![j]).toBeCloseTo(v, 4));
@@ -69,12 +70,7 @@ describe("candidates' scores", () => {
 
   test("of several tokens are the same whether what an example's candidates share is run once or with each", () =>
     withModel(async (model) => {
-      const shown = [
-        "the film was warm It was great",
-        "the plot was dull It was terrible",
-        "a cast was fine It was great",
-      ];
-      const examples = task.train.map((example) => encodeExample(model, example, "mezo", shown));
+      const examples = afterDemonstrations(model);
       const batch = withLongCandidate({ examples, gold: [], texts: [], begin: "mezo" });
       const shared = await candidateScores(model, batch.examples);
       for (const [i, { candidates }] of batch.examples.entries())

@@ -178,35 +178,40 @@ def loss_of(model, x, y, first):
 
 
 def train(a):
+    held = np.load(Path(a.work) / "held.npy")
+    fit(a, build(), "state", "embed", 2e-3, batch, loss_of, lambda model: held_out_loss(model, held))
+
+
+def fit(a, model, name, tables, rate, batch, loss_of, held_out_loss):
+    """Trains a model from its last checkpoint on: Muon for matrices, AdamW at `rate` for vectors and for what has `tables` in its name."""
     import torch
     torch.set_num_threads(a.threads)
-    work, model = Path(a.work), build()
-    matrices = [p for n, p in model.named_parameters() if p.ndim == 2 and "embed" not in n]
-    vectors = [p for n, p in model.named_parameters() if p.ndim != 2 or "embed" in n]
+    work = Path(a.work)
+    matrices = [p for n, p in model.named_parameters() if p.ndim == 2 and tables not in n]
+    vectors = [p for n, p in model.named_parameters() if p.ndim != 2 or tables in n]
     optimizers = [torch.optim.Muon(matrices, lr=.02, weight_decay=.05, momentum=.95, adjust_lr_fn="original"),
-                  torch.optim.AdamW(vectors, lr=2e-3, betas=(.9, .95), weight_decay=.01)]
+                  torch.optim.AdamW(vectors, lr=rate, betas=(.9, .95), weight_decay=.01)]
     base = [[g["lr"] for g in o.param_groups] for o in optimizers]
-    stream, held = np.load(work / "train.npy", mmap_mode="r"), np.load(work / "held.npy")
-    state, start = work / "state.pt", 0
+    stream = np.load(work / "train.npy", mmap_mode="r")
+    state, start = work / f"{name}.pt", 0
     if state.exists():
         s = torch.load(state); model.load_state_dict(s["model"]); start = s["step"]
         for o, d in zip(optimizers, s["optimizers"]): o.load_state_dict(d)
-    log = open(work / "log.jsonl", "a"); began = time.time(); run = torch.compile(loss_of)
+    log = open(work / f"{name}.jsonl", "a"); began = time.time(); run = torch.compile(loss_of)
     for step in range(start, a.steps):
         scale = min(1, (step + 1) / 100, (a.steps - step) / a.decay)
         for o, lrs in zip(optimizers, base):
             for g, lr in zip(o.param_groups, lrs): g["lr"] = lr * scale
-        x, y, first = (torch.from_numpy(v) for v in batch(stream, step))
-        loss = run(model, x, y, first); loss.backward()
+        loss = run(model, *(torch.from_numpy(v) for v in batch(stream, step))); loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for o in optimizers: o.step(); o.zero_grad()
         if (step + 1) % 20 == 0:
             print(json.dumps(dict(step=step + 1, loss=round(loss.item(), 4), scale=round(scale, 3), seconds=round(time.time() - began, 1))), file=log, flush=True)
         if (step + 1) % 200 == 0 or step + 1 == a.steps:
-            torch.save(dict(model=model.state_dict(), optimizers=[o.state_dict() for o in optimizers], step=step + 1), work / "state.tmp")
-            os.replace(work / "state.tmp", state)
-            if step + 1 == a.steps - a.decay: torch.save(torch.load(state), work / "before-decay.pt")
-            print(json.dumps(dict(step=step + 1, held_out_loss=round(held_out_loss(model, held), 4))), file=log, flush=True)
+            torch.save(dict(model=model.state_dict(), optimizers=[o.state_dict() for o in optimizers], step=step + 1), work / f"{name}.tmp")
+            os.replace(work / f"{name}.tmp", state)
+            if step + 1 == a.steps - a.decay: torch.save(torch.load(state), work / f"{name}-before-decay.pt")
+            print(json.dumps(dict(step=step + 1, held_out_loss=round(held_out_loss(model), 4))), file=log, flush=True)
 
 
 # ---- what the kit loads ---------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ training script prepares them; `<mask>` is one id more. The weights start from t
 the training: see `from_opt`. `train` resumes from its last checkpoint; the learning rate is constant before the last DECAY
 steps, so a run can be lengthened without starting again.
 """
-import argparse, importlib.util, json, math, os, time
+import argparse, importlib.util, json, math
 from pathlib import Path
 
 import numpy as np
@@ -201,34 +201,10 @@ def loss_of(model, ids, first, at, gold):
 
 # ---- training -------------------------------------------------------------------------------------------------------
 def train(a):
-    import torch
-    torch.set_num_threads(a.threads)
     work, model = Path(a.work), build()
-    matrices = [p for n, p in model.named_parameters() if p.ndim == 2 and "embeddings" not in n]
-    vectors = [p for n, p in model.named_parameters() if p.ndim != 2 or "embeddings" in n]
-    optimizers = [torch.optim.Muon(matrices, lr=.02, weight_decay=.05, momentum=.95, adjust_lr_fn="original"),
-                  torch.optim.AdamW(vectors, lr=1.5e-3, betas=(.9, .95), weight_decay=.01)]
-    base = [[g["lr"] for g in o.param_groups] for o in optimizers]
-    stream, held = np.load(work / "train.npy", mmap_mode="r"), np.load(work / "held.npy")
+    held, stream = np.load(work / "held.npy"), np.load(work / "train.npy", mmap_mode="r")
     from_opt(model, stream[:32 * 128].reshape(32, 128))
-    state, start = work / "roberta.pt", 0
-    if state.exists():
-        s = torch.load(state); model.load_state_dict(s["model"]); start = s["step"]
-        for o, d in zip(optimizers, s["optimizers"]): o.load_state_dict(d)
-    log = open(work / "roberta.jsonl", "a"); began = time.time(); run = torch.compile(loss_of)
-    for step in range(start, a.steps):
-        scale = min(1, (step + 1) / 100, (a.steps - step) / a.decay)
-        for o, lrs in zip(optimizers, base):
-            for g, lr in zip(o.param_groups, lrs): g["lr"] = lr * scale
-        loss = run(model, *(torch.from_numpy(v) for v in batch(stream, step))); loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        for o in optimizers: o.step(); o.zero_grad()
-        if (step + 1) % 20 == 0:
-            print(json.dumps(dict(step=step + 1, loss=round(loss.item(), 4), scale=round(scale, 3), seconds=round(time.time() - began, 1))), file=log, flush=True)
-        if (step + 1) % 200 == 0 or step + 1 == a.steps:
-            torch.save(dict(model=model.state_dict(), optimizers=[o.state_dict() for o in optimizers], step=step + 1), work / "roberta.tmp")
-            os.replace(work / "roberta.tmp", state)
-            print(json.dumps(dict(step=step + 1, held_out_loss=round(held_out_loss(model, held, 256), 4))), file=log, flush=True)
+    opt.fit(a, model, "roberta", "embeddings", 1.5e-3, batch, loss_of, lambda m: held_out_loss(m, held, 256))
 
 
 # ---- what the kit loads ---------------------------------------------------------------------------------------------
