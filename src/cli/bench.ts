@@ -1,101 +1,55 @@
-import { fork } from "node:child_process";
-import { availableParallelism } from "node:os";
-import Table from "cli-table3";
-import { Command } from "commander";
-import { KitError } from "../error.ts";
-import type { BenchRequest, BenchResult } from "./benchStep.ts";
+import { relative } from "node:path";
+import { terminalProgress } from "../report/progress.ts";
+import type { Progress } from "../tensor/progress.ts";
+import { bestOf, type Ceilings } from "./benchCeilings.ts";
+import { writeResults } from "./benchFile.ts";
+import { type BenchOptions, parseBenchOptions } from "./benchOptions.ts";
+import { caseProfile, caseResult, ceilings } from "./benchProcess.ts";
+import { profileText } from "./benchProfileTable.ts";
+import { caseLabel } from "./benchRequest.ts";
+import { type BenchRow, type Measured, rowsOf } from "./benchRow.ts";
+import { benchText } from "./benchTable.ts";
 import { runCommand } from "./exit.ts";
-import { median } from "./median.ts";
-import { measurePeer, type PeerResult } from "./peer.ts";
 
-interface BenchOptions extends BenchRequest {
-  readonly rounds: number;
-  readonly against: string | undefined;
+interface Found {
+  readonly ceilings: Ceilings;
+  readonly rows: readonly BenchRow[];
 }
 
-const MIB = 2 ** 20;
-
-function parseBenchOptions(argv: readonly string[]): BenchOptions {
-  const parser = new Command("mezo-bench")
-    .description("Measures MeZO steps on an OPT-125M shape with random weights: seconds, GFLOPS, peak memory.")
-    .option("--rows <n>", "rows a batch", Number, 16)
-    .option("--tokens <n>", "tokens a row", Number, 64)
-    .option("--steps <n>", "steps a round, after one to warm up", Number, 5)
-    .option("--rounds <n>", "rounds, each in a process of its own", Number, 1)
-    .option("--threads <n>", "threads", Number, availableParallelism())
-    .option("--noise <law>", "law of z: gaussian or rademacher", "gaussian")
-    .option(
-      "--against <command>",
-      "another program, run in turn with ours: it prints a JSON line with step_s and peak_rss_mb",
-    )
-    .parse(argv, { from: "user" });
-  const options = parser.opts<BenchOptions>();
-  const bad = (["rows", "tokens", "steps", "rounds", "threads"] as const).find(
-    (name) => !(Number.isInteger(options[name]) && options[name] > 0),
-  );
-  if (bad) throw new KitError(`--${bad} must be a whole number above 0.`);
-  if (!["gaussian", "rademacher"].includes(options.noise))
-    throw new KitError(`--noise is gaussian or rademacher, not "${options.noise}".`);
-  return options;
+/** Measures the cases one after the other, between two measurements of the ceilings. */
+async function measure({ request, cases }: BenchOptions, onProgress: Progress): Promise<Found> {
+  const before = await ceilings(request.threads, onProgress);
+  const measured: Measured[] = [];
+  for (const each of cases)
+    measured.push({ request: each, result: await caseResult(each, caseLabel(each), onProgress) });
+  const best = bestOf(before, await ceilings(request.threads, onProgress));
+  return { ceilings: best, rows: rowsOf(measured, best) };
 }
 
-/** One round in a process of its own, so that the peak memory is its own. */
-function ours(request: BenchRequest): Promise<BenchResult> {
-  return new Promise((done, failed) => {
-    const child = fork(new URL("benchWorker.js", import.meta.url), { serialization: "advanced" });
-    let result: BenchResult | undefined;
-    child.on("message", (message: BenchResult) => {
-      result = message;
-    });
-    child.on("error", (error) => failed(new KitError(`The measurement got no process of its own (${error.message}).`)));
-    child.on("close", (code, signal) => {
-      if (result) done(result);
-      else failed(new KitError(`The measurement ended early (${signal ?? `exit code ${code}`}).`));
-    });
-    child.send(request);
-  });
+/** Shows the progress of work on the terminal until it is over. */
+function shown<T>(work: (onProgress: Progress) => Promise<T>): Promise<T> {
+  const progress = terminalProgress();
+  return work(progress.report).finally(() => progress.stop());
 }
 
-function row(name: string, r: BenchResult): string[] {
-  const gflops = r.forwardGflop / r.forwardSeconds;
-  return [
-    name,
-    ...[r.stepSeconds, r.forwardSeconds, r.sweepSeconds].map((s) => s.toFixed(2)),
-    gflops.toFixed(0),
-    `${(100 * r.inGraphs).toFixed(1)} %`,
-    (r.peakBytes / MIB).toFixed(0),
-  ];
+async function table(options: BenchOptions): Promise<void> {
+  const { request, smoke, output } = options;
+  const found = await shown((onProgress) => measure(options, onProgress));
+  const warning = smoke ? "\nA smoke run: the numbers mean nothing." : "";
+  process.stdout.write(`${benchText(request, found.rows, found.ceilings)}${warning}\n`);
+  const { rows, tokens, threads } = request;
+  const file = writeResults(output, `bench-${rows}x${tokens}-${threads}threads.json`, { request, ...found });
+  process.stdout.write(`Results: ${relative(process.cwd(), file)}\n`);
 }
 
-function peerRow(name: string, r: PeerResult): string[] {
-  const seconds = [r.step_s, r.forward_s, r.sweep_s].map((s) => s?.toFixed(2) ?? "");
-  return [name, ...seconds, "", "", r.peak_rss_mb.toFixed(0)];
+async function profile({ cases: [first] }: BenchOptions): Promise<void> {
+  const found = await shown((onProgress) => caseProfile(first!, onProgress));
+  process.stdout.write(`${profileText(first!, found)}\n`);
 }
 
 async function main(argv: readonly string[]): Promise<void> {
-  const { against, rounds, ...request } = parseBenchOptions(argv);
-  const table = new Table({
-    head: ["", "step, s", "forwards, s", "sweeps, s", "GFLOPS", "in ONNX Runtime", "peak, MiB"],
-    style: { head: [], border: [] },
-  });
-  const ratios: { time: number; memory: number }[] = [];
-  process.stdout.write(
-    `OPT-125M shape, random weights, ${request.rows} rows x ${request.tokens} tokens, ${request.threads} threads, ${request.noise} noise; medians of ${request.steps} steps\n`,
-  );
-  for (let round = 1; round <= rounds; round++) {
-    process.stderr.write(`round ${round} of ${rounds}\n`);
-    const mine = await ours(request);
-    table.push(row(`mezo-kit, round ${round}`, mine));
-    if (against === undefined) continue;
-    const other = measurePeer(against);
-    table.push(peerRow(`other, round ${round}`, other));
-    ratios.push({ time: mine.stepSeconds / other.step_s, memory: mine.peakBytes / MIB / other.peak_rss_mb });
-  }
-  process.stdout.write(`${table.toString()}\n`);
-  if (ratios.length > 0)
-    process.stdout.write(
-      `ours / theirs, median of the rounds: time ${median(ratios.map((r) => r.time)).toFixed(2)}, peak memory ${median(ratios.map((r) => r.memory)).toFixed(2)}\n`,
-    );
+  const options = parseBenchOptions(argv);
+  await (options.profile ? profile : table)(options);
 }
 
 await runCommand(main);

@@ -53,6 +53,29 @@ export function secondsInGraphs(): number {
   return milliseconds / 1e3;
 }
 
+/** One run of a graph: the shapes of its inputs and outputs by name. */
+export interface GraphRun {
+  readonly name: string;
+  readonly shapes: Readonly<Record<string, readonly number[]>>;
+  readonly seconds: number;
+}
+
+let heard: ((run: GraphRun) => void) | undefined;
+
+/** Tells `listener` of every graph that runs during `work`. */
+export async function profileGraphs<T>(listener: (run: GraphRun) => void, work: () => Promise<T>): Promise<T> {
+  const outer = heard;
+  heard = listener;
+  try {
+    return await work();
+  } finally {
+    heard = outer;
+  }
+}
+
+const shapesOf = (views: Readonly<Record<string, View>>): GraphRun["shapes"] =>
+  Object.fromEntries(Object.entries(views).map(([key, { shape }]) => [key, shape]));
+
 const tensor = ({ values, shape }: View): Tensor =>
   values instanceof Int32Array ? new Tensor("int32", values, shape) : new Tensor("float32", values, shape);
 
@@ -71,5 +94,7 @@ export function runGraph(
   const [session, inputs, outputs] = [sessionFor(name, build), wrap(feeds), wrap(fetches)];
   const started = performance.now();
   session.run(inputs, outputs, {});
-  milliseconds += performance.now() - started;
+  const taken = performance.now() - started;
+  milliseconds += taken;
+  heard?.({ name, shapes: shapesOf({ ...feeds, ...fetches }), seconds: taken / 1e3 });
 }

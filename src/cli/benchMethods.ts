@@ -1,0 +1,41 @@
+import type { Adapter } from "../adapters/adapter.ts";
+import { lora } from "../adapters/lora.ts";
+import { prefix } from "../adapters/prefix.ts";
+import { gaussian, rademacher } from "../tensor/perturb.ts";
+import { adam } from "../tuners/adam.ts";
+import { mezo } from "../tuners/mezo.ts";
+import type { Tuner } from "../tuners/tuner.ts";
+import type { BenchRequest } from "./benchRequest.ts";
+
+/** A method that is measured. */
+export interface BenchMethod {
+  readonly name: string;
+  /** A step's work in forward passes. A backward pass is two; with checkpointing the forward pass is run again for it. */
+  readonly forwards: 1 | 2 | 3 | 4;
+  /** What makes the steps; without it a step is one evaluation of the loss. */
+  readonly tuner?: (noise: BenchRequest["noise"]) => Tuner;
+  readonly adapter?: Adapter;
+  readonly checkpointing?: boolean;
+}
+
+const zerothOrder = (noise: BenchRequest["noise"]): Tuner =>
+  mezo({ lr: 1e-7, eps: 1e-3, noise: { gaussian, rademacher }[noise] });
+const firstOrder = (): Tuner => adam({ lr: 1e-6 });
+
+/** The method that the others' time and memory are compared with. */
+export const INFERENCE = "Zero-shot";
+
+/** The methods of the table, in its order. */
+export const benchMethods: readonly BenchMethod[] = [
+  { name: INFERENCE, forwards: 1 },
+  { name: "MeZO", forwards: 2, tuner: zerothOrder },
+  { name: "MeZO (LoRA)", forwards: 2, tuner: zerothOrder, adapter: lora() },
+  { name: "MeZO (prefix)", forwards: 2, tuner: zerothOrder, adapter: prefix() },
+  { name: "FT (Adam)", forwards: 3, tuner: firstOrder },
+  { name: "FT (Adam, checkpointing)", forwards: 4, tuner: firstOrder, checkpointing: true },
+];
+
+/** The method of that name. */
+export function benchMethod(name: string): BenchMethod {
+  return benchMethods.find((method) => method.name === name)!;
+}

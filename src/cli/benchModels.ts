@@ -1,0 +1,61 @@
+import * as tf from "@tensorflow/tfjs";
+import type { Config } from "../models/family.ts";
+import { BUNDLED_MODEL, loadModel } from "../models/load.ts";
+import type { LoadedNetwork } from "../models/network.ts";
+import { opt } from "../models/opt.ts";
+import type { Parameter } from "../tensor/parameter.ts";
+import { gaussian } from "../tensor/perturb.ts";
+import { fillValues } from "../tensor/writeValues.ts";
+import type { ModelSizes } from "./benchWork.ts";
+
+/** A model that is measured. */
+export interface BenchModel {
+  /** What it is, for a heading. */
+  readonly title: string;
+  readonly load: () => Promise<LoadedNetwork>;
+}
+
+/** The shape of OPT-125M (Zhang et al. 2022). */
+const OPT_125M: Config = {
+  vocab_size: 50272,
+  hidden_size: 768,
+  num_hidden_layers: 12,
+  ffn_dim: 3072,
+  num_attention_heads: 12,
+  max_position_embeddings: 2048,
+};
+
+/** The models of the table, by the names that `--model` takes. */
+export const benchModels: Readonly<Record<string, BenchModel>> = {
+  "opt-125m": { title: "OPT-125M's shape with random weights", load: async () => randomNetwork(OPT_125M) },
+  bundled: { title: `the bundled model ${BUNDLED_MODEL} with its weights`, load: () => loadModel() },
+};
+
+/** An OPT with weights drawn anew: 0.02 times a normal, the norms' gains 1. */
+function randomNetwork(config: Config): LoadedNetwork {
+  const parameters = [...opt.shapes(config)].map(([name, shape]): Parameter => ({ name, value: tf.zeros([...shape]) }));
+  const byName = new Map(parameters.map(({ name, value }) => [name, value]));
+  const restore = (): void => draw(parameters);
+  restore();
+  return {
+    parameters,
+    ...opt.limits(config),
+    ...opt.build(config, (name) => byName.get(name)!),
+    restore,
+    dispose: () => tf.dispose(parameters.map(({ value }) => value)),
+  };
+}
+
+function draw(parameters: readonly Parameter[]): void {
+  gaussian(parameters, 0.02, { seed: 7, step: 0 }, 0);
+  const gains = parameters.filter(({ name }) => name.endsWith("norm.weight"));
+  for (const { value } of gains) fillValues(value, (values) => values.fill(1));
+}
+
+/** The sizes of an OPT whose embeddings are as wide as its layers, from its weights. */
+export function sizesOf({ parameters, layers }: Pick<LoadedNetwork, "parameters" | "layers">): ModelSizes {
+  const shape = (end: string): number[] => parameters.find(({ name }) => name.endsWith(end))!.value.shape;
+  const [vocabulary, width] = shape("embed_tokens.weight");
+  const [feedForward] = shape("layers.0.fc1.weight");
+  return { layers: layers.length, width: width!, feedForward: feedForward!, vocabulary: vocabulary! };
+}

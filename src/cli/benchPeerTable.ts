@@ -1,0 +1,31 @@
+import Table from "cli-table3";
+import type { PeerKind } from "./benchPeerCases.ts";
+import type { Comparison } from "./benchPeerRounds.ts";
+import { median } from "./median.ts";
+
+const HEAD = ["", "peer", "ours, s", "theirs, s", "time", "target", "ours, MiB", "theirs, MiB", "memory", "target"];
+
+const NAMES: Readonly<Record<PeerKind, string>> = { authors: "the authors' step", tuned: "tuned" };
+
+/** The comparisons as a table: medians over the rounds, of the ratios too. */
+export function peerText(comparisons: readonly Comparison[]): string {
+  const colAligns = HEAD.map((_, i) => (i < 2 ? "left" : "right"));
+  const table = new Table({ head: HEAD, style: { head: [], border: [] }, colAligns });
+  table.push(...comparisons.map(cellsOf));
+  return table.toString();
+}
+
+function cellsOf({ title, kind, pytorch, ours, theirs, time, memory, target }: Comparison): string[] {
+  return [
+    title,
+    `PyTorch ${pytorch}, ${NAMES[kind]}`,
+    median(ours.map(({ stepSeconds }) => stepSeconds)).toFixed(2),
+    median(theirs.map(({ step_s }) => step_s)).toFixed(2),
+    time.toFixed(2),
+    `≤ ${target.time.toFixed(2)}`,
+    median(ours.map(({ peakMib }) => peakMib)).toFixed(0),
+    median(theirs.map(({ peak_rss_mb }) => peak_rss_mb)).toFixed(0),
+    memory.toFixed(2),
+    `≤ ${target.memory.toFixed(2)}`,
+  ];
+}

@@ -1,0 +1,59 @@
+/** The sizes that decide how much work a decoder's forward pass is. */
+export interface ModelSizes {
+  readonly layers: number;
+  readonly width: number;
+  readonly feedForward: number;
+  readonly vocabulary: number;
+}
+
+/** What is run: `positions` tokens of each row, the last of which is read. */
+export interface ForwardWork {
+  readonly rows: number;
+  readonly positions: number;
+  /** Rows of the output matrix that are needed: the vocabulary, or the candidates' alone. */
+  readonly outputs: number;
+  /** Rank of LoRA on the query and value projections, 0 without. */
+  readonly rank: number;
+  /** Keys and values that an adapter puts before every row, 0 without. */
+  readonly prefix: number;
+}
+
+/**
+ * Floating-point operations of the matrix products that a forward pass cannot do without, two for each multiplication with its
+ * addition: attention to the keys that are seen (the causal half), of the last layer all tokens' keys and values, but everything else
+ * only of the token that is read, and the logits that the loss needs.
+ */
+export function forwardFlops(model: ModelSizes, work: ForwardWork): number {
+  const { rows, positions: n, outputs, prefix } = work;
+  const full = layerFlops(model, work, { tokens: n, queries: n, seen: (n * (n + 1)) / 2 + n * prefix });
+  const last = layerFlops(model, work, { tokens: n, queries: 1, seen: n + prefix });
+  return rows * ((model.layers - 1) * full + last + 2 * model.width * outputs);
+}
+
+/**
+ * Operations that a second forward pass need not repeat where only an adapter differs: the first layer's own queries, keys and values,
+ * which see the embeddings alone. For models of several layers.
+ */
+export function sharedFlops({ width: d }: ModelSizes, { rows, positions }: ForwardWork): number {
+  return rows * positions * 2 * 3 * d * d;
+}
+
+/** Of one row in one layer: tokens that have keys and values, tokens that ask, and keys seen by them all together. */
+interface LayerWork {
+  readonly tokens: number;
+  readonly queries: number;
+  readonly seen: number;
+}
+
+function layerFlops(
+  { width: d, feedForward: f }: ModelSizes,
+  { rank }: ForwardWork,
+  { tokens, queries, seen }: LayerWork,
+): number {
+  const keysAndValues = tokens * 2 * d * d;
+  const queriesAndOutputs = queries * 2 * d * d;
+  const feedForward = queries * 2 * d * f;
+  const attention = 2 * seen * d;
+  const lora = (tokens + queries) * 2 * rank * d;
+  return 2 * (keysAndValues + queriesAndOutputs + feedForward + attention + lora);
+}
