@@ -4,7 +4,7 @@
  */
 
 /** Element types of an input (TensorProto.DataType): float32, and int32 for ids. */
-const FLOAT = 1;
+export const FLOAT = 1;
 export const INT32 = 6;
 
 const IR_VERSION = 8;

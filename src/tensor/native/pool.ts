@@ -1,64 +1,90 @@
 /**
- * Buffers for results, used again once the tensor that held them is disposed of: after its first steps a run allocates nothing.
- * Together, buffers in use and waiting never hold more than the most that was in use at once.
+ * Memory for results: a few large buffers that are divided among the results in use, so that after its first steps a run allocates
+ * nothing, and touches no more memory than the most that was in use at once (but for gaps between results).
  */
-const waiting: ArrayBuffer[] = []; // the one that waits longest first
-const owned = new WeakSet<ArrayBufferLike>();
-const whole = new WeakSet<ArrayBufferView>();
-let bytesInUse = 0;
-let bytesWaiting = 0;
-let mostInUse = 0;
+interface Slab {
+  readonly buffer: ArrayBuffer;
+  /** The free stretches in bytes, ascending, no two adjacent. */
+  readonly free: { start: number; end: number }[];
+}
 
-/** A waiting buffer serves a result that fills at least two thirds of it. */
-const LARGEST_FIT = 1.5;
+/** Memory that is not yet written to takes up none: so slabs may be large. */
+const SLAB_BYTES = 2 ** 28;
 const GRANULE_BYTES = 64;
 
-function takeWaiting(bytes: number): ArrayBuffer | undefined {
-  let best = -1;
-  waiting.forEach(({ byteLength }, i) => {
-    const fits = byteLength >= bytes && byteLength <= LARGEST_FIT * bytes;
-    if (fits && (best < 0 || byteLength < waiting[best]!.byteLength)) best = i;
-  });
-  if (best < 0) return undefined;
-  const [buffer] = waiting.splice(best, 1);
-  bytesWaiting -= buffer!.byteLength;
-  return buffer;
-}
+/** Smaller results are left to JavaScript, which handles many of them faster. */
+const LEAST_BYTES = 4096;
 
-function dropWhatIsTooMuch(): void {
-  while (waiting.length > 0 && bytesInUse + bytesWaiting > mostInUse) bytesWaiting -= waiting.shift()!.byteLength;
-}
+const slabs: Slab[] = [];
+const owned = new WeakSet<ArrayBufferLike>();
+const given = new Map<ArrayBufferView, Slab>();
+let bytesInUse = 0;
+let mostInUse = 0;
+
+const granules = (bytes: number): number => Math.ceil(bytes / GRANULE_BYTES) * GRANULE_BYTES;
 
 /** A Float32Array of `size` elements with unspecified content. */
 export function take(size: number): Float32Array {
-  const bytes = Math.max(1, Math.ceil((size * 4) / GRANULE_BYTES)) * GRANULE_BYTES;
-  const buffer = takeWaiting(bytes) ?? new ArrayBuffer(bytes);
-  const array = new Float32Array(buffer, 0, size);
-  owned.add(buffer);
-  whole.add(array);
-  bytesInUse += buffer.byteLength;
+  if (4 * size < LEAST_BYTES) return new Float32Array(size);
+  const bytes = granules(4 * size);
+  const slab = slabs.find(({ free }) => free.some(({ start, end }) => end - start >= bytes)) ?? newSlab(bytes);
+  const stretch = slab.free.find(({ start, end }) => end - start >= bytes)!;
+  const array = new Float32Array(slab.buffer, stretch.start, size);
+  stretch.start += bytes;
+  if (stretch.start === stretch.end) slab.free.splice(slab.free.indexOf(stretch), 1);
+  given.set(array, slab);
+  bytesInUse += bytes;
   mostInUse = Math.max(mostInUse, bytesInUse);
-  dropWhatIsTooMuch();
   return array;
+}
+
+function newSlab(bytes: number): Slab {
+  const length = Math.max(bytes, SLAB_BYTES);
+  const slab = { buffer: new ArrayBuffer(length), free: [{ start: 0, end: length }] };
+  owned.add(slab.buffer);
+  slabs.push(slab);
+  return slab;
 }
 
 /** Whether an array looks into a buffer of `take` without being what `take` gave: its content lasts only as long as that. */
 export function isBorrowed(array: ArrayBufferView): boolean {
-  return owned.has(array.buffer) && !whole.has(array);
+  return owned.has(array.buffer) && !given.has(array);
 }
 
 /** Takes back an array that came from `take`; others are left alone. */
 export function give(array: ArrayBufferView): void {
-  if (!whole.delete(array)) return;
-  const buffer = array.buffer as ArrayBuffer;
-  owned.delete(buffer);
-  bytesInUse -= buffer.byteLength;
-  bytesWaiting += buffer.byteLength;
-  waiting.push(buffer);
-  dropWhatIsTooMuch();
+  const slab = given.get(array);
+  if (!slab) return;
+  given.delete(array);
+  const bytes = granules(array.byteLength);
+  release(slab, array.byteOffset, array.byteOffset + bytes);
+  bytesInUse -= bytes;
+  if (slab !== slabs[0] && isWholeFree(slab)) slabs.splice(slabs.indexOf(slab), 1);
 }
 
-/** Bytes held: by results in use, and by buffers that wait for the next. */
-export function poolBytes(): { readonly inUse: number; readonly waiting: number } {
-  return { inUse: bytesInUse, waiting: bytesWaiting };
+const isWholeFree = ({ buffer, free }: Slab): boolean =>
+  free.length === 1 && free[0]!.end - free[0]!.start === buffer.byteLength;
+
+/** Adds a stretch to the free ones, joined with its neighbours. */
+function release({ free }: Slab, start: number, end: number): void {
+  let at = free.findIndex((stretch) => stretch.start > start);
+  if (at < 0) at = free.length;
+  const [before, after] = [free[at - 1], free[at]];
+  const joins = [before?.end === start, after?.start === end] as const;
+  if (joins[0] && joins[1]) {
+    before!.end = after!.end;
+    free.splice(at, 1);
+  } else if (joins[0]) before!.end = end;
+  else if (joins[1]) after!.start = start;
+  else free.splice(at, 0, { start, end });
+}
+
+/** Bytes of results in use, now and at most since `forgetMost`. */
+export function poolBytes(): { readonly inUse: number; readonly most: number } {
+  return { inUse: bytesInUse, most: mostInUse };
+}
+
+/** Forgets the most that was in use before. */
+export function forgetMost(): void {
+  mostInUse = bytesInUse;
 }

@@ -1,8 +1,6 @@
 import { availableParallelism } from "node:os";
-import { env, Tensor } from "onnxruntime-node";
-// The synchronous call under InferenceSession.run, which is asynchronous in form only. Not a documented path: the version is pinned.
-import { type Binding, binding, initOrt } from "onnxruntime-node/dist/binding.js";
-import { encodeModel, type Graph } from "./onnx.ts";
+import { encodeModel, FLOAT, type Graph, INT32 } from "./onnx.ts";
+import { check, cNames, made, type Names, ort, type Pointer } from "./ort.ts";
 
 /** A graph input or output: values, which ONNX Runtime reads or writes where they are, and their shape. */
 export interface View {
@@ -10,14 +8,20 @@ export interface View {
   readonly shape: readonly number[];
 }
 
-const sessions = new Map<string, Binding.InferenceSession>();
+/** A graph that ONNX Runtime holds, and the names that runs of it have used. */
+interface Session {
+  readonly address: Pointer;
+  readonly names: Map<string, Names>;
+}
+
+const sessions = new Map<string, Session>();
 let threads = availableParallelism();
 
 /** Sets how many threads a graph may use; graphs made before are made again. */
 export function setThreads(count: number): void {
   if (count === threads) return;
   threads = count;
-  for (const session of sessions.values()) session.dispose();
+  for (const { address } of sessions.values()) ort().releaseSession(address);
   sessions.clear();
 }
 
@@ -26,24 +30,46 @@ export function threadCount(): number {
   return threads;
 }
 
-/** Every session owns a thread pool, and pools that spin while they wait take the cores from one another: spinning is off. */
-const options = (): object => ({
-  executionProviders: ["cpu"],
-  intraOpNumThreads: threads,
-  interOpNumThreads: 1,
-  extra: { session: { intra_op: { allow_spinning: "0" } } },
-});
+/** What fails is thrown, and need not be printed too. */
+const FATAL = 4;
+const ARENA_ALLOCATOR = 1;
+const DEFAULT_MEMORY = 0;
 
-function sessionFor(name: string, build: () => Graph): Binding.InferenceSession {
+interface Runtime {
+  readonly environment: Pointer;
+  /** Says that a tensor's values lie in this process's memory. */
+  readonly memory: Pointer;
+}
+
+let runtime: Runtime | undefined;
+
+function started(): Runtime {
+  runtime ??= {
+    environment: made((place) => ort().createEnv(FATAL, "mezo-kit", place)),
+    memory: made((place) => ort().createCpuMemoryInfo(ARENA_ALLOCATOR, DEFAULT_MEMORY, place)),
+  };
+  return runtime;
+}
+
+function sessionFor(name: string, build: () => Graph): Session {
   const known = sessions.get(name);
   if (known) return known;
-  env.logLevel = "fatal"; // what fails is thrown, and need not be printed too
-  initOrt();
-  const session = new binding.InferenceSession();
-  const { buffer, byteOffset, byteLength } = encodeModel(build());
-  session.loadModel(buffer as ArrayBuffer, byteOffset, byteLength, options());
+  const session = { address: newSession(encodeModel(build())), names: new Map<string, Names>() };
   sessions.set(name, session);
   return session;
+}
+
+function newSession(model: Uint8Array): Pointer {
+  const { environment } = started();
+  const options = made((place) => ort().createSessionOptions(place));
+  try {
+    check(ort().setIntraOpNumThreads(options, threads));
+    // Every session owns a thread pool, and pools that spin while they wait take the cores from one another.
+    check(ort().addSessionConfigEntry(options, "session.intra_op.allow_spinning", "0"));
+    return made((place) => ort().createSessionFromArray(environment, model, model.byteLength, options, place));
+  } finally {
+    ort().releaseSessionOptions(options);
+  }
 }
 
 let milliseconds = 0;
@@ -76,25 +102,61 @@ export async function profileGraphs<T>(listener: (run: GraphRun) => void, work: 
 const shapesOf = (views: Readonly<Record<string, View>>): GraphRun["shapes"] =>
   Object.fromEntries(Object.entries(views).map(([key, { shape }]) => [key, shape]));
 
-const tensor = ({ values, shape }: View): Tensor =>
-  values instanceof Int32Array ? new Tensor("int32", values, shape) : new Tensor("float32", values, shape);
+const shape64 = new BigInt64Array(8);
+const place = new BigUint64Array(1);
+
+/** ONNX Runtime's tensor over values where they are; to be released. */
+function tensor({ values, shape }: View): Pointer {
+  shape.forEach((size, i) => {
+    shape64[i] = BigInt(size);
+  });
+  const type = values instanceof Int32Array ? INT32 : FLOAT;
+  const { memory } = started();
+  check(ort().createTensorWithData(memory, values, values.byteLength, shape64, shape.length, type, place));
+  return place[0]!;
+}
+
+type Views = Readonly<Record<string, View>>;
 
 /**
  * Runs a graph synchronously. `name` identifies the graph, which `build` makes once; `feeds` and `fetches` go by the names of its
  * inputs and outputs. Nothing is copied: inputs are read and outputs written in place.
  */
-export function runGraph(
-  name: string,
-  build: () => Graph,
-  feeds: Readonly<Record<string, View>>,
-  fetches: Readonly<Record<string, View>>,
-): void {
-  const wrap = (views: Readonly<Record<string, View>>): Record<string, Tensor> =>
-    Object.fromEntries(Object.entries(views).map(([key, view]) => [key, tensor(view)]));
-  const [session, inputs, outputs] = [sessionFor(name, build), wrap(feeds), wrap(fetches)];
-  const started = performance.now();
-  session.run(inputs, outputs, {});
-  const taken = performance.now() - started;
+export function runGraph(name: string, build: () => Graph, feeds: Views, fetches: Views): void {
+  const session = sessionFor(name, build);
+  const before = performance.now();
+  withTensors(feeds, (inputs) => withTensors(fetches, (outputs) => run(session, [feeds, inputs], [fetches, outputs])));
+  const taken = performance.now() - before;
   milliseconds += taken;
   heard?.({ name, shapes: shapesOf({ ...feeds, ...fetches }), seconds: taken / 1e3 });
+}
+
+type Bound = readonly [views: Views, tensors: BigUint64Array];
+
+function run({ address, names }: Session, [feeds, inputs]: Bound, [fetches, outputs]: Bound): void {
+  const [from, to] = [feeds, fetches].map((views) => namesOf(names, Object.keys(views)).addresses);
+  check(ort().run(address, null, from!, inputs, inputs.length, to!, outputs.length, outputs));
+}
+
+function namesOf(known: Map<string, Names>, keys: readonly string[]): Names {
+  const key = keys.join(" ");
+  const found = known.get(key);
+  if (found) return found;
+  const names = cNames(keys);
+  known.set(key, names);
+  return names;
+}
+
+/** Lets `use` have the tensors of views, and releases them. */
+function withTensors(views: Views, use: (tensors: BigUint64Array) => void): void {
+  const all = Object.values(views);
+  const tensors = new BigUint64Array(all.length);
+  try {
+    all.forEach((view, i) => {
+      tensors[i] = tensor(view);
+    });
+    use(tensors);
+  } finally {
+    for (const each of tensors) if (each) ort().releaseValue(each);
+  }
 }
