@@ -2,10 +2,10 @@ import { floats, type Graph, node } from "../tensor/native/onnx.ts";
 import { give, take } from "../tensor/native/pool.ts";
 import { runGraph } from "../tensor/native/session.ts";
 
-/** Rows of the output matrix that are used at once: 12 MiB of a matrix 768 wide, which stay in the caches. A tile begins where a group of z does. */
-export const TILE = 4096;
+/** Rows of the output matrix that are used at once: 6 MiB of a matrix 768 wide, which stay in the caches. A tile begins where a group of z does. */
+export const TILE = 2048;
 
-/** Feature rows whose logits are held at once: 4 MiB of them for a tile. */
+/** Feature rows whose logits are held at once: 2 MiB of them for a tile. */
 const BLOCK = 256;
 
 /** What log-probabilities are wanted of: token ids[i] after feature row i, [rows, width], of a vocabulary's size. */

@@ -90,9 +90,12 @@ function lineOf(place: number): number {
   return LAYOUT.first + LAYOUT.line * place;
 }
 
+/** A worker keeps next to nothing: without limits its heap takes megabytes that it never uses. */
+const LIMITS = { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 8, codeRangeSizeMb: 8, stackSizeMb: 1 };
+
 function startWorker(shared: Shared): Worker {
   const text = `(${serve})(require("node:worker_threads").workerData)`;
-  const worker = new Worker(text, { eval: true, workerData: shared, execArgv: [] });
+  const worker = new Worker(text, { eval: true, workerData: shared, execArgv: [], resourceLimits: LIMITS });
   worker.unref(); // a sleeping worker must not keep the process alive
   worker.on("error", () => {}); // one that cannot start never counts as started: the caller does the work
   return worker;
