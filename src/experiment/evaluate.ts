@@ -4,9 +4,11 @@ import { demonstrations } from "../tasks/demonstrations.ts";
 import { majority } from "../tasks/majority.ts";
 import type { Task } from "../tasks/task.ts";
 import type { Progress } from "../tensor/progress.ts";
+import { costOf, longest } from "./cost.ts";
 import { type Begin, checkBegin, encodeExample } from "./encode.ts";
 import { runHeader } from "./header.ts";
-import { peakBytes, resetPeak } from "./memory.ts";
+import { resetPeak } from "./memory.ts";
+import { predictBytes, scoringPlan } from "./memoryPlan.ts";
 import type { Run } from "./run.ts";
 import { scorerFor } from "./scorer.ts";
 
@@ -51,7 +53,7 @@ export async function evaluate(model: LanguageModel, task: Task, options: Evalua
     task,
     begin,
   )({ ...part, on: "test", step: 0 }, (done) => onProgress({ label: method, done, total }));
-  const cost = { seconds: (performance.now() - started) / 1e3, steps: 0, peakBytes: peakBytes() };
+  const cost = costOf(started, 0, [predictBytes(scoringPlan(model, longest(examples)))]);
   const pinned = { shots: Math.min(shots, task.train.length), ...(shots > 0 && { draw }), begin };
   return { header: runHeader({ model, task, seed }, method, pinned), steps: [], scores: [score], cost };
 }

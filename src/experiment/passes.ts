@@ -1,5 +1,5 @@
 /** Most tokens in one forward pass: bounds the activations, whatever the number of examples. */
-const TOKENS_PER_PASS = 4096;
+export const TOKENS_PER_PASS = 4096;
 
 /**
  * Indices of the items in passes of bounded size, sorted by length so that equals stand together. An item alone is never divided.

@@ -10,12 +10,14 @@ import type { Progress } from "../tensor/progress.ts";
 import type { SharedPrompt } from "../text/prompt.ts";
 import { readRows, sharedPrompts } from "./candidateScores.ts";
 import { dotOf } from "./cholesky.ts";
+import { costOf, longest } from "./cost.ts";
 import { type Begin, checkBegin, encodeBatch, type LabelledBatch } from "./encode.ts";
 import { runHeader } from "./header.ts";
 import type { StopAt } from "./lbfgs.ts";
 import { FOLDS, fitLogisticCV } from "./logisticFolds.ts";
 import { lossOfScores } from "./losses.ts";
-import { peakBytes, resetPeak } from "./memory.ts";
+import { resetPeak } from "./memory.ts";
+import { predictBytes, scoringPlan } from "./memoryPlan.ts";
 import { inPasses } from "./passes.ts";
 import { valuesOf } from "./read.ts";
 import type { Run, Score } from "./run.ts";
@@ -59,7 +61,7 @@ export async function probe(model: LanguageModel, task: Task, options: ProbeOpti
   const seen = await featuresOf(model, promptsOf(test, task), (done, total) =>
     onProgress({ label: "LP: test", done, total }),
   );
-  const cost = { seconds: (performance.now() - started) / 1e3, steps: 0, peakBytes: peakBytes() };
+  const cost = costOf(started, 0, [predictBytes(scoringPlan(model, longest(test.examples)))]);
   const pinned = { begin, earlyStop, folds: FOLDS, C: head.C };
   return {
     header: runHeader({ model, task, seed }, "LP", pinned),

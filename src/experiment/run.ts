@@ -1,5 +1,6 @@
 import type { Metric } from "../tasks/task.ts";
 import type { StepResult } from "../tuners/tuner.ts";
+import type { PredictedBytes } from "./memoryPlan.ts";
 
 /** What a run did, pinned so that it can be repeated: everything the result depends on. */
 export interface RunHeader {
@@ -45,6 +46,8 @@ export interface Cost {
   readonly seconds: number;
   readonly steps: number;
   readonly peakBytes: number;
+  /** What the peak was predicted to be, by part; `runtime` is what the process held before a model was loaded, measured. */
+  readonly predicted?: PredictedBytes & { readonly runtime: number };
 }
 
 /** The record of one run: the last `test` score is the one that is reported. */

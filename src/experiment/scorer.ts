@@ -10,7 +10,7 @@ import { answerLoss, lossOfScores } from "./losses.ts";
 import type { Score } from "./run.ts";
 
 /** How many examples are scored between two reports of progress. */
-const EXAMPLES_PER_REPORT = 64;
+export const EXAMPLES_PER_REPORT = 64;
 
 /** A part of the data to score, and what to call it; demonstrations for its examples where it is done in context. */
 export interface Part extends LabelledBatch {

@@ -3,13 +3,17 @@ import type { Adapted, Adapter } from "../adapters/adapter.ts";
 import { checkOptions, KitError } from "../error.ts";
 import type { LanguageModel } from "../models/model.ts";
 import type { Task } from "../tasks/task.ts";
+import { canPair } from "../tensor/pair.ts";
+import type { Parameter } from "../tensor/parameter.ts";
 import type { Progress } from "../tensor/progress.ts";
-import type { Training, Tuner } from "../tuners/tuner.ts";
+import type { Resident, Training, Tuner } from "../tuners/tuner.ts";
 import { batches } from "./batches.ts";
+import { costOf, longest } from "./cost.ts";
 import { type Begin, checkBegin, encodeBatch, type LabelledBatch } from "./encode.ts";
 import { runHeader } from "./header.ts";
 import type { Measure } from "./measures.ts";
-import { peakBytes, resetPeak } from "./memory.ts";
+import { resetPeak } from "./memory.ts";
+import { NOTHING, type Passes, type PredictedBytes, predictBytes } from "./memoryPlan.ts";
 import { type ObjectiveOptions, objectiveFor } from "./objective.ts";
 import type { Run, RunHeader, Score, StepRecord } from "./run.ts";
 import { scorerFor } from "./scorer.ts";
@@ -69,7 +73,7 @@ export async function tune(model: LanguageModel, task: Task, tuner: Tuner, optio
     training = tuner.begin(theta);
     const settings = { ...options, steps, batchSize, evaluateEvery, seed, begin: options.begin ?? "mezo" };
     const network = adapted ? adaptedModel(model, adapted) : model;
-    const run = await trained({ model: network, task, tuner, training }, settings);
+    const run = await trained({ model: network, theta, task, tuner, training }, settings);
     if (adapted) await options.onAdapted?.(adapted);
     return run;
   } finally {
@@ -86,6 +90,7 @@ export function adaptedModel(model: LanguageModel, { adaptation, head }: Adapted
 
 interface Subject {
   readonly model: LanguageModel;
+  readonly theta: readonly Parameter[];
   readonly task: Task;
   readonly tuner: Tuner;
   readonly training: Training;
@@ -93,7 +98,8 @@ interface Subject {
 
 type Settings = TuneOptions & Required<Pick<TuneOptions, "batchSize" | "evaluateEvery" | "seed" | "begin">>;
 
-async function trained({ model, task, tuner, training }: Subject, settings: Settings): Promise<Run> {
+async function trained(subject: Subject, settings: Settings): Promise<Run> {
+  const { model, task, tuner, training } = subject;
   const { steps: total, evaluateEvery, seed, onProgress = () => {}, record = SILENT } = settings;
   const started = performance.now();
   const header = runHeader({ model, task, seed }, methodOf(tuner, settings), pinned(tuner, settings));
@@ -125,8 +131,32 @@ async function trained({ model, task, tuner, training }: Subject, settings: Sett
     const lowest = Math.min(...scores.filter(({ on }) => on === "dev").map(({ loss }) => loss!));
     if ((await score(dev!, "dev")) < lowest) await score(test!, "test");
   }
-  const cost = { seconds: (performance.now() - started) / 1e3, steps: total, peakBytes: peakBytes() };
+  const cost = costOf(started, total, predictions(subject, settings, [train!, dev!, test!]));
   return { header, steps, scores, cost };
+}
+
+/** The memory of the widest pass of training, and of scoring. */
+function predictions(
+  { model, theta, tuner }: Subject,
+  settings: Settings,
+  parts: readonly LabelledBatch[],
+): PredictedBytes[] {
+  const { resident = NOTHING } = tuner;
+  const [train, ...scored] = parts.map(({ examples }) => examples);
+  const lengths = longest(train!, settings.microBatchSize ?? settings.batchSize);
+  const network = model;
+  const kept = { ...resident, gradients: 0 };
+  return [
+    predictBytes({ network, theta, passes: passesOf(resident, settings), lengths, resident }),
+    ...scored.map((part) =>
+      predictBytes({ network, theta, passes: "forward", lengths: longest(part), resident: kept }),
+    ),
+  ];
+}
+
+function passesOf({ gradients }: Resident, { checkpointing, maximize }: Settings): Passes {
+  if (gradients > 0) return checkpointing ? "checkpointed" : "backward";
+  return maximize || !canPair() ? "forward" : "pair";
 }
 
 /** "MeZO", "FT (LoRA)", "MeZO (prefix)": the tuner and the adapter, as Table 18 prints them. */

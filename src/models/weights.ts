@@ -3,6 +3,7 @@ import { KitError } from "../error.ts";
 import type { HalfFormat, Halves, Rounding } from "../tensor/halves/format.ts";
 import { narrow } from "../tensor/halves/halves.ts";
 import { halfTensor, NATIVE } from "../tensor/native/backend.ts";
+import type { Parameter } from "../tensor/parameter.ts";
 
 /** How weights are kept: float32, or matrices in 16 bits, half the memory, everything being computed in float32 all the same. */
 export interface WeightOptions {
@@ -14,8 +15,8 @@ export interface WeightOptions {
   readonly rounding?: Rounding;
 }
 
-/** Makes the tensor of a weight [rows, columns] or [size] from its values. */
-export type MakeWeight = (values: Float32Array, shape: readonly number[]) => tf.Tensor;
+/** Makes a weight [rows, columns] or [size] from its values. */
+export type MakeWeight = (values: Float32Array, shape: readonly number[]) => Omit<Parameter, "name">;
 
 const FORMATS = ["float32", "float16", "bfloat16"];
 const ROUNDINGS = ["stochastic", "nearest"];
@@ -26,15 +27,16 @@ export function weightMaker({ weights = "float32", rounding = "stochastic" }: We
     throw new KitError(
       `Weights were to be kept in ${weights}, rounding ${rounding}: choose one of ${FORMATS.join(", ")}, and of ${ROUNDINGS.join(", ")}.`,
     );
-  if (weights === "float32") return (values, shape) => tf.tensor(values, [...shape]);
+  const full: MakeWeight = (values, shape) => ({ value: tf.tensor(values, [...shape]) });
+  if (weights === "float32") return full;
   if (tf.getBackend() !== NATIVE)
     throw new KitError(`Weights in ${weights} need the native backend, and ${tf.getBackend()} was chosen.`);
   return (values, shape) =>
-    shape.length < 2 ? tf.tensor(values, [...shape]) : halved(values, shape, weights, rounding);
+    shape.length < 2 ? full(values, shape) : halved(values, shape, { format: weights, rounding });
 }
 
-function halved(values: Float32Array, shape: readonly number[], format: HalfFormat, rounding: Rounding): tf.Tensor {
-  const halves: Halves = { bits: new Uint16Array(values.length), format, rounding };
+function halved(values: Float32Array, shape: readonly number[], kind: Omit<Halves, "bits">): ReturnType<MakeWeight> {
+  const halves = { ...kind, bits: new Uint16Array(values.length) };
   narrow(values, halves, 0);
-  return halfTensor(shape, halves);
+  return { value: halfTensor(shape, halves), bytes: 2 };
 }

@@ -1,4 +1,5 @@
 import { KitError } from "../error.ts";
+import { totalBytes } from "../experiment/memoryPlan.ts";
 import type { Run, RunHeader, Score } from "../experiment/run.ts";
 import { checkComparable } from "./comparable.ts";
 import { isMarked, methodsOf } from "./methods.ts";
@@ -18,6 +19,8 @@ export interface MethodSummary {
   readonly seconds: number;
   /** Mean over the runs of the peak of resident memory, in bytes. */
   readonly peakBytes: number;
+  /** Mean over the runs of what the peak was predicted to be; absent where a run does not say. */
+  readonly predictedBytes?: number;
 }
 
 /** One summary a method, in the order of the paper's tables; throws where a run has no test score or runs do not belong together. */
@@ -49,6 +52,7 @@ function summaryOf(method: string, runs: readonly Run[]): MethodSummary {
   const scores = runs.map(testScore);
   const rows = scores.map(({ n }) => n);
   const values = scores.map(({ score }) => score);
+  const predicted = runs.flatMap(({ cost }) => (cost.predicted ? [totalBytes(cost.predicted)] : []));
   return {
     method,
     seeds: runs.map(({ header }) => header.seed),
@@ -58,6 +62,7 @@ function summaryOf(method: string, runs: readonly Run[]): MethodSummary {
     steps: mean(runs.map(({ cost }) => cost.steps)),
     seconds: mean(runs.map(({ cost }) => cost.seconds)),
     peakBytes: mean(runs.map(({ cost }) => cost.peakBytes)),
+    ...(predicted.length === runs.length && { predictedBytes: mean(predicted) }),
   };
 }
 

@@ -12,43 +12,51 @@ import { headline, type MethodSummary, summarize } from "./summary.ts";
  */
 export function table(runs: readonly Run[], paper: PaperColumn = paperFor(runs)): string {
   const summaries = summarize(runs);
-  const head = headings(runs, paper);
+  const head = headings(runs, summaries, paper);
   const grid = new Table({
     head,
     colAligns: head.map((_, index) => (index === 0 ? "left" : "right")),
     style: { head: [], border: [] },
   });
-  grid.push(...summaries.map((summary) => cells(summary, paper)));
+  grid.push(...summaries.map((summary) => cells(summary, paper, withPrediction(summaries))));
   return [grid.toString(), ...captionLines(runs, summaries, paper)].join("\n");
 }
 
 /** The same table and caption in Markdown, for the README. */
 export function markdownTable(runs: readonly Run[], paper: PaperColumn = paperFor(runs)): string {
   const summaries = summarize(runs);
-  const head = headings(runs, paper);
+  const head = headings(runs, summaries, paper);
   const rule = head.map((_, index) => (index === 0 ? "---" : "---:"));
-  const rows = [head, rule, ...summaries.map((summary) => cells(summary, paper))];
+  const rows = [head, rule, ...summaries.map((summary) => cells(summary, paper, withPrediction(summaries)))];
   return [...rows.map((row) => `| ${row.join(" | ")} |`), "", captionLines(runs, summaries, paper).join(" ")].join(
     "\n",
   );
 }
 
-function headings(runs: readonly Run[], paper: PaperColumn): string[] {
-  return ["method", `test ${headline(runs).metric}, %`, "steps", "seconds", "peak MiB", `paper ${paper.model}`];
+function headings(runs: readonly Run[], summaries: readonly MethodSummary[], paper: PaperColumn): string[] {
+  const memory = withPrediction(summaries) ? ["peak MiB", "predicted"] : ["peak MiB"];
+  return ["method", `test ${headline(runs).metric}, %`, "steps", "seconds", ...memory, `paper ${paper.model}`];
 }
 
-function cells(summary: MethodSummary, paper: PaperColumn): string[] {
+/** Whether every method that took memory says what it was predicted to take. */
+function withPrediction(summaries: readonly MethodSummary[]): boolean {
+  return summaries.every(({ method, predictedBytes }) => !isMarked(method) || predictedBytes !== undefined);
+}
+
+function cells(summary: MethodSummary, paper: PaperColumn, predicted: boolean): string[] {
+  const costs = costsOf(summary, predicted);
   return [
     summary.method,
     `${percent(summary.score)} ± ${percent(summary.standardError)}`,
-    ...(isMarked(summary.method) ? costs(summary) : ["–", "–", "–"]),
+    ...(isMarked(summary.method) ? costs : costs.map(() => "–")),
     paper.scores[summary.method]?.toFixed(1) ?? "–",
   ];
 }
 
 /** What the runs took; looking up the majority class takes nothing. */
-function costs({ steps, seconds, peakBytes }: MethodSummary): string[] {
-  return [whole(steps), seconds.toFixed(1), whole(mebibytes(peakBytes))];
+function costsOf({ steps, seconds, peakBytes, predictedBytes = 0 }: MethodSummary, predicted: boolean): string[] {
+  const memory = predicted ? [peakBytes, predictedBytes] : [peakBytes];
+  return [whole(steps), seconds.toFixed(1), ...memory.map((bytes) => whole(mebibytes(bytes)))];
 }
 
 function captionLines(runs: readonly Run[], summaries: readonly MethodSummary[], paper: PaperColumn): string[] {

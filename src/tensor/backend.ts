@@ -5,6 +5,7 @@ import { silence } from "./native/backend.ts";
 import { native } from "./native/load.ts";
 import { setThreads } from "./native/session.ts";
 import { setNoiseThreads } from "./noise/sweep.ts";
+import { noteRuntime } from "./runtime.ts";
 import type { Backend, Storage } from "./storage.ts";
 import { tensorflow } from "./tensorflow/backend.ts";
 import { wasm } from "./wasm/backend.ts";
@@ -79,6 +80,7 @@ async function start(name: BackendName): Promise<string> {
   if (!(await tf.setBackend(name)))
     throw new KitError(`Backend "${name}" was loaded, but TensorFlow.js could not start it; choose another.`);
   silence(tf.backend());
+  noteRuntime();
   return device;
 }
 

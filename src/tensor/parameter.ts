@@ -4,4 +4,6 @@ import type * as tf from "@tensorflow/tfjs";
 export interface Parameter {
   readonly name: string;
   readonly value: tf.Tensor;
+  /** Bytes an element is kept in, where not 4. */
+  readonly bytes?: 2;
 }

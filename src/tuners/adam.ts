@@ -35,5 +35,6 @@ function adamTuner(
     name: "FT",
     options: { optimizer, lr, schedule, weightDecay, clipNorm, ...settings },
     begin: fineTuning(rule, { lr, schedule, clipNorm }),
+    resident: { gradients: 1, optimizer: 2 },
   };
 }

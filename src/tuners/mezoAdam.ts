@@ -17,5 +17,6 @@ export function mezoAdam(options: MezoAdamOptions): Tuner {
   const adam = adamSettings(name, options);
   const toGradient = (weight: string): number => (decays(weight) ? settings.weightDecay : 0);
   const rule = adamRule(adam, { toGradient, fromWeight: () => 0 });
-  return { name, options: { ...describe(settings), ...adam }, begin: estimated(rule, settings) };
+  const resident = { gradients: 0, optimizer: 2 };
+  return { name, options: { ...describe(settings), ...adam }, begin: estimated(rule, settings), resident };
 }

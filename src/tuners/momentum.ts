@@ -41,7 +41,7 @@ export function mezoMomentum(options: MezoMomentumOptions): Tuner {
       },
     };
   };
-  return { name, options: { ...describe(settings), beta }, begin };
+  return { name, options: { ...describe(settings), beta }, begin, resident: { gradients: 0, optimizer: 1 } };
 }
 
 /** theta = keep · theta − lr · m. */

@@ -24,6 +24,7 @@ export function sgd(options: SgdOptions): Tuner {
     name: "FT",
     options: { optimizer: "sgd", lr, momentum, schedule, weightDecay, clipNorm },
     begin: fineTuning(rule, { lr, schedule, clipNorm }),
+    resident: { gradients: 1, optimizer: momentum === 0 ? 0 : 1 },
   };
 }
 

@@ -57,6 +57,14 @@ export interface Training {
   dispose(): void;
 }
 
+/** What a training holds beside the weights, in copies of theta. */
+export interface Resident {
+  /** Gradients by backpropagation, all at once. */
+  readonly gradients: number;
+  /** What is kept from step to step. */
+  readonly optimizer: number;
+}
+
 /** A way to train: a value that describes it, and starts it on weights, which its steps change in place. */
 export interface Tuner {
   /** As the paper's tables print it: "MeZO", "FT", … */
@@ -64,4 +72,6 @@ export interface Tuner {
   /** Everything that a run's header needs to repeat it. */
   readonly options: Readonly<Record<string, string | number | boolean>>;
   begin(theta: readonly Parameter[]): Training;
+  /** Nothing where it is left out: the paper's claim for MeZO (Section 2.1). */
+  readonly resident?: Resident;
 }

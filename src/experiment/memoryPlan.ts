@@ -1,0 +1,110 @@
+import type { AdaptableNetwork } from "../adapters/adapter.ts";
+import type { Parameter } from "../tensor/parameter.ts";
+import type { Resident } from "../tuners/tuner.ts";
+import { TOKENS_PER_PASS } from "./passes.ts";
+
+/** What a run is predicted to hold at its widest moment, in bytes by part; what the process holds without a model comes on top. */
+export interface PredictedBytes {
+  /** The model's, and an adapter's. */
+  readonly weights: number;
+  /** Results of a forward pass that are alive at once; for backpropagation all that the backward pass needs again. */
+  readonly activations: number;
+  /** Copies of weights in use: both sides of the widest matrix, or a matrix of 16 bits in float32. */
+  readonly temporaries: number;
+  readonly gradients: number;
+  /** What the tuner keeps from step to step. */
+  readonly optimizer: number;
+}
+
+/** How a run goes through the network. */
+export type Passes = "forward" | "pair" | "backward" | "checkpointed";
+
+/** What a prediction depends on. */
+export interface PlannedRun {
+  readonly network: Pick<AdaptableNetwork, "parameters" | "layers" | "keyWidth">;
+  /** What is trained; none where nothing is. */
+  readonly theta: readonly Parameter[];
+  readonly passes: Passes;
+  /** Tokens of each example of the largest batch that is run at once. */
+  readonly lengths: readonly number[];
+  readonly resident: Resident;
+}
+
+/** What a run holds that trains nothing, and MeZO. */
+export const NOTHING: Resident = { gradients: 0, optimizer: 0 };
+
+/** Scoring with the weights as they are. */
+export function scoringPlan(network: PlannedRun["network"], lengths: readonly number[]): PlannedRun {
+  return { network, theta: [], passes: "forward", lengths, resident: NOTHING };
+}
+
+const FLOAT_BYTES = 4;
+
+/** The predicted bytes of a run, from the shapes of its weights and the tokens of its widest pass alone. */
+export function predictBytes({ network, theta, passes, lengths, resident }: PlannedRun): PredictedBytes {
+  const adapter = theta.filter((weight) => !network.parameters.includes(weight));
+  const thetaBytes = FLOAT_BYTES * elements(theta);
+  const tokens = Math.min(TOKENS_PER_PASS, sum(lengths));
+  return {
+    weights: sum([...network.parameters, ...adapter].map(keptBytes)),
+    activations: FLOAT_BYTES * tokens * ACTIVATIONS[passes](sizesOf(network)),
+    temporaries: FLOAT_BYTES * temporaries(network.parameters, theta, passes),
+    gradients: resident.gradients * thetaBytes,
+    optimizer: resident.optimizer * thetaBytes,
+  };
+}
+
+/** All parts together. */
+export function totalBytes(parts: PredictedBytes): number {
+  return sum(Object.values(parts));
+}
+
+const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
+const elements = (weights: readonly Parameter[]): number => sum(weights.map(({ value }) => value.size));
+const keptBytes = ({ value, bytes }: Parameter): number => value.size * (bytes ?? FLOAT_BYTES);
+
+/** Widths of a network's results: of a layer, of its keys, and of what its feed-forward part makes in all; and its layers. */
+interface Sizes {
+  readonly width: number;
+  readonly keys: number;
+  readonly wide: number;
+  readonly layers: number;
+}
+
+function sizesOf({ parameters, layers, keyWidth }: PlannedRun["network"]): Sizes {
+  const shapes = new Map(parameters.map(({ name, value }) => [name, value.shape]));
+  const { query } = layers[0]!;
+  const width = shapes.get(`${query}.weight`)![1]!;
+  const layer = query.slice(0, query.search(/\.0\./) + 3);
+  const matrices = [...shapes].filter(([name, shape]) => name.startsWith(layer) && shape.length === 2);
+  const widest = Math.max(...matrices.map(([, [out]]) => out!));
+  const wide = widest === width ? width : sum(matrices.map(([, [out]]) => (out === widest ? widest : 0)));
+  return { width, keys: keyWidth, wide, layers: layers.length };
+}
+
+/** Elements a token that are alive at once. The attention part is freed before the feed-forward part begins. */
+function forwardElements({ width, keys, wide }: Sizes): number {
+  return Math.max(5 * width + 2 * keys, 4 * width + wide);
+}
+
+/** Elements a token that a layer's backward pass needs again. */
+const savedElements = ({ width, keys, wide }: Sizes): number => 8 * width + 2 * keys + wide;
+
+const ACTIVATIONS: Readonly<Record<Passes, (sizes: Sizes) => number>> = {
+  forward: forwardElements,
+  pair: (sizes) => 2 * forwardElements(sizes),
+  backward: (sizes) => (2 * sizes.layers + 3) * savedElements(sizes), // TensorFlow.js frees what the backward pass makes at its end
+  checkpointed: (sizes) => sizes.layers * sizes.width + 3 * savedElements(sizes),
+};
+
+/** Elements of weights' copies. An embedding is formed by rows and tiles, which are no larger. */
+function temporaries(all: readonly Parameter[], theta: readonly Parameter[], passes: Passes): number {
+  const halves = all.filter(({ bytes }) => bytes === 2);
+  const moved = passes === "pair" ? theta : [];
+  return 2 * largestMatrix(moved) + largestMatrix(halves);
+}
+
+function largestMatrix(weights: readonly Parameter[]): number {
+  const matrices = weights.filter(({ name, value }) => value.rank === 2 && !name.includes("embed"));
+  return Math.max(0, ...matrices.map(({ value }) => value.size));
+}
