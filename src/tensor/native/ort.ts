@@ -40,6 +40,7 @@ const API_VERSION = 17;
 const LIBRARY = /^(libonnxruntime\.so\.1|libonnxruntime\.1\.dylib|onnxruntime\.dll)$/;
 
 let known: Api | undefined;
+let library: ReturnType<typeof koffi.load>; // kept: a library that JavaScript forgets is unloaded
 
 /**
  * The C API, called without a binding in between: the JavaScript binding of onnxruntime-node copies every output into a new buffer,
@@ -52,7 +53,7 @@ export function ort(): Api {
 
 function load(): Api {
   try {
-    const library = koffi.load(libraryPath());
+    library = koffi.load(libraryPath());
     const [getApi] = koffi.decode(library.func("void *OrtGetApiBase()")(), koffi.array("void *", 1)) as [Pointer];
     const api = koffi.call(getApi, koffi.proto("void *OrtGetApi(uint32_t)"), API_VERSION);
     const last = Math.max(...Object.values(FUNCTIONS).map(([place]) => place));

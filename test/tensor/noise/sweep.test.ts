@@ -40,7 +40,6 @@ beforeEach(() => setNoiseThreads(1));
 afterEach(() => {
   setNoiseThreads(1);
   vi.unstubAllGlobals();
-  vi.doUnmock("node:worker_threads");
   vi.resetModules();
 });
 
@@ -115,22 +114,23 @@ describe("sweepMany", () => {
     post.mockRestore();
   });
 
-  test("does the work on one thread where workers cannot start", async () => {
-    const started = vi.fn();
+  test("does the work on one thread where threads cannot share memory", async () => {
+    const asked = vi.fn();
     vi.resetModules();
-    vi.doMock("node:worker_threads", () => ({
-      Worker: class {
+    vi.stubGlobal(
+      "SharedArrayBuffer",
+      class {
         constructor() {
-          started();
-          throw new Error("no workers here");
+          asked();
+          throw new Error("no shared memory here");
         }
       },
-    }));
+    );
     const fresh = await import("../../../src/tensor/noise/sweep.ts");
     fresh.setNoiseThreads(2);
     const entries = model();
     fresh.sweepMany(entries, 1e-3, "gaussian");
-    expect(started).toHaveBeenCalledTimes(1);
+    expect(asked).toHaveBeenCalledTimes(1);
     expect(differences(entries, PLAIN.gaussian)).toEqual(NONE);
   });
 
