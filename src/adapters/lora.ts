@@ -3,6 +3,7 @@ import seedrandom from "seedrandom";
 import { checkOptions, KitError } from "../error.ts";
 import { multiply } from "../kernels/elementwise.ts";
 import { linear } from "../kernels/linear.ts";
+import type { Correction } from "../nn/network.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { AdaptableNetwork, Adapted, Adapter } from "./adapter.ts";
 import { checkCount } from "./options.ts";
@@ -88,9 +89,9 @@ export function loraWith(
   pairOf: (projection: Projection) => LoraPair,
 ): Adapted {
   const pairs = new Map(projections.map((projection) => [projection.name, pairOf(projection)]));
-  const correction = (projection: string, x: tf.Tensor): tf.Tensor | undefined => {
+  const correction = (projection: string): Correction | undefined => {
     const pair = pairs.get(projection);
-    return pair && tf.tidy(() => linear(multiply(linear(x, pair.a), scale), pair.b));
+    return pair && ((x) => tf.tidy(() => linear(multiply(linear(x, pair.a), scale), pair.b)));
   };
   const parameters = [...pairs].flatMap(([name, { a, b }]): Parameter[] => {
     const names = loraNames(name);

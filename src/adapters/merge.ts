@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { KitError } from "../error.ts";
+import type { Correction } from "../nn/network.ts";
 import { storage } from "../tensor/backend.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { Adapted } from "./adapter.ts";
@@ -22,7 +23,7 @@ export function mergeLora(model: readonly Parameter[], { adaptation, parameters 
     checkFit(projection, weight, pair);
     return { projection, weight };
   });
-  for (const { projection, weight } of places) add(weight!, projection, correction);
+  for (const { projection, weight } of places) add(weight!, correction(projection)!);
 }
 
 function checkFit(projection: string, weight: tf.Tensor | undefined, { a, b }: LoraPair): void {
@@ -34,12 +35,10 @@ function checkFit(projection: string, weight: tf.Tensor | undefined, { a, b }: L
   );
 }
 
-type Correction = NonNullable<Adapted["adaptation"]["correction"]>;
-
 /** A correction is linear in x: of the unit vectors it gives the transposed change of the weight. */
-function add(weight: tf.Tensor, projection: string, correction: Correction): void {
+function add(weight: tf.Tensor, correction: Correction): void {
   tf.tidy(() => {
-    const change = tf.transpose(correction(projection, tf.eye(weight.shape[1]!))!);
+    const change = tf.transpose(correction(tf.eye(weight.shape[1]!)));
     storage().copy(tf.add(weight, change), weight);
   });
 }

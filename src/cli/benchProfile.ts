@@ -84,7 +84,7 @@ const size = (shape: readonly number[]): number => shape.reduce((a, b) => a * b,
 /** Floating-point operations of a run, where it is a product. */
 function flopsOf({ name, shapes }: GraphRun): number | undefined {
   const { x, q, k, a, y, features, logits } = shapes;
-  if (name.startsWith("linear")) return 2 * size(y!) * x!.at(-1)!;
+  if (/^(linear|feedForward)/.test(name)) return 2 * size(y!) * x!.at(-1)!;
   if (name.startsWith("vocabularyTile")) return 2 * size(logits!) * features!.at(-1)!;
   if (name.startsWith("matMul")) return (2 * size(y!) * size(a!)) / size(y!.slice(0, -1));
   return name.startsWith("attention") ? attentionFlops(name, q!, k!) : undefined;

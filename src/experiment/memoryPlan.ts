@@ -1,4 +1,5 @@
 import type { AdaptableNetwork } from "../adapters/adapter.ts";
+import { TILE } from "../kernels/feedForwardTiles.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { Resident } from "../tuners/tuner.ts";
 import { TOKENS_PER_PASS } from "./passes.ts";
@@ -63,11 +64,12 @@ const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b
 const elements = (weights: readonly Parameter[]): number => sum(weights.map(({ value }) => value.size));
 const keptBytes = ({ value, bytes }: Parameter): number => value.size * (bytes ?? FLOAT_BYTES);
 
-/** Widths of a network's results: of a layer, of its keys, and of what its feed-forward part makes in all; and its layers. */
+/** Widths of a network's results: of a layer, of its keys, of what its feed-forward part makes in all and holds at once; and its layers. */
 interface Sizes {
   readonly width: number;
   readonly keys: number;
   readonly wide: number;
+  readonly held: number;
   readonly layers: number;
 }
 
@@ -78,13 +80,14 @@ function sizesOf({ parameters, layers, keyWidth }: PlannedRun["network"]): Sizes
   const layer = query.slice(0, query.search(/\.0\./) + 3);
   const matrices = [...shapes].filter(([name, shape]) => name.startsWith(layer) && shape.length === 2);
   const widest = Math.max(...matrices.map(([, [out]]) => out!));
-  const wide = widest === width ? width : sum(matrices.map(([, [out]]) => (out === widest ? widest : 0)));
-  return { width, keys: keyWidth, wide, layers: layers.length };
+  const upward = widest === width ? 1 : matrices.filter(([, [out]]) => out === widest).length;
+  const held = upward === 1 ? Math.min(widest, TILE) : upward * widest; // with a gate both are held whole
+  return { width, keys: keyWidth, wide: upward * widest, held, layers: layers.length };
 }
 
 /** Elements a token that are alive at once. The attention part is freed before the feed-forward part begins. */
-function forwardElements({ width, keys, wide }: Sizes): number {
-  return Math.max(5 * width + 2 * keys, 4 * width + wide);
+function forwardElements({ width, keys, held }: Sizes): number {
+  return Math.max(5 * width + 2 * keys, 4 * width + held);
 }
 
 /** Elements a token that a layer's backward pass needs again. */

@@ -5,6 +5,7 @@ import { floats, type Graph, node } from "../tensor/native/onnx.ts";
 import { runGraph, type View } from "../tensor/native/session.ts";
 import { fusedTangent, type TangentCall, total } from "../tensor/tangent.ts";
 import { type Activation, activationGradient, activationNode, activationReference } from "./activation.ts";
+import { evenBlocks } from "./blocks.ts";
 
 /** What may follow the product in the same pass: a bias [out] for every row, then an activation or a residual [rows, out] to add. */
 export type LinearExtras = { readonly bias?: tf.Tensor } & (
@@ -105,13 +106,6 @@ for (const kernel of ["Linear", "SmoothLinear"])
 
 /** What has a row for each row of the result; the others are used whole. */
 const BY_ROW: ReadonlySet<string> = new Set(["x", "residual", "y"]);
-
-/** Divides rows into blocks of nearly equal size, none above `most`: where each begins and ends. */
-function evenBlocks(rows: number, most: number): [from: number, to: number][] {
-  const blocks = Math.max(1, Math.ceil(rows / most));
-  const at = (i: number): number => Math.round((i * rows) / blocks);
-  return Array.from({ length: blocks }, (_, i) => [at(i), at(i + 1)]);
-}
 
 function rowsOf({ values, shape }: View, from: number, to: number): View {
   const width = shape[1]!;

@@ -6,6 +6,7 @@ import { layerNorm } from "../kernels/layerNorm.ts";
 import { linear } from "../kernels/linear.ts";
 import { attend } from "../nn/attend.ts";
 import { positionsOf, type TokenBatch } from "../nn/batch.ts";
+import { feedForwardPart } from "../nn/feedForwardPart.ts";
 import { freeing } from "../nn/freeing.ts";
 import type { Layer, LayerContext, Network } from "../nn/network.ts";
 import { type Projection, project } from "../nn/project.ts";
@@ -124,16 +125,15 @@ function layer(c: OptConfig, weights: Weights, at: string): Layer {
     const mixed = attend(q, k!, v!, context, { heads: c.num_attention_heads, causal: true });
     return project(mixed, dense("self_attn.out_proj"), context, { residual });
   };
-  const feedForward = (x: tf.Tensor, residual: tf.Tensor, context: LayerContext): tf.Tensor2D =>
-    project(project(x, dense("fc1"), context, { activation: "relu" }), dense("fc2"), context, { residual });
+  const wide = { up: dense("fc1"), down: dense("fc2"), activation: "relu" } as const;
 
   const preNorm = (x: tf.Tensor, context: LayerContext): tf.Tensor2D => {
     const middle = freeing(context, () => selfAttention(norm(x, "self_attn_layer_norm"), context.wanted(x), context));
-    return feedForward(norm(middle, "final_layer_norm"), middle, context);
+    return feedForwardPart(norm(middle, "final_layer_norm"), wide, context, middle);
   };
   const postNorm = (x: tf.Tensor, context: LayerContext): tf.Tensor2D => {
     const middle = freeing(context, () => norm(selfAttention(x, context.wanted(x), context), "self_attn_layer_norm"));
-    return norm(feedForward(middle, middle, context), "final_layer_norm");
+    return norm(feedForwardPart(middle, wide, context, middle), "final_layer_norm");
   };
   return {
     query: `${at}.self_attn.q_proj`,

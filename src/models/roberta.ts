@@ -6,9 +6,10 @@ import { layerNorm } from "../kernels/layerNorm.ts";
 import { linear } from "../kernels/linear.ts";
 import { attend } from "../nn/attend.ts";
 import { positionsOf, type TokenBatch } from "../nn/batch.ts";
+import { feedForwardPart } from "../nn/feedForwardPart.ts";
 import { freeing } from "../nn/freeing.ts";
 import type { Layer, LayerContext, Network } from "../nn/network.ts";
-import { type ProjectionExtras, project } from "../nn/project.ts";
+import { type Projection, type ProjectionExtras, project } from "../nn/project.ts";
 import { type Config, type Limits, type ModelFamily, projection, type Weights } from "./family.ts";
 import { checkDivides, checkSizes, denseShapes, normShapes, under, withDefaults } from "./sizes.ts";
 
@@ -145,9 +146,10 @@ const normsOf = (c: RobertaConfig, weights: Weights) => {
 
 function layer(c: RobertaConfig, weights: Weights, at: string): Layer {
   const norm = normsOf(c, weights);
+  const of = (name: string): Projection => projection(weights, `${at}.${name}`);
   const run = (x: tf.Tensor, context: LayerContext): tf.Tensor2D => {
     const dense = (input: tf.Tensor, name: string, extras?: ProjectionExtras): tf.Tensor2D =>
-      project(input, projection(weights, `${at}.${name}`), context, extras);
+      project(input, of(name), context, extras);
     const selfAttention = (): tf.Tensor2D => {
       const [k, v] = ["key", "value"].map((name) => dense(x, `attention.self.${name}`));
       const read = context.wanted(x);
@@ -156,8 +158,8 @@ function layer(c: RobertaConfig, weights: Weights, at: string): Layer {
       return norm(dense(mixed, "attention.output.dense", { residual: read }), `${at}.attention.output.LayerNorm`);
     };
     const middle = freeing(context, selfAttention);
-    const wide = dense(middle, "intermediate.dense", { activation: "gelu" });
-    return norm(dense(wide, "output.dense", { residual: middle }), `${at}.output.LayerNorm`);
+    const wide = { up: of("intermediate.dense"), down: of("output.dense"), activation: "gelu" } as const;
+    return norm(feedForwardPart(middle, wide, context, middle), `${at}.output.LayerNorm`);
   };
   return { query: `${at}.attention.self.query`, value: `${at}.attention.self.value`, run };
 }

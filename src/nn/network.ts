@@ -14,10 +14,13 @@ export interface Past {
   readonly lengths: readonly number[];
 }
 
+/** What is added to a projection's result, [rows, out], for its x [rows, in]. */
+export type Correction = (x: tf.Tensor) => tf.Tensor;
+
 /** What an adapter changes in a network, itself untouched: absent parts change nothing. */
 export interface Adaptation {
-  /** What is added to the result of the projection of that checkpoint name for x [rows, in]: [rows, out], or undefined. */
-  readonly correction?: (projection: string, x: tf.Tensor) => tf.Tensor | undefined;
+  /** What is added to the result of the projection of that checkpoint name, if anything. */
+  readonly correction?: (projection: string) => Correction | undefined;
   /** Keys and values [length, keyWidth] that every sequence sees before its own in that layer (counted from 0). */
   readonly prefix?: (layer: number) => { readonly keys: tf.Tensor; readonly values: tf.Tensor };
 }
@@ -29,7 +32,7 @@ export interface LayerContext {
   readonly queries: TokenBatch;
   /** The rows of those tokens. */
   readonly wanted: (x: tf.Tensor) => tf.Tensor;
-  readonly correction: (projection: string, x: tf.Tensor) => tf.Tensor | undefined;
+  readonly correction: (projection: string) => Correction | undefined;
   readonly past?: Past;
   /** Told of all the keys and values that this layer's tokens saw, past ones included. */
   readonly keep?: (present: Past) => void;

@@ -26,7 +26,7 @@ export function project(
   extras: ProjectionExtras = {},
 ): tf.Tensor2D {
   const { activation, residual } = extras;
-  const change = correction(name, x);
+  const change = correction(name)?.(x);
   const given = bias ? { bias } : {};
   if (!change) return linear(x, weight, { ...given, ...extras });
   const added = residual ? add(residual, change) : change;

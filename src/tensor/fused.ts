@@ -23,6 +23,7 @@ export function fused<Given extends Inputs, T extends tf.Tensor>(
   const output = onBothSides(
     name,
     inputs,
+    attrs,
     (given): T =>
       kernel
         ? (tf.engine().runKernel(name, given, attrs as tf.NamedAttrMap) as unknown as T)

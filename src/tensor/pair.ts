@@ -32,7 +32,11 @@ interface Pass {
 }
 
 /** How an operation treats an input of theta that is too large to be formed whole; undefined where it would rather have it whole. */
-export type PairRule = (inputs: Both<Inputs>, formed: FormRows) => Both | undefined;
+export type PairRule = (
+  inputs: Both<Inputs>,
+  formed: FormRows,
+  attrs: Readonly<Record<string, unknown>>,
+) => Both | undefined;
 
 /** Both sides of some elements of a weight, in arrays of that size; undefined for a tensor that is no weight of theta. */
 export type FormRows = (tensor: tf.Tensor) => ((stretches: readonly Stretch[]) => void) | undefined;
@@ -89,6 +93,7 @@ export function sameOnBothSides(tensor: tf.Tensor): void {
 export function onBothSides<Given extends Inputs, T extends tf.Tensor>(
   name: string,
   inputs: Given,
+  attrs: Readonly<Record<string, unknown>>,
   run: (inputs: Given) => T,
 ): T {
   const pass = active;
@@ -105,7 +110,7 @@ export function onBothSides<Given extends Inputs, T extends tf.Tensor>(
   active = undefined; // what one side runs on its way is no concern of the other's
   try {
     const other = rebuilt(inputs, (tensor, i) => minus[i] ?? tensor);
-    const both = byRule(pass, name, { plus: inputs, minus: other }) ?? whole(pass, inputs, other, run);
+    const both = byRule(pass, name, { plus: inputs, minus: other }, attrs) ?? whole(pass, inputs, other, run);
     pass.made.set(both.plus.id, { plus: both.plus, minus: tf.keep(both.minus) });
     return both.plus as T;
   } finally {
@@ -113,9 +118,14 @@ export function onBothSides<Given extends Inputs, T extends tf.Tensor>(
   }
 }
 
-function byRule(pass: Pass, name: string, inputs: Both<Inputs>): Both | undefined {
+function byRule(
+  pass: Pass,
+  name: string,
+  inputs: Both<Inputs>,
+  attrs: Readonly<Record<string, unknown>>,
+): Both | undefined {
   const rule = rules.get(`${tf.getBackend()} ${name}`);
-  return rule?.(inputs, (tensor) => {
+  const formed: FormRows = (tensor) => {
     const key = pass.keys.get(tensor.id);
     const theta = key && storage().source!(tensor);
     return (
@@ -126,7 +136,8 @@ function byRule(pass: Pass, name: string, inputs: Both<Inputs>): Both | undefine
           stretches.map((stretch) => ({ ...stretch, theta: theta!, key })),
         ))
     );
-  });
+  };
+  return rule?.(inputs, formed, attrs);
 }
 
 /** Forms the weights among the inputs whole, runs both sides, and frees them. */

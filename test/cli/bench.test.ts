@@ -34,7 +34,7 @@ describe("npm run bench", () => {
     const args = ["--profile", "--smoke", "--loss", "candidates", "--noise", "rademacher", "--threads", "1"];
     const { status, stdout, cwd } = command("bench", args);
     expect(status).toBe(0);
-    expect(stdout).toMatch(/\| linear x \[14, 256\], weight \[1024, 256\], relu \| 6 \|/);
+    expect(stdout).toMatch(/\| feedForwardUp x \[14, 256\], weight \[1024, 256\], relu \| 6 \|/);
     expect(stdout).toMatch(/\| noise \|/);
     expect(stdout).toMatch(/\| \*\*step\*\* \|.*\| 100\.0 % \|/);
     const shares = [...stdout.matchAll(/\| ([\d.]+) % \|$/gm)].map(([, share]) => Number(share));

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { activate } from "../../src/kernels/activation.ts";
 import { attention } from "../../src/kernels/attention.ts";
 import { embed } from "../../src/kernels/embed.ts";
+import { feedForward } from "../../src/kernels/feedForward.ts";
 import { layerNorm } from "../../src/kernels/layerNorm.ts";
 import { linear } from "../../src/kernels/linear.ts";
 import { rmsNorm } from "../../src/kernels/rmsNorm.ts";
@@ -59,6 +60,23 @@ const operations: Record<string, { inputs: () => tf.Tensor[]; run: (...inputs: t
     (["relu", "gelu", "silu"] as const).map((activation) => [
       activation,
       { inputs: () => [normal(1, 5, 8)], run: (x: tf.Tensor) => activate(x, activation) },
+    ]),
+  ),
+  ...Object.fromEntries(
+    (["relu", "gelu"] as const).map((activation) => [
+      `feedForward with ${activation}`,
+      {
+        inputs: () => [
+          normal(1, 5, 8),
+          normal(2, 12, 8),
+          normal(3, 12),
+          normal(4, 6, 12),
+          normal(5, 6),
+          normal(6, 5, 6),
+        ],
+        run: (...[x, up, upBias, down, downBias, residual]: tf.Tensor[]) =>
+          feedForward(x!, { up: up!, upBias: upBias!, down: down!, downBias: downBias! }, activation, residual!),
+      },
     ]),
   ),
   rmsNorm: { inputs: () => [normal(1, 5, 8), normal(2, 8)], run: (x, w) => rmsNorm(x!, w!, 1e-5) },

@@ -42,7 +42,12 @@ describe.each(Object.entries(CONFIGS))("%s", (_name, config) => {
     const asked = new Set<string>();
     const spy = {
       ...plain.network,
-      adaptation: { correction: (name: string) => void asked.add(`${name}.weight`) },
+      adaptation: {
+        correction: (name: string) => {
+          asked.add(`${name}.weight`);
+          return undefined;
+        },
+      },
     };
     expect(rowsOf(spy, batch, [2])).toEqual(rowsOf(plain.network, batch, [2]));
     const inLayers = plain.parameters.filter(({ name, value }) => /layers?\.\d/.test(name) && value.rank === 2);

@@ -68,9 +68,9 @@ export function tinyAdaptation({ network, parameters }: TinyNetwork): TinyNetwor
     values: random(30 + i, 2, network.keyWidth),
   }));
   const adaptation: Adaptation = {
-    correction: (name, x) => {
+    correction: (name) => {
       const pair = pairs.get(name);
-      return pair && tf.matMul(tf.matMul(x, pair.a, false, true) as tf.Tensor2D, pair.b, false, true);
+      return pair && ((x) => tf.matMul(tf.matMul(x, pair.a, false, true) as tf.Tensor2D, pair.b, false, true));
     },
     prefix: (layer) => prefixes[layer]!,
   };

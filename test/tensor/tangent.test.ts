@@ -4,6 +4,7 @@ import { activate } from "../../src/kernels/activation.ts";
 import { attention } from "../../src/kernels/attention.ts";
 import { add, joinRows, multiply } from "../../src/kernels/elementwise.ts";
 import { embed } from "../../src/kernels/embed.ts";
+import { feedForward } from "../../src/kernels/feedForward.ts";
 import { layerNorm } from "../../src/kernels/layerNorm.ts";
 import { linear } from "../../src/kernels/linear.ts";
 import { rmsNorm } from "../../src/kernels/rmsNorm.ts";
@@ -21,6 +22,9 @@ const SHAPES = {
   bias: [8],
   gain: [8],
   table: [6, 8],
+  down: [6, 8],
+  downBias: [6],
+  residual: [5, 6],
 } as const;
 type Name = keyof typeof SHAPES;
 type Values = Readonly<Record<Name, tf.Tensor>>;
@@ -54,6 +58,17 @@ const OPERATIONS: readonly (readonly [string, readonly Name[], (v: Values) => tf
   ["linear, residual alone", ["other"], (v) => linear(v.x, v.weight, { residual: v.other })],
   ["linear, gelu", ["x", "weight", "bias"], (v) => linear(v.x, v.weight, { bias: v.bias, activation: "gelu" })],
   ["linear, silu, no bias", ["x", "weight"], (v) => linear(v.x, v.weight, { activation: "silu" })],
+  ...(["x", "weight", "bias", "down", "downBias", "residual"] as const).map(
+    (name) =>
+      [
+        `feedForward, ${name} alone`,
+        [name],
+        (v: Values) => {
+          const weights = { up: v.weight, upBias: v.bias, down: v.down, downBias: v.downBias };
+          return feedForward(v.x, weights, name === "bias" ? "relu" : "gelu", v.residual);
+        },
+      ] as const,
+  ),
   ["activation", ["x"], (v) => activate(v.x, "gelu")],
   ["layerNorm", ["x", "gain", "bias"], (v) => layerNorm(v.x, v.gain, v.bias)],
   ["layerNorm, bias alone", ["bias"], (v) => layerNorm(v.x, v.gain, v.bias)],

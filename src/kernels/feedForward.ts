@@ -1,0 +1,141 @@
+import * as tf from "@tensorflow/tfjs";
+import { fused, fusedGradient } from "../tensor/fused.ts";
+import { filledTensor, NATIVE, nativeKernel, sourceOf, viewOf } from "../tensor/native/backend.ts";
+import { give, take } from "../tensor/native/pool.ts";
+import { type Both, blank, type FormRows, pairRule } from "../tensor/pair.ts";
+import { fusedTangent, total } from "../tensor/tangent.ts";
+import { type Activation, activate, activationGradient, activationReference } from "./activation.ts";
+import { columnsOf, feedForwardByTiles, rowsFormed, rowsOf, type Scratch, type Side } from "./feedForwardTiles.ts";
+import { linear } from "./linear.ts";
+
+/** Weights of a layer's feed-forward part: up [wide, in] with its bias [wide], down [out, wide] with its bias [out]. */
+export type FeedForwardWeights = {
+  readonly up: tf.Tensor;
+  readonly upBias: tf.Tensor;
+  readonly down: tf.Tensor;
+  readonly downBias: tf.Tensor;
+};
+
+/**
+ * activation(x upᵀ + upBias) downᵀ + downBias + residual: x [rows, in] and residual [rows, out] give [rows, out]. The wide result in the
+ * middle is never held whole: it is made and used a tile of its columns at a time, and made again for the gradient. Differentiable in
+ * every input.
+ */
+export function feedForward(
+  x: tf.Tensor,
+  weights: FeedForwardWeights,
+  activation: Activation,
+  residual: tf.Tensor,
+): tf.Tensor2D {
+  return fused("FeedForward", { x, ...weights, residual }, { activation }, (given) => {
+    const middle = activationReference(tf.add(tf.matMul(given.x, given.up, false, true), given.upBias), activation);
+    const product = tf.add(tf.matMul(middle, given.down, false, true), given.downBias);
+    return tf.add(product, given.residual) as tf.Tensor2D;
+  });
+}
+
+fusedGradient("FeedForward", ["x", "up", "upBias", "down"], (dy, [x, up, upBias, down], attrs) => {
+  const activation = attrs.activation as Activation;
+  const before = linear(x!, up!, { bias: upBias! });
+  const dBefore = tf.tidy(() => activationGradient(tf.matMul(dy, down!), before, activation));
+  return {
+    x: () => tf.matMul(dBefore, up!),
+    up: () => tf.matMul(dBefore, x!, true, false),
+    upBias: () => tf.sum(dBefore, 0),
+    down: () => tf.matMul(dy, activate(before, activation), true, false),
+    downBias: () => tf.sum(dy, 0),
+    residual: () => tf.clone(dy),
+  };
+});
+
+fusedTangent("FeedForward", ({ inputs, tangents, attrs, output }) => {
+  const activation = attrs.activation as Activation;
+  const before = linear(inputs.x!, inputs.up!, { bias: inputs.upBias! });
+  const dBefore = total(
+    tangents.x && linear(tangents.x, inputs.up!),
+    tangents.up && linear(inputs.x!, tangents.up),
+    tangents.upBias && tf.broadcastTo(tangents.upBias, before.shape),
+  );
+  return total(
+    dBefore && linear(activationGradient(dBefore, before, activation), inputs.down!),
+    tangents.down && linear(activate(before, activation), tangents.down),
+    tangents.downBias && tf.broadcastTo(tangents.downBias, output.shape),
+    tangents.residual,
+  );
+});
+
+type Infos = Readonly<Record<string, tf.TensorInfo>>;
+
+/** What a side reads beside the matrices. */
+const sideOf = (inputs: Infos, y: Side["y"]): Side => ({
+  ...{ x: viewOf(inputs.x!), residual: viewOf(inputs.residual!), y },
+  ...{ upBias: viewOf(inputs.upBias!), downBias: viewOf(inputs.downBias!) },
+});
+
+nativeKernel("FeedForward", ({ inputs, attrs }) =>
+  filledTensor(inputs.residual!.shape, (y) =>
+    withScratch((scratch) => {
+      const { up, down } = inputs;
+      feedForwardByTiles([sideOf(inputs, y)], attrs.activation as Activation, up!.shape[0]!, (most) => ({
+        up: rowsOf(sourceOf(up!), up!.shape[1]!, most, scratch),
+        down: columnsOf([sourceOf(down!)], down!.shape[1]!, most, scratch),
+      }));
+    }),
+  ),
+);
+
+/** Both sides a tile at a time: of `up` in theta only the tile's rows are formed. */
+pairRule("FeedForward", NATIVE, ({ plus, minus }, formed, attrs) => {
+  if (formed(plus.x!) || formed(plus.residual!)) return undefined; // no weights in any network
+  const both: Both = { plus: blank(plus.residual!.shape), minus: blank(plus.residual!.shape) };
+  withScratch((scratch) => {
+    const sides = [plus, minus].map((inputs, i) => sideOf(inputs, viewOf(i === 0 ? both.plus : both.minus)));
+    for (const name of ["upBias", "downBias"] as const) formBias(plus[name]!, name, sides, formed, scratch);
+    const { up, down } = plus;
+    const formUp = formed(up!);
+    feedForwardByTiles(sides, attrs.activation as Activation, up!.shape[0]!, (most) => ({
+      up: formUp
+        ? rowsFormed(formUp, up!.shape[1]!, most, scratch)
+        : rowsOf(sourceOf(up!), up!.shape[1]!, most, scratch),
+      down: columnsOf(wholeSides(down!, formed, scratch) ?? [sourceOf(down!)], down!.shape[1]!, most, scratch),
+    }));
+  });
+  return both;
+});
+
+/** Both sides of a weight, if it is in theta. */
+function wholeSides(weight: tf.Tensor, formed: FormRows, scratch: Scratch): [Float32Array, Float32Array] | undefined {
+  const form = formed(weight);
+  if (!form) return undefined;
+  const [plus, minus] = [scratch(weight.size), scratch(weight.size)];
+  form([{ from: 0, to: weight.size, plus, minus }]);
+  return [plus, minus];
+}
+
+function formBias(
+  bias: tf.Tensor,
+  name: "upBias" | "downBias",
+  sides: Side[],
+  formed: FormRows,
+  scratch: Scratch,
+): void {
+  const values = wholeSides(bias, formed, scratch);
+  if (!values) return;
+  sides.forEach((side, i) => {
+    sides[i] = { ...side, [name]: { values: values[i]!, shape: bias.shape } };
+  });
+}
+
+/** Lets `use` take arrays, and gives them back. */
+function withScratch(use: (scratch: Scratch) => void): void {
+  const taken: Float32Array[] = [];
+  try {
+    use((size) => {
+      const array = take(size);
+      taken.push(array);
+      return array;
+    });
+  } finally {
+    for (const array of taken) give(array);
+  }
+}
