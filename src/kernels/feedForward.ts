@@ -6,7 +6,7 @@ import { type Both, blank, type FormRows, pairRule } from "../tensor/pair.ts";
 import { fusedTangent, total } from "../tensor/tangent.ts";
 import { type Activation, activate, activationGradient, activationReference } from "./activation.ts";
 import { columnsOf, feedForwardByTiles, rowsFormed, rowsOf, type Scratch, type Side } from "./feedForwardTiles.ts";
-import { linear } from "./linear.ts";
+import { linear, productTangent } from "./linear.ts";
 
 /** Weights of a layer's feed-forward part: up [wide, in] with its bias [wide], down [out, wide] with its bias [out]. */
 export type FeedForwardWeights = {
@@ -48,20 +48,19 @@ fusedGradient("FeedForward", ["x", "up", "upBias", "down"], (dy, [x, up, upBias,
   };
 });
 
-fusedTangent("FeedForward", ({ inputs, tangents, attrs, output }) => {
+fusedTangent("FeedForward", ({ inputs, tangents, attrs }) => {
   const activation = attrs.activation as Activation;
-  const before = linear(inputs.x!, inputs.up!, { bias: inputs.upBias! });
-  const dBefore = total(
-    tangents.x && linear(tangents.x, inputs.up!),
-    tangents.up && linear(inputs.x!, tangents.up),
-    tangents.upBias && tf.broadcastTo(tangents.upBias, before.shape),
+  const [x, up, down] = [inputs.x!, inputs.up!, inputs.down!];
+  const before = linear(x, up, { bias: inputs.upBias! });
+  const dBefore = productTangent({ x, weight: up }, { x: tangents.x, weight: tangents.up, bias: tangents.upBias });
+  const product = productTangent(
+    { x: activate(before, activation), weight: down },
+    {
+      ...{ x: dBefore && activationGradient(dBefore, before, activation) },
+      ...{ weight: tangents.down, bias: tangents.downBias },
+    },
   );
-  return total(
-    dBefore && linear(activationGradient(dBefore, before, activation), inputs.down!),
-    tangents.down && linear(activate(before, activation), tangents.down),
-    tangents.downBias && tf.broadcastTo(tangents.downBias, output.shape),
-    tangents.residual,
-  );
+  return total(product, tangents.residual);
 });
 
 type Infos = Readonly<Record<string, tf.TensorInfo>>;

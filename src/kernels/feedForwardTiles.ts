@@ -4,8 +4,9 @@ import { floats, type Graph, INT32, node, value } from "../tensor/native/onnx.ts
 import { give, take } from "../tensor/native/pool.ts";
 import { runGraph, type View } from "../tensor/native/session.ts";
 import type { FormRows } from "../tensor/pair.ts";
-import { type Activation, activationNode } from "./activation.ts";
-import { evenBlocks } from "./blocks.ts";
+import type { Activation } from "./activation.ts";
+import { evenBlocks, ROWS_AT_ONCE, someRows } from "./blocks.ts";
+import { linearGraph } from "./linear.ts";
 
 /**
  * Columns of the wide result that are held at once. A product over thousands of columns is slower: rows whose lengths are multiples of
@@ -16,11 +17,8 @@ export const TILE = 768;
 /** Tiles begin at whole cache lines. */
 const GRAIN = 16;
 
-/** With fewer rows a tile costs more than it saves: its columns of `down` are copied together first. */
+/** With fewer rows a tile costs more than it saves: the columns of `down` are copied together first. */
 const TILED_ROWS = 256;
-
-/** Rows that are run at once: their part of the wide result stays in the caches. */
-const ROWS_AT_ONCE = 1024;
 
 /** What one side reads beside the matrices, and where its result goes: x [rows, in]; residual and y [rows, out]. */
 export interface Side {
@@ -77,39 +75,21 @@ function addTile({ x, upBias, downBias, residual, y }: Side, { activation, from,
   for (const [first, last] of evenBlocks(x.shape[0]!, ROWS_AT_ONCE)) {
     const [part, before, into] = [x, residual, y].map((view) => someRows(view, first, last));
     const middle = { values: take((last - first) * size), shape: [last - first, size] };
-    runGraph(`feedForwardUp ${activation}`, () => upGraph(activation), { x: part!, ...upper }, { y: middle });
+    const upGraph = (): Graph => linearGraph(["x", "weight", "bias"], activation);
+    runGraph(`feedForwardUp ${activation}`, upGraph, { x: part!, ...upper }, { y: middle });
     if (from > 0) runGraph("feedForwardMore", moreGraph, { x: middle, weight: lower, sum: into! }, { y: into! });
     else {
       const feeds = { x: middle, weight: lower, bias: downBias, residual: before! };
-      runGraph("feedForwardDown", downGraph, feeds, { y: into! });
+      runGraph("feedForwardDown", () => linearGraph(Object.keys(feeds)), feeds, { y: into! });
     }
     give(middle.values);
   }
 }
 
-function someRows({ values, shape }: View, from: number, to: number): View {
-  const width = shape[1]!;
-  return { values: values.subarray(from * width, to * width), shape: [to - from, width] };
-}
-
-const PRODUCT_INPUTS = [floats("x", "n", "i"), floats("weight", "o", "i")];
-
-const upGraph = (activation: Activation): Graph => ({
-  nodes: [node("Gemm", ["x", "weight", "bias"], "product", { transB: 1 }), activationNode(activation, "product", "y")],
-  inputs: [...PRODUCT_INPUTS, floats("bias", "o")],
-  outputs: [floats("y", "n", "o")],
-});
-
-const downGraph = (): Graph => ({
-  nodes: [node("Gemm", ["x", "weight", "bias"], "product", { transB: 1 }), node("Add", ["product", "residual"], "y")],
-  inputs: [...PRODUCT_INPUTS, floats("bias", "o"), floats("residual", "n", "o")],
-  outputs: [floats("y", "n", "o")],
-});
-
 /** The sum that is added to may be the result itself: ONNX Runtime begins a product with what is there. */
 const moreGraph = (): Graph => ({
   nodes: [node("Gemm", ["x", "weight", "sum"], "y", { transB: 1 })],
-  inputs: [...PRODUCT_INPUTS, floats("sum", "n", "o")],
+  inputs: [floats("x", "n", "i"), floats("weight", "o", "i"), floats("sum", "n", "o")],
   outputs: [floats("y", "n", "o")],
 });
 

@@ -2,10 +2,10 @@ import * as tf from "@tensorflow/tfjs";
 import { constant, fused, fusedGradient } from "../tensor/fused.ts";
 import { filledTensor, nativeKernel, viewOf, withView } from "../tensor/native/backend.ts";
 import { floats, type Graph, node } from "../tensor/native/onnx.ts";
-import { runGraph, type View } from "../tensor/native/session.ts";
-import { fusedTangent, type TangentCall, total } from "../tensor/tangent.ts";
+import { runGraph } from "../tensor/native/session.ts";
+import { fusedTangent, total } from "../tensor/tangent.ts";
 import { type Activation, activationGradient, activationNode, activationReference } from "./activation.ts";
-import { evenBlocks } from "./blocks.ts";
+import { evenBlocks, ROWS_AT_ONCE, someRows } from "./blocks.ts";
 
 /** What may follow the product in the same pass: a bias [out] for every row, then an activation or a residual [rows, out] to add. */
 export type LinearExtras = { readonly bias?: tf.Tensor } & (
@@ -68,7 +68,8 @@ fusedGradient("SmoothLinear", ["x", "weight", "bias"], (dy, [x, weight, bias], {
   gradientsOf(activationGradient(dy, linear(x!, weight!, { bias: bias! }), activation as Activation), x!, weight!),
 );
 
-function graph(inputs: readonly string[], activation: Activation | undefined): Graph {
+/** A product with what follows it, of the named inputs among x, weight, bias and residual. */
+export function linearGraph(inputs: readonly string[], activation?: Activation): Graph {
   const [hasBias, hasResidual] = [inputs.includes("bias"), inputs.includes("residual")];
   const product = hasResidual || activation ? "product" : "y";
   const nodes = [node("Gemm", ["x", "weight", ...(hasBias ? ["bias"] : [])], product, { transB: 1 })];
@@ -82,9 +83,6 @@ function graph(inputs: readonly string[], activation: Activation | undefined): G
   };
 }
 
-/** Rows of one product: with many more, the result and its partial sums leave the caches between the passes over them. */
-const ROWS_AT_ONCE = 1024;
-
 for (const kernel of ["Linear", "SmoothLinear"])
   nativeKernel(kernel, ({ inputs, attrs }) => {
     const names = Object.keys(inputs);
@@ -96,9 +94,9 @@ for (const kernel of ["Linear", "SmoothLinear"])
         const all = { ...mapValues(others, viewOf), weight, y };
         for (const [from, to] of evenBlocks(rows, ROWS_AT_ONCE)) {
           const { y: part, ...feeds } = mapValues(all, (view, name) =>
-            BY_ROW.has(name) ? rowsOf(view, from, to) : view,
+            BY_ROW.has(name) ? someRows(view, from, to) : view,
           );
-          runGraph(`linear ${names} ${activation}`, () => graph(names, activation), feeds, { y: part! });
+          runGraph(`linear ${names} ${activation}`, () => linearGraph(names, activation), feeds, { y: part! });
         }
       }),
     );
@@ -107,11 +105,6 @@ for (const kernel of ["Linear", "SmoothLinear"])
 /** What has a row for each row of the result; the others are used whole. */
 const BY_ROW: ReadonlySet<string> = new Set(["x", "residual", "y"]);
 
-function rowsOf({ values, shape }: View, from: number, to: number): View {
-  const width = shape[1]!;
-  return { values: values.subarray(from * width, to * width), shape: [to - from, width] };
-}
-
 function mapValues<T, R>(
   record: Readonly<Record<string, T>>,
   change: (value: T, name: string) => R,
@@ -119,24 +112,34 @@ function mapValues<T, R>(
   return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, change(value, name)]));
 }
 
+/** Tangents of the inputs of a product, where they have one. */
+interface ProductTangents {
+  readonly x?: tf.Tensor | undefined;
+  readonly weight?: tf.Tensor | undefined;
+  readonly bias?: tf.Tensor | undefined;
+}
+
 /** The tangent of x Wᵀ + bias, where one of them has one. */
-function productTangent({ inputs, tangents: { x, weight, bias }, output }: TangentCall): tf.Tensor | undefined {
+export function productTangent(
+  of: { readonly x: tf.Tensor; readonly weight: tf.Tensor },
+  { x, weight, bias }: ProductTangents,
+): tf.Tensor | undefined {
   if (!x && !weight && !bias) return undefined;
   return total(
-    x && linear(x, inputs.weight!),
-    weight && linear(inputs.x!, weight),
-    bias && tf.broadcastTo(bias, output.shape),
+    x && linear(x, of.weight),
+    weight && linear(of.x, weight),
+    bias && tf.broadcastTo(bias, [of.x.shape[0]!, of.weight.shape[0]!]),
   );
 }
 
-fusedTangent("Linear", (call) => {
-  const product = productTangent(call);
-  const passed = call.attrs.activation ? product && tf.mul(product, tf.step(call.output)) : product;
-  return total(passed, call.tangents.residual);
+fusedTangent("Linear", ({ inputs: { x, weight }, tangents, attrs, output }) => {
+  const product = productTangent({ x: x!, weight: weight! }, tangents);
+  const passed = attrs.activation ? product && tf.mul(product, tf.step(output)) : product;
+  return total(passed, tangents.residual);
 });
 
-fusedTangent("SmoothLinear", (call) => {
-  const { x, weight, bias } = call.inputs;
+fusedTangent("SmoothLinear", ({ inputs: { x, weight, bias }, tangents, attrs }) => {
   const before = linear(x!, weight!, { bias: bias! });
-  return activationGradient(productTangent(call)!, before, call.attrs.activation as Activation);
+  const product = productTangent({ x: x!, weight: weight! }, tangents);
+  return activationGradient(product!, before, attrs.activation as Activation);
 });
