@@ -51,9 +51,11 @@ export function planOf(
   return { jobs, omissions };
 }
 
-function fileOf({ model, out }: CliOptions, task: string, method: string, seed: number): string {
+function fileOf({ model, weights, out }: CliOptions, task: string, method: string, seed: number): string {
   const plain = method.replace(/ \((.*)\)/, "-$1");
-  return join(out, `${task}-${basename(resolve(model ?? BUNDLED_MODEL))}-${plain}-seed${seed}.jsonl`.toLowerCase());
+  const kept = weights === "float32" ? "" : `-${weights}`;
+  const name = `${task}-${basename(resolve(model ?? BUNDLED_MODEL))}${kept}-${plain}-seed${seed}.jsonl`;
+  return join(out, name.toLowerCase());
 }
 
 /** The task of a job, its data drawn. */

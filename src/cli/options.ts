@@ -2,8 +2,10 @@ import { resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { KitError } from "../error.ts";
 import { KIT_VERSION } from "../experiment/header.ts";
+import { roundings, type WeightFormat, weightFormats } from "../models/weights.ts";
 import { methods } from "../report/methods.ts";
 import { backendNames } from "../tensor/backend.ts";
+import type { Rounding } from "../tensor/halves/format.ts";
 import { methodNamed, type PerMethod, perMethod } from "./perMethod.ts";
 
 /** What the command line asks for, checked. */
@@ -32,6 +34,9 @@ export interface CliOptions {
   readonly begin: "mezo" | "config";
   readonly backend: "auto" | (typeof backendNames)[number];
   readonly threads: number | undefined;
+  /** What the model's matrices are kept in, and what becomes of changes that are smaller than its numbers can hold. */
+  readonly weights: WeightFormat;
+  readonly rounding: Rounding;
   readonly out: string;
   readonly figures: string;
   readonly smoke: boolean;
@@ -176,7 +181,17 @@ function addMachine(parser: Command): void {
   parser
     .optionsGroup("Machine:")
     .addOption(new Option("--backend <name>", "where to compute").choices(["auto", ...backendNames]).default("auto"))
-    .option("--threads <n>", "threads (default: one a core)", whole(1));
+    .option("--threads <n>", "threads (default: one a core)", whole(1))
+    .addOption(
+      new Option("--weights <format>", "what the model's matrices are kept in; 16 bits take half the memory")
+        .choices(weightFormats)
+        .default("float32"),
+    )
+    .addOption(
+      new Option("--rounding <kind>", "of steps in 16 bits: by chance, so that small ones count in the mean, or not")
+        .choices(roundings)
+        .default("stochastic"),
+    );
 }
 
 function addOutput(parser: Command): void {

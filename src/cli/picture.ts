@@ -6,7 +6,8 @@ import { headline } from "../report/summary.ts";
 
 /** Draws accuracy against memory of runs of one task and model into a folder; the files that it wrote. */
 export function savePicture(runs: readonly Run[], folder: string): Promise<string[]> {
-  const { task, model } = headline(runs);
-  const name = `${task}-${model.replace(/^.*\//, "")}-accuracy-memory`.toLowerCase();
+  const { task, model, weights } = headline(runs);
+  const kept = weights === undefined ? "" : `-${weights.replace(/,.*/, "")}`;
+  const name = `${task}-${model.replace(/^.*\//, "")}${kept}-accuracy-memory`.toLowerCase();
   return saveFigure(plotAccuracyMemory(runs), join(folder, name));
 }

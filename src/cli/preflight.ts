@@ -15,6 +15,7 @@ export async function preflight(options: CliOptions, onProgress: Progress): Prom
   const model = await openModel(options.model, onProgress);
   const chosen = (wanted ?? tasks).filter((task) => wanted || task[model.prompts] !== undefined);
   for (const task of chosen) checkPrompts(task, model);
+  checkWeights(options);
   const trained = options.methods.filter((method) => /^(FT|MeZO)/.test(method)) as Trained[];
   for (const method of trained) tunerOf(method, settingsOf(options, model, method), options);
   for (const task of chosen) for (const seed of options.seeds) await taskOf({ task: task.name, seed, options });
@@ -43,6 +44,13 @@ function checkPrompts(task: TaskDefinition, { id, prompts }: { id: string; promp
   const others = tasks.filter((other) => other[prompts]).map(({ name }) => name);
   throw new KitError(
     `${task.name} was to be run on ${id}, but it has no prompt for ${those} ${others.join(", ")}: choose one of these, or another model.`,
+  );
+}
+
+function checkWeights({ weights, backend }: CliOptions): void {
+  if (weights === "float32" || backend === "auto" || backend === "native") return;
+  throw new KitError(
+    `Weights in ${weights} need the native backend, and ${backend} was chosen: leave out one of them.`,
   );
 }
 

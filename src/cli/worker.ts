@@ -37,7 +37,8 @@ async function runJob(job: Job): Promise<void> {
   const onProgress = reporter(job);
   const task = await taskOf(job);
   const file = createRunFile(job.file);
-  const model = (): ReturnType<typeof loadModel> => loadModel(options.model, { onProgress });
+  const { weights, rounding } = options;
+  const model = (): ReturnType<typeof loadModel> => loadModel(options.model, { weights, rounding, onProgress });
   const run = await runMethod(method, { model, task, seed, options, onProgress, record: file });
   // Methods that take steps have written their run as it happened.
   if (run.steps.length > 0) file.finish(run.cost);

@@ -23,6 +23,7 @@ export function runHeader({ model, task, seed }: Setting, method: string, option
     kit: KIT_VERSION,
     model: model?.id ?? "none",
     weightsHash: model?.weightsHash ?? "none",
+    ...(model?.kept !== undefined && { weights: model.kept }),
     backend: tf.engine().backendName ?? "none",
     threads: threadCount(),
     task: task.name,

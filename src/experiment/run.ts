@@ -7,6 +7,8 @@ export interface RunHeader {
   readonly kit: string;
   readonly model: string;
   readonly weightsHash: string;
+  /** How the model's matrices were kept where not in float32: "float16, stochastic rounding". */
+  readonly weights?: string;
   readonly backend: string;
   readonly threads: number;
   readonly task: string;

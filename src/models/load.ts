@@ -11,7 +11,7 @@ import { loadTokenizer, type Tokenizer } from "../text/tokenizer.ts";
 import { downloadProgress } from "./download.ts";
 import type { LanguageModel } from "./model.ts";
 import { loadNetwork, planNetwork } from "./network.ts";
-import type { WeightOptions } from "./weights.ts";
+import { keptAs, type WeightOptions } from "./weights.ts";
 
 /** The model that is loaded where none is named: a small OPT trained on film reviews (data/models/opt-reviews/README.md). */
 export const BUNDLED_MODEL: string = "opt-reviews";
@@ -57,7 +57,8 @@ export async function loadModel(id: string = BUNDLED_MODEL, options: LoadOptions
   const { checkpoint, tokenizer } = await openModel(id, onProgress);
   await ensureBackend();
   const network = loadNetwork(checkpoint, weights, onProgress);
-  return { id: shortId(id), weightsHash: hashFiles(checkpoint.files), tokenizer, ...network };
+  const kept = keptAs(weights);
+  return { id: shortId(id), weightsHash: hashFiles(checkpoint.files), tokenizer, ...(kept && { kept }), ...network };
 }
 
 /** A folder goes by its last name, so that no path of one machine gets into a run. */

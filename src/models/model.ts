@@ -8,4 +8,6 @@ export interface LanguageModel extends LoadedNetwork {
   /** First 16 hexadecimal digits of the SHA-256 over the weight files. */
   readonly weightsHash: string;
   readonly tokenizer: Tokenizer;
+  /** How matrices are kept where not in float32: "float16, stochastic rounding". */
+  readonly kept?: string;
 }

@@ -5,9 +5,12 @@ import { narrow } from "../tensor/halves/halves.ts";
 import { halfTensor, NATIVE } from "../tensor/native/backend.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 
+/** What weights are kept in. */
+export type WeightFormat = "float32" | HalfFormat;
+
 /** How weights are kept: float32, or matrices in 16 bits, half the memory, everything being computed in float32 all the same. */
 export interface WeightOptions {
-  readonly weights?: "float32" | HalfFormat;
+  readonly weights?: WeightFormat;
   /**
    * What a step's change of a weight in 16 bits becomes. "stochastic", which is taken where none is named, keeps small changes in the
    * mean; "nearest" swallows those below half of the last place.
@@ -18,14 +21,15 @@ export interface WeightOptions {
 /** Makes a weight [rows, columns] or [size] from its values. */
 export type MakeWeight = (values: Float32Array, shape: readonly number[]) => Omit<Parameter, "name">;
 
-const FORMATS = ["float32", "float16", "bfloat16"];
-const ROUNDINGS = ["stochastic", "nearest"];
+/** What weights can be kept in, and how changes of those in 16 bits can be rounded; the first of each is taken where none is named. */
+export const weightFormats: readonly WeightFormat[] = ["float32", "float16", "bfloat16"];
+export const roundings: readonly Rounding[] = ["stochastic", "nearest"];
 
 /** How to make weights that are kept so. Biases and norms stay in float32. Throws a KitError for what there is not, and on another backend than native. */
 export function weightMaker({ weights = "float32", rounding = "stochastic" }: WeightOptions): MakeWeight {
-  if (!FORMATS.includes(weights) || !ROUNDINGS.includes(rounding))
+  if (!weightFormats.includes(weights) || !roundings.includes(rounding))
     throw new KitError(
-      `Weights were to be kept in ${weights}, rounding ${rounding}: choose one of ${FORMATS.join(", ")}, and of ${ROUNDINGS.join(", ")}.`,
+      `Weights were to be kept in ${weights}, rounding ${rounding}: choose one of ${weightFormats.join(", ")}, and of ${roundings.join(", ")}.`,
     );
   const full: MakeWeight = (values, shape) => ({ value: tf.tensor(values, [...shape]) });
   if (weights === "float32") return full;
@@ -33,6 +37,11 @@ export function weightMaker({ weights = "float32", rounding = "stochastic" }: We
     throw new KitError(`Weights in ${weights} need the native backend, and ${tf.getBackend()} was chosen.`);
   return (values, shape) =>
     shape.length < 2 ? full(values, shape) : halved(values, shape, { format: weights, rounding });
+}
+
+/** What runs say of weights that are kept so: "float16, stochastic rounding"; nothing of those in float32. */
+export function keptAs({ weights = "float32", rounding = "stochastic" }: WeightOptions): string | undefined {
+  return weights === "float32" ? undefined : `${weights}, ${rounding} rounding`;
 }
 
 function halved(values: Float32Array, shape: readonly number[], kind: Omit<Halves, "bits">): ReturnType<MakeWeight> {

@@ -14,9 +14,10 @@ export function checkComparable(runs: readonly Run[]): void {
   if (headers.length === 0) throw new KitError("A report was asked for without any run; give at least one.");
   requireEqual("A report needs runs of the same %, but these", headers, ({ task, data }) => ({ task, data }));
   const withModel = headers.filter(({ method }) => isMarked(method));
-  requireEqual("A report needs runs of the same %, but these", withModel, ({ model, weightsHash }) => ({
+  requireEqual("A report needs runs of the same %, but these", withModel, ({ model, weightsHash, weights }) => ({
     model,
     weightsHash,
+    ...(weights !== undefined && { weights }),
   }));
   for (const method of methodsOf(runs)) {
     const own = headers.filter((header) => header.method === method);

@@ -58,6 +58,19 @@ describe("the command line", () => {
     expect(run.cost.peakBytes).toBeGreaterThan(2 ** 20);
   });
 
+  test("keeps weights in 16 bits where asked to, and says so in the runs and under the table", () => {
+    const halves = ["--weights", "float16", "--rounding", "nearest", "--method", "zero-shot,mezo", "--steps", "2"];
+    const { status, stdout, cwd } = mezo("--model", model, "--data", data, "--smoke", ...halves, "--out", "runs");
+    expect(status).toBe(0);
+    expect(stdout).toContain("(weights in float16, nearest rounding)");
+    const runs = readdirSync(join(cwd, "runs"));
+    expect(runs).toHaveLength(2);
+    for (const name of runs) {
+      expect(name).toMatch(/-float16-(zero-shot|mezo)-seed1\.jsonl$/);
+      expect(readRun(join(cwd, "runs", name)).header.weights).toBe("float16, nearest rounding");
+    }
+  });
+
   test("prints help that lists the options and examples", () => {
     const { status, stdout } = mezo("--help");
     expect(status).toBe(0);
@@ -70,6 +83,7 @@ describe("the command line", () => {
       "--seeds",
       "--backend",
       "--threads",
+      "--weights",
       "--smoke",
     ])
       expect(stdout).toContain(option);
@@ -103,6 +117,11 @@ describe("the command line", () => {
     ["an unknown option", ["--stepz", "3"], /unknown option '--stepz'/],
     ["a value that is no number", ["--steps", "many"], /--steps.*whole number/],
     ["an unknown method", ["--method", "sgd"], /Methods are Majority, Zero-shot, ICL, LP, FT/],
+    [
+      "weights in 16 bits on another backend",
+      ["--weights", "float16", "--backend", "cpu"],
+      /float16 need the native backend, and cpu was chosen/,
+    ],
     ["an eps of 0", ["--eps", "0"], /eps .*above 0, not 0/],
     ["an empty data file", ["--data", file("rows.csv", "")], /rows\.csv/],
     [

@@ -36,6 +36,7 @@ describe("options", () => {
     ["a method twice", ["--method", "mezo,icl,MEZO"], /MeZO is there twice: name each once/],
     ["a blank number", ["--steps", " "], /--steps.*whole number of at least 1/],
     ["a rate below 0", ["--lr", "-1"], /--lr.*at least 0/],
+    ["a format that is none", ["--weights", "int8"], /--weights.*float32, float16, bfloat16/],
     ["a rate without end", ["--lr", "1e400"], /--lr.*must be a number/],
   ])("refuse %s in one sentence", (_what, argv, message) => {
     expect(() => parseOptions(argv)).toThrow(message);
@@ -61,6 +62,11 @@ describe("the runs of a command", () => {
     );
     expect(omissions).toEqual([{ task: "TREC", method: "ICL", reason: "it cannot be" }]);
     expect(jobs.map(({ file }) => basename(file))).toEqual(["trec-opt-reviews-mezo-lora-seed1.jsonl"]);
+  });
+
+  test("with weights in 16 bits have files of their own", () => {
+    const [job] = jobsOf(parseOptions(["--method", "mezo", "--weights", "bfloat16"]));
+    expect(basename(job!.file)).toBe("sst-2-opt-reviews-bfloat16-mezo-seed1.jsonl");
   });
 
   test("are one a method and seed, in files of their own", () => {

@@ -5,12 +5,17 @@ import { madeUpRun } from "./runs.ts";
 
 const of = (run: Run, header: Partial<Run["header"]>): Run => ({ ...run, header: { ...run.header, ...header } });
 
-test("runs go together by task and model, each with its task's majority class once a seed", () => {
+test("runs go together by task, model and what its weights are kept in, each with its task's majority class once a seed", () => {
   const floor = of(madeUpRun("Majority", 0.5), { model: "none" });
   const opt = madeUpRun("MeZO", 0.9);
   const roberta = of(madeUpRun("MeZO", 0.8), { model: "roberta" });
   const rte = of(madeUpRun("MeZO", 0.7), { task: "RTE" });
   expect(groupsOf([floor, opt, of(floor, {}), roberta, rte])).toEqual([[floor, opt], [floor, roberta], [rte]]);
+  const half = of(opt, { weights: "float16, stochastic rounding" });
+  expect(groupsOf([floor, opt, half])).toEqual([
+    [floor, opt],
+    [floor, half],
+  ]);
   const other = of(floor, { data: "other.tsv" });
   expect(groupsOf([floor, other, opt])).toEqual([[floor, opt]]);
   expect(groupsOf([floor, other])).toEqual([[floor], [other]]);

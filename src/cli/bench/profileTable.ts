@@ -1,6 +1,6 @@
-import { benchModels } from "./benchModels.ts";
-import type { Operation, Profile } from "./benchProfile.ts";
-import type { CaseRequest } from "./benchRequest.ts";
+import { benchModels } from "./models.ts";
+import type { Operation, Profile } from "./profile.ts";
+import type { CaseRequest } from "./request.ts";
 
 /** Operations that take less of a step than this stand together in one row. */
 const LEAST_SHARE = 0.002;

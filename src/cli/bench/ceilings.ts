@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
-import { linear } from "../kernels/linear.ts";
-import { useBackend } from "../tensor/backend.ts";
-import { gaussian, type Perturb, rademacher } from "../tensor/perturb.ts";
+import { linear } from "../../kernels/linear.ts";
+import { useBackend } from "../../tensor/backend.ts";
+import { gaussian, type Perturb, rademacher } from "../../tensor/perturb.ts";
 
 /** What the machine can do at best, as this run measured it. */
 export interface Ceilings {

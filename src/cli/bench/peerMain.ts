@@ -1,14 +1,14 @@
 import { availableParallelism } from "node:os";
 import { relative } from "node:path";
 import { Command } from "commander";
-import { terminalProgress } from "../report/progress.ts";
-import { writeResults } from "./benchFile.ts";
-import { among, count } from "./benchOptions.ts";
-import { peerCases } from "./benchPeerCases.ts";
-import { findPeer, type Peer, peerScript } from "./benchPeerFind.ts";
-import { compareAll } from "./benchPeerRounds.ts";
-import { peerText } from "./benchPeerTable.ts";
-import { runCommand } from "./exit.ts";
+import { terminalProgress } from "../../report/progress.ts";
+import { runCommand } from "../exit.ts";
+import { among, count } from "./options.ts";
+import { peerCases } from "./peerCases.ts";
+import { findPeer, type Peer, peerScript } from "./peerFind.ts";
+import { compareAll } from "./peerRounds.ts";
+import { peerText } from "./peerTable.ts";
+import { writeResults } from "./results.ts";
 
 /** What `npm run bench:peer` is asked for, checked. */
 interface PeerOptions {

@@ -1,7 +1,7 @@
-import { type GraphRun, profileGraphs, secondsInGraphs } from "../tensor/native/session.ts";
-import { secondsInNoise } from "../tensor/noise/sweep.ts";
-import type { CaseRequest } from "./benchRequest.ts";
-import { subjectOf } from "./benchSubject.ts";
+import { type GraphRun, profileGraphs, secondsInGraphs } from "../../tensor/native/session.ts";
+import { secondsInNoise } from "../../tensor/noise/sweep.ts";
+import type { CaseRequest } from "./request.ts";
+import { subjectOf } from "./subject.ts";
 
 /** Where one step's time goes, on the average of all that were profiled. */
 export interface Profile {

@@ -1,10 +1,10 @@
 import { fork } from "node:child_process";
-import { KitError } from "../error.ts";
-import type { Progress } from "../tensor/progress.ts";
-import type { CaseResult } from "./benchCase.ts";
-import type { Ceilings } from "./benchCeilings.ts";
-import type { Profile } from "./benchProfile.ts";
-import { type CaseRequest, caseLabel } from "./benchRequest.ts";
+import { KitError } from "../../error.ts";
+import type { Progress } from "../../tensor/progress.ts";
+import type { Ceilings } from "./ceilings.ts";
+import type { CaseResult } from "./measure.ts";
+import type { Profile } from "./profile.ts";
+import { type CaseRequest, caseLabel } from "./request.ts";
 
 /** What a process is made for: a case to measure or to profile, or the ceilings on a number of threads. */
 export type BenchJob =
@@ -39,7 +39,7 @@ export async function ceilings(threads: number, onProgress: Progress): Promise<C
 
 function inProcess<Result>(job: BenchJob, label: string, onStep: (done: number) => void): Promise<Result> {
   return new Promise((done, failed) => {
-    const child = fork(new URL("benchWorker.js", import.meta.url), { serialization: "advanced" });
+    const child = fork(new URL("worker.js", import.meta.url), { serialization: "advanced" });
     let last: BenchMessage | undefined;
     child.on("message", (message: BenchMessage) => {
       if ("done" in message) onStep(message.done);

@@ -1,4 +1,4 @@
-import type { BenchRequest, CaseRequest } from "./benchRequest.ts";
+import type { BenchRequest, CaseRequest } from "./request.ts";
 
 /** What our time and memory over a peer's shall not exceed. */
 export interface Target {
@@ -56,5 +56,5 @@ export function ourRequest(
   { ours }: PeerCase,
   { steps, threads }: Pick<BenchRequest, "steps" | "threads">,
 ): CaseRequest {
-  return { model: "opt-125m", ...ours, steps, threads };
+  return { model: "opt-125m", weights: "float32", ...ours, steps, threads };
 }

@@ -1,7 +1,7 @@
-import type { CaseResult } from "./benchCase.ts";
-import type { Ceilings } from "./benchCeilings.ts";
-import { INFERENCE } from "./benchMethods.ts";
-import type { CaseRequest } from "./benchRequest.ts";
+import type { Ceilings } from "./ceilings.ts";
+import type { CaseResult } from "./measure.ts";
+import { INFERENCE } from "./methods.ts";
+import type { CaseRequest } from "./request.ts";
 
 /** A case with what follows from its measurement. */
 export interface BenchRow extends CaseResult {

@@ -1,8 +1,9 @@
 import { availableParallelism } from "node:os";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { benchMethods } from "./benchMethods.ts";
-import { benchModels } from "./benchModels.ts";
-import type { BenchRequest, CaseRequest } from "./benchRequest.ts";
+import { weightFormats } from "../../models/weights.ts";
+import { benchMethods } from "./methods.ts";
+import { benchModels } from "./models.ts";
+import type { BenchRequest, CaseRequest } from "./request.ts";
 
 /** What `npm run bench` is asked for, checked. */
 export interface BenchOptions {
@@ -37,6 +38,7 @@ export function parseBenchOptions(argv: readonly string[]): BenchOptions {
         .choices(["answer", "candidates"])
         .default("answer"),
     )
+    .addOption(new Option("--weights <format>", "what matrices are kept in").choices(weightFormats).default("float32"))
     .option("--model <names>", "models, with commas between them", among(Object.keys(benchModels)))
     .option("--method <names>", "methods, with commas between them", among(benchMethods.map(({ name }) => name)))
     .option("--profile", "where the time of one step of one case goes, as a Markdown table, instead", false)
@@ -49,8 +51,8 @@ export function parseBenchOptions(argv: readonly string[]): BenchOptions {
 
 function optionsOf({ profile, smoke, ...given }: Given): BenchOptions {
   const { output = smoke ? "data/runs/smoke" : "data/runs" } = given;
-  const { rows, tokens, steps, threads, noise, loss } = given;
-  const request = { rows, tokens, steps, threads, noise, loss };
+  const { rows, tokens, steps, threads, noise, loss, weights } = given;
+  const request = { rows, tokens, steps, threads, noise, loss, weights };
   const models = given.model ?? Object.keys(benchModels);
   const methods = given.method ?? (profile ? ["MeZO"] : benchMethods.map(({ name }) => name));
   const cases = models.flatMap((model) => methods.map((method) => ({ ...request, model, method })));

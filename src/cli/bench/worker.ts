@@ -1,8 +1,8 @@
-import { measureCase } from "./benchCase.ts";
-import { measureCeilings } from "./benchCeilings.ts";
-import type { BenchJob, BenchMessage } from "./benchProcess.ts";
-import { profileCase } from "./benchProfile.ts";
-import { messageOf } from "./exit.ts";
+import { messageOf } from "../exit.ts";
+import { measureCeilings } from "./ceilings.ts";
+import { measureCase } from "./measure.ts";
+import type { BenchJob, BenchMessage } from "./ownProcess.ts";
+import { profileCase } from "./profile.ts";
 
 const parent = process.ppid;
 

@@ -1,10 +1,10 @@
-import { peakBytes } from "../experiment/memory.ts";
-import { secondsInGraphs } from "../tensor/native/session.ts";
-import { secondsInNoise } from "../tensor/noise/sweep.ts";
-import type { Objective } from "../tuners/tuner.ts";
-import type { CaseRequest } from "./benchRequest.ts";
-import { subjectOf } from "./benchSubject.ts";
+import { peakBytes } from "../../experiment/memory.ts";
+import { secondsInGraphs } from "../../tensor/native/session.ts";
+import { secondsInNoise } from "../../tensor/noise/sweep.ts";
+import type { Objective } from "../../tuners/tuner.ts";
 import { median } from "./median.ts";
+import type { CaseRequest } from "./request.ts";
+import { subjectOf } from "./subject.ts";
 
 /** A case as measured: seconds of each step after the first, which warms up, and the peak memory of the process. */
 export interface CaseResult {

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { KitError } from "../error.ts";
+import { KitError } from "../../error.ts";
 
 /** A program and what it is given. */
 export interface PeerCommand {

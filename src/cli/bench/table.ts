@@ -1,8 +1,8 @@
 import Table from "cli-table3";
-import type { Ceilings } from "./benchCeilings.ts";
-import { benchModels } from "./benchModels.ts";
-import type { BenchRequest } from "./benchRequest.ts";
-import { type BenchRow, peaksToMezo } from "./benchRow.ts";
+import type { Ceilings } from "./ceilings.ts";
+import { benchModels } from "./models.ts";
+import type { BenchRequest } from "./request.ts";
+import { type BenchRow, peaksToMezo } from "./row.ts";
 
 const MIB = 2 ** 20;
 
@@ -33,9 +33,9 @@ export function benchText(request: BenchRequest, rows: readonly BenchRow[], ceil
   return [headline(request), ceilingsLine(ceilings), ...parts, LEGEND].join("\n");
 }
 
-function headline({ rows, tokens, threads, noise, loss, steps }: BenchRequest): string {
+function headline({ rows, tokens, threads, noise, loss, weights, steps }: BenchRequest): string {
   const of = { answer: "language-model loss of each row's last token", candidates: "two one-token candidates a row" };
-  return `${rows} rows x ${tokens} tokens, ${threads} threads, ${noise} noise, ${of[loss]}; medians of ${steps} steps`;
+  return `${rows} rows x ${tokens} tokens, ${threads} threads, ${noise} noise, ${of[loss]}, weights in ${weights}; medians of ${steps} steps`;
 }
 
 function ceilingsLine({ gemm, gaussian, rademacher }: Ceilings): string {

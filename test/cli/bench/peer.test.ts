@@ -1,10 +1,10 @@
 import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { peerCases } from "../../src/cli/benchPeerCases.ts";
-import { peerCommand } from "../../src/cli/benchPeerFind.ts";
-import { measurePeer, type PeerCommand } from "../../src/cli/peer.ts";
-import { command, folder } from "./mezo.ts";
+import { peerCases } from "../../../src/cli/bench/peerCases.ts";
+import { peerCommand } from "../../../src/cli/bench/peerFind.ts";
+import { measurePeer, type PeerCommand } from "../../../src/cli/bench/peerRun.ts";
+import { command, folder } from "../mezo.ts";
 
 const shell = (text: string): PeerCommand => ({ program: "sh", args: ["-c", text] });
 const json = (fields: string): PeerCommand => shell(`echo loading; echo '{${fields}}'`);
@@ -65,7 +65,7 @@ describe("npm run bench:peer", () => {
     ["a Python without PyTorch", ["--peer", withScript(), "--python", "false"], /looked for in false.*--python/],
     ["a comparison that it does not have", ["--case", "speed"], /--case.*gaussian, rademacher/],
   ])("says in one sentence that there is %s, and writes nothing", (_what, args, sentence) => {
-    const { status, stdout, stderr, cwd } = command("benchPeer", args);
+    const { status, stdout, stderr, cwd } = command("bench/peerMain", args);
     expect(status).toBe(1);
     expect(stdout).toBe("");
     expect(stderr.trim()).toMatch(sentence);

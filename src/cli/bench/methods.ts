@@ -1,11 +1,11 @@
-import type { Adapter } from "../adapters/adapter.ts";
-import { lora } from "../adapters/lora.ts";
-import { prefix } from "../adapters/prefix.ts";
-import { gaussian, rademacher } from "../tensor/perturb.ts";
-import { adam } from "../tuners/adam.ts";
-import { mezo } from "../tuners/mezo.ts";
-import type { Tuner } from "../tuners/tuner.ts";
-import type { BenchRequest } from "./benchRequest.ts";
+import type { Adapter } from "../../adapters/adapter.ts";
+import { lora } from "../../adapters/lora.ts";
+import { prefix } from "../../adapters/prefix.ts";
+import { gaussian, rademacher } from "../../tensor/perturb.ts";
+import { adam } from "../../tuners/adam.ts";
+import { mezo } from "../../tuners/mezo.ts";
+import type { Tuner } from "../../tuners/tuner.ts";
+import type { BenchRequest } from "./request.ts";
 
 /** A method that is measured. */
 export interface BenchMethod {
@@ -15,6 +15,8 @@ export interface BenchMethod {
   /** What makes the steps; without it a step is one evaluation of the loss. */
   readonly tuner?: (noise: BenchRequest["noise"]) => Tuner;
   readonly adapter?: Adapter;
+  /** Moves the weights there and back in Algorithm 1's three sweeps, although both sides could be had in one pass. */
+  readonly sweeps?: boolean;
   readonly checkpointing?: boolean;
 }
 
@@ -29,6 +31,7 @@ export const INFERENCE = "Zero-shot";
 export const benchMethods: readonly BenchMethod[] = [
   { name: INFERENCE, forwards: 1 },
   { name: "MeZO", forwards: 2, tuner: zerothOrder },
+  { name: "MeZO (sweeps)", forwards: 2, tuner: zerothOrder, sweeps: true },
   { name: "MeZO (LoRA)", forwards: 2, tuner: zerothOrder, adapter: lora() },
   { name: "MeZO (prefix)", forwards: 2, tuner: zerothOrder, adapter: prefix() },
   { name: "FT (Adam)", forwards: 3, tuner: firstOrder },

@@ -1,15 +1,15 @@
 import { relative } from "node:path";
-import { terminalProgress } from "../report/progress.ts";
-import type { Progress } from "../tensor/progress.ts";
-import { bestOf, type Ceilings } from "./benchCeilings.ts";
-import { writeResults } from "./benchFile.ts";
-import { type BenchOptions, parseBenchOptions } from "./benchOptions.ts";
-import { caseProfile, caseResult, ceilings } from "./benchProcess.ts";
-import { profileText } from "./benchProfileTable.ts";
-import { caseLabel } from "./benchRequest.ts";
-import { type BenchRow, type Measured, rowsOf } from "./benchRow.ts";
-import { benchText } from "./benchTable.ts";
-import { runCommand } from "./exit.ts";
+import { terminalProgress } from "../../report/progress.ts";
+import type { Progress } from "../../tensor/progress.ts";
+import { runCommand } from "../exit.ts";
+import { bestOf, type Ceilings } from "./ceilings.ts";
+import { type BenchOptions, parseBenchOptions } from "./options.ts";
+import { caseProfile, caseResult, ceilings } from "./ownProcess.ts";
+import { profileText } from "./profileTable.ts";
+import { caseLabel } from "./request.ts";
+import { writeResults } from "./results.ts";
+import { type BenchRow, type Measured, rowsOf } from "./row.ts";
+import { benchText } from "./table.ts";
 
 interface Found {
   readonly ceilings: Ceilings;
@@ -37,8 +37,9 @@ async function table(options: BenchOptions): Promise<void> {
   const found = await shown((onProgress) => measure(options, onProgress));
   const warning = smoke ? "\nA smoke run: the numbers mean nothing." : "";
   process.stdout.write(`${benchText(request, found.rows, found.ceilings)}${warning}\n`);
-  const { rows, tokens, threads } = request;
-  const file = writeResults(output, `bench-${rows}x${tokens}-${threads}threads.json`, { request, ...found });
+  const { rows, tokens, threads, weights } = request;
+  const kept = weights === "float32" ? "" : `-${weights}`;
+  const file = writeResults(output, `bench-${rows}x${tokens}${kept}-${threads}threads.json`, { request, ...found });
   process.stdout.write(`Results: ${relative(process.cwd(), file)}\n`);
 }
 

@@ -1,6 +1,6 @@
-import type { LabelledBatch } from "../experiment/encode.ts";
-import type { EncodedExample } from "../text/prompt.ts";
-import type { BenchRequest } from "./benchRequest.ts";
+import type { LabelledBatch } from "../../experiment/encode.ts";
+import type { EncodedExample } from "../../text/prompt.ts";
+import type { BenchRequest } from "./request.ts";
 
 /** The candidates' tokens where the loss is over candidates. */
 const ANSWERS = [11, 12];

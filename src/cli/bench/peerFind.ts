@@ -1,9 +1,9 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { KitError } from "../error.ts";
-import type { PeerCase, PeerKind } from "./benchPeerCases.ts";
-import type { BenchRequest } from "./benchRequest.ts";
-import { type PeerCommand, run } from "./peer.ts";
+import { KitError } from "../../error.ts";
+import type { PeerCase, PeerKind } from "./peerCases.ts";
+import { type PeerCommand, run } from "./peerRun.ts";
+import type { BenchRequest } from "./request.ts";
 
 /** A PyTorch to be compared with. */
 export interface Peer {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { profileCase } from "../../src/cli/benchProfile.ts";
-import { subjectOf } from "../../src/cli/benchSubject.ts";
-import { forwardFlops } from "../../src/cli/benchWork.ts";
+import { profileCase } from "../../../src/cli/bench/profile.ts";
+import { subjectOf } from "../../../src/cli/bench/subject.ts";
+import { forwardFlops } from "../../../src/cli/bench/work.ts";
 
 describe("the work of a forward pass, by hand", () => {
   // Two layers of width 2 with 3 hidden units, a vocabulary of 5, one row of 2 tokens. Multiplications of the first layer: keys and
@@ -29,7 +29,7 @@ describe("the work of a forward pass, by hand", () => {
 });
 
 describe("the work that is counted is what the products do", () => {
-  const size = { rows: 3, tokens: 9, steps: 1, threads: 2, noise: "rademacher" } as const;
+  const size = { rows: 3, tokens: 9, steps: 1, threads: 2, noise: "rademacher", weights: "float32" } as const;
   const TOKENS = size.rows * (size.tokens - 1);
 
   async function bothOf(method: string, loss: "answer" | "candidates"): Promise<{ counted: number; done: number }> {

@@ -1,18 +1,19 @@
 import * as tf from "@tensorflow/tfjs";
-import type { Config } from "../models/family.ts";
-import { BUNDLED_MODEL, loadModel } from "../models/load.ts";
-import type { LoadedNetwork } from "../models/network.ts";
-import { opt } from "../models/opt.ts";
-import type { Parameter } from "../tensor/parameter.ts";
-import { gaussian } from "../tensor/perturb.ts";
-import { fillValues } from "../tensor/writeValues.ts";
-import type { ModelSizes } from "./benchWork.ts";
+import type { Config } from "../../models/family.ts";
+import { BUNDLED_MODEL, loadModel } from "../../models/load.ts";
+import type { LoadedNetwork } from "../../models/network.ts";
+import { opt } from "../../models/opt.ts";
+import { type WeightFormat, weightMaker } from "../../models/weights.ts";
+import type { Parameter } from "../../tensor/parameter.ts";
+import { gaussian } from "../../tensor/perturb.ts";
+import { fillValues } from "../../tensor/writeValues.ts";
+import type { ModelSizes } from "./work.ts";
 
 /** A model that is measured. */
 export interface BenchModel {
   /** What it is, for a heading. */
   readonly title: string;
-  readonly load: () => Promise<LoadedNetwork>;
+  readonly load: (weights: WeightFormat) => Promise<LoadedNetwork>;
 }
 
 /** The shape of OPT-125M (Zhang et al. 2022). */
@@ -27,13 +28,23 @@ const OPT_125M: Config = {
 
 /** The models of the table, by the names that `--model` takes. */
 export const benchModels: Readonly<Record<string, BenchModel>> = {
-  "opt-125m": { title: "OPT-125M's shape with random weights", load: async () => randomNetwork(OPT_125M) },
-  bundled: { title: `the bundled model ${BUNDLED_MODEL} with its weights`, load: () => loadModel() },
+  "opt-125m": {
+    title: "OPT-125M's shape with random weights",
+    load: async (weights) => randomNetwork(OPT_125M, weights),
+  },
+  bundled: {
+    title: `the bundled model ${BUNDLED_MODEL} with its weights`,
+    load: (weights) => loadModel(BUNDLED_MODEL, { weights }),
+  },
 };
 
 /** An OPT with weights drawn anew: 0.02 times a normal, the norms' gains 1. */
-function randomNetwork(config: Config): LoadedNetwork {
-  const parameters = [...opt.shapes(config)].map(([name, shape]): Parameter => ({ name, value: tf.zeros([...shape]) }));
+function randomNetwork(config: Config, weights: WeightFormat): LoadedNetwork {
+  const make = weightMaker({ weights });
+  const zeros = (shape: readonly number[]): Float32Array => new Float32Array(shape.reduce((a, b) => a * b, 1));
+  const parameters = [...opt.shapes(config)].map(
+    ([name, shape]): Parameter => ({ name, ...make(zeros(shape), shape) }),
+  );
   const byName = new Map(parameters.map(({ name, value }) => [name, value]));
   const restore = (): void => draw(parameters);
   restore();

@@ -1,3 +1,5 @@
+import type { WeightFormat } from "../../models/weights.ts";
+
 /** The batch, the loss and the machine that a measurement is made with. */
 export interface BenchRequest {
   readonly rows: number;
@@ -8,6 +10,8 @@ export interface BenchRequest {
   readonly noise: "gaussian" | "rademacher";
   /** "answer": the language-model loss on each row's last token. "candidates": cross entropy over two one-token candidates a row. */
   readonly loss: "answer" | "candidates";
+  /** What matrices are kept in. */
+  readonly weights: WeightFormat;
 }
 
 /** One case of the table: a model and a method by their names in `benchModels` and `benchMethods`. */

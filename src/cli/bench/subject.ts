@@ -1,13 +1,13 @@
-import { objectiveFor } from "../experiment/objective.ts";
-import type { LanguageModel } from "../models/model.ts";
-import type { Task } from "../tasks/task.ts";
-import { useBackend } from "../tensor/backend.ts";
-import type { Objective } from "../tuners/tuner.ts";
-import { answersOf, benchBatch } from "./benchBatch.ts";
-import { type BenchMethod, benchMethod } from "./benchMethods.ts";
-import { benchModels, sizesOf } from "./benchModels.ts";
-import type { CaseRequest } from "./benchRequest.ts";
-import { type ForwardWork, forwardFlops, type ModelSizes, sharedFlops } from "./benchWork.ts";
+import { objectiveFor } from "../../experiment/objective.ts";
+import type { LanguageModel } from "../../models/model.ts";
+import type { Task } from "../../tasks/task.ts";
+import { useBackend } from "../../tensor/backend.ts";
+import type { Objective } from "../../tuners/tuner.ts";
+import { answersOf, benchBatch } from "./batch.ts";
+import { type BenchMethod, benchMethod } from "./methods.ts";
+import { benchModels, sizesOf } from "./models.ts";
+import type { CaseRequest } from "./request.ts";
+import { type ForwardWork, forwardFlops, type ModelSizes, sharedFlops } from "./work.ts";
 
 /** A case that is ready to be measured. */
 export interface Subject {
@@ -26,14 +26,15 @@ export async function subjectOf(request: CaseRequest, watch: (objective: Objecti
   const { threads, noise, steps } = request;
   await useBackend("native", threads);
   const method = benchMethod(request.method);
-  const network = await benchModels[request.model]!.load();
+  const network = await benchModels[request.model]!.load(request.weights);
   const sizes = sizesOf(network);
   const { vocabulary } = sizes;
   const adapted = method.adapter?.begin(network, { seed: 1, vocabulary });
   const theta = adapted?.parameters ?? network.parameters;
   const model = { ...network, ...(adapted && { adaptation: adapted.adaptation }) } as LanguageModel;
-  const { checkpointing = false } = method;
-  const objective = watch(objectiveFor(model, taskOf(request), { checkpointing })(benchBatch(request, vocabulary)));
+  const { checkpointing = false, sweeps = false } = method;
+  const { pair, ...inTurn } = objectiveFor(model, taskOf(request), { checkpointing })(benchBatch(request, vocabulary));
+  const objective = watch({ ...inTurn, ...(pair && !sweeps && { pair }) });
   const training = method.tuner?.(noise).begin(theta);
   return {
     step: async (step) => {

@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { KitError } from "../error.ts";
+import { KitError } from "../../error.ts";
 
 /** Writes results as JSON into a folder, made where there is none, and returns the file. Throws a KitError where that fails. */
 export function writeResults(folder: string, name: string, results: object): string {

@@ -1,17 +1,25 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { writeResults } from "../../src/cli/benchFile.ts";
-import { parseBenchOptions } from "../../src/cli/benchOptions.ts";
-import { peaksToMezo, rowsOf } from "../../src/cli/benchRow.ts";
-import { median } from "../../src/cli/median.ts";
-import { command, folder } from "./mezo.ts";
+import { median } from "../../../src/cli/bench/median.ts";
+import { parseBenchOptions } from "../../../src/cli/bench/options.ts";
+import { writeResults } from "../../../src/cli/bench/results.ts";
+import { peaksToMezo, rowsOf } from "../../../src/cli/bench/row.ts";
+import { command, folder } from "../mezo.ts";
 
-const METHODS = ["Zero-shot", "MeZO", "MeZO (LoRA)", "MeZO (prefix)", "FT (Adam)", "FT (Adam, checkpointing)"];
+const METHODS = [
+  "Zero-shot",
+  "MeZO",
+  "MeZO (sweeps)",
+  "MeZO (LoRA)",
+  "MeZO (prefix)",
+  "FT (Adam)",
+  "FT (Adam, checkpointing)",
+];
 
 describe("npm run bench", () => {
   test("measures every method, prints a table and writes the numbers", () => {
-    const { status, stdout, stderr, cwd } = command("bench", ["--smoke", "--threads", "1", "--output", "results"]);
+    const { status, stdout, stderr, cwd } = command("bench/main", ["--smoke", "--threads", "1", "--output", "results"]);
     expect(stderr).not.toContain("Error");
     expect(status).toBe(0);
     for (const method of METHODS) expect(stdout).toContain(`│ ${method} `);
@@ -32,7 +40,7 @@ describe("npm run bench", () => {
 
   test("profiles a step as a Markdown table whose shares are of the whole, and writes nothing", () => {
     const args = ["--profile", "--smoke", "--loss", "candidates", "--noise", "rademacher", "--threads", "1"];
-    const { status, stdout, cwd } = command("bench", args);
+    const { status, stdout, cwd } = command("bench/main", args);
     expect(status).toBe(0);
     expect(stdout).toMatch(/\| feedForwardUp x \[14, 256\], weight \[1024, 256\], relu \| 6 \|/);
     expect(stdout).toMatch(/\| noise \|/);
@@ -48,7 +56,7 @@ describe("npm run bench", () => {
     ["a model that it does not have", ["--model", "bert"], /--model.*opt-125m, bundled/],
     ["a loss that it does not have", ["--loss", "mean"], /--loss.*answer, candidates/],
   ])("refuses %s in one sentence and writes nothing", (_what, args, sentence) => {
-    const { status, stderr, cwd } = command("bench", args);
+    const { status, stderr, cwd } = command("bench/main", args);
     expect(status).toBe(1);
     expect(stderr.trim()).toMatch(sentence);
     expect(stderr.trim().split("\n")).toHaveLength(1);
@@ -62,7 +70,15 @@ describe("npm run bench", () => {
 });
 
 describe("what follows from the measurements", () => {
-  const request = { rows: 4, tokens: 10, steps: 1, threads: 1, noise: "rademacher", loss: "answer" } as const;
+  const request = {
+    rows: 4,
+    tokens: 10,
+    steps: 1,
+    threads: 1,
+    noise: "rademacher",
+    loss: "answer",
+    weights: "float32",
+  } as const;
   const measured = (method: string, stepSeconds: number, peakBytes: number) => ({
     request: { ...request, model: "bundled", method },
     result: {

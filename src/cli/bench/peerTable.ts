@@ -1,7 +1,7 @@
 import Table from "cli-table3";
-import type { PeerKind } from "./benchPeerCases.ts";
-import type { Comparison } from "./benchPeerRounds.ts";
 import { median } from "./median.ts";
+import type { PeerKind } from "./peerCases.ts";
+import type { Comparison } from "./peerRounds.ts";
 
 const HEAD = ["", "peer", "ours, s", "theirs, s", "time", "target", "ours, MiB", "theirs, MiB", "memory", "target"];
 

@@ -1,10 +1,10 @@
-import type { Progress } from "../tensor/progress.ts";
-import { ourRequest, type PeerCase, type PeerKind, type Target } from "./benchPeerCases.ts";
-import { type Peer, peerCommand } from "./benchPeerFind.ts";
-import { caseResult } from "./benchProcess.ts";
-import type { BenchRequest } from "./benchRequest.ts";
+import type { Progress } from "../../tensor/progress.ts";
 import { median } from "./median.ts";
-import { measurePeer, type PeerResult } from "./peer.ts";
+import { caseResult } from "./ownProcess.ts";
+import { ourRequest, type PeerCase, type PeerKind, type Target } from "./peerCases.ts";
+import { type Peer, peerCommand } from "./peerFind.ts";
+import { measurePeer, type PeerResult } from "./peerRun.ts";
+import type { BenchRequest } from "./request.ts";
 
 const MIB = 2 ** 20;
 
