@@ -5,6 +5,7 @@ import { discardPart, readRun } from "../experiment/runFile.ts";
 import type { Progress } from "../tensor/progress.ts";
 import { Interrupted } from "./exit.ts";
 import type { Job, Message } from "./job.ts";
+import { LEAN_HEAP } from "./leanHeap.ts";
 
 /** Whom a job's process reports to, and what stops it. */
 export interface Supervision {
@@ -21,6 +22,7 @@ export async function inOwnProcess(job: Job, { onProgress, signal }: Supervision
   const child = fork(new URL("worker.js", import.meta.url), {
     stdio: ["ignore", "ignore", "inherit", "ipc"],
     serialization: "advanced",
+    execArgv: [...process.execArgv, ...LEAN_HEAP],
   });
   const stop = (): void => void child.kill("SIGKILL");
   signal.addEventListener("abort", stop);
