@@ -38,6 +38,17 @@ export function encodeF16(source: Float32Array, into: Uint16Array): void {
   for (let i = 0; i < bits.length; i++) into[i] = nearestHalf(bits[i]!);
 }
 
+/** Writes the bfloat16 bit patterns nearest to the values of `source` into `into`: ties to even. */
+export function encodeBF16(source: Float32Array, into: Uint16Array): void {
+  const bits = new Uint32Array(source.buffer, source.byteOffset, source.length);
+  for (let i = 0; i < bits.length; i++) into[i] = nearestBF16(bits[i]!);
+}
+
+function nearestBF16(bits: number): number {
+  if ((bits & 0x7fffffff) > 0x7f800000) return (bits >>> 16) | 0x40; // NaN stays one
+  return (bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16;
+}
+
 function makeHalfTable(): Float32Array {
   const bits = new Uint32Array(0x10000);
   const values = new Float32Array(bits.buffer);

@@ -1,59 +1,117 @@
 import { closeSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
 import { KitError } from "../error.ts";
-import { encodeF16 } from "./dtype.ts";
+import { encodeBF16, encodeF16 } from "./dtype.ts";
 
-/** A tensor to be written: `data` holds the product of `shape` elements, row by row. */
-export interface NamedTensor {
+/** A tensor's place in a file to be written. */
+export interface TensorShape {
   readonly name: string;
   readonly shape: readonly number[];
+}
+
+/** A tensor to be written: `data` holds the product of `shape` elements, row by row. */
+export interface NamedTensor extends TensorShape {
   readonly data: Float32Array;
 }
 
-/** How tensors are stored: "F16" halves the file and rounds to nearest. */
+/** What numbers can be stored as: "F16" and "BF16" halve the file and round to nearest. */
+export type StoredAs = "F32" | "F16" | "BF16";
+
+/** How tensors are stored. */
 export interface WriteSafetensorsOptions {
-  readonly dtype: "F32" | "F16";
+  readonly dtype: StoredAs;
 }
 
-const HALF_LIMIT = 65520; // from here on float16 rounds to infinity
+/** A safetensors file under way, under a temporary name. */
+export interface SafetensorsWriter {
+  /** Adds the values of the next tensor. Throws a KitError for another number of them than its shape has, and for one that the file's numbers cannot hold. */
+  add(data: Float32Array): void;
+  /** Gives the file its name: it is complete. */
+  finish(): void;
+  /** Removes what has been written; does nothing after `finish`. */
+  abandon(): void;
+}
+
+/** For each kind of number the bytes of one, and the size from which on values round to infinity. */
+const KINDS: Readonly<Record<StoredAs, { readonly bytes: number; readonly limit: number }>> = {
+  F32: { bytes: 4, limit: Number.POSITIVE_INFINITY },
+  F16: { bytes: 2, limit: 65520 },
+  BF16: { bytes: 2, limit: (2 - 2 ** -8) * 2 ** 127 },
+};
+
+const ENCODERS = { F16: encodeF16, BF16: encodeBF16 } as const;
+
+/** Elements that are converted at once. */
+const CHUNK = 1 << 20;
 
 /**
  * Writes a safetensors file under a temporary name and renames it when it is complete, so that none is ever half-written.
- * Throws a KitError for a repeated name, a shape that does not fit its data, a value beyond float16 and a failed write.
+ * Throws a KitError for a repeated name, a shape that does not fit its data, a value beyond the 16 bits asked for and a failed write.
  */
-export function writeSafetensors(
-  path: string,
-  tensors: Iterable<NamedTensor>,
-  { dtype }: WriteSafetensorsOptions,
-): void {
+export function writeSafetensors(path: string, tensors: Iterable<NamedTensor>, options: WriteSafetensorsOptions): void {
   const list = [...tensors];
-  checkTensors(path, list, dtype);
-  const temporary = `${path}.${process.pid}.tmp`;
+  const writer = safetensorsWriter(path, list, options);
   try {
-    writeFile(temporary, list, dtype);
-    renameSync(temporary, path);
-  } catch (error) {
+    for (const { data } of list) writer.add(data);
+    writer.finish();
+  } finally {
+    writer.abandon();
+  }
+}
+
+/** Begins a safetensors file of tensors whose values come one tensor at a time, in this order, so that they need never be held together. Throws as `writeSafetensors` does. */
+export function safetensorsWriter(
+  path: string,
+  tensors: readonly TensorShape[],
+  { dtype }: WriteSafetensorsOptions,
+): SafetensorsWriter {
+  checkNames(path, tensors);
+  const temporary = `${path}.${process.pid}.tmp`;
+  const fd = attempt(path, () => openSync(temporary, "w"));
+  let open = true;
+  const close = (): void => {
+    if (open) closeSync(fd);
+    open = false;
+  };
+  const put = (bytes: Uint8Array): void => attempt(path, () => writeAll(fd, bytes));
+  const abandon = (): void => {
+    close();
     rmSync(temporary, { force: true });
+  };
+  let next = 0;
+  try {
+    put(makeHeader(tensors, dtype));
+  } catch (error) {
+    abandon();
+    throw error;
+  }
+  return {
+    add: (data) => {
+      checkValues(path, tensors[next++]!, data, dtype);
+      for (let at = 0; at < data.length; at += CHUNK) put(encode(data.subarray(at, at + CHUNK), dtype));
+    },
+    finish: () => {
+      close();
+      attempt(path, () => renameSync(temporary, path));
+    },
+    abandon,
+  };
+}
+
+function attempt<T>(path: string, write: () => T): T {
+  try {
+    return write();
+  } catch (error) {
     throw new KitError(`Writing ${path}: ${(error as Error).message}; choose a folder that can be written.`);
   }
 }
 
-function writeFile(path: string, tensors: readonly NamedTensor[], dtype: "F32" | "F16"): void {
-  const fd = openSync(path, "w");
-  try {
-    writeAll(fd, makeHeader(tensors, dtype));
-    for (const { data } of tensors) writeAll(fd, encode(data, dtype));
-  } finally {
-    closeSync(fd);
-  }
-}
-
-function makeHeader(tensors: readonly NamedTensor[], dtype: "F32" | "F16"): Uint8Array {
-  const bytes = dtype === "F32" ? 4 : 2;
+function makeHeader(tensors: readonly TensorShape[], dtype: StoredAs): Uint8Array {
+  const { bytes } = KINDS[dtype];
   const header: Record<string, unknown> = { __metadata__: { format: "pt" } }; // without it older Python loaders refuse a file
   let end = 0;
-  for (const { name, shape, data } of tensors) {
+  for (const { name, shape } of tensors) {
     const begin = end;
-    end += data.length * bytes;
+    end += sizeOf(shape) * bytes;
     header[name] = { dtype, shape, data_offsets: [begin, end] };
   }
   const json = Buffer.from(JSON.stringify(header));
@@ -63,28 +121,33 @@ function makeHeader(tensors: readonly NamedTensor[], dtype: "F32" | "F16"): Uint
   return padded;
 }
 
-function encode(data: Float32Array, dtype: "F32" | "F16"): Uint8Array {
+function encode(data: Float32Array, dtype: StoredAs): Uint8Array {
   if (dtype === "F32") return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   const halves = new Uint16Array(data.length);
-  encodeF16(data, halves);
+  ENCODERS[dtype](data, halves);
   return new Uint8Array(halves.buffer);
 }
 
 function writeAll(fd: number, bytes: Uint8Array): void {
-  for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done, Math.min(bytes.length - done, 1 << 30));
+  for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done, bytes.length - done);
 }
 
-function checkTensors(path: string, tensors: readonly NamedTensor[], dtype: "F32" | "F16"): void {
+const sizeOf = (shape: readonly number[]): number => shape.reduce((product, length) => product * length, 1);
+
+function checkNames(path: string, tensors: readonly TensorShape[]): void {
   const names = new Set<string>();
-  for (const { name, shape, data } of tensors) {
-    const size = shape.reduce((product, length) => product * length, 1);
-    if (size !== data.length) {
-      throw new KitError(`Writing ${path}: "${name}" has shape [${shape}] but ${data.length} elements.`);
-    }
+  for (const { name } of tensors) {
     if (names.has(name)) throw new KitError(`Writing ${path}: two tensors are named "${name}"; rename one.`);
-    if (dtype === "F16" && data.some((value) => Math.abs(value) >= HALF_LIMIT && Number.isFinite(value))) {
-      throw new KitError(`Writing ${path}: "${name}" has values beyond float16's 65,504; write it as F32.`);
-    }
     names.add(name);
   }
 }
+
+function checkValues(path: string, { name, shape }: TensorShape, data: Float32Array, dtype: StoredAs): void {
+  if (sizeOf(shape) !== data.length)
+    throw new KitError(`Writing ${path}: "${name}" has shape [${shape}] but ${data.length} elements.`);
+  const { limit } = KINDS[dtype];
+  if (dtype !== "F32" && data.some((value) => Math.abs(value) >= limit && Number.isFinite(value)))
+    throw new KitError(`Writing ${path}: "${name}" has values beyond ${BEYOND[dtype]}; write it as F32.`);
+}
+
+const BEYOND = { F16: "float16's 65,504", BF16: "bfloat16's 3.39e38" } as const;

@@ -6,7 +6,7 @@ export class Interrupted extends KitError {
   readonly exitCode: number;
 
   constructor(signal: "SIGINT" | "SIGTERM") {
-    super("Interrupted: finished runs are kept.");
+    super("Interrupted: finished runs are kept, and --resume goes on with the one that was under way.");
     this.exitCode = 128 + constants.signals[signal];
   }
 }

@@ -17,6 +17,7 @@ export interface Job {
 /** What the process of a run tells the one that started it; the run itself is in the job's file. */
 export type Message =
   | { readonly progress: Parameters<Progress>[0] }
+  | { readonly note: string }
   | { readonly done: true }
   | { readonly error: string };
 
@@ -58,8 +59,13 @@ function fileOf({ model, weights, out }: CliOptions, task: string, method: strin
   return join(out, name.toLowerCase());
 }
 
+/** A task by name, and which of its rows. */
+export interface TaskChoice extends Pick<Job, "task" | "seed"> {
+  readonly options: Pick<CliOptions, "data" | "train" | "dev" | "test" | "k">;
+}
+
 /** The task of a job, its data drawn. */
-export function taskOf({ task, seed, options }: Pick<Job, "task" | "seed" | "options">): Promise<Task> {
+export function taskOf({ task, seed, options }: TaskChoice): Promise<Task> {
   const { data, train, dev, test, k } = options;
   return loadTask(task, { data, train, dev, test, k, seed });
 }

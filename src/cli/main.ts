@@ -6,6 +6,9 @@ import { terminalProgress } from "../report/progress.ts";
 import { table } from "../report/table.ts";
 import { taskTable } from "../report/taskTable.ts";
 import { backendsReport } from "./backends.ts";
+import { writeCompact } from "./compact.ts";
+import { diffRuns } from "./diff.ts";
+import { doctor } from "./doctor.ts";
 import { runCommand } from "./exit.ts";
 import { interruption, unlessAborted } from "./interrupt.ts";
 import type { Omission } from "./job.ts";
@@ -13,6 +16,7 @@ import { type CliOptions, parseOptions } from "./options.ts";
 import { inOwnProcess } from "./ownProcess.ts";
 import { savePicture } from "./picture.ts";
 import { preflight } from "./preflight.ts";
+import { replayRun } from "./replay.ts";
 
 /** What a command has done so far. */
 interface Results {
@@ -63,9 +67,13 @@ async function listBackends(argv: readonly string[]): Promise<void> {
   process.exit(0); // a GPU's driver would keep the process alive
 }
 
-const COMMANDS: Readonly<Record<string, (argv: readonly string[]) => Promise<void>>> = {
+const COMMANDS: Readonly<Record<string, (argv: readonly string[]) => void | Promise<void>>> = {
   table: measure,
   backends: listBackends,
+  replay: replayRun,
+  diff: diffRuns,
+  compact: writeCompact,
+  doctor,
 };
 
 await runCommand((argv) => {

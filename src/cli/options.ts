@@ -40,7 +40,15 @@ export interface CliOptions {
   readonly out: string;
   readonly figures: string;
   readonly smoke: boolean;
+  /** Keeps what is finished, and goes on with runs that were cut short. */
+  readonly resume: boolean;
 }
+
+/** As commander gives them. */
+type Given = Omit<CliOptions, "methods" | "tasks"> & {
+  readonly method: CliOptions["methods"];
+  readonly task: CliOptions["tasks"];
+};
 
 /** A look at everything in under a minute; its numbers mean nothing. */
 const SMOKE = {
@@ -69,7 +77,8 @@ Examples:
 For --lr, --eps, --steps and --batch-size the bundled models have defaults of their own; for others they are the first
 values of the paper's grids (Tables 15 and 16): MeZO with OPT takes a learning rate of 1e-6 over 20,000 steps.`;
 
-function whole(least: number): (text: string) => number {
+/** Reads a whole number from `least` on. */
+export function whole(least: number): (text: string) => number {
   return (text) => {
     const number = Number(text);
     if (text.trim() !== "" && Number.isSafeInteger(number) && number >= least) return number;
@@ -77,7 +86,8 @@ function whole(least: number): (text: string) => number {
   };
 }
 
-function amount(text: string): number {
+/** Reads a number from 0 on. */
+export function amount(text: string): number {
   const number = Number(text);
   if (text.trim() !== "" && Number.isFinite(number) && number >= 0) return number;
   throw new InvalidArgumentError("It must be a number of at least 0.");
@@ -110,14 +120,11 @@ function command(): Command {
     )
     .version(KIT_VERSION, "--version", "print the version");
   for (const add of [addData, addMeasurement, addTraining, addMachine, addOutput]) add(parser);
-  return parser
-    .addHelpText("after", EXAMPLES)
-    .allowExcessArguments(false)
-    .exitOverride()
-    .configureOutput({ writeErr: () => {} });
+  return parser.addHelpText("after", EXAMPLES);
 }
 
-function addData(parser: Command): void {
+/** Adds the options that say which model and which rows. */
+export function addData(parser: Command): void {
   parser
     .optionsGroup("Model and data:")
     .option(
@@ -177,7 +184,8 @@ function addTraining(parser: Command): void {
     .option("--checkpointing", "backpropagation keeps each layer's input only, and computes the rest again", false);
 }
 
-function addMachine(parser: Command): void {
+/** Adds the options that say where to compute, and in what the weights are kept. */
+export function addMachine(parser: Command): void {
   parser
     .optionsGroup("Machine:")
     .addOption(new Option("--backend <name>", "where to compute").choices(["auto", ...backendNames]).default("auto"))
@@ -199,6 +207,7 @@ function addOutput(parser: Command): void {
     .optionsGroup("Output:")
     .option("--out <folder>", "where the runs are written; runs of equal names are replaced", "data/runs")
     .option("--figures <folder>", "where the picture is written; one of equal name is replaced", "figures")
+    .option("--resume", "keeps finished runs of equal settings, and goes on with one that was cut short", false)
     .option(
       "--smoke",
       `a short look at everything: few examples, ${SMOKE.steps.all} steps; into ${SMOKE.out} and ${SMOKE.figures}, where runs of equal names are replaced`,
@@ -206,18 +215,27 @@ function addOutput(parser: Command): void {
     );
 }
 
-/** The options of a command line. Exits with help or version where that was asked for; throws a KitError for what is wrong. */
-export function parseOptions(argv: readonly string[]): CliOptions {
-  const parser = command();
+/** What a command's parser makes of a command line. Exits with help or version where that was asked for; throws a KitError for what is wrong. */
+export function parsed<T extends object>(parser: Command, argv: readonly string[]): { options: T; args: string[] } {
   try {
-    parser.parse(argv, { from: "user" });
+    parser
+      .allowExcessArguments(false)
+      .exitOverride()
+      .configureOutput({ writeErr: () => {} })
+      .parse(argv, { from: "user" });
   } catch (error) {
     const { code, message } = error as { code: string; message: string };
     if (code === "commander.helpDisplayed" || code === "commander.version") process.exit(0);
     const oneLine = message.replace(/^error: /, "").replace(/\s*\n\s*/g, " ");
     throw new KitError(`${oneLine.replace(/\.?$/, ".")} --help lists the options.`);
   }
-  const { method, task, ...options } = parser.opts();
+  return { options: parser.opts<T>(), args: parser.args };
+}
+
+/** The options of `mezo table`. Ends as `parsed` does. */
+export function parseOptions(argv: readonly string[]): CliOptions {
+  const parser = command();
+  const { method, task, ...options } = parsed<Given>(parser, argv).options;
   const isSettled = (name: string): boolean =>
     parser.getOptionValueSource(name) === "cli" || (options.k !== undefined && (name === "train" || name === "dev")); // k says what these are
   const smoke = options.smoke ? Object.fromEntries(Object.entries(SMOKE).filter(([name]) => !isSettled(name))) : {};

@@ -1,7 +1,8 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { KitError } from "../error.ts";
 import type { Run } from "../experiment/run.ts";
-import { discardPart, readRun } from "../experiment/runFile.ts";
+import { readRun } from "../experiment/runFile/read.ts";
+import { discardPart } from "../experiment/runFile/write.ts";
 import type { Progress } from "../tensor/progress.ts";
 import { Interrupted } from "./exit.ts";
 import type { Job, Message } from "./job.ts";
@@ -13,9 +14,13 @@ export interface Supervision {
   readonly signal: AbortSignal;
 }
 
+/** A run whose process was ended from outside: what it has written can be gone on with. */
+class CutShort extends KitError {}
+
 /**
  * Does a job in a process of its own, so that its peak memory is its own too, and returns the run from its file. Throws the
- * signal's reason once it has aborted, and a KitError where the job failed; then the process is gone and nothing half-written is left.
+ * signal's reason once it has aborted, and a KitError where the job failed; then the process is gone. What a run that
+ * was cut short has written stays under its `.part` name, to be resumed; of one that failed nothing is left.
  */
 export async function inOwnProcess(job: Job, { onProgress, signal }: Supervision): Promise<Run> {
   signal.throwIfAborted();
@@ -29,8 +34,9 @@ export async function inOwnProcess(job: Job, { onProgress, signal }: Supervision
   try {
     await finished(child, job, onProgress);
   } catch (error) {
-    discardPart(job.file);
-    throw signal.aborted ? signal.reason : error;
+    if (signal.aborted) throw signal.reason;
+    if (!(error instanceof CutShort || error instanceof Interrupted)) discardPart(job.file);
+    throw error;
   } finally {
     signal.removeEventListener("abort", stop);
   }
@@ -43,7 +49,9 @@ function finished(child: ChildProcess, job: Job, onProgress: Progress): Promise<
   return new Promise((done, failed) => {
     let last: Message | undefined;
     child.on("message", (message: Message) => {
-      if ("progress" in message) onProgress({ ...message.progress, label: labelled(label, message.progress.label) });
+      if ("note" in message) process.stderr.write(`${message.note}\n`);
+      else if ("progress" in message)
+        onProgress({ ...message.progress, label: labelled(label, message.progress.label) });
       else last = message;
     });
     child.on("error", (error) => failed(new KitError(`${label} got no process of its own (${error.message}).`)));
@@ -52,7 +60,7 @@ function finished(child: ChildProcess, job: Job, onProgress: Progress): Promise<
       else if (last && "error" in last) failed(new KitError(last.error));
       // Ctrl-C reaches the processes of a terminal in any order: the child may be gone before this one has heard of it.
       else if (signal === "SIGINT" || signal === "SIGTERM") failed(new Interrupted(signal));
-      else failed(new KitError(`${label} ended early (${signal ?? `exit code ${code}`}): run it again.`));
+      else failed(new CutShort(`${label} ended early (${signal ?? `exit code ${code}`}): --resume goes on with it.`));
     });
     child.send(job);
   });

@@ -19,7 +19,8 @@ export async function preflight(options: CliOptions, onProgress: Progress): Prom
   const trained = options.methods.filter((method) => /^(FT|MeZO)/.test(method)) as Trained[];
   for (const method of trained) tunerOf(method, settingsOf(options, model, method), options);
   for (const task of chosen) for (const seed of options.seeds) await taskOf({ task: task.name, seed, options });
-  for (const output of [options.out, options.figures]) checkWritable(output);
+  checkWritable(options.out, "--out");
+  checkWritable(options.figures, "--figures");
   const names = chosen.map(({ name }) => name);
   return planOf(options, names, (method, task) => reasonAgainst(method, findTask(task), model.prompts));
 }
@@ -37,7 +38,8 @@ export function reasonAgainst(
   return undefined;
 }
 
-function checkPrompts(task: TaskDefinition, { id, prompts }: { id: string; prompts: Prompts }): void {
+/** Throws a KitError where a task has no prompts for a kind of model. */
+export function checkPrompts(task: TaskDefinition, { id, prompts }: { id: string; prompts: Prompts }): void {
   if (task[prompts]) return;
   const those =
     prompts === "masked" ? "masked models, as Table 13 has for" : "autoregressive models, as Table 14 has for";
@@ -47,21 +49,23 @@ function checkPrompts(task: TaskDefinition, { id, prompts }: { id: string; promp
   );
 }
 
-function checkWeights({ weights, backend }: CliOptions): void {
+/** Throws a KitError for weights in 16 bits on a backend that cannot keep them. */
+export function checkWeights({ weights, backend }: Pick<CliOptions, "weights" | "backend">): void {
   if (weights === "float32" || backend === "auto" || backend === "native") return;
   throw new KitError(
     `Weights in ${weights} need the native backend, and ${backend} was chosen: leave out one of them.`,
   );
 }
 
-function checkWritable(folder: string): void {
+/** Makes a folder that results go to; throws a KitError where it cannot be written. */
+export function checkWritable(folder: string, option: string): void {
   try {
     mkdirSync(folder, { recursive: true });
     accessSync(folder, constants.W_OK);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     throw new KitError(
-      `${folder}: results were to be written there, but it cannot be written to (${code}); name other folders with --out and --figures.`,
+      `${folder}: results were to be written there, but it cannot be written to (${code}); name another folder with ${option}.`,
     );
   }
 }

@@ -2,7 +2,7 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { Command } from "commander";
 import { KitError } from "../error.ts";
-import { readRun } from "../experiment/runFile.ts";
+import { readRun } from "../experiment/runFile/read.ts";
 import { groupsOf } from "../report/groups.ts";
 import { markdownTable } from "../report/table.ts";
 import { runCommand } from "./exit.ts";

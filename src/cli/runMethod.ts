@@ -6,8 +6,9 @@ import { sharedPrompts } from "../experiment/candidateScores.ts";
 import { encodeBatch } from "../experiment/encode.ts";
 import { evaluate, evaluateMajority } from "../experiment/evaluate.ts";
 import { probe } from "../experiment/probe.ts";
-import type { Run } from "../experiment/run.ts";
-import { type RunRecorder, tune } from "../experiment/tune.ts";
+import type { Run, UnfinishedRun } from "../experiment/run.ts";
+import { tune } from "../experiment/tune.ts";
+import type { RunRecorder } from "../experiment/tuneOptions.ts";
 import type { LanguageModel } from "../models/model.ts";
 import type { Task } from "../tasks/task.ts";
 import { gaussian, rademacher } from "../tensor/perturb.ts";
@@ -27,6 +28,8 @@ export interface Setup {
   readonly options: CliOptions;
   readonly onProgress: Progress;
   readonly record: RunRecorder;
+  /** A run of this very kind that was cut short, or finished. */
+  readonly resume?: UnfinishedRun;
 }
 
 /** Each method of the paper's tables, run once; adding one adds a line here and in report/methods.ts. */
@@ -80,7 +83,7 @@ async function evaluated({ model, task, seed, options, onProgress }: Setup, shot
 
 /** Logistic regression where the answers are single tokens, head tuning where they are texts (Table 1's LP). */
 async function probed(setup: Setup): Promise<Run> {
-  const { task, seed, options, onProgress, record } = setup;
+  const { task, seed, options, onProgress, record, resume } = setup;
   const model = await setup.model();
   const { begin } = options;
   if (task.loss === "candidates" && sharedPrompts(encodeBatch(model, task.train, begin).examples))
@@ -88,12 +91,13 @@ async function probed(setup: Setup): Promise<Run> {
   const { lr, epochs } = HEAD_TUNING;
   const batchSize = valueFor(options.batchSize, "LP") ?? HEAD_TUNING.batchSize;
   const steps = valueFor(options.steps, "LP") ?? epochs * Math.ceil(task.train.length / batchSize);
-  const settings = { steps, batchSize, seed, begin, method: "LP", adapter: headTuning(), onProgress, record };
+  const past = { record, ...(resume && { resume }) };
+  const settings = { steps, batchSize, seed, begin, method: "LP", adapter: headTuning(), onProgress, ...past };
   return tune(model, task, adam({ lr: valueFor(options.lr, "LP") ?? lr }), settings);
 }
 
 async function trained(setup: Setup, method: Trained, adapter?: Adapter): Promise<Run> {
-  const { task, seed, options, onProgress, record } = setup;
+  const { task, seed, options, onProgress, record, resume } = setup;
   const model = await setup.model();
   const settings = settingsOf(options, model, method);
   const { steps, batchSize } = settings;
@@ -101,5 +105,6 @@ async function trained(setup: Setup, method: Trained, adapter?: Adapter): Promis
   return tune(model, task, tunerOf(method, settings, options), {
     ...{ steps, batchSize, seed, begin, checkpointing, onProgress, record },
     ...(adapter && { adapter }),
+    ...(resume && { resume }),
   });
 }

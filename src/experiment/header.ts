@@ -3,7 +3,11 @@ import * as tf from "@tensorflow/tfjs";
 import type { LanguageModel } from "../models/model.ts";
 import type { Task } from "../tasks/task.ts";
 import { threadCount } from "../tensor/native/session.ts";
+import { canPair } from "../tensor/pair.ts";
+import type { Tuner } from "../tuners/tuner.ts";
+import { pinned } from "./pinned.ts";
 import type { RunHeader } from "./run.ts";
+import type { TuneSettings } from "./tuneOptions.ts";
 
 const { version } = createRequire(import.meta.url)("../../package.json") as { version: string };
 
@@ -17,10 +21,27 @@ export interface Setting {
   readonly seed: number;
 }
 
-/** The header of a run. */
+/** How z is made of its keys: it changes when any bit of any z does. */
+export const NOISE_VERSION = "philox4x32-10 box-muller 1";
+
+/** The version of the run file's lines. */
+export const RUN_FORMAT = 2;
+
+/** The header of a run that tunes: with all that its steps need to be made again. */
+export function tuningHeader(setting: Setting, tuner: Tuner, settings: TuneSettings): RunHeader {
+  const { adapter, method, maximize } = settings;
+  const name = method ?? (adapter ? `${tuner.name} (${adapter.name})` : tuner.name);
+  const passes = canPair() && !maximize ? "pair" : "sweeps";
+  const trains = { tuner: tuner.name, ...(adapter && { adapter: adapter.name }), passes } as const;
+  return { ...runHeader(setting, name, pinned(tuner, settings)), ...trains };
+}
+
+/** The header of a run of a method, by its name in the paper's tables ("MeZO (prefix)"). */
 export function runHeader({ model, task, seed }: Setting, method: string, options: RunHeader["options"]): RunHeader {
   return {
+    format: RUN_FORMAT,
     kit: KIT_VERSION,
+    noise: NOISE_VERSION,
     model: model?.id ?? "none",
     weightsHash: model?.weightsHash ?? "none",
     ...(model?.kept !== undefined && { weights: model.kept }),
@@ -34,6 +55,7 @@ export function runHeader({ model, task, seed }: Setting, method: string, option
     prompts: model?.prompts ?? "none",
     seed,
     method,
+    ...{ tuner: "none", passes: "none" },
     options,
   };
 }

@@ -23,7 +23,8 @@ export function objectiveFor(
   { microBatchSize, maximize, checkpointing = false }: ObjectiveOptions,
 ): (batch: LabelledBatch) => Objective {
   return (batch) => {
-    const pieces = piecesOf(batch, microBatchSize, maximize ? "candidates" : task.loss);
+    const size = microBatchSize ?? batch.examples.length;
+    const pieces = piecesOf(batch, size, maximize ? "candidates" : task.loss);
     const value = (of: (piece: LabelledBatch) => number | Promise<number>): Objective => ({
       value: () => weightedMean(pieces, of),
     });
@@ -51,12 +52,13 @@ function pairOf(model: LanguageModel, loss: Loss, pieces: readonly Piece[]): Non
 }
 
 /** A piece of a batch that is run at once, and its share of the batch's mean. */
-interface Piece {
+export interface Piece {
   readonly piece: LabelledBatch;
   readonly share: number;
 }
 
-function piecesOf(batch: LabelledBatch, size = batch.examples.length, loss: Loss): Piece[] {
+/** A batch in pieces of at most `size` examples, whose losses, each by its share, add up to the batch's. */
+export function piecesOf(batch: LabelledBatch, size: number, loss: Loss): Piece[] {
   const pieces = microBatches(batch, size);
   const weights = pieces.map((piece) => weightOf[loss](piece));
   const total = weights.reduce((a, b) => a + b, 0);

@@ -1,10 +1,13 @@
 import type { Metric } from "../tasks/task.ts";
-import type { StepResult } from "../tuners/tuner.ts";
 import type { PredictedBytes } from "./memoryPlan.ts";
 
 /** What a run did, pinned so that it can be repeated: everything the result depends on. */
 export interface RunHeader {
+  /** The version of the file's lines. */
+  readonly format: number;
   readonly kit: string;
+  /** How z is made of its keys; absent in files of format 1. */
+  readonly noise?: string;
   readonly model: string;
   readonly weightsHash: string;
   /** How the model's matrices were kept where not in float32: "float16, stochastic rounding". */
@@ -20,13 +23,24 @@ export interface RunHeader {
   /** The form that the model took: text to continue, text with a mask, or none where no model was used. */
   readonly prompts: "autoregressive" | "masked" | "none";
   readonly seed: number;
+  /** As the paper's tables print it. */
   readonly method: string;
+  /** What makes the steps; "none" where there are none. */
+  readonly tuner: string;
+  readonly adapter?: string;
+  /** How a step's losses were had: both sides in one pass, or by moving the weights there and back. */
+  readonly passes: "pair" | "sweeps" | "none";
   readonly options: Readonly<Record<string, string | number | boolean>>;
 }
 
-/** One training step, counted from 0, and its numbers. */
-export interface StepRecord extends StepResult {
+/**
+ * One training step, counted from 0: every loss that it asked for, in order (in forward mode each loss's derivative after it), of which the
+ * tuner makes the rest again, and the estimate along z, one number or one for each z of the step.
+ */
+export interface StepRecord {
   readonly step: number;
+  readonly losses: readonly number[];
+  readonly projectedGrad?: number | readonly number[];
 }
 
 /** A score on one part of the data: the mean of the task's metric, between 0 and 1, its standard error, the rows it was measured on. */
@@ -41,6 +55,8 @@ export interface Score {
   readonly loss?: number;
   /** Share of generated answers that match exactly, beside F1. */
   readonly exactMatch?: number;
+  /** First 16 hexadecimal digits of the SHA-256 over the trained weights in float32, as they were then. */
+  readonly theta?: string;
 }
 
 /** What a finished run cost: wall-clock seconds, optimization steps, peak resident memory of its process in bytes. */
@@ -52,10 +68,16 @@ export interface Cost {
   readonly predicted?: PredictedBytes & { readonly runtime: number };
 }
 
-/** The record of one run: the last `test` score is the one that is reported. */
-export interface Run {
+/** The record of a run as far as it has come. With the base model it is the whole of the tuned weights. */
+export interface UnfinishedRun {
   readonly header: RunHeader;
   readonly steps: readonly StepRecord[];
   readonly scores: readonly Score[];
+  /** The run that this one was begun from, cut where it was left; steps go on counting from there. */
+  readonly before?: UnfinishedRun;
+}
+
+/** The record of a finished run: the last `test` score is the one that is reported. */
+export interface Run extends UnfinishedRun {
   readonly cost: Cost;
 }

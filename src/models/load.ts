@@ -58,7 +58,8 @@ export async function loadModel(id: string = BUNDLED_MODEL, options: LoadOptions
   await ensureBackend();
   const network = loadNetwork(checkpoint, weights, onProgress);
   const kept = keptAs(weights);
-  return { id: shortId(id), weightsHash: hashFiles(checkpoint.files), tokenizer, ...(kept && { kept }), ...network };
+  const { folder, files } = checkpoint;
+  return { id: shortId(id), folder, weightsHash: hashFiles(files), tokenizer, ...(kept && { kept }), ...network };
 }
 
 /** A folder goes by its last name, so that no path of one machine gets into a run. */

@@ -5,6 +5,8 @@ import type { LoadedNetwork } from "./network.ts";
 export interface LanguageModel extends LoadedNetwork {
   /** The hub id that was asked for, or the folder's last name. */
   readonly id: string;
+  /** Where its files lie on this machine. */
+  readonly folder: string;
   /** First 16 hexadecimal digits of the SHA-256 over the weight files. */
   readonly weightsHash: string;
   readonly tokenizer: Tokenizer;

@@ -24,6 +24,15 @@ export async function update(
   fill(weight.value, (into) => into.set(changed));
 }
 
+/** Changes a weight in place by its own values. Where tensors live in the host's memory nothing is copied. */
+export async function rewrite({ value }: Parameter, change: (theta: Float32Array) => void): Promise<void> {
+  const { view, fill } = storage();
+  if (view) return fill(value, change);
+  const changed = (await value.data<"float32">()).slice(); // what was read may be a copy that TensorFlow.js keeps
+  change(changed);
+  fill(value, (into) => into.set(changed));
+}
+
 /** Euclidean norm of all elements of some tensors together, summed in double precision. */
 export async function norm(tensors: readonly tf.Tensor[]): Promise<number> {
   const { view } = storage();

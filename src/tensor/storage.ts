@@ -2,7 +2,8 @@ import type * as tf from "@tensorflow/tfjs";
 import { isHalves, type Source } from "./halves/format.ts";
 import { narrow, widened } from "./halves/halves.ts";
 import type { Distribution, NoiseKey } from "./noise/key.ts";
-import { sweepMany } from "./noise/sweep.ts";
+import { moveMany, sweepMany } from "./noise/sweep.ts";
+import type { Move } from "./noise/wasm.ts";
 
 /** A weight to add noise to, the key of its z, and the factor that its values are multiplied by first. */
 export interface NoisyWeight {
@@ -11,10 +12,18 @@ export interface NoisyWeight {
   readonly keep: number;
 }
 
+/** A weight and what becomes of it, move by move. */
+export interface MovedWeight {
+  readonly tensor: tf.TensorInfo;
+  readonly moves: readonly Move[];
+}
+
 /** How a backend changes float32 tensors in place: afterwards the same tensor has the new values, whoever holds it. */
 export interface Storage {
   /** values = keep · values + scale · z for every weight; no two may share values. The bits are the same on every backend. */
   readonly sweep: (weights: readonly NoisyWeight[], scale: number, law: Distribution) => void;
+  /** What a sweep for each move of every weight would do, to the bit, in fewer passes over the memory; absent where there is no such way. */
+  readonly moves?: (weights: readonly MovedWeight[], law: Distribution) => void;
   /** Has `write` fill all values. Where there is a `view`, it sees the present ones; elsewhere it finds anything. */
   readonly fill: (tensor: tf.TensorInfo, write: (values: Float32Array) => void) => void;
   /** Copies the values of one tensor into another of the same size. */
@@ -59,6 +68,11 @@ export function inMemory(
     sweep: (weights, scale, law) => {
       const entries = weights.map(({ tensor, key, keep }) => ({ theta: source(tensor), key, keep }));
       sweepMany(entries, scale, law);
+      for (const { tensor } of weights) changed(tensor);
+    },
+    moves: (weights, law) => {
+      const entries = weights.map(({ tensor, moves }) => ({ theta: source(tensor), moves }));
+      moveMany(entries, law);
       for (const { tensor } of weights) changed(tensor);
     },
   };

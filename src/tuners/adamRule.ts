@@ -58,14 +58,33 @@ interface AdamState {
 
 type AdamStep = Required<AdamSettings> & Readonly<Record<"lr" | "scale" | "l2" | "keep", number>>;
 
-function adamStep(theta: Float32Array, gradient: Float32Array, { m, v, steps }: AdamState, step: AdamStep): void {
-  const { beta1, beta2, epsilon, lr, scale, l2, keep } = step;
-  const rate = lr / (1 - beta1 ** steps);
-  const root = Math.sqrt(1 - beta2 ** steps);
+function adamStep(theta: Float32Array, gradient: Float32Array, state: AdamState, step: AdamStep): void {
+  intoMoments(theta, gradient, state, step);
+  descendByMoments(theta, state, step);
+}
+
+/** Adds a gradient, which is scale · gradient + l2 · theta, to the averages of gradients and of their squares. */
+export function intoMoments(
+  theta: Float32Array,
+  gradient: Float32Array,
+  { m, v }: Pick<AdamState, "m" | "v">,
+  { beta1, beta2, scale, l2 }: Pick<AdamStep, "beta1" | "beta2" | "scale" | "l2">,
+): void {
   for (let i = 0; i < theta.length; i++) {
     const g = scale * gradient[i]! + l2 * theta[i]!;
     m[i] = beta1 * m[i]! + (1 - beta1) * g;
     v[i] = beta2 * v[i]! + (1 - beta2) * g * g;
-    theta[i] = keep * theta[i]! - (rate * m[i]!) / (Math.sqrt(v[i]!) / root + epsilon);
   }
+}
+
+/** theta = keep · theta − lr times the corrected average over the root of the corrected average of squares. */
+export function descendByMoments(
+  theta: Float32Array,
+  { m, v, steps }: AdamState,
+  { beta1, beta2, epsilon, lr, keep }: Omit<AdamStep, "scale" | "l2">,
+): void {
+  const rate = lr / (1 - beta1 ** steps);
+  const root = Math.sqrt(1 - beta2 ** steps);
+  for (let i = 0; i < theta.length; i++)
+    theta[i] = keep * theta[i]! - (rate * m[i]!) / (Math.sqrt(v[i]!) / root + epsilon);
 }

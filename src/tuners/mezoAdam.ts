@@ -8,8 +8,8 @@ import type { Tuner } from "./tuner.ts";
 export type MezoAdamOptions = ZerothOptions & AdamSettings;
 
 /**
- * MeZO-Adam (Table 18): Adam along MeZO's estimate. Its moments take twice the memory of theta. Unlike the paper, which
- * would make them anew from the seeds and scalars of all steps. Weight decay is added to the gradient, as in Adam.
+ * MeZO-Adam (Table 18): Adam along MeZO's estimate. Its moments take twice the memory of theta. `leanAdam` makes them
+ * anew instead. Weight decay is added to the gradient, as in Adam.
  */
 export function mezoAdam(options: MezoAdamOptions): Tuner {
   const name = "MeZO-Adam";

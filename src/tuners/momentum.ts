@@ -13,7 +13,7 @@ export interface MezoMomentumOptions extends ZerothOptions {
 
 /**
  * MeZO-momentum: m = beta m + g z, and theta moves by −lr (m + weightDecay · theta). m takes the memory of theta;
- * z is swept into it as into theta, and never stored. Unlike the paper, which would make m anew from the seeds and scalars of all steps.
+ * z is swept into it as into theta, and never stored. `leanMomentum` makes m anew instead.
  */
 export function mezoMomentum(options: MezoMomentumOptions): Tuner {
   const name = "MeZO-momentum";
@@ -45,6 +45,6 @@ export function mezoMomentum(options: MezoMomentumOptions): Tuner {
 }
 
 /** theta = keep · theta − lr · m. */
-function subtract(theta: Float32Array, m: Float32Array, keep: number, lr: number): void {
+export function subtract(theta: Float32Array, m: Float32Array, keep: number, lr: number): void {
   for (let i = 0; i < theta.length; i++) theta[i] = keep * theta[i]! - lr * m[i]!;
 }

@@ -30,11 +30,8 @@ export interface Standing {
  */
 export async function twoSided(theta: readonly Parameter[], objective: Objective, probe: Probe): Promise<Standing> {
   const { noise, eps, z } = probe;
-  const { law } = noise;
-  const both = law && objective.pair ? objective.pair(theta, { law, eps, z }) : moved(theta, objective, probe);
-  const back = law && objective.pair ? 0 : eps;
-  const { lossPlus, lossMinus } = await both;
-  const projectedGrad = (lossPlus - lossMinus) / (2 * eps);
+  const { lossPlus, lossMinus, back } = await bothSides(theta, objective, probe);
+  const projectedGrad = Math.fround((lossPlus - lossMinus) / (2 * eps));
   if (!Number.isFinite(projectedGrad)) {
     if (back !== 0) noise(theta, back, z);
     throw new KitError(
@@ -42,6 +39,17 @@ export async function twoSided(theta: readonly Parameter[], objective: Objective
     );
   }
   return { found: { lossPlus, lossMinus, projectedGrad }, back };
+}
+
+/** The losses at theta ± eps z, whatever they are, and how many z theta is to be moved by to be where it was. Where the objective throws, theta is back. */
+export async function bothSides(
+  theta: readonly Parameter[],
+  objective: Objective,
+  { noise, eps, z }: Probe,
+): Promise<Pair & Pick<Standing, "back">> {
+  const { law } = noise;
+  if (law && objective.pair) return { ...(await objective.pair(theta, { law, eps, z })), back: 0 };
+  return { ...(await moved(theta, objective, { noise, eps, z })), back: eps };
 }
 
 /** Both losses with theta moved in place: to theta + eps z, then by −2 eps z (Algorithm 1). */

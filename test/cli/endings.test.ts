@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
-import { readRun } from "../../src/experiment/runFile.ts";
+import { readRun } from "../../src/experiment/runFile/read.ts";
 import { tinyData, tinyModel } from "../tiny.ts";
 import { command, folder, mezo, started } from "./mezo.ts";
 
@@ -47,7 +47,7 @@ describe("a command that ends", () => {
     ["SIGINT", 130],
     ["SIGTERM", 143],
   ] as const)(
-    "by %s to its first process alone: the run's process goes too, finished runs are shown, nothing half-written stays",
+    "by %s to its first process alone: the run's process goes too, finished runs are shown, the other can be resumed",
     async (signal, code) => {
       const { child, ended, cwd } = await underWay();
       const workers = childrenOf(child.pid!);
@@ -55,11 +55,12 @@ describe("a command that ends", () => {
       child.kill(signal);
       const { status, stdout, stderr } = await ended;
       expect(status).toBe(code);
-      expect(stderr.match(/Interrupted: finished runs are kept\./g)).toHaveLength(1);
+      expect(stderr.match(/Interrupted: finished runs are kept, and --resume goes on/g)).toHaveLength(1);
       expect(stderr).not.toMatch(/ended early|Error/);
       expect(stdout).toMatch(/Majority +│ +\d/);
       expect(stdout).not.toMatch(/MeZO +│ +\d/);
-      expect(readdirSync(join(cwd, "runs"))).toEqual([expect.stringMatching(/majority-seed1\.jsonl$/)]);
+      const names = [/majority-seed1\.jsonl$/, /mezo-seed1\.jsonl\.part$/].map((name) => expect.stringMatching(name));
+      expect(readdirSync(join(cwd, "runs")).toSorted()).toEqual(names);
       expect(() => process.kill(workers[0]!, 0)).toThrow("ESRCH");
     },
   );
@@ -70,14 +71,15 @@ describe("a command that ends", () => {
     const { status, stderr } = await ended;
     expect(status).toBe(130);
     expect(stderr.match(/Interrupted/g)).toHaveLength(1);
-    expect(parts(cwd)).toEqual([]);
+    expect(parts(cwd)).toHaveLength(1);
   });
 
-  test("by kill -9: the run's process notices, clears away and ends", async () => {
-    const { child, ended, cwd } = await underWay();
+  test("by kill -9: the run's process notices and ends", async () => {
+    const { child, ended } = await underWay();
+    const [worker] = childrenOf(child.pid!);
     child.kill("SIGKILL");
     await ended;
-    await vi.waitFor(() => expect(parts(cwd)).toEqual([]), { timeout: 30_000, interval: 50 });
+    await vi.waitFor(() => expect(() => process.kill(worker!, 0)).toThrow("ESRCH"), { timeout: 30_000, interval: 50 });
   });
 
   test("by a run that fails still shows the finished ones, then the reason", () => {

@@ -25,9 +25,18 @@ export function command(name: string, args: readonly string[], cwd: string = fol
 /** Runs the command line in a folder of its own. */
 export const mezo = (...args: string[]): Ended => command("main", ["--threads", "1", ...args]);
 
-/** Starts the command line in a folder of its own; `ended` resolves when it is over. */
-export function started(...args: string[]): { child: ChildProcess; cwd: string; ended: Promise<Ended> } {
-  const cwd = folder();
+/** A command that is under way; `ended` resolves when it is over. */
+export interface Started {
+  readonly child: ChildProcess;
+  readonly cwd: string;
+  readonly ended: Promise<Ended>;
+}
+
+/** Starts the command line in a folder of its own. */
+export const started = (...args: string[]): Started => startedIn(folder(), ...args);
+
+/** Starts the command line in a folder. */
+export function startedIn(cwd: string, ...args: string[]): Started {
   const child = spawn(process.execPath, [program("main"), "--threads", "1", ...args], { cwd });
   const texts = { stdout: "", stderr: "" };
   for (const name of ["stdout", "stderr"] as const)

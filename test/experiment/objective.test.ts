@@ -2,12 +2,13 @@ import * as tf from "@tensorflow/tfjs";
 import { describe, expect, test } from "vitest";
 import { lora } from "../../src/adapters/lora.ts";
 import { prefix } from "../../src/adapters/prefix.ts";
+import { adaptedModel } from "../../src/experiment/adaptedModel.ts";
 import { candidateScores } from "../../src/experiment/candidateScores.ts";
 import { encodeBatch, encodeExample, type LabelledBatch } from "../../src/experiment/encode.ts";
 import { answerLoss, classificationLoss, lossOf } from "../../src/experiment/losses.ts";
 import { accuracy } from "../../src/experiment/measures.ts";
 import { objectiveFor } from "../../src/experiment/objective.ts";
-import { adaptedModel, tune } from "../../src/experiment/tune.ts";
+import { tune } from "../../src/experiment/tune.ts";
 import { loadModel } from "../../src/models/load.ts";
 import type { LanguageModel } from "../../src/models/model.ts";
 import { loadTask } from "../../src/tasks/load.ts";
@@ -198,7 +199,8 @@ describe("training", () => {
         [prefix(), 1e-1],
       ] as const) {
         const run = await tune(model, task, adam({ lr }), { ...settings, ...(adapter && { adapter }) });
-        const mean = (part: typeof run.steps): number => part.reduce((sum, { loss }) => sum + loss, 0) / part.length;
+        const mean = (part: typeof run.steps): number =>
+          part.reduce((sum, { losses }) => sum + losses[0]!, 0) / part.length;
         expect(mean(run.steps.slice(-5))).toBeLessThan(0.9 * mean(run.steps.slice(0, 5)));
         expect(run.header.method).toBe(adapter ? `FT (${adapter.name})` : "FT");
         expect(bits()).toEqual(base);
@@ -223,7 +225,7 @@ describe("training", () => {
     withModel(async (model) => {
       const run = await tune(model, task, mezo({ lr: 1e-3 }), { ...settings, maximize: accuracy });
       expect(run.header.options.maximize).toBe("accuracy");
-      for (const { lossPlus } of run.steps) expect(-lossPlus! * 8).toBeCloseTo(Math.round(-lossPlus! * 8), 5);
+      for (const { losses } of run.steps) expect(-losses[0]! * 8).toBeCloseTo(Math.round(-losses[0]! * 8), 5);
       await expect(tune(model, task, adam({ lr: 1e-3 }), { ...settings, maximize: accuracy })).rejects.toThrow(
         /backpropagation/i,
       );

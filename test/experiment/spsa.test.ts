@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { prefix } from "../../src/adapters/prefix.ts";
+import { adaptedModel } from "../../src/experiment/adaptedModel.ts";
 import { encodeBatch } from "../../src/experiment/encode.ts";
 import { objectiveFor } from "../../src/experiment/objective.ts";
-import { adaptedModel } from "../../src/experiment/tune.ts";
 import { loadModel } from "../../src/models/load.ts";
 import { loadTask } from "../../src/tasks/load.ts";
 import { drawn } from "../../src/tensor/drawn.ts";

@@ -18,6 +18,7 @@ export function madeUpRun(
   const standardError = Math.sqrt((accuracy * (1 - accuracy)) / n);
   return {
     header: {
+      format: 2,
       kit: "0.1.0",
       model: "tiny",
       weightsHash: "0",
@@ -30,6 +31,7 @@ export function madeUpRun(
       prompts: method === "Majority" ? "none" : "autoregressive",
       seed,
       method,
+      ...({ tuner: "none", passes: "none" } as const),
       options: {},
     },
     steps: [],

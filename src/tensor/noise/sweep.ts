@@ -6,14 +6,22 @@ import { addGaussian } from "./gaussian.ts";
 import type { Distribution, NoiseKey } from "./key.ts";
 import { addRademacher } from "./rademacher.ts";
 import { NoiseThreads } from "./threads.ts";
-import { type Piece, wasmSweep } from "./wasm.ts";
+import { type Move, type Piece, type Sides, wasmSweep } from "./wasm.ts";
 import { PIECE } from "./webassembly.ts";
+import { LAYOUT } from "./worker.ts";
 
 /** A tensor to add noise to: its elements, the key of its z, and the factor that the elements are multiplied by first (default 1). */
 export interface SweepEntry {
   readonly theta: Source;
   readonly key: NoiseKey;
   readonly keep?: number;
+}
+
+/** A tensor, or elements of one that begin at its `offset`-th (a multiple of 2048), and what becomes of it, move by move. */
+export interface MovesEntry {
+  readonly theta: Source;
+  readonly offset?: number;
+  readonly moves: readonly Move[];
 }
 
 /** Elements of a tensor whose two sides are wanted: those from `from` up to `to`, the first of them at the first of plus and minus. */
@@ -28,6 +36,7 @@ export interface SpreadEntry {
 
 const GROUP = 2048; // elements; pieces begin where a whole group of any law does
 const WORTH_THREADS = 1 << 17; // normals; below, waking another thread costs more than it saves
+const WORTH_COPYING = 8; // moves of signs, from which a second thread gains more than its copies cost
 const MOST_THREADS = 6; // the calling thread copies for all of them, and more than this would wait for it
 
 let wanted = Math.min(availableParallelism(), MOST_THREADS);
@@ -50,9 +59,24 @@ export function setNoiseThreads(n: number): void {
  * Algorithm 1). No two entries may share elements: they are swept at the same time.
  */
 export function sweepMany(entries: readonly SweepEntry[], scale: number, distribution: Distribution): void {
-  const normals = entries.reduce((sum, { theta }) => sum + sizeOf(theta), 0);
-  const whole = entries.map(({ theta, key, keep = 1 }) => ({ theta, from: 0, to: sizeOf(theta), key, keep }));
-  work(normals, distribution, pieces(whole, scale, distribution));
+  const moves = entries.map(({ theta, key, keep = 1 }) => ({ theta, moves: [{ key, scale, keep }] }));
+  moveMany(moves, distribution);
+}
+
+/**
+ * What one `sweepMany` for each move would do, to the bit, but that every piece of a tensor is taken through up to 256 moves while it is
+ * in the caches: the weights' memory is read and written a few times in all. Weights in 16 bits are rounded after each move.
+ */
+export function moveMany(entries: readonly MovesEntry[], distribution: Distribution): void {
+  for (let round = 0; ; round++) {
+    const stretches = entries.flatMap(({ theta, offset = 0, moves }): Stretch[] => {
+      const most = isHalves(theta) ? 1 : LAYOUT.mostMoves;
+      const now = moves.slice(round * most, (round + 1) * most);
+      return now.length === 0 ? [] : [{ theta, offset, moves: now, from: 0, to: sizeOf(theta) }];
+    });
+    if (stretches.length === 0) return;
+    work(stretches, distribution);
+  }
 }
 
 /**
@@ -60,9 +84,10 @@ export function sweepMany(entries: readonly SweepEntry[], scale: number, distrib
  * staying as it is: z is made once for both. The z are those of `sweepMany`. What is written may not overlap.
  */
 export function spreadMany(entries: readonly SpreadEntry[], scale: number, distribution: Distribution): void {
-  const normals = entries.reduce((sum, { from, to }) => sum + to - from, 0);
-  const both = entries.map(({ plus, minus, ...entry }) => ({ ...entry, sides: { first: entry.from, plus, minus } }));
-  work(normals, distribution, pieces(both, scale, distribution));
+  const both = entries.map(({ theta, from, to, key, plus, minus }) => {
+    return { theta, from, to, offset: 0, moves: [{ key, scale, keep: 1 }], sides: { first: from, plus, minus } };
+  });
+  work(both, distribution);
 }
 
 let milliseconds = 0;
@@ -72,25 +97,32 @@ export function secondsInNoise(): number {
   return milliseconds / 1e3;
 }
 
-function work(normals: number, distribution: Distribution, all: Iterable<Piece>): void {
+function work(stretches: readonly Stretch[], distribution: Distribution): void {
   const started = performance.now();
   here ??= wasmSweep() ?? plainSweep;
-  // Signs are made faster than they are copied, and only the caller can copy: other threads would not help.
-  const helpers = distribution === "gaussian" && here !== plainSweep ? helperThreads(normals) : undefined;
-  for (const piece of all) {
+  const helpers = here === plainSweep ? undefined : helpersFor(stretches, distribution);
+  for (const piece of pieces(stretches, distribution)) {
     if (!helpers?.post(piece)) here(piece);
   }
   helpers?.finish(here);
   milliseconds += performance.now() - started;
 }
 
-type Stretch = Pick<Piece, "theta" | "from" | "to" | "key" | "sides"> & { readonly keep?: number };
+/** Elements `from` up to `to` of a tensor, whatever their number. */
+type Stretch = Omit<Piece, "distribution">;
 
-function* pieces(stretches: readonly Stretch[], scale: number, distribution: Distribution): Generator<Piece> {
-  for (const { from: first, to, keep = 1, ...stretch } of stretches) {
+function* pieces(stretches: readonly Stretch[], distribution: Distribution): Generator<Piece> {
+  for (const { from: first, to, ...stretch } of stretches) {
     for (let from = first - (first % GROUP); from < to; from += PIECE)
-      yield { ...stretch, from, to: Math.min(from + PIECE, to), scale, keep, distribution };
+      yield { ...stretch, from, to: Math.min(from + PIECE, to), distribution };
   }
+}
+
+/** Signs are made faster than they are copied, and only the caller can copy: other threads help with many moves alone. */
+function helpersFor(stretches: readonly Stretch[], distribution: Distribution): NoiseThreads | undefined {
+  const normals = stretches.reduce((sum, { from, to, moves }) => sum + (to - from) * moves.length, 0);
+  if (distribution === "gaussian") return helperThreads(normals);
+  return stretches.some(({ moves }) => moves.length >= WORTH_COPYING) ? helperThreads(normals) : undefined;
 }
 
 function helperThreads(normals: number): NoiseThreads | undefined {
@@ -104,19 +136,26 @@ function helperThreads(normals: number): NoiseThreads | undefined {
 }
 
 function plainSweep(piece: Piece): void {
-  const { from, to, key, scale, keep, distribution, sides } = piece;
-  const add = distribution === "gaussian" ? addGaussian : addRademacher;
+  if (piece.sides) plainSides(piece, piece.sides);
+  else plainMoves(piece);
+}
+
+function plainMoves(piece: Piece): void {
+  const { from, to, offset, moves, distribution } = piece;
   const theta = isHalves(piece.theta) ? widened(piece.theta) : piece.theta;
-  if (!sides) {
-    add(theta.subarray(from, to), scale, key, from, keep);
-    if (isHalves(piece.theta)) narrow(theta.subarray(from, to), piece.theta, from, key);
-    return;
-  }
-  const { first, plus, minus } = sides;
-  const start = Math.max(first, from);
+  const part = theta.subarray(from, to);
+  for (const { key, scale, keep } of moves) plainly[distribution](part, scale, key, offset + from, keep);
+  if (isHalves(piece.theta)) narrow(part, piece.theta, from, moves[0]!.key);
+}
+
+function plainSides({ theta, from, to, moves, distribution }: Piece, { first, plus, minus }: Sides): void {
+  const [{ key, scale }] = moves as [Move];
+  const [values, start] = [isHalves(theta) ? widened(theta) : theta, Math.max(first, from)];
   for (const [side, way] of [[plus, scale] as const, [minus, -scale] as const]) {
-    const there = theta.slice(from, to);
-    add(there, way, key, from);
+    const there = values.slice(from, to);
+    plainly[distribution](there, way, key, from);
     side.set(there.subarray(start - from), start - first);
   }
 }
+
+const plainly = { gaussian: addGaussian, rademacher: addRademacher } as const;

@@ -1,13 +1,13 @@
 import { Worker } from "node:worker_threads";
 import { sharedMemoryModule } from "./wasm.generated.ts";
-import { copyIn, copyOut, type Piece, PLACE, parameters } from "./wasm.ts";
+import { blockOf, copyIn, copyOut, kernelName, type Move, type Piece, PLACE } from "./wasm.ts";
 import { PAGE, PIECE, wasm } from "./webassembly.ts";
-import { LAYOUT, type Shared, serve } from "./worker.ts";
+import { LAYOUT, type Shared, serve, WORKER_KERNELS } from "./worker.ts";
 
 const PLACES_A_WORKER = 3; // one in work and two waiting: the caller comes by only after each piece of its own
 const WORTH_POSTING = PIECE / 4; // elements; a smaller piece is done before a worker has heard of it
 
-/** Worker threads that add gaussian noise to pieces in a memory of their own, handed out and collected by the thread that made them. */
+/** Worker threads that add noise to pieces in a memory of their own, handed out and collected by the thread that made them. */
 export class NoiseThreads {
   readonly #workers: Worker[];
   readonly #control: Int32Array;
@@ -27,20 +27,24 @@ export class NoiseThreads {
     this.#memory = new Float32Array(memory.buffer);
     this.#posted = new Array(places).fill(undefined);
     this.#workers = Array.from({ length: workers }, () =>
-      startWorker({ module, memory, control: this.#control, layout: LAYOUT }),
+      startWorker({ module, memory, control: this.#control, layout: LAYOUT, names: WORKER_KERNELS }),
     );
   }
 
-  /** Hands the piece to the workers; false where it is too small for that, no worker is up yet or all places are in use. */
+  /** Hands the piece, of at most 256 moves, to the workers; false where it is too small for that, no worker is up yet or all places are in use. */
   post(piece: Piece): boolean {
-    if (piece.to - piece.from < WORTH_POSTING || Atomics.load(this.#control, LAYOUT.started) === 0) return false;
+    if (
+      piece.moves.length * (piece.to - piece.from) < WORTH_POSTING ||
+      Atomics.load(this.#control, LAYOUT.started) === 0
+    )
+      return false;
     const place = this.#posted.findIndex((_, place) => this.#collect(place));
     if (place < 0) return false;
     const at = copyIn(piece, this.#memory, place * 2 * PLACE);
     const line = lineOf(place);
-    const [n, k0, k1, stream, block, scale, last] = parameters(piece);
-    this.#control.set([4 * at, n, k0, k1, stream, block, piece.sides ? 1 : 0], line + 1);
-    this.#parameters.set([scale, last], line + 8);
+    const [kernel, sides] = [WORKER_KERNELS.indexOf(kernelName(piece)), piece.sides ? PLACE : 0];
+    this.#control.set([4 * at, piece.to - piece.from, blockOf(piece), kernel, sides, piece.moves.length], line + 1);
+    for (const [i, move] of piece.moves.entries()) this.#write(move, line + LAYOUT.moves + LAYOUT.move * i);
     this.#posted[place] = { piece, at };
     Atomics.store(this.#control, line, LAYOUT.ready);
     Atomics.add(this.#control, LAYOUT.posted, 1);
@@ -62,6 +66,14 @@ export class NoiseThreads {
   /** Ends the workers. */
   stop(): void {
     for (const worker of this.#workers) void worker.terminate();
+  }
+
+  #write({ key, scale, keep }: Move, at: number): void {
+    this.#control[at] = key.k0;
+    this.#control[at + 1] = key.k1;
+    this.#control[at + 2] = key.stream;
+    this.#parameters[at + 3] = scale;
+    this.#parameters[at + 4] = keep;
   }
 
   /** Whether the place is free, after what was done there has been copied back. */

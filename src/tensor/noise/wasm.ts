@@ -4,14 +4,22 @@ import type { Distribution, NoiseKey } from "./key.ts";
 import { ownMemoryModule } from "./wasm.generated.ts";
 import { type KernelName, PAGE, PIECE, wasm } from "./webassembly.ts";
 
+/** What becomes of a weight: theta · keep + scale · z, with the z of the key. */
+export interface Move {
+  readonly key: NoiseKey;
+  readonly scale: number;
+  readonly keep: number;
+}
+
 /** A part of a tensor to add noise to: elements `from` up to `to`; `from` is a multiple of 2048, so that whole groups of z fit. */
 export interface Piece {
   readonly theta: Source;
   readonly from: number;
   readonly to: number;
-  readonly key: NoiseKey;
-  readonly scale: number;
-  readonly keep: number;
+  /** Which element of its tensor theta's first is, a multiple of 2048. */
+  readonly offset: number;
+  /** One after the other; one alone where the tensor is kept in 16 bits, whose rounding is a move's own, and where there are sides. */
+  readonly moves: readonly Move[];
   readonly distribution: Distribution;
   /** Where theta + scale · z and theta - scale · z go, theta staying as it is; without it the piece is changed in place. */
   readonly sides?: Sides;
@@ -36,7 +44,10 @@ export function wasmSweep(): ((piece: Piece) => void) | undefined {
     const floats = new Float32Array(memory.buffer);
     return (piece) => {
       const at = copyIn(piece, floats, 0);
-      kernels[kernelName(piece)](4 * at, ...parameters(piece));
+      const kernel = kernels[kernelName(piece)];
+      const [n, block] = [piece.to - piece.from, blockOf(piece)];
+      for (const { key, scale, keep } of piece.moves)
+        kernel(4 * at, n, key.k0, key.k1, key.stream, block, scale, piece.sides ? PLACE : keep);
       copyOut(piece, floats, at);
     };
   } catch {
@@ -44,13 +55,14 @@ export function wasmSweep(): ((piece: Piece) => void) | undefined {
   }
 }
 
-const kernelName = ({ distribution, sides }: Piece): KernelName => (sides ? `${distribution}Sides` : distribution);
+/** The function of noise.c that a piece needs. */
+export function kernelName({ distribution, sides }: Piece): KernelName {
+  return sides ? `${distribution}Sides` : distribution;
+}
 
-/** What a kernel wants to know of a piece besides its address. */
-export function parameters(piece: Piece): [number, number, number, number, number, number, number] {
-  const { from, to, key, scale, keep, distribution, sides } = piece;
-  const block = from / (distribution === "gaussian" ? 4 : 128);
-  return [to - from, key.k0, key.k1, key.stream, block, scale, sides ? PLACE : keep];
+/** The first block of z that a piece uses. */
+export function blockOf({ offset, from, distribution }: Piece): number {
+  return (offset + from) / (distribution === "gaussian" ? 4 : 128);
 }
 
 /**
@@ -68,10 +80,10 @@ export function copyIn({ theta, from, to }: Piece, memory: Float32Array, place: 
 }
 
 /** Copies a piece back from element `at` of `memory`, or its two sides to where they go. */
-export function copyOut({ theta, from, to, key, sides }: Piece, memory: Float32Array, at: number): void {
+export function copyOut({ theta, from, to, moves, sides }: Piece, memory: Float32Array, at: number): void {
   if (!sides) {
     const changed = memory.subarray(at, at + to - from);
-    if (isHalves(theta)) narrow(changed, theta, from, key);
+    if (isHalves(theta)) narrow(changed, theta, from, moves[0]!.key);
     else theta.set(changed, from);
     return;
   }

@@ -1,0 +1,25 @@
+import { writeFileSync } from "node:fs";
+import { Command } from "commander";
+import { KitError } from "../error.ts";
+import { stepsTaken } from "../experiment/cut.ts";
+import { compactRun } from "../experiment/runFile/compact.ts";
+import { readUnfinished } from "../experiment/runFile/read.ts";
+import { parsed } from "./options.ts";
+
+/** Writes a run in the compact form: four bytes a step. */
+export function writeCompact(argv: readonly string[]): void {
+  const parser = new Command("mezo compact")
+    .description("Writes a run in a binary form of four bytes a step, from which its weights can be made again.")
+    .argument("<run>", "the run's file")
+    .argument("<file>", "where the compact form goes; a file of that name is replaced");
+  const [path, into] = parsed(parser, argv).args as [string, string];
+  const { run } = readUnfinished(path);
+  const bytes = compactRun(run);
+  try {
+    writeFileSync(into, bytes);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new KitError(`${into}: the run was to be written there, but it cannot be (${code}); name another file.`);
+  }
+  process.stdout.write(`${into}: ${stepsTaken(run)} steps in ${bytes.length} bytes.\n`);
+}

@@ -1,0 +1,116 @@
+import { join, relative, resolve } from "node:path";
+import { Command, Option } from "commander";
+import type { Adapter } from "../adapters/adapter.ts";
+import { lora } from "../adapters/lora.ts";
+import { prefix } from "../adapters/prefix.ts";
+import { KitError } from "../error.ts";
+import { type Diagnosis, diagnose } from "../experiment/diagnose.ts";
+import { loadModel, openModel } from "../models/load.ts";
+import type { LanguageModel } from "../models/model.ts";
+import { diagnosisText } from "../report/diagnosisText.ts";
+import { plotPlateau } from "../report/plotPlateau.ts";
+import { terminalProgress } from "../report/progress.ts";
+import { saveFigure } from "../report/render.ts";
+import { findTask } from "../tasks/index.ts";
+import { useBackend } from "../tensor/backend.ts";
+import type { Progress } from "../tensor/progress.ts";
+import { taskOf } from "./job.ts";
+import { addData, addMachine, amount, type CliOptions, parsed, whole } from "./options.ts";
+import { checkPrompts, checkWeights, checkWritable } from "./preflight.ts";
+import { type Settings, settingsFor, type Trained } from "./settings.ts";
+
+type Shared = "model" | "data" | "train" | "dev" | "test" | "k" | "backend" | "threads" | "weights" | "rounding";
+
+type MethodName = "mezo" | "mezo-lora" | "mezo-prefix";
+
+interface DoctorRequest extends Pick<CliOptions, Shared | "figures"> {
+  readonly task: CliOptions["tasks"];
+  readonly method: MethodName;
+  readonly lr?: number;
+  readonly eps?: number;
+  readonly batchSize?: number;
+  readonly seed: number;
+}
+
+/** What can be looked at, by its name on the command line. */
+const METHODS: Readonly<Record<MethodName, { readonly method: Trained; readonly adapter?: () => Adapter }>> = {
+  mezo: { method: "MeZO" },
+  "mezo-lora": { method: "MeZO (LoRA)", adapter: lora },
+  "mezo-prefix": { method: "MeZO (prefix)", adapter: prefix },
+};
+
+const EXAMPLES = `
+Examples:
+  npx mezo doctor                               the bundled OPT on the bundled sentences
+  npx mezo doctor --method mezo-lora --lr 1e-3
+  npx mezo doctor --model facebook/opt-125m --data path/to/SST-2 --eps 1e-3
+
+Give it the settings of the run that you have in mind; what is left out is as "mezo table" has it. No step is taken.`;
+
+function command(): Command {
+  const parser = new Command("mezo doctor").description(
+    "Looks, in a minute or a few, at what a run of MeZO would have to go by: over which eps the projected gradient g holds, what of it is signal, chance and rounding, what a step's rounding swallows, and whether the prompt helps; suggests eps, learning rate and batch, and draws g over eps.",
+  );
+  addData(parser);
+  parser
+    .optionsGroup("The run in mind:")
+    .addOption(new Option("--method <name>", "what is trained").choices(Object.keys(METHODS)).default("mezo"))
+    .option("--lr <rate>", "learning rate", amount)
+    .option("--eps <size>", "size of the perturbation", amount)
+    .option("--batch-size <n>", "examples a step", whole(1))
+    .option("--seed <n>", "draws split, batches and z", whole(0), 1);
+  addMachine(parser);
+  return parser
+    .optionsGroup("Output:")
+    .option("--figures <folder>", "where the picture is written; one of equal name is replaced", "figures")
+    .addHelpText("after", EXAMPLES);
+}
+
+/** Says what a run of MeZO would have to go by, and draws g over eps. */
+export async function doctor(argv: readonly string[]): Promise<void> {
+  const { options } = parsed<DoctorRequest>(command(), argv);
+  const progress = terminalProgress();
+  try {
+    const found = await examined(options, progress.report);
+    const files = await saveFigure(plotPlateau(found), join(resolve(options.figures), nameOf(found)));
+    progress.stop();
+    const shown = files.map((path) => relative(process.cwd(), path)).join(", ");
+    process.stdout.write(`${diagnosisText(found)}\nPicture: ${shown}\n`);
+  } finally {
+    progress.stop();
+  }
+}
+
+async function examined(options: DoctorRequest, onProgress: Progress): Promise<Diagnosis> {
+  const { seed, backend, threads, weights, rounding } = options;
+  const definition = findTask(taskName(options));
+  checkPrompts(definition, await openModel(options.model, onProgress));
+  checkWeights(options);
+  checkWritable(resolve(options.figures), "--figures");
+  const task = await taskOf({ task: definition.name, seed, options });
+  await useBackend(backend, threads);
+  const model = await loadModel(options.model, { weights, rounding, onProgress });
+  try {
+    const { adapter } = METHODS[options.method];
+    const { lr, eps, batchSize } = settingsOf(options, model);
+    const settings = { lr, eps, batchSize, seed, onProgress, ...(adapter && { adapter: adapter() }) };
+    return await diagnose(model, task, settings);
+  } finally {
+    model.dispose();
+  }
+}
+
+function taskName({ task }: DoctorRequest): string {
+  if (task !== "all" && task.length === 1) return task[0]!;
+  throw new KitError(`mezo doctor looks at one task at a time, and was given ${task}: name one with --task.`);
+}
+
+function settingsOf({ method, lr, eps, batchSize }: DoctorRequest, model: LanguageModel): Omit<Settings, "steps"> {
+  const defaults = settingsFor(model, METHODS[method].method);
+  return { lr: lr ?? defaults.lr, eps: eps ?? defaults.eps, batchSize: batchSize ?? defaults.batchSize };
+}
+
+function nameOf({ task, model, weights, method }: Diagnosis): string {
+  const kept = weights === undefined ? "" : `-${weights.replace(/,.*/, "")}`;
+  return `${task}-${model.replace(/^.*\//, "")}${kept}-${method.replace(/ \((.*)\)/, "-$1")}-plateau`.toLowerCase();
+}

@@ -1,0 +1,74 @@
+import { Command, InvalidArgumentError } from "commander";
+import { saveAdapter } from "../adapters/peft.ts";
+import { bestStep } from "../experiment/cut.ts";
+import { adapterOf } from "../experiment/fromHeader.ts";
+import { type Replayed, replay } from "../experiment/replay.ts";
+import type { UnfinishedRun } from "../experiment/run.ts";
+import { readUnfinished } from "../experiment/runFile/read.ts";
+import { loadModel } from "../models/load.ts";
+import { saveModel } from "../models/save.ts";
+import type { WeightFormat } from "../models/weights.ts";
+import { terminalProgress } from "../report/progress.ts";
+import { useBackend } from "../tensor/backend.ts";
+import type { Rounding } from "../tensor/halves/format.ts";
+import { parsed, whole } from "./options.ts";
+
+interface ReplayRequest {
+  readonly model?: string;
+  readonly step?: number | "best";
+  readonly save?: string;
+  readonly threads?: number;
+}
+
+function command(): Command {
+  const step = (text: string): number | "best" => {
+    if (text === "best") return text;
+    if (/^\d+$/.test(text)) return Number(text);
+    throw new InvalidArgumentError('It must be a number of steps, or "best" for that of the lowest dev loss.');
+  };
+  return new Command("mezo replay")
+    .description("Makes the tuned weights of a run again, from its file and the base model alone, and saves them.")
+    .argument("<run>", "the run's file, finished or not")
+    .option("--model <folder|id>", "the base model (default: the one that the run names)")
+    .option("--step <n>", 'after how many steps, or "best" for that of the lowest dev loss (default: the last)', step)
+    .option("--save <folder>", "where the weights go, in Hugging Face's layout; an adapter's in PEFT's")
+    .option("--threads <n>", "threads (default: one a core)", whole(1));
+}
+
+/** Makes a run's weights again, checks them against what the run says of them, and saves them where asked to. */
+export async function replayRun(argv: readonly string[]): Promise<void> {
+  const { options, args } = parsed<ReplayRequest>(command(), argv);
+  const { run } = readUnfinished(args[0]!);
+  const progress = terminalProgress();
+  try {
+    await useBackend("auto", options.threads);
+    const kept = keptOf(run);
+    const model = await loadModel(options.model ?? run.header.model, { ...kept, onProgress: progress.report });
+    const step = options.step === "best" ? bestStep(run) : options.step;
+    const loaded = performance.now();
+    const replayed = await replay(model, run, { ...(step !== undefined && { step }), onProgress: progress.report });
+    const seconds = (performance.now() - loaded) / 1e3;
+    if (options.save !== undefined) await save(replayed, run, options.save);
+    progress.stop();
+    process.stdout.write(`${report(run, replayed, seconds)}${options.save ? `\nSaved: ${options.save}` : ""}\n`);
+  } finally {
+    progress.stop();
+  }
+}
+
+/** How the run kept its weights. */
+function keptOf({ header: { weights = "float32" } }: UnfinishedRun): { weights: WeightFormat; rounding: Rounding } {
+  const [format, rounding = "stochastic"] = weights.replace(" rounding", "").split(", ");
+  return { weights: format as WeightFormat, rounding: rounding as Rounding };
+}
+
+async function save({ model, adapted }: Replayed, run: UnfinishedRun, folder: string): Promise<void> {
+  if (!adapted) return saveModel(model, folder);
+  await saveAdapter(folder, adapterOf(run.header)!, adapted, { network: model, baseModel: run.header.model });
+}
+
+function report({ header }: UnfinishedRun, { step, checked }: Replayed, seconds: number): string {
+  const rate = step > 0 ? `, ${((1e3 * seconds) / step).toFixed(2)} ms a step` : "";
+  const words = checked ? "they are those that the run had there, to the bit" : "the run says nothing of them there";
+  return `${header.method} on ${header.task}, ${header.model}, seed ${header.seed}: ${step} steps made again in ${seconds.toFixed(1)} s${rate}. Weights: ${words}.`;
+}

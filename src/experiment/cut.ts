@@ -1,0 +1,42 @@
+import { KitError } from "../error.ts";
+import type { UnfinishedRun } from "./run.ts";
+
+/** How many steps a run has taken, those of the run that it was forked from among them. */
+export function stepsTaken({ steps, before }: UnfinishedRun): number {
+  return (before ? stepsTaken(before) : 0) + steps.length;
+}
+
+/** The run that a chain of forks began with. */
+export function firstOf(run: UnfinishedRun): UnfinishedRun {
+  return run.before ? firstOf(run.before) : run;
+}
+
+/**
+ * The run as it stood after a number of steps, as if it had been stopped there: with its base model that is the whole of the model's
+ * weights then. Throws a KitError for a step that the run has not reached.
+ */
+export function cut(run: UnfinishedRun, step: number): UnfinishedRun {
+  const taken = stepsTaken(run);
+  if (!(Number.isInteger(step) && step >= 0 && step <= taken))
+    throw new KitError(
+      `The run was to be cut after ${step} steps, but it has taken ${taken}: choose from 0 to ${taken}.`,
+    );
+  const first = run.before ? stepsTaken(run.before) : 0;
+  if (run.before && step < first) return cut(run.before, step);
+  const { header, before } = run;
+  const scores = run.scores.filter((score) => score.step <= step);
+  return { header, steps: run.steps.slice(0, step - first), scores, ...(before && { before }) };
+}
+
+/** The run without its last `k` steps. Throws as `cut` does. */
+export function undo(run: UnfinishedRun, k: number): UnfinishedRun {
+  return cut(run, stepsTaken(run) - k);
+}
+
+/** The number of steps after which the dev loss was lowest, by which the authors choose a checkpoint. Throws a KitError for a run without a dev score. */
+export function bestStep({ scores }: UnfinishedRun): number {
+  const dev = scores.filter(({ on, loss }) => on === "dev" && loss !== undefined);
+  if (dev.length === 0)
+    throw new KitError("The best step of a run was asked for, but it has no dev score: choose a step by its number.");
+  return dev.reduce((best, score) => (score.loss! < best.loss! ? score : best)).step;
+}

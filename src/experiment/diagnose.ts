@@ -1,0 +1,173 @@
+import type { Adapter } from "../adapters/adapter.ts";
+import type { LanguageModel } from "../models/model.ts";
+import type { Task } from "../tasks/task.ts";
+import { canPair } from "../tensor/pair.ts";
+import type { Parameter } from "../tensor/parameter.ts";
+import { type Draw, gaussian, type Perturb } from "../tensor/perturb.ts";
+import type { Progress } from "../tensor/progress.ts";
+import { refuseUnknown, refuseUnless, wholeFromOne } from "../tuners/options.ts";
+import { adaptedModel } from "./adaptedModel.ts";
+import { batches } from "./batches.ts";
+import { type Curvature, curvatureOf } from "./diagnosis/curvature.ts";
+import { type Plateau, plateauOf, SWEPT, type Sweep, sweepOf } from "./diagnosis/plateau.ts";
+import { type PromptCheck, promptCheck } from "./diagnosis/prompt.ts";
+import { NUDGES, type RoundingError, roundingErrorOf } from "./diagnosis/rounding.ts";
+import { type HalvedBatch, halfSlopes, type Signal, signalOf } from "./diagnosis/signal.ts";
+import { slopesOf } from "./diagnosis/slopes.ts";
+import { type Suggested, suggestedBatch, suggestedEps, suggestedRate } from "./diagnosis/suggest.ts";
+import { type Swallowed, swallowedBy } from "./diagnosis/swallowed.ts";
+import { type Begin, checkBegin, encodeBatch, type LabelledBatch } from "./encode.ts";
+import { objectiveFor, piecesOf } from "./objective.ts";
+
+/** What is to be looked at: the settings that a run of MeZO would have. */
+export interface DiagnoseOptions {
+  readonly lr: number;
+  readonly eps?: number;
+  readonly batchSize?: number;
+  /** Looks at the adapter's weights instead of the model's. */
+  readonly adapter?: Adapter;
+  readonly noise?: Perturb;
+  readonly seed?: number;
+  readonly begin?: Begin;
+  /** How many z are looked along; the sweep of eps takes three of them, the rounding two. */
+  readonly draws?: number;
+  readonly onProgress?: Progress;
+}
+
+/** What was found, as plain data. g is the projected gradient (l+ − l−) / (2 eps). */
+export interface Diagnosis {
+  readonly model: string;
+  /** How the model's matrices are kept where not in float32. */
+  readonly weights?: string;
+  readonly task: string;
+  readonly method: string;
+  readonly settings: Required<Pick<DiagnoseOptions, "lr" | "eps" | "batchSize" | "seed">>;
+  readonly trainingRows: number;
+  /** Of the first batch, at the weights as they are. */
+  readonly loss: number;
+  readonly sweep: Sweep;
+  readonly plateau?: Plateau;
+  /** At the eps in question. */
+  readonly rounding: RoundingError;
+  /** At the suggested eps, as what follows. */
+  readonly signal: Signal;
+  readonly curvature: Curvature;
+  /** By a step of the learning rate in question, with g of its usual size. */
+  readonly swallowed: Swallowed;
+  readonly prompt: PromptCheck;
+  /** A point to start from. */
+  readonly suggested: Suggested;
+}
+
+/** Batches that the signal is sought in. */
+const BATCHES = 4;
+
+const KNOWN = ["lr", "eps", "batchSize", "adapter", "noise", "seed", "begin", "draws", "onProgress"];
+
+/**
+ * Looks, without a step being taken, at what a run of MeZO with these settings would have to go by: the plateau of g over eps, what of
+ * g is signal, chance and rounding, how the loss bends, what a step's rounding swallows, and whether the prompt helps; and suggests
+ * settings. It takes the z and batches that the run would begin with. The weights are as before to the bit, where both sides are
+ * run in one pass; elsewhere the base weights are read again. Throws a KitError for options that do not fit.
+ */
+export async function diagnose(model: LanguageModel, task: Task, options: DiagnoseOptions): Promise<Diagnosis> {
+  const settings = settingsOf(options, task);
+  const { adapter, seed, begin, onProgress } = settings;
+  const prompt = await promptCheck(model, task, begin, (done) =>
+    onProgress({ label: "Zero-shot: dev", done, total: task.dev.length }),
+  );
+  const adapted = adapter?.begin(model, { seed, vocabulary: model.tokenizer.size });
+  const theta = adapted?.parameters ?? model.parameters;
+  try {
+    const found = await measured(adapted ? adaptedModel(model, adapted) : model, theta, task, settings);
+    return { ...about(model, task, settings), ...found, prompt };
+  } finally {
+    adapted?.dispose();
+    if (!adapted && !(canPair() && settings.noise.law)) model.restore();
+  }
+}
+
+type Settings = Required<Omit<DiagnoseOptions, "adapter">> & Pick<DiagnoseOptions, "adapter">;
+
+function settingsOf(options: DiagnoseOptions, task: Task): Settings {
+  const { lr, eps = 1e-3, batchSize = 16, noise = gaussian, seed = 0, begin = "mezo", draws = 8 } = options;
+  const { adapter, onProgress = () => {} } = options;
+  refuseUnknown("diagnose", options, KNOWN);
+  checkBegin(begin);
+  refuseUnless("diagnose", [
+    [lr > 0 && Number.isFinite(lr), `needs a learning rate above 0, not ${lr}: the paper's are in Tables 15 and 16`],
+    [eps > 0 && Number.isFinite(eps), `needs an eps above 0, not ${eps}: the paper takes 1e-3`],
+    wholeFromOne("batch size", batchSize),
+    [Number.isSafeInteger(draws) && draws >= 3, `needs a whole number of draws from 3 on, not ${draws}`],
+    [task.train.length > 1, `needs at least 2 training examples, and ${task.name} has ${task.train.length}`],
+  ]);
+  const size = Math.min(batchSize, task.train.length);
+  return { lr, eps, batchSize: size, noise, seed, begin, draws, onProgress, ...(adapter && { adapter }) };
+}
+
+function about(
+  { id, kept }: LanguageModel,
+  task: Task,
+  { lr, eps, batchSize, seed, adapter }: Settings,
+): Pick<Diagnosis, "model" | "weights" | "task" | "method" | "settings" | "trainingRows"> {
+  return {
+    ...{ model: id, task: task.name, method: adapter ? `MeZO (${adapter.name})` : "MeZO" },
+    ...(kept !== undefined && { weights: kept }),
+    settings: { lr, eps, batchSize, seed },
+    trainingRows: task.train.length,
+  };
+}
+
+type Findings = Pick<
+  Diagnosis,
+  "loss" | "sweep" | "plateau" | "rounding" | "signal" | "curvature" | "swallowed" | "suggested"
+>;
+
+async function measured(
+  model: LanguageModel,
+  theta: readonly Parameter[],
+  task: Task,
+  settings: Settings,
+): Promise<Findings> {
+  const { lr, eps, batchSize, noise, seed, begin, draws: count } = settings;
+  const draws: Draw[] = Array.from({ length: count }, (_, step) => ({ seed, step }));
+  const objectiveOf = objectiveFor(model, task, {});
+  const some = someBatches(encodeBatch(model, task.train, begin), batchSize, seed);
+  const halved = some.map((batch): HalvedBatch => {
+    const pieces = piecesOf(batch, Math.ceil(batchSize / 2), task.loss);
+    return pieces.map(({ piece, share }) => ({ objective: objectiveOf(piece), share, examples: piece.gold.length }));
+  });
+  const at = slopesOf(theta, noise, counted(settings, passesIn(halved, count)));
+  const first = objectiveOf(some[0]!);
+
+  const loss = await first.value();
+  const sweep = await sweepOf(at, first, draws.slice(0, 3));
+  const plateau = plateauOf(sweep);
+  const rounding = await roundingErrorOf(at, first, eps, draws.slice(0, 2));
+  const better = suggestedEps(eps, plateau);
+  const signal = signalOf(await halfSlopes(at, halved, better, draws), halved);
+  const curvature = await curvatureOf(at, first, { loss, eps: plateau?.to ?? better }, draws);
+  const swallowed = await swallowedBy(theta, noise, -lr * signal.meanSize, draws[0]!);
+  const size = suggestedBatch(batchSize, signal, task.train.length);
+  const rate = suggestedRate(size, signal, curvature);
+  const suggested = { eps: better, batchSize: size, ...(rate !== undefined && { lr: rate }) };
+  return { loss, sweep, ...(plateau && { plateau }), rounding, signal, curvature, swallowed, suggested };
+}
+
+/** The batches that a run of this seed begins with, none with an example of another. */
+function someBatches(train: LabelledBatch, batchSize: number, seed: number): LabelledBatch[] {
+  const count = Math.max(1, Math.min(BATCHES, Math.floor(train.examples.length / batchSize)));
+  const batchAt = batches(train, batchSize, seed);
+  return Array.from({ length: count }, (_, step) => batchAt(step));
+}
+
+/** How many slopes are measured. */
+function passesIn(halved: readonly HalvedBatch[], draws: number): number {
+  return 3 * SWEPT.length + 2 * NUDGES.length + draws * (halved.flat().length + 1);
+}
+
+function counted({ adapter, onProgress }: Settings, total: number): () => void {
+  let done = 0;
+  const label = adapter ? `MeZO (${adapter.name}): slopes` : "MeZO: slopes";
+  return () => onProgress({ label, done: ++done, total });
+}

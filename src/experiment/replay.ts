@@ -1,0 +1,55 @@
+import type { Adapted } from "../adapters/adapter.ts";
+import { checkOptions } from "../error.ts";
+import type { LanguageModel } from "../models/model.ts";
+import type { Progress } from "../tensor/progress.ts";
+import { adaptedModel } from "./adaptedModel.ts";
+import { cut, firstOf, stepsTaken } from "./cut.ts";
+import { adapterOf } from "./fromHeader.ts";
+import { checkBase, retrace, thetaAt } from "./retrace.ts";
+import type { UnfinishedRun } from "./run.ts";
+
+/** Settings of making a run's weights again. */
+export interface ReplayOptions {
+  /** After how many steps; after all where it is left out. `bestStep` gives that of the lowest dev loss. */
+  readonly step?: number;
+  readonly onProgress?: Progress;
+}
+
+/** A run's weights, made again. */
+export interface Replayed {
+  /** The tuned model: the one that was given, whose weights were changed in place, or that with an adapter beside its weights. */
+  readonly model: LanguageModel;
+  readonly adapted?: Adapted;
+  readonly step: number;
+  /** Whether the run says what the weights were there; then they are that, to the bit. */
+  readonly checked: boolean;
+  /** Frees the adapter and brings the base weights back. */
+  dispose(): void;
+}
+
+/**
+ * Makes the tuned weights of a run again from the base model and the run's file alone, no data and no forward pass needed: the weights
+ * that training had, to the bit, whatever backend it ran on; but a prefix that began from activations is as near as its two backends are
+ * (float32's rounding). Throws a KitError for another base model, a run that was edited, and one whose steps a file does not tell, as FT's.
+ */
+export async function replay(model: LanguageModel, run: UnfinishedRun, options: ReplayOptions = {}): Promise<Replayed> {
+  const { step = stepsTaken(run), onProgress, ...unknown } = options;
+  checkOptions("replay", unknown, ["step", "onProgress"]);
+  checkBase(model, run);
+  const wanted = cut(run, step);
+  const { header } = firstOf(run);
+  model.restore();
+  const adapted = adapterOf(header)?.begin(model, { seed: header.seed, vocabulary: model.tokenizer.size });
+  const dispose = (): void => {
+    adapted?.dispose();
+    if (!adapted) model.restore();
+  };
+  try {
+    (await retrace(adapted?.parameters ?? model.parameters, wanted, onProgress)).dispose();
+  } catch (error) {
+    dispose();
+    throw error;
+  }
+  const tuned = adapted ? adaptedModel(model, adapted) : model;
+  return { model: tuned, ...(adapted && { adapted }), step, checked: thetaAt(wanted) !== undefined, dispose };
+}

@@ -1,0 +1,85 @@
+import { setImmediate } from "node:timers/promises";
+import { KitError } from "../error.ts";
+import type { LanguageModel } from "../models/model.ts";
+import { inFewPasses } from "../tensor/deferred.ts";
+import type { Parameter } from "../tensor/parameter.ts";
+import type { Progress } from "../tensor/progress.ts";
+import type { Training, Tuner } from "../tuners/tuner.ts";
+import { stepsTaken } from "./cut.ts";
+import { tunerOf } from "./fromHeader.ts";
+import { NOISE_VERSION } from "./header.ts";
+import { retold } from "./heard.ts";
+import type { RunHeader, UnfinishedRun } from "./run.ts";
+import { thetaHash } from "./thetaHash.ts";
+
+/** Steps between two looks at the rest of the world. */
+const STEPS_A_TURN = 64;
+
+/** Throws a KitError unless the model is the one that the run was made from, and the kit can make the run's z. */
+export function checkBase(model: LanguageModel, { header }: UnfinishedRun): void {
+  if (header.weightsHash !== model.weightsHash)
+    throw new KitError(
+      `The run was made from ${header.model} with the weights ${header.weightsHash}, but ${model.id} with the weights ${model.weightsHash} was given: load the model that the run names.`,
+    );
+  if (header.noise !== NOISE_VERSION)
+    throw new KitError(
+      `The run's z is that of ${header.noise ?? "an earlier version of the kit"}, but this version makes ${NOISE_VERSION}: use the kit's version ${header.kit}, which wrote the run.`,
+    );
+  if ((header.weights ?? "float32") !== (model.kept ?? "float32"))
+    throw new KitError(
+      `The run's weights were kept in ${header.weights ?? "float32"}, but the model's are in ${model.kept ?? "float32"}, where steps are rounded otherwise: load the model as the run has it.`,
+    );
+}
+
+/**
+ * Makes all steps of a run again from its file's numbers, those of the run that it was forked from first, in place, many of them in
+ * one pass over the weights; theta must be as it was when the run began. Gives the training, ready to go on. The tuner is that of the
+ * header unless one is given. Throws a KitError where a step cannot be made again or the weights are not those of the run's scores.
+ */
+export async function retrace(
+  theta: readonly Parameter[],
+  run: UnfinishedRun,
+  onProgress: Progress = () => {},
+  tuner: Tuner = tunerOf(run.header),
+): Promise<Training> {
+  if (run.before) (await retrace(theta, run.before, onProgress)).dispose();
+  const training = tuner.begin(theta);
+  try {
+    await inFewPasses(() => allSteps(training, run, onProgress));
+    checkWeights(theta, run);
+    return training;
+  } catch (error) {
+    training.dispose();
+    throw error;
+  }
+}
+
+async function allSteps(training: Training, { header, steps }: UnfinishedRun, onProgress: Progress): Promise<void> {
+  const total = Number(header.options.steps);
+  for (const [i, record] of steps.entries()) {
+    const { objective, isOver } = retold(record, header.passes);
+    const { projectedGrad } = await training.step(objective, { seed: header.seed, step: record.step, total });
+    if (!isOver() || String(projectedGrad) !== String(record.projectedGrad)) throw edited(record.step, header);
+    if ((i + 1) % STEPS_A_TURN === 0) await setImmediate();
+    onProgress({ label: "steps again", done: i + 1, total: steps.length });
+  }
+}
+
+const edited = (step: number, { tuner }: RunHeader): KitError =>
+  new KitError(
+    `Step ${step} was to be made again, but its numbers do not follow from each other by ${tuner}: the run was edited; take the file as it was written.`,
+  );
+
+/** What a run says of its weights after its last step, where they were scored then. */
+export function thetaAt(run: UnfinishedRun): string | undefined {
+  return run.scores.findLast(({ step }) => step === stepsTaken(run))?.theta;
+}
+
+function checkWeights(theta: readonly Parameter[], run: UnfinishedRun): void {
+  const was = thetaAt(run);
+  const is = was && thetaHash(theta);
+  if (is === undefined || is === was) return;
+  throw new KitError(
+    `The run's weights were made again, but those after step ${stepsTaken(run)} are ${is} instead of ${was}: the run was edited, or its adapter began on another backend (${run.header.backend}).`,
+  );
+}

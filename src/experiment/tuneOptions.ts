@@ -1,0 +1,72 @@
+import type { Adapted, Adapter } from "../adapters/adapter.ts";
+import { checkOptions, KitError } from "../error.ts";
+import type { Progress } from "../tensor/progress.ts";
+import { type Begin, checkBegin } from "./encode.ts";
+import type { Measure } from "./measures.ts";
+import type { RunHeader, Score, StepRecord, UnfinishedRun } from "./run.ts";
+
+/** Settings of a training run; the paper's for OPT are 20,000 steps of 16 examples, looked at every 4,000 (Table 16). */
+export interface TuneOptions {
+  /** Steps in all, those of a run that is gone on with among them. */
+  readonly steps: number;
+  readonly batchSize?: number;
+  /** Examples that are run at once, the batch's loss being the mean over such pieces under one z; without it the whole batch. */
+  readonly microBatchSize?: number;
+  readonly evaluateEvery?: number;
+  readonly seed?: number;
+  readonly begin?: Begin;
+  /** Trains the adapter's weights and leaves the model's as they are. */
+  readonly adapter?: Adapter;
+  /** What to make large instead of making the task's loss small. */
+  readonly maximize?: Measure;
+  /** Backpropagation keeps only each layer's input and computes the rest again: less memory, one more forward pass. */
+  readonly checkpointing?: boolean;
+  /** Leaves the last weights in the model instead of bringing the base weights back; an adapter is left to `onAdapted`. */
+  readonly keepWeights?: boolean;
+  /** Given the trained adapter, which the run frees afterwards, for example to save it. */
+  readonly onAdapted?: (adapted: Adapted) => void | Promise<void>;
+  /** The method's name where it is not the tuner's with the adapter's. */
+  readonly method?: string;
+  /** A run of these very settings that was cut short: it is gone on with as if it had never been. */
+  readonly resume?: UnfinishedRun;
+  /** A run to begin from, cut where it is to be left (`cut`): its weights are made again, and these settings hold from there on. */
+  readonly from?: UnfinishedRun;
+  readonly onProgress?: Progress;
+  /** Told of each piece of the run as it is made, so that it can be written down at once. */
+  readonly record?: RunRecorder;
+}
+
+/** What listens to a run while it happens. */
+export interface RunRecorder {
+  start(header: RunHeader, before?: UnfinishedRun): void;
+  step(step: StepRecord): void;
+  score(score: Score): void;
+}
+
+/** The options with what was left out. */
+export type TuneSettings = TuneOptions & Required<Pick<TuneOptions, "batchSize" | "evaluateEvery" | "seed" | "begin">>;
+
+/** The options with what was left out. Throws a KitError for keys that there are not, and for values that cannot be. */
+export function tuneSettings(options: TuneOptions): TuneSettings {
+  const { steps, batchSize = 16, evaluateEvery = Math.ceil(steps / 5), seed = 0, begin = "mezo" } = options;
+  checkOptions("tune", withoutKnown(options), KNOWN);
+  checkBegin(begin);
+  checkWhole({ steps, batchSize, evaluateEvery, microBatchSize: options.microBatchSize ?? batchSize });
+  if (options.resume && options.from)
+    throw new KitError("tune was given a run to resume and one to begin from: give one of them.");
+  return { ...options, steps, batchSize, evaluateEvery, seed, begin };
+}
+
+const KNOWN: readonly (keyof TuneOptions)[] = [
+  ...(["steps", "batchSize", "microBatchSize", "evaluateEvery", "seed", "begin", "adapter", "maximize"] as const),
+  ...(["checkpointing", "keepWeights", "onAdapted", "method", "resume", "from", "onProgress", "record"] as const),
+];
+
+function withoutKnown(options: TuneOptions): object {
+  return Object.fromEntries(Object.entries(options).filter(([name]) => !(KNOWN as readonly string[]).includes(name)));
+}
+
+function checkWhole(numbers: Readonly<Record<string, number>>): void {
+  const bad = Object.entries(numbers).find(([, value]) => !(Number.isInteger(value) && value >= 1));
+  if (bad) throw new KitError(`tune needs a whole number from 1 on for ${bad[0]}, not ${bad[1]}.`);
+}

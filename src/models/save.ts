@@ -1,0 +1,95 @@
+import { copyFileSync, existsSync, mkdirSync, realpathSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { readObject } from "../checkpoints/json.ts";
+import { type StoredAs, safetensorsWriter } from "../checkpoints/write.ts";
+import { checkOptions, KitError } from "../error.ts";
+import { storage } from "../tensor/backend.ts";
+import type { Parameter } from "../tensor/parameter.ts";
+import type { LanguageModel } from "./model.ts";
+
+/** How a model is saved. */
+export interface SaveModelOptions {
+  /** What the numbers are stored as; F32 where nothing is said, which keeps every bit. */
+  readonly dtype?: StoredAs;
+}
+
+const CONFIG = "config.json";
+const WEIGHTS = "model.safetensors";
+
+/** What Python's transformers calls the kinds of numbers. */
+const TORCH: Readonly<Record<StoredAs, string>> = { F32: "float32", F16: "float16", BF16: "bfloat16" };
+
+/** What goes along as it is, where the model came with it. */
+const COMPANIONS = [
+  "tokenizer.json",
+  "tokenizer_config.json",
+  "special_tokens_map.json",
+  "added_tokens.json",
+  "vocab.json",
+  "merges.txt",
+  "tokenizer.model",
+  "generation_config.json",
+];
+
+/**
+ * Writes the model's present weights into a folder in Hugging Face layout, which this kit and Python's transformers load: one
+ * model.safetensors, under the names that the architecture has there, with the config.json and the tokenizer that the model came with.
+ * Tensor by tensor, so that the model is never held twice. The configuration, without which a folder is no model, goes before the
+ * old weights do and comes back last, so that a folder never holds halves of two models. Throws a KitError where the folder cannot be
+ * written or is the one that the model came from, where an adapter stands beside the weights, and for a value that `dtype` cannot hold.
+ */
+export async function saveModel(model: LanguageModel, folder: string, options: SaveModelOptions = {}): Promise<void> {
+  const { dtype = "F32", ...unknown } = options;
+  checkOptions("saveModel", unknown, ["dtype"]);
+  checkSavable(model, folder, dtype);
+  const config = { ...readObject(join(model.folder, CONFIG)), torch_dtype: TORCH[dtype] };
+  const companions = COMPANIONS.filter((name) => existsSync(join(model.folder, name)));
+  const names = [...companions, WEIGHTS, CONFIG];
+  const next = (name: string): string => join(folder, `${name}.${process.pid}.next`);
+  try {
+    mkdirSync(folder, { recursive: true });
+    for (const name of companions) copyFileSync(join(model.folder, name), next(name));
+    await writeWeights(model.parameters, next(WEIGHTS), dtype);
+    writeFileSync(next(CONFIG), `${JSON.stringify(withDtype(config), null, 2)}\n`);
+    rmSync(join(folder, CONFIG), { force: true });
+    for (const name of names) renameSync(next(name), join(folder, name));
+  } catch (error) {
+    for (const name of names) rmSync(next(name), { force: true });
+    if (error instanceof KitError) throw error;
+    throw new KitError(
+      `Writing the model ${folder}: ${(error as Error).message}; choose a folder that can be written.`,
+    );
+  }
+}
+
+/** Newer configurations have "dtype" for "torch_dtype": where there is one, both say the same. */
+function withDtype(config: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  return "dtype" in config ? { ...config, dtype: config.torch_dtype } : config;
+}
+
+async function writeWeights(parameters: readonly Parameter[], path: string, dtype: StoredAs): Promise<void> {
+  const shapes = parameters.map(({ name, value }) => ({ name, shape: value.shape }));
+  const writer = safetensorsWriter(path, shapes, { dtype });
+  const { view } = storage();
+  try {
+    for (const { value } of parameters) writer.add(view ? view(value) : ((await value.data()) as Float32Array));
+    writer.finish();
+  } finally {
+    writer.abandon();
+  }
+}
+
+function checkSavable({ id, folder: source, adaptation }: LanguageModel, folder: string, dtype: StoredAs): void {
+  if (!Object.hasOwn(TORCH, dtype))
+    throw new KitError(
+      `Saving ${id} as ${dtype}: there is no such kind; choose one of ${Object.keys(TORCH).join(", ")}.`,
+    );
+  if (adaptation)
+    throw new KitError(
+      `Saving ${id}: an adapter stands beside its weights and is no part of them; save it with saveAdapter, or add a LoRA to them with mergeLora first.`,
+    );
+  if (existsSync(folder) && realpathSync(folder) === realpathSync(source))
+    throw new KitError(
+      `Saving ${id} into ${folder}: its base weights lie there, which runs are made again from; choose another folder.`,
+    );
+}

@@ -1,0 +1,126 @@
+import type { Diagnosis } from "../experiment/diagnose.ts";
+import { percent, whole } from "./format.ts";
+
+/** The diagnosis in sentences, a paragraph a question, each with what was measured and what follows; the suggestion last. */
+export function diagnosisText(found: Diagnosis): string {
+  const { method, task, model, weights, settings, loss } = found;
+  const kept = weights === undefined ? "" : ` (weights in ${weights})`;
+  const head = `${method} on ${task}, ${model}${kept}: lr ${settings.lr}, eps ${settings.eps}, batch ${settings.batchSize}, seed ${settings.seed}; the loss is ${loss.toFixed(3)}.`;
+  const parts = PARTS.map(([name, sentence]) => wrapped(name, sentence(found)));
+  return [head, "", ...parts, "", suggestionText(found)].join("\n");
+}
+
+const PARTS: readonly (readonly [name: string, sentence: (found: Diagnosis) => string])[] = [
+  ["Prompt", promptText],
+  ["Eps", plateauText],
+  ["Rounding", roundingText],
+  ["Signal", signalText],
+  ["Halves", halvesText],
+  ["Curvature", curvatureText],
+  ["Updates", updatesText],
+];
+
+function promptText({ prompt: { metric, rows, zeroShot, floor, above } }: Diagnosis): string {
+  const score = ({ score, standardError }: typeof zeroShot): string =>
+    `${percent(score)} ± ${percent(standardError)} %`;
+  const begin = `Zero-shot has a dev ${metric} of ${score(zeroShot)} over ${whole(rows)} rows`;
+  if (!floor) return `${begin}; answers are written out here, so that there is no guessing to compare it with.`;
+  const both = `${begin}, ${floor.name} ${score(floor)}`;
+  if (above === undefined) return `${both}.`;
+  if (above > 2) return `${both}: the prompt makes the model know something of the task, which MeZO builds on.`;
+  return `${both}: not clearly better. MeZO needs a prompt that makes the task easy for the model: look at the prompt, the labels' words and the model before tuning.`;
+}
+
+function plateauText({ plateau, settings: { eps }, suggested, sweep }: Diagnosis): string {
+  const [least, most] = [sweep.eps[0]!, sweep.eps.at(-1)!];
+  if (!plateau)
+    return `g depends on eps everywhere from ${least} to ${most}: no estimate is to be trusted. Are the weights those that you mean, and is the loss above 0?`;
+  const flat = `g stays within 10 % from eps ${short(plateau.from)} to ${short(plateau.to)}; below, rounding decides, above, how the loss bends.`;
+  if (suggested.eps === eps) return `${flat} ${eps} lies there.`;
+  return `${flat} ${eps} lies ${eps < plateau.from ? "below" : "above"}: ${suggested.eps} is the middle.`;
+}
+
+function roundingText({ rounding: { deviation, share }, settings: { eps } }: Diagnosis): string {
+  if (!Number.isFinite(share)) return `At eps ${eps} a loss is not finite or no loss changes: g cannot be used.`;
+  const words = `At eps ${eps} g is off by ${short(deviation)} through float rounding, ${portion(share)} of its size`;
+  return share > 0.1 ? `${words}: too much, take a larger eps.` : `${words}: that is not what limits it.`;
+}
+
+function signalText({ signal, settings: { batchSize } }: Diagnosis): string {
+  const { draws, batches, meanSize, overDraws, overBatches, ratio } = signal;
+  const spread = `|g| is ${short(meanSize)} in the mean of ${draws} z; over z on one batch g has a deviation of ${short(overDraws)}${batches > 1 ? `, over ${batches} batches of ${batchSize} under one z of ${short(overBatches)}` : ""}.`;
+  if (ratio === 0)
+    return `${spread} No signal was found that batches share: it is smaller than chance in their choice.`;
+  if (ratio === Number.POSITIVE_INFINITY) return `${spread} All batches say the same.`;
+  return `${spread} Signal to noise of one batch: ${short(ratio)}; it would be 1 with ${examples(signal.evenBatch)}.`;
+}
+
+function halvesText({ signal: { agreement }, suggested, settings: { batchSize } }: Diagnosis): string {
+  if (!agreement) return "A batch of one example has no halves.";
+  const { same, of } = agreement;
+  const words = `Two halves of a batch give g the same sign in ${same} of ${of} cases (by chance ${short(of / 2)})`;
+  if (suggested.batchSize > batchSize) return `${words}: larger batches pay; ${suggested.batchSize} to begin with.`;
+  return `${words}: a batch of ${batchSize} does; it may be raised when the loss is low, as the signal shrinks with it.`;
+}
+
+function curvatureText({ curvature: { eps, mean, standardError }, suggested, signal, settings }: Diagnosis): string {
+  const words = `Along z the loss bends by ${short(mean)} ± ${short(standardError)} (at eps ${short(eps)})`;
+  if (suggested.lr === undefined)
+    return `${words}${signal.ratio === 0 ? ", but there is no signal to follow" : ", which is not clearly upwards"}: no learning rate follows from it; begin with one of the paper's grid.`;
+  const times = settings.lr / suggested.lr;
+  const rate = `${words}: one step lowers it most with a learning rate of about ${suggested.lr}`;
+  if (times > 2)
+    return `${rate}, and from twice that on raises it. ${settings.lr} is ${short(times)} times that: likely too large.`;
+  if (times < 0.1) return `${rate}. ${settings.lr} is ${short(1 / times)} times smaller: safe, but slow.`;
+  return `${rate}, and from twice that on raises it. ${settings.lr} goes with that.`;
+}
+
+function updatesText({ swallowed, weights, method, settings: { lr } }: Diagnosis): string {
+  const share = (count: number): string => portion(count / swallowed.of);
+  const full = `At lr ${lr} a step leaves ${share(swallowed.float32)} of ${whole(swallowed.of)} weights as they are in float32`;
+  if (method !== "MeZO") return `${full}${warning(swallowed.float32 / swallowed.of)}.`;
+  const halves = `float16 would leave ${share(swallowed.float16)}, bfloat16 ${share(swallowed.bfloat16)}`;
+  const rounds = weights?.includes("nearest")
+    ? "these weights are rounded so: take stochastic rounding, which loses nothing in the mean"
+    : "where steps are rounded to the nearest number; stochastic rounding loses nothing in the mean";
+  return `${full}${warning(swallowed.float32 / swallowed.of)}; ${halves} ${rounds}.`;
+}
+
+const warning = (share: number): string => (share > 0.5 ? ": most of it is lost, the rate is too small" : "");
+
+function suggestionText({ suggested: { eps, lr, batchSize }, settings }: Diagnosis): string {
+  const rate = lr === undefined ? `--lr ${settings.lr} (nothing better was found)` : `--lr ${lr}`;
+  return wrapped(
+    "To begin with",
+    `--eps ${eps} ${rate} --batch-size ${batchSize}. The rate is the best for the first step alone: try it beside a third of it, as what the loss looks like further on is not known.`,
+  );
+}
+
+const examples = (count: number): string => {
+  const rounded = Number(count.toPrecision(2));
+  return count < 1 ? "less than one example" : `${whole(rounded)} ${rounded === 1 ? "example" : "examples"}`;
+};
+
+/** Two digits: "0.0012", "43", "1.2e-7". */
+const short = (value: number): string => String(Number(value.toPrecision(2)));
+
+/** A share in percent; what is little is not made nothing. */
+function portion(share: number): string {
+  if (share > 0 && share < 0.0005) return "less than 0.1 %";
+  return `${percent(share)} %`;
+}
+
+const NAME_WIDTH = 15;
+const LINE_WIDTH = 110;
+
+/** A name, and beside it lines of words. */
+function wrapped(name: string, text: string): string {
+  const lines: string[] = [];
+  for (const word of text.split(" ")) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + 1 + word.length <= LINE_WIDTH - NAME_WIDTH)
+      lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(word);
+  }
+  return lines.map((line, i) => `${(i === 0 ? name : "").padEnd(NAME_WIDTH)}${line}`).join("\n");
+}

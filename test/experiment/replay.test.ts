@@ -1,0 +1,230 @@
+import { describe, expect, test } from "vitest";
+import { lora } from "../../src/adapters/lora.ts";
+import { prefix } from "../../src/adapters/prefix.ts";
+import { bestStep, cut, stepsTaken, undo } from "../../src/experiment/cut.ts";
+import { diff } from "../../src/experiment/diff.ts";
+import { f1 } from "../../src/experiment/measures.ts";
+import { replay } from "../../src/experiment/replay.ts";
+import type { Run, UnfinishedRun } from "../../src/experiment/run.ts";
+import { tune } from "../../src/experiment/tune.ts";
+import type { TuneOptions } from "../../src/experiment/tuneOptions.ts";
+import { type LanguageModel, loadModel } from "../../src/index.ts";
+import { loadTask } from "../../src/tasks/load.ts";
+import type { Parameter } from "../../src/tensor/parameter.ts";
+import { rademacher } from "../../src/tensor/perturb.ts";
+import { adam } from "../../src/tuners/adam.ts";
+import { forwardGradient } from "../../src/tuners/forwardGradient.ts";
+import { leanAdam } from "../../src/tuners/leanAdam.ts";
+import { leanMomentum } from "../../src/tuners/leanMomentum.ts";
+import { mezo } from "../../src/tuners/mezo.ts";
+import { mezoAdam } from "../../src/tuners/mezoAdam.ts";
+import { mezoConservative } from "../../src/tuners/mezoConservative.ts";
+import { mezoLayers } from "../../src/tuners/mezoLayers.ts";
+import { mezoSign } from "../../src/tuners/mezoSign.ts";
+import { expectationModified, varianceModified } from "../../src/tuners/modified.ts";
+import { mezoMomentum } from "../../src/tuners/momentum.ts";
+import { nSpsa } from "../../src/tuners/nSpsa.ts";
+import { onePoint } from "../../src/tuners/onePoint.ts";
+import type { Tuner } from "../../src/tuners/tuner.ts";
+import { tinyData, tinyModel, tinyTensors } from "../tiny.ts";
+
+const folder = tinyModel();
+const task = await loadTask("SST-2", { data: tinyData(), train: 24, dev: 12, test: 12, seed: 1 });
+const STEPS = 8;
+const base = { steps: STEPS, batchSize: 4, evaluateEvery: 3, seed: 5 };
+
+const valuesOf = (theta: readonly Parameter[]): Float32Array[] =>
+  theta.map(({ value }) => Float32Array.from(value.dataSync()));
+
+/** A run with the weights that it ended with. */
+async function trainedWith(
+  model: LanguageModel,
+  tuner: Tuner,
+  options: Partial<TuneOptions> = {},
+): Promise<{ run: Run; theta: Float32Array[] }> {
+  let theta: Float32Array[] | undefined;
+  const run = await tune(model, task, tuner, {
+    ...base,
+    ...options,
+    keepWeights: true,
+    onAdapted: ({ parameters }) => {
+      theta = valuesOf(parameters);
+    },
+  });
+  theta ??= valuesOf(model.parameters);
+  model.restore();
+  return { run, theta };
+}
+
+/** The weights of a run made again from what a file would hold of it. */
+async function replayed(model: LanguageModel, run: UnfinishedRun, step?: number): Promise<Float32Array[]> {
+  const again = await replay(model, JSON.parse(JSON.stringify(run)), step === undefined ? {} : { step });
+  expect(again.checked).toBe(true);
+  const values = valuesOf(again.adapted?.parameters ?? model.parameters);
+  again.dispose();
+  return values;
+}
+
+const zeroth = { lr: 1e-3, eps: 1e-2 };
+const TUNERS: [string, Tuner][] = [
+  ["MeZO", mezo({ ...zeroth, schedule: "linear", weightDecay: 0.1 })],
+  ["MeZO with signs", mezo({ ...zeroth, noise: rademacher })],
+  ["n-SPSA with a growing n", nSpsa({ ...zeroth, n: 3, samples: "linear" })],
+  ["the one-point estimate", onePoint(zeroth)],
+  ["the variance-modified estimate", varianceModified({ ...zeroth, scaledBy: "gradient norm", every: 3 })],
+  ["the expectation-modified estimate", expectationModified({ ...zeroth, scaledBy: "parameter norm", every: 3 })],
+  ["MeZO-momentum", mezoMomentum({ ...zeroth, weightDecay: 0.1 })],
+  ["MeZO-Adam", mezoAdam({ ...zeroth, weightDecay: 0.1 })],
+  ["momentum made of the past", leanMomentum({ ...zeroth, history: 5 })],
+  ["Adam made of the past", leanAdam({ ...zeroth, history: 5 })],
+  ["MeZO by layers", mezoLayers({ ...zeroth, groups: "cycle" })],
+  ["sign MeZO", mezoSign(zeroth)],
+  ["conservative MeZO", mezoConservative({ ...zeroth, lr: 1e-2 })],
+  ["the forward gradient", forwardGradient({ lr: 1e-3 })],
+];
+
+describe("a run's weights are made again from its numbers, to the bit,", () => {
+  test.each(TUNERS)("of %s", async (_name, tuner) => {
+    const model = await loadModel(folder);
+    const untouched = valuesOf(model.parameters);
+    const { run, theta } = await trainedWith(model, tuner);
+    expect(theta).not.toEqual(untouched);
+    expect(await replayed(model, run)).toEqual(theta);
+    expect(valuesOf(model.parameters)).toEqual(untouched);
+    model.dispose();
+  });
+
+  test.each([
+    ["LoRA", lora({ rank: 2 })],
+    ["a prefix", prefix({ length: 2 })],
+  ])("of %s", async (_name, adapter) => {
+    const model = await loadModel(folder);
+    const { run, theta } = await trainedWith(model, mezo({ lr: 1e-2, eps: 1e-2 }), { adapter });
+    expect(await replayed(model, run)).toEqual(theta);
+    model.dispose();
+  });
+
+  test("of an objective for which the weights are moved there and back", async () => {
+    const model = await loadModel(folder);
+    const { run, theta } = await trainedWith(model, mezo({ lr: 1e-2, eps: 1e-2 }), { maximize: f1 });
+    expect(run.header.passes).toBe("sweeps");
+    expect(await replayed(model, run)).toEqual(theta);
+    model.dispose();
+  });
+
+  test("of weights kept in 16 bits and rounded stochastically", async () => {
+    const model = await loadModel(folder, { weights: "bfloat16" });
+    const { run, theta } = await trainedWith(model, mezo({ lr: 1e-2, eps: 1e-2 }));
+    expect(await replayed(model, run)).toEqual(theta);
+    model.dispose();
+  });
+});
+
+describe("a run that was cut short", () => {
+  test.each(TUNERS)("by %s ends as if it had not been, wherever it was cut", async (_name, tuner) => {
+    const model = await loadModel(folder);
+    const { run, theta } = await trainedWith(model, tuner);
+    for (const step of [0, 3, 5, STEPS]) {
+      const part = cut(run, step);
+      const lacking = { ...part, scores: part.scores.filter((score) => score.step < step) };
+      for (const resume of [part, lacking]) {
+        const again = await trainedWith(model, tuner, { resume });
+        expect(again.theta).toEqual(theta);
+        expect([again.run.steps, again.run.scores]).toEqual([run.steps, run.scores]);
+      }
+    }
+    model.dispose();
+  });
+
+  test("is resumed with its own settings alone", async () => {
+    const model = await loadModel(folder);
+    const { run } = await trainedWith(model, mezo(zeroth));
+    const resume = cut(run, 4);
+    await expect(tune(model, task, mezo(zeroth), { ...base, batchSize: 8, resume })).rejects.toThrow(
+      /to be resumed, but options.batchSize is 4 in one and 8 in the other/,
+    );
+    await expect(tune(model, task, mezo({ ...zeroth, lr: 2e-3 }), { ...base, resume })).rejects.toThrow(/options.lr/);
+    model.dispose();
+  });
+});
+
+describe("without any checkpoint", () => {
+  test("earlier weights come back: those after fewer steps, without the last ones, of the lowest dev loss", async () => {
+    const model = await loadModel(folder);
+    const { run } = await trainedWith(model, mezo(zeroth));
+    const short = await trainedWith(model, mezo(zeroth), { steps: 6 });
+    expect(await replayed(model, run, 6)).toEqual(short.theta);
+    expect(await replayed(model, undo(run, 2))).toEqual(short.theta);
+    const untouched = await replay(model, run, { step: 0 });
+    expect(untouched.checked).toBe(false);
+    untouched.dispose();
+    const losses = run.scores.filter(({ on }) => on === "dev").map(({ loss }) => loss);
+    expect(run.scores.find(({ step }) => step === bestStep(run))!.loss).toBe(Math.min(...(losses as number[])));
+    model.dispose();
+  });
+
+  test("a fork with the same settings is the run itself, and one with others has their steps after the common ones", async () => {
+    const model = await loadModel(folder);
+    const { run, theta } = await trainedWith(model, mezo(zeroth));
+    const same = await trainedWith(model, mezo(zeroth), { from: cut(run, 4) });
+    expect(same.theta).toEqual(theta);
+    expect(stepsTaken(same.run)).toBe(STEPS);
+    const other = await trainedWith(model, mezo({ ...zeroth, lr: 5e-3 }), { from: cut(run, 4), seed: 6, steps: 10 });
+    expect(other.theta).not.toEqual(theta);
+    expect(await replayed(model, other.run)).toEqual(other.theta);
+    expect(other.run.steps.map(({ step }) => step)).toEqual([4, 5, 6, 7, 8, 9]);
+    const again = await trainedWith(model, mezo({ ...zeroth, lr: 5e-3 }), {
+      ...{ resume: cut(other.run, 6), seed: 6, steps: 10 },
+    });
+    expect(again.theta).toEqual(other.theta);
+    model.dispose();
+  });
+
+  test("two runs are told where they part and why", async () => {
+    const model = await loadModel(folder);
+    const { run } = await trainedWith(model, mezo(zeroth));
+    const { run: other } = await trainedWith(model, mezo(zeroth), { seed: 6 });
+    expect(diff(run, run)).toBeUndefined();
+    expect(diff(run, other)).toEqual({ step: 0, why: "seed is 5 in one and 6 in the other" });
+    expect(diff(run, cut(run, 5))).toEqual({ step: 5, why: "one ends after 5 steps, the other after 8" });
+    const { run: fork } = await trainedWith(model, mezo({ ...zeroth, lr: 5e-3 }), { from: cut(run, 4) });
+    expect(diff(run, fork)).toMatchObject({ step: 4, why: expect.stringMatching(/fork/) });
+    const changed = run.steps.map((step, i) => (i === 3 ? { ...step, losses: [1, 2] } : step));
+    expect(diff(run, { ...run, steps: changed })).toMatchObject({ step: 3, why: expect.stringMatching(/1 and 2/) });
+    model.dispose();
+  });
+});
+
+describe("a run is refused with the reason", () => {
+  test("on another base model", async () => {
+    const model = await loadModel(folder);
+    const { run } = await trainedWith(model, mezo(zeroth));
+    const tensors = tinyTensors();
+    tensors[0]!.data[0]! += 1;
+    const other = await loadModel(tinyModel({ tensors }));
+    await expect(replay(other, run)).rejects.toThrow(/was made from tiny-opt-\S+ with the weights [0-9a-f]{16}, but/);
+    model.dispose();
+    other.dispose();
+  });
+
+  test("where a number was changed, and leaves the base weights", async () => {
+    const model = await loadModel(folder);
+    const before = valuesOf(model.parameters);
+    const { run } = await trainedWith(model, mezo(zeroth));
+    const [first, ...rest] = run.steps;
+    const [lossPlus, lossMinus] = first!.losses as [number, number];
+    const edited = { ...first!, losses: [lossPlus + 0.01, lossMinus] };
+    await expect(replay(model, { ...run, steps: [edited, ...rest] })).rejects.toThrow(/Step 0 .* the run was edited/);
+    const both = { ...edited, projectedGrad: Math.fround((lossPlus + 0.01 - lossMinus) / 0.02) };
+    await expect(replay(model, { ...run, steps: [both, ...rest] })).rejects.toThrow(/are [0-9a-f]{16} instead of/);
+    expect(valuesOf(model.parameters)).toEqual(before);
+    model.dispose();
+  });
+
+  test("where its steps need gradients, as FT's", async () => {
+    const model = await loadModel(folder);
+    const { run } = await trainedWith(model, adam({ lr: 1e-3 }));
+    await expect(replay(model, run)).rejects.toThrow(/steps of FT .* need gradients/);
+    model.dispose();
+  });
+});

@@ -1,0 +1,55 @@
+import { afterEach, describe, expect, test } from "vitest";
+import type { Halves } from "../../../src/tensor/halves/format.ts";
+import { narrow } from "../../../src/tensor/halves/halves.ts";
+import { noiseKey } from "../../../src/tensor/noise/key.ts";
+import { moveMany, setNoiseThreads, sweepMany } from "../../../src/tensor/noise/sweep.ts";
+import type { Move } from "../../../src/tensor/noise/wasm.ts";
+
+const LAWS = ["gaussian", "rademacher"] as const;
+const SIZES = [1, 63, 2049, 40_000, 200_000];
+
+/** So many that a round of them is not enough. */
+const movesOf = (name: string, count = 300): Move[] =>
+  Array.from({ length: count }, (_, step) => ({
+    key: noiseKey(3, step, name),
+    scale: 1e-2 * Math.sin(step + 1),
+    keep: step % 3 === 0 ? 0.999 : 1,
+  }));
+
+const begun = (size: number): Float32Array => Float32Array.from({ length: size }, (_, i) => Math.cos(i));
+
+afterEach(() => setNoiseThreads(2));
+
+describe.each(LAWS)("many moves of %s noise", (law) => {
+  test.each([1, 2, 3])("are those of one sweep after the other, to the bit, on %i threads", (threads) => {
+    setNoiseThreads(threads);
+    const together = SIZES.map((size) => ({ theta: begun(size), moves: movesOf(`weight ${size}`) }));
+    const single = SIZES.map((size) => ({ theta: begun(size), moves: movesOf(`weight ${size}`) }));
+    moveMany(together, law);
+    for (let i = 0; i < 300; i++)
+      for (const { theta, moves } of single)
+        sweepMany([{ theta, key: moves[i]!.key, keep: moves[i]!.keep }], moves[i]!.scale, law);
+    together.forEach(({ theta }, i) => expect(theta).toEqual(single[i]!.theta));
+    expect(together[0]!.theta[0]).not.toBe(1);
+  });
+
+  test("of a part of a tensor are those of the tensor there", () => {
+    const [whole, part] = [begun(9000), begun(9000).subarray(4096, 7000)];
+    moveMany([{ theta: whole, moves: movesOf("weight", 5) }], law);
+    moveMany([{ theta: part, offset: 4096, moves: movesOf("weight", 5) }], law);
+    expect(part).toEqual(whole.subarray(4096, 7000));
+  });
+
+  test("of weights in 16 bits round after each", () => {
+    const halves = (): Halves => {
+      const kept: Halves = { format: "bfloat16", rounding: "stochastic", bits: new Uint16Array(5000) };
+      narrow(begun(5000), kept, 0);
+      return kept;
+    };
+    const [together, single] = [halves(), halves()];
+    const moves = movesOf("weight", 20);
+    moveMany([{ theta: together, moves }], law);
+    for (const { key, scale, keep } of moves) sweepMany([{ theta: single, key, keep }], scale, law);
+    expect(together.bits).toEqual(single.bits);
+  });
+});

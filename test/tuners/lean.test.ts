@@ -1,0 +1,57 @@
+import { describe, expect, test } from "vitest";
+import { rademacher } from "../../src/tensor/perturb.ts";
+import { leanAdam } from "../../src/tuners/leanAdam.ts";
+import { leanMomentum } from "../../src/tuners/leanMomentum.ts";
+import { mezoAdam } from "../../src/tuners/mezoAdam.ts";
+import { mezoMomentum } from "../../src/tuners/momentum.ts";
+import type { Tuner } from "../../src/tuners/tuner.ts";
+import { quadratic, train, valuesOf, weights } from "./weights.ts";
+
+/** One weight of several tiles, the last one short. */
+const SIZES = { "layers.0.weight": 17_000, "layers.0.bias": 3 };
+
+async function trained(tuner: Tuner, steps: number): Promise<number[]> {
+  const theta = weights(SIZES);
+  await train(tuner, theta, quadratic(theta), steps);
+  return valuesOf(theta);
+}
+
+describe("moments made of the past", () => {
+  test.each<[string, Tuner, Tuner]>([
+    ["momentum", leanMomentum({ lr: 1e-6, history: 200 }), mezoMomentum({ lr: 1e-6 })],
+    [
+      "momentum with weight decay, along signs",
+      leanMomentum({ lr: 1e-6, history: 200, weightDecay: 0.1, noise: rademacher }),
+      mezoMomentum({ lr: 1e-6, weightDecay: 0.1, noise: rademacher }),
+    ],
+    ["Adam", leanAdam({ lr: 1e-3, history: 200 }), mezoAdam({ lr: 1e-3 })],
+  ])("of all steps are those that are kept, to the bit, over 200 steps of %s", async (_name, lean, kept) => {
+    const [found, expected] = [await trained(lean, 200), await trained(kept, 200)];
+    expect(found).toEqual(expected);
+    expect(found).not.toEqual(valuesOf(weights(SIZES)));
+    expect([lean.resident, kept.resident!.optimizer > 0]).toEqual([undefined, true]);
+  });
+
+  test("of the last steps lack no more of the momentum than is said", async () => {
+    const [beta, history, steps, lr] = [0.5, 4, 5, 1e-6];
+    const exact = await trained(mezoMomentum({ lr, beta }), steps);
+    const found = await trained(leanMomentum({ lr, beta, history }), steps);
+    const before = await trained(mezoMomentum({ lr, beta }), steps - 1);
+    const moved = Math.max(...exact.map((value, i) => Math.abs(value - before[i]!)));
+    const off = Math.max(...exact.map((value, i) => Math.abs(value - found[i]!)));
+    expect(off).toBeGreaterThan(0);
+    expect(off).toBeLessThan((10 * beta ** history * moved) / (1 - beta));
+  });
+
+  test("keep as many steps as leave out a millionth of momentum, a hundredth of Adam's squares", () => {
+    expect(leanMomentum({ lr: 1 }).options.history).toBe(132); // ln 1e-6 / ln 0.9 = 131.1
+    expect(leanAdam({ lr: 1 }).options.history).toBe(4603); // ln 0.01 / ln 0.999 = 4602.9
+  });
+
+  test("need a law of z, and Adam no weight decay", () => {
+    const custom = Object.assign(() => {}, {});
+    expect(() => leanMomentum({ lr: 1, noise: custom })).toThrow(/needs gaussian or rademacher noise/);
+    expect(() => leanAdam({ lr: 1, weightDecay: 0.1 } as never)).toThrow(/has no weight decay/);
+    expect(() => leanAdam({ lr: 1, history: 0 })).toThrow(/whole number from 1 on as history/);
+  });
+});
