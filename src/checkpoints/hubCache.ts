@@ -49,3 +49,8 @@ function hasShards(snapshot: string): boolean {
     return false; // no index, or one that cannot be read: it is downloaded again
   }
 }
+
+/** The commit of a snapshot in the hub's cache; undefined for any other folder. */
+export function snapshotCommit(folder: string): string | undefined {
+  return /[\\/]snapshots[\\/]([0-9a-f]{40})$/.exec(folder)?.[1];
+}

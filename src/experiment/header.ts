@@ -43,6 +43,7 @@ export function runHeader({ model, task, seed }: Setting, method: string, option
     kit: KIT_VERSION,
     noise: NOISE_VERSION,
     model: model?.id ?? "none",
+    ...(model?.revision !== undefined && { revision: model.revision }),
     weightsHash: model?.weightsHash ?? "none",
     ...(model?.kept !== undefined && { weights: model.kept }),
     backend: tf.engine().backendName ?? "none",

@@ -9,6 +9,8 @@ export interface RunHeader {
   /** How z is made of its keys; absent in files of format 1. */
   readonly noise?: string;
   readonly model: string;
+  /** The hub's commit, where the model came from there. */
+  readonly revision?: string;
   readonly weightsHash: string;
   /** How the model's matrices were kept where not in float32: "float16, stochastic rounding". */
   readonly weights?: string;

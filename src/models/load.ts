@@ -3,6 +3,7 @@ import { basename, resolve } from "node:path";
 import { type Checkpoint, openCheckpoint } from "../checkpoints/folder.ts";
 import { hashFiles } from "../checkpoints/hash.ts";
 import { resolveModel } from "../checkpoints/hub.ts";
+import { snapshotCommit } from "../checkpoints/hubCache.ts";
 import { KitError } from "../error.ts";
 import type { Network } from "../nn/network.ts";
 import { ensureBackend } from "../tensor/backend.ts";
@@ -59,7 +60,13 @@ export async function loadModel(id: string = BUNDLED_MODEL, options: LoadOptions
   const network = loadNetwork(checkpoint, weights, onProgress);
   const kept = keptAs(weights);
   const { folder, files } = checkpoint;
-  return { id: shortId(id), folder, weightsHash: hashFiles(files), tokenizer, ...(kept && { kept }), ...network };
+  const revision = snapshotCommit(folder);
+  return {
+    ...{ id: shortId(id), folder, weightsHash: hashFiles(files), tokenizer },
+    ...(revision && { revision }),
+    ...(kept && { kept }),
+    ...network,
+  };
 }
 
 /** A folder goes by its last name, so that no path of one machine gets into a run. */

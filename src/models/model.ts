@@ -7,6 +7,8 @@ export interface LanguageModel extends LoadedNetwork {
   readonly id: string;
   /** Where its files lie on this machine. */
   readonly folder: string;
+  /** The hub's commit, where the model came from there. */
+  readonly revision?: string;
   /** First 16 hexadecimal digits of the SHA-256 over the weight files. */
   readonly weightsHash: string;
   readonly tokenizer: Tokenizer;

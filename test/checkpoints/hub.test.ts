@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
 import { resolveModel } from "../../src/checkpoints/hub.ts";
-import { hubCacheFolder } from "../../src/checkpoints/hubCache.ts";
+import { hubCacheFolder, snapshotCommit } from "../../src/checkpoints/hubCache.ts";
 import type { DownloadProgress } from "../../src/checkpoints/hubDownload.ts";
 import { KitError } from "../../src/error.ts";
 import { commitOf, startFakeHub } from "./fakeHub.ts";
@@ -52,7 +52,10 @@ test("what is neither a folder nor a hub id is refused without asking the hub", 
 
 test("a model that the cache holds whole needs no network", async () => {
   const cacheFolder = cacheWith(whole);
-  expect(await resolveModel("org/tiny", { cacheFolder, hubUrl: nowhere })).toBe(snapshotOf(cacheFolder));
+  const found = await resolveModel("org/tiny", { cacheFolder, hubUrl: nowhere });
+  expect(found).toBe(snapshotOf(cacheFolder));
+  expect(snapshotCommit(found)).toBe(commitOf("main"));
+  expect(snapshotCommit(cacheFolder)).toBeUndefined();
 });
 
 test("a cached revision is found by its name and by its commit", async () => {

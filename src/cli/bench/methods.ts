@@ -3,7 +3,11 @@ import { lora } from "../../adapters/lora.ts";
 import { prefix } from "../../adapters/prefix.ts";
 import { gaussian, rademacher } from "../../tensor/perturb.ts";
 import { adam } from "../../tuners/adam.ts";
+import { leanAdam } from "../../tuners/leanAdam.ts";
+import { leanMomentum } from "../../tuners/leanMomentum.ts";
 import { mezo } from "../../tuners/mezo.ts";
+import { mezoAdam } from "../../tuners/mezoAdam.ts";
+import { mezoMomentum } from "../../tuners/momentum.ts";
 import type { Tuner } from "../../tuners/tuner.ts";
 import type { BenchRequest } from "./request.ts";
 
@@ -20,8 +24,9 @@ export interface BenchMethod {
   readonly checkpointing?: boolean;
 }
 
+const ESTIMATE = { lr: 1e-7, eps: 1e-3 };
 const zerothOrder = (noise: BenchRequest["noise"]): Tuner =>
-  mezo({ lr: 1e-7, eps: 1e-3, noise: { gaussian, rademacher }[noise] });
+  mezo({ ...ESTIMATE, noise: { gaussian, rademacher }[noise] });
 const firstOrder = (): Tuner => adam({ lr: 1e-6 });
 
 /** The method that the others' time and memory are compared with. */
@@ -38,7 +43,15 @@ export const benchMethods: readonly BenchMethod[] = [
   { name: "FT (Adam, checkpointing)", forwards: 4, tuner: firstOrder, checkpointing: true },
 ];
 
+/** Methods that are measured where they are named: optimizers on MeZO's estimate, with their moments kept, or made of the last 20 steps. */
+export const moreBenchMethods: readonly BenchMethod[] = [
+  { name: "MeZO-momentum", forwards: 2, tuner: () => mezoMomentum(ESTIMATE) },
+  { name: "MeZO-lean-momentum", forwards: 2, tuner: () => leanMomentum({ ...ESTIMATE, history: 20 }) },
+  { name: "MeZO-Adam", forwards: 2, tuner: () => mezoAdam(ESTIMATE) },
+  { name: "MeZO-lean-Adam", forwards: 2, tuner: () => leanAdam({ ...ESTIMATE, history: 20 }) },
+];
+
 /** The method of that name. */
 export function benchMethod(name: string): BenchMethod {
-  return benchMethods.find((method) => method.name === name)!;
+  return [...benchMethods, ...moreBenchMethods].find((method) => method.name === name)!;
 }

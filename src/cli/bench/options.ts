@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { weightFormats } from "../../models/weights.ts";
-import { benchMethods } from "./methods.ts";
+import { benchMethods, moreBenchMethods } from "./methods.ts";
 import { benchModels } from "./models.ts";
 import type { BenchRequest, CaseRequest } from "./request.ts";
 
@@ -40,7 +40,11 @@ export function parseBenchOptions(argv: readonly string[]): BenchOptions {
     )
     .addOption(new Option("--weights <format>", "what matrices are kept in").choices(weightFormats).default("float32"))
     .option("--model <names>", "models, with commas between them", among(Object.keys(benchModels)))
-    .option("--method <names>", "methods, with commas between them", among(benchMethods.map(({ name }) => name)))
+    .option(
+      "--method <names>",
+      "methods, with commas between them",
+      among([...benchMethods, ...moreBenchMethods].map(({ name }) => name)),
+    )
     .option("--profile", "where the time of one step of one case goes, as a Markdown table, instead", false)
     .option("--output <folder>", "where the results are written (data/runs, of a smoke run data/runs/smoke)")
     .option("--smoke", "everything in small; the numbers mean nothing", false)

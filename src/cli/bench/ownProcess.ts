@@ -4,12 +4,14 @@ import type { Progress } from "../../tensor/progress.ts";
 import type { Ceilings } from "./ceilings.ts";
 import type { CaseResult } from "./measure.ts";
 import type { Profile } from "./profile.ts";
+import type { ReplayRequest, ReplayResult } from "./replay.ts";
 import { type CaseRequest, caseLabel } from "./request.ts";
 
 /** What a process is made for: a case to measure or to profile, or the ceilings on a number of threads. */
 export type BenchJob =
   | { readonly measure: CaseRequest }
   | { readonly profile: CaseRequest }
+  | { readonly replay: ReplayRequest }
   | { readonly threads: number };
 
 /** What that process says: steps done, and in the end its result or what went wrong. */
@@ -26,6 +28,12 @@ export function caseProfile(request: CaseRequest, onProgress: Progress): Promise
   const total = request.steps + 1;
   const label = `${caseLabel(request)}, profile`;
   return inProcess({ profile: request }, label, (done) => onProgress({ label, done, total }));
+}
+
+/** Trains and replays in a process of its own. Throws a KitError where that fails. */
+export function replayResult(request: ReplayRequest, onProgress: Progress): Promise<ReplayResult> {
+  const label = `${request.law} z`;
+  return inProcess({ replay: request }, label, (done) => onProgress({ label, done, total: request.steps }));
 }
 
 /** Measures the ceilings in a process of its own. Throws a KitError where that fails. */

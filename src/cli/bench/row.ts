@@ -36,7 +36,7 @@ export function rowsOf(measured: readonly Measured[], ceilings: Ceilings): Bench
       gflops: result.flops / result.passSeconds / 1e9,
       ofCeiling: result.flops / result.passSeconds / ceilings.gemm,
       tokensPerSecond: (rows * tokens) / result.stepSeconds,
-      ...(method.startsWith("MeZO") && limitOf(request, result, ceilings)),
+      ...(/^MeZO( |$)/.test(method) && limitOf(request, result, ceilings)),
       ...(inference && {
         timeToInference: result.stepSeconds / inference.stepSeconds,
         memoryToInference: result.peakBytes / inference.peakBytes,

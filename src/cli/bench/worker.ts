@@ -3,6 +3,7 @@ import { measureCeilings } from "./ceilings.ts";
 import { measureCase } from "./measure.ts";
 import type { BenchJob, BenchMessage } from "./ownProcess.ts";
 import { profileCase } from "./profile.ts";
+import { measureReplay } from "./replay.ts";
 
 const parent = process.ppid;
 
@@ -17,6 +18,7 @@ function onStep(done: number): void {
 
 function measure(job: BenchJob): Promise<unknown> {
   if ("threads" in job) return measureCeilings(job.threads);
+  if ("replay" in job) return measureReplay(job.replay, onStep);
   return "profile" in job ? profileCase(job.profile, onStep) : measureCase(job.measure, onStep);
 }
 

@@ -50,6 +50,30 @@ describe("npm run bench", () => {
     expect(readdirSync(cwd)).toEqual([]);
   });
 
+  test("of replays trains, makes the weights again and prints what that took", () => {
+    const { status, stdout, cwd } = command("bench/replayMain", [
+      "--steps",
+      "3",
+      "--threads",
+      "1",
+      "--output",
+      "results",
+    ]);
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/gaussian .*the same bits/);
+    expect(stdout).toMatch(/rademacher .*the same bits/);
+    const { results } = JSON.parse(readFileSync(join(cwd, "results", "bench-replay-1threads.json"), "utf8"));
+    for (const { trainingSeconds, replaySeconds, textBytes, compactBytes } of results)
+      for (const number of [trainingSeconds, replaySeconds, textBytes, compactBytes]) expect(number).toBeGreaterThan(0);
+  }, 60_000);
+
+  test("measures optimizers on MeZO's estimate where they are named", () => {
+    const args = ["--smoke", "--threads", "1", "--method", "mezo-lean-adam", "--output", "results"];
+    const { status, stdout } = command("bench/main", args);
+    expect(status).toBe(0);
+    expect(stdout).toContain("│ MeZO-lean-Adam ");
+  });
+
   test.each([
     ["a number of rows that is none", ["--rows", "0"], /--rows.*whole number from 1 on/],
     ["a row that is all answer", ["--tokens", "1"], /--tokens.*whole number from 2 on/],
