@@ -69,6 +69,8 @@ async function save({ model, adapted }: Replayed, run: UnfinishedRun, folder: st
 
 function report({ header }: UnfinishedRun, { step, checked }: Replayed, seconds: number): string {
   const rate = step > 0 ? `, ${((1e3 * seconds) / step).toFixed(2)} ms a step` : "";
-  const words = checked ? "they are those that the run had there, to the bit" : "the run says nothing of them there";
+  const words = checked
+    ? "they are those that the run had there, to the bit"
+    : "not compared with those that the run had there";
   return `${header.method} on ${header.task}, ${header.model}, seed ${header.seed}: ${step} steps made again in ${seconds.toFixed(1)} s${rate}. Weights: ${words}.`;
 }

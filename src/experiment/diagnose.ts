@@ -14,7 +14,7 @@ import { type PromptCheck, promptCheck } from "./diagnosis/prompt.ts";
 import { NUDGES, type RoundingError, roundingErrorOf } from "./diagnosis/rounding.ts";
 import { type HalvedBatch, halfSlopes, type Signal, signalOf } from "./diagnosis/signal.ts";
 import { slopesOf } from "./diagnosis/slopes.ts";
-import { type Suggested, suggestedBatch, suggestedEps, suggestedRate } from "./diagnosis/suggest.ts";
+import { bestRate, type Suggested, suggestedBatch, suggestedEps, suggestedRate } from "./diagnosis/suggest.ts";
 import { type Swallowed, swallowedBy } from "./diagnosis/swallowed.ts";
 import { type Begin, checkBegin, encodeBatch, type LabelledBatch } from "./encode.ts";
 import { objectiveFor, piecesOf } from "./objective.ts";
@@ -52,6 +52,8 @@ export interface Diagnosis {
   /** At the suggested eps, as what follows. */
   readonly signal: Signal;
   readonly curvature: Curvature;
+  /** The learning rate that lowers the loss most in one step of the suggested batch, to second order; absent where the measurements do not tell. */
+  readonly bestRate?: number;
   /** By a step of the learning rate in question, with g of its usual size. */
   readonly swallowed: Swallowed;
   readonly prompt: PromptCheck;
@@ -120,7 +122,7 @@ function about(
 
 type Findings = Pick<
   Diagnosis,
-  "loss" | "sweep" | "plateau" | "rounding" | "signal" | "curvature" | "swallowed" | "suggested"
+  "loss" | "sweep" | "plateau" | "rounding" | "signal" | "curvature" | "bestRate" | "swallowed" | "suggested"
 >;
 
 async function measured(
@@ -149,9 +151,11 @@ async function measured(
   const curvature = await curvatureOf(at, first, { loss, eps: plateau?.to ?? better }, draws);
   const swallowed = await swallowedBy(theta, noise, -lr * signal.meanSize, draws[0]!);
   const size = suggestedBatch(batchSize, signal, task.train.length);
-  const rate = suggestedRate(size, signal, curvature);
+  const best = bestRate(size, signal, curvature);
+  const rate = suggestedRate(best);
   const suggested = { eps: better, batchSize: size, ...(rate !== undefined && { lr: rate }) };
-  return { loss, sweep, ...(plateau && { plateau }), rounding, signal, curvature, swallowed, suggested };
+  const where = { loss, sweep, ...(plateau && { plateau }), rounding, signal, curvature };
+  return { ...where, ...(best !== undefined && { bestRate: best }), swallowed, suggested };
 }
 
 /** The batches that a run of this seed begins with, none with an example of another. */

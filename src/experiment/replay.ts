@@ -5,7 +5,7 @@ import type { Progress } from "../tensor/progress.ts";
 import { adaptedModel } from "./adaptedModel.ts";
 import { cut, firstOf, stepsTaken } from "./cut.ts";
 import { adapterOf } from "./fromHeader.ts";
-import { checkBase, retrace, thetaAt } from "./retrace.ts";
+import { areTheRuns, checkBase, retrace } from "./retrace.ts";
 import type { UnfinishedRun } from "./run.ts";
 
 /** Settings of making a run's weights again. */
@@ -21,7 +21,7 @@ export interface Replayed {
   readonly model: LanguageModel;
   readonly adapted?: Adapted;
   readonly step: number;
-  /** Whether the run says what the weights were there; then they are that, to the bit. */
+  /** Whether the run says what the weights were there, and they are that, to the bit. */
   readonly checked: boolean;
   /** Frees the adapter and brings the base weights back. */
   dispose(): void;
@@ -29,8 +29,8 @@ export interface Replayed {
 
 /**
  * Makes the tuned weights of a run again from the base model and the run's file alone, no data and no forward pass needed: the weights
- * that training had, to the bit, whatever backend it ran on; but a prefix that began from activations is as near as its two backends are
- * (float32's rounding). Throws a KitError for another base model, a run that was edited, and one whose steps a file does not tell, as FT's.
+ * that training had, to the bit, whatever backend it ran on. A prefix that began from activations on another backend is as near as
+ * the two compute them, and a model kept in other numbers than the run's has their rounding in every step: `checked` is false then. Throws a KitError for another base model, a run that was edited, and one whose steps a file does not tell, as FT's.
  */
 export async function replay(model: LanguageModel, run: UnfinishedRun, options: ReplayOptions = {}): Promise<Replayed> {
   const { step = stepsTaken(run), onProgress, ...unknown } = options;
@@ -44,12 +44,14 @@ export async function replay(model: LanguageModel, run: UnfinishedRun, options: 
     adapted?.dispose();
     if (!adapted) model.restore();
   };
+  const theta = adapted?.parameters ?? model.parameters;
   try {
-    (await retrace(adapted?.parameters ?? model.parameters, wanted, onProgress)).dispose();
+    (await retrace(theta, wanted, onProgress)).dispose();
+    const checked = areTheRuns(theta, wanted, model);
+    const tuned = adapted ? adaptedModel(model, adapted) : model;
+    return { model: tuned, ...(adapted && { adapted }), step, checked, dispose };
   } catch (error) {
     dispose();
     throw error;
   }
-  const tuned = adapted ? adaptedModel(model, adapted) : model;
-  return { model: tuned, ...(adapted && { adapted }), step, checked: thetaAt(wanted) !== undefined, dispose };
 }

@@ -1,4 +1,5 @@
 import { setImmediate } from "node:timers/promises";
+import * as tf from "@tensorflow/tfjs";
 import { KitError } from "../error.ts";
 import type { LanguageModel } from "../models/model.ts";
 import { inFewPasses } from "../tensor/deferred.ts";
@@ -25,16 +26,12 @@ export function checkBase(model: LanguageModel, { header }: UnfinishedRun): void
     throw new KitError(
       `The run's z is that of ${header.noise ?? "an earlier version of the kit"}, but this version makes ${NOISE_VERSION}: use the kit's version ${header.kit}, which wrote the run.`,
     );
-  if ((header.weights ?? "float32") !== (model.kept ?? "float32"))
-    throw new KitError(
-      `The run's weights were kept in ${header.weights ?? "float32"}, but the model's are in ${model.kept ?? "float32"}, where steps are rounded otherwise: load the model as the run has it.`,
-    );
 }
 
 /**
  * Makes all steps of a run again from its file's numbers, those of the run that it was forked from first, in place, many of them in
  * one pass over the weights; theta must be as it was when the run began. Gives the training, ready to go on. The tuner is that of the
- * header unless one is given. Throws a KitError where a step cannot be made again or the weights are not those of the run's scores.
+ * header unless one is given. Throws a KitError where a step cannot be made again.
  */
 export async function retrace(
   theta: readonly Parameter[],
@@ -46,7 +43,6 @@ export async function retrace(
   const training = tuner.begin(theta);
   try {
     await inFewPasses(() => allSteps(training, run, onProgress));
-    checkWeights(theta, run);
     return training;
   } catch (error) {
     training.dispose();
@@ -70,16 +66,22 @@ const edited = (step: number, { tuner }: RunHeader): KitError =>
     `Step ${step} was to be made again, but its numbers do not follow from each other by ${tuner}: the run was edited; take the file as it was written.`,
   );
 
-/** What a run says of its weights after its last step, where they were scored then. */
-export function thetaAt(run: UnfinishedRun): string | undefined {
-  return run.scores.findLast(({ step }) => step === stepsTaken(run))?.theta;
+/**
+ * Whether the weights are those that the run says it had after its last step, to the bit; not where it says nothing. Throws a KitError
+ * where they are others, unless the model is kept in other numbers than the run's was, or a prefix began on another backend: there they
+ * are near.
+ */
+export function areTheRuns(theta: readonly Parameter[], run: UnfinishedRun, model: LanguageModel): boolean {
+  const was = run.scores.findLast(({ step }) => step === stepsTaken(run))?.theta;
+  const is = was && thetaHash(theta);
+  if (is === undefined || is === was) return is !== undefined;
+  if (!isRepeated(run.header, model)) return false;
+  throw new KitError(
+    `The run's weights were made again, but those after step ${stepsTaken(run)} are ${is} instead of ${was}: the run was edited; take the file as it was written.`,
+  );
 }
 
-function checkWeights(theta: readonly Parameter[], run: UnfinishedRun): void {
-  const was = thetaAt(run);
-  const is = was && thetaHash(theta);
-  if (is === undefined || is === was) return;
-  throw new KitError(
-    `The run's weights were made again, but those after step ${stepsTaken(run)} are ${is} instead of ${was}: the run was edited, or its adapter began on another backend (${run.header.backend}).`,
-  );
+/** Whether the same operations on the same numbers are done again. */
+function isRepeated({ weights, adapter, backend }: RunHeader, { kept }: LanguageModel): boolean {
+  return weights === kept && (adapter !== "prefix" || backend === tf.getBackend());
 }

@@ -7,7 +7,7 @@ import { firstOf, stepsTaken } from "./cut.ts";
 import { headersPart } from "./diff.ts";
 import { tuningHeader } from "./header.ts";
 import { resetPeak } from "./memory.ts";
-import { checkBase, retrace } from "./retrace.ts";
+import { areTheRuns, checkBase, retrace } from "./retrace.ts";
 import type { Run, RunHeader, UnfinishedRun } from "./run.ts";
 import { trained } from "./trained.ts";
 import { type TuneOptions, type TuneSettings, tuneSettings } from "./tuneOptions.ts";
@@ -32,6 +32,7 @@ export async function tune(model: LanguageModel, task: Task, tuner: Tuner, optio
   let training: Training | undefined;
   try {
     training = await retrace(theta, past, settings.onProgress, tuner);
+    areTheRuns(theta, past, model);
     const subject = { model: adapted ? adaptedModel(model, adapted) : model, theta, task, tuner, training };
     const run = await trained(subject, past, settings);
     if (adapted) await options.onAdapted?.(adapted);

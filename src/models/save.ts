@@ -54,7 +54,7 @@ export async function saveModel(model: LanguageModel, folder: string, options: S
     rmSync(join(folder, CONFIG), { force: true });
     for (const name of names) renameSync(next(name), join(folder, name));
   } catch (error) {
-    for (const name of names) rmSync(next(name), { force: true });
+    for (const path of names.map(next).filter((path) => existsSync(path))) rmSync(path);
     if (error instanceof KitError) throw error;
     throw new KitError(
       `Writing the model ${folder}: ${(error as Error).message}; choose a folder that can be written.`,

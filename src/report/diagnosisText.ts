@@ -1,11 +1,12 @@
 import type { Diagnosis } from "../experiment/diagnose.ts";
 import { percent, whole } from "./format.ts";
+import { exact, short } from "./shortNumber.ts";
 
 /** The diagnosis in sentences, a paragraph a question, each with what was measured and what follows; the suggestion last. */
 export function diagnosisText(found: Diagnosis): string {
   const { method, task, model, weights, settings, loss } = found;
   const kept = weights === undefined ? "" : ` (weights in ${weights})`;
-  const head = `${method} on ${task}, ${model}${kept}: lr ${settings.lr}, eps ${settings.eps}, batch ${settings.batchSize}, seed ${settings.seed}; the loss is ${loss.toFixed(3)}.`;
+  const head = `${method} on ${task}, ${model}${kept}: lr ${exact(settings.lr)}, eps ${exact(settings.eps)}, batch ${settings.batchSize}, seed ${settings.seed}; the loss is ${loss.toFixed(3)}.`;
   const parts = PARTS.map(([name, sentence]) => wrapped(name, sentence(found)));
   return [head, "", ...parts, "", suggestionText(found)].join("\n");
 }
@@ -34,25 +35,29 @@ function promptText({ prompt: { metric, rows, zeroShot, floor, above } }: Diagno
 function plateauText({ plateau, settings: { eps }, suggested, sweep }: Diagnosis): string {
   const [least, most] = [sweep.eps[0]!, sweep.eps.at(-1)!];
   if (!plateau)
-    return `g depends on eps everywhere from ${least} to ${most}: no estimate is to be trusted. Are the weights those that you mean, and is the loss above 0?`;
-  const flat = `g stays within 10 % from eps ${short(plateau.from)} to ${short(plateau.to)}; below, rounding decides, above, how the loss bends.`;
-  if (suggested.eps === eps) return `${flat} ${eps} lies there.`;
-  return `${flat} ${eps} lies ${eps < plateau.from ? "below" : "above"}: ${suggested.eps} is the middle.`;
+    return `g depends on eps everywhere from ${short(least)} to ${short(most)}: no estimate is to be trusted. Look at whether the losses are those that you mean.`;
+  const below = plateau.from > least ? "below, rounding decides" : "smaller ones were not tried";
+  const above = plateau.to < most ? "above, how the loss bends" : "larger ones were not tried";
+  const flat = `g stays within 10 % from eps ${short(plateau.from)} to ${short(plateau.to)} (${below}; ${above}).`;
+  if (suggested.eps === eps) return `${flat} ${exact(eps)} lies there.`;
+  return `${flat} ${exact(eps)} lies ${eps < plateau.from ? "below" : "above"}; ${exact(suggested.eps)} is well inside.`;
 }
 
 function roundingText({ rounding: { deviation, share }, settings: { eps } }: Diagnosis): string {
-  if (!Number.isFinite(share)) return `At eps ${eps} a loss is not finite or no loss changes: g cannot be used.`;
-  const words = `At eps ${eps} g is off by ${short(deviation)} through float rounding, ${portion(share)} of its size`;
+  if (!Number.isFinite(share)) return `At eps ${exact(eps)} a loss is not finite or no loss changes: g cannot be used.`;
+  const words = `At eps ${exact(eps)} g is off by ${short(deviation)} through float rounding, ${portion(share)} of its size`;
   return share > 0.1 ? `${words}: too much, take a larger eps.` : `${words}: that is not what limits it.`;
 }
 
 function signalText({ signal, settings: { batchSize } }: Diagnosis): string {
-  const { draws, batches, meanSize, overDraws, overBatches, ratio } = signal;
-  const spread = `|g| is ${short(meanSize)} in the mean of ${draws} z; over z on one batch g has a deviation of ${short(overDraws)}${batches > 1 ? `, over ${batches} batches of ${batchSize} under one z of ${short(overBatches)}` : ""}.`;
+  const { draws, batches, meanSize, overDraws, overBatches, ratio, evenBatch } = signal;
+  const other = batches > 1 ? `, over ${batches} batches of ${batchSize} under one z of ${short(overBatches)}` : "";
+  const spread = `|g| is ${short(meanSize)} in the mean of ${draws} z; over z on one batch g has a deviation of ${short(overDraws)}${other}.`;
   if (ratio === 0)
     return `${spread} No signal was found that batches share: it is smaller than chance in their choice.`;
   if (ratio === Number.POSITIVE_INFINITY) return `${spread} All batches say the same.`;
-  return `${spread} Signal to noise of one batch: ${short(ratio)}; it would be 1 with ${examples(signal.evenBatch)}.`;
+  const even = evenBatch < 1.5 ? "a single example" : `${whole(evenBatch)} examples`;
+  return `${spread} Signal to noise of one batch is ${short(ratio)}; it would be 1 with ${even}.`;
 }
 
 function halvesText({ signal: { agreement }, suggested, settings: { batchSize } }: Diagnosis): string {
@@ -63,21 +68,20 @@ function halvesText({ signal: { agreement }, suggested, settings: { batchSize } 
   return `${words}: a batch of ${batchSize} does; it may be raised when the loss is low, as the signal shrinks with it.`;
 }
 
-function curvatureText({ curvature: { eps, mean, standardError }, suggested, signal, settings }: Diagnosis): string {
-  const words = `Along z the loss bends by ${short(mean)} ± ${short(standardError)} (at eps ${short(eps)})`;
-  if (suggested.lr === undefined)
-    return `${words}${signal.ratio === 0 ? ", but there is no signal to follow" : ", which is not clearly upwards"}: no learning rate follows from it; begin with one of the paper's grid.`;
-  const times = settings.lr / suggested.lr;
-  const rate = `${words}: one step lowers it most with a learning rate of about ${suggested.lr}`;
-  if (times > 2)
-    return `${rate}, and from twice that on raises it. ${settings.lr} is ${short(times)} times that: likely too large.`;
-  if (times < 0.1) return `${rate}. ${settings.lr} is ${short(1 / times)} times smaller: safe, but slow.`;
-  return `${rate}, and from twice that on raises it. ${settings.lr} goes with that.`;
+function curvatureText({ curvature, bestRate, suggested, signal, settings: { lr } }: Diagnosis): string {
+  const { eps, mean, standardError } = curvature;
+  const words = `Along z the loss bends by ${short(mean)} ± ${short(standardError)} (measured at eps ${exact(eps)})`;
+  if (bestRate === undefined || suggested.lr === undefined)
+    return `${words}${signal.ratio === 0 ? ", but there is no signal to follow" : ", not upwards"}: no learning rate follows from it; begin with the paper's grid (Tables 15 and 16).`;
+  const best = `${words}: the first step lowers it most with a learning rate of ${short(bestRate)}, with twice that not at all. As the signal shrinks with the loss, a run needs about a tenth.`;
+  if (lr > bestRate) return `${best} ${exact(lr)} is too large.`;
+  if (lr > 4 * suggested.lr) return `${best} ${exact(lr)} is likely too large for a long run.`;
+  return lr < suggested.lr / 10 ? `${best} ${exact(lr)} is safe, but slow.` : `${best} ${exact(lr)} is about that.`;
 }
 
 function updatesText({ swallowed, weights, method, settings: { lr } }: Diagnosis): string {
   const share = (count: number): string => portion(count / swallowed.of);
-  const full = `At lr ${lr} a step leaves ${share(swallowed.float32)} of ${whole(swallowed.of)} weights as they are in float32`;
+  const full = `At lr ${exact(lr)} a step leaves ${share(swallowed.float32)} of ${whole(swallowed.of)} weights as they are in float32`;
   if (method !== "MeZO") return `${full}${warning(swallowed.float32 / swallowed.of)}.`;
   const halves = `float16 would leave ${share(swallowed.float16)}, bfloat16 ${share(swallowed.bfloat16)}`;
   const rounds = weights?.includes("nearest")
@@ -89,20 +93,12 @@ function updatesText({ swallowed, weights, method, settings: { lr } }: Diagnosis
 const warning = (share: number): string => (share > 0.5 ? ": most of it is lost, the rate is too small" : "");
 
 function suggestionText({ suggested: { eps, lr, batchSize }, settings }: Diagnosis): string {
-  const rate = lr === undefined ? `--lr ${settings.lr} (nothing better was found)` : `--lr ${lr}`;
+  const rate = lr === undefined ? `--lr ${exact(settings.lr)} (nothing better was found)` : `--lr ${exact(lr)}`;
   return wrapped(
     "To begin with",
-    `--eps ${eps} ${rate} --batch-size ${batchSize}. The rate is the best for the first step alone: try it beside a third of it, as what the loss looks like further on is not known.`,
+    `--eps ${exact(eps)} ${rate} --batch-size ${batchSize}. A starting point, from the weights before any step: try the rate three times larger and smaller too.`,
   );
 }
-
-const examples = (count: number): string => {
-  const rounded = Number(count.toPrecision(2));
-  return count < 1 ? "less than one example" : `${whole(rounded)} ${rounded === 1 ? "example" : "examples"}`;
-};
-
-/** Two digits: "0.0012", "43", "1.2e-7". */
-const short = (value: number): string => String(Number(value.toPrecision(2)));
 
 /** A share in percent; what is little is not made nothing. */
 function portion(share: number): string {

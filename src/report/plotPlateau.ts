@@ -1,6 +1,7 @@
 import type { Diagnosis } from "../experiment/diagnose.ts";
 import type { Figure } from "./figure.ts";
 import { FONT_FAMILY } from "./fonts.ts";
+import { exact } from "./shortNumber.ts";
 import { FONT_SIZE, INK, margin, PANEL_COLOR, picture, QUIET, SMALL_FONT_SIZE } from "./style.ts";
 
 /** Colours of Okabe and Ito and a shape for each z. */
@@ -12,6 +13,9 @@ const DRAWS = [
 
 /** How far beyond what lies on the plateau the axis of g goes, as a share of the widest g there. */
 const BEYOND = 1.6;
+
+/** How much larger plotly.js writes powers of ten than other numbers. */
+const POWERS = 1.25;
 
 /** The figure of g over eps, a line for each z that was swept: the plateau shaded, the eps in question and the suggested one marked. */
 export function plotPlateau(found: Diagnosis): Figure {
@@ -25,7 +29,8 @@ export function plotPlateau(found: Diagnosis): Figure {
       ...{ showlegend: false, paper_bgcolor: "#ffffff", plot_bgcolor: "rgba(0,0,0,0)" },
       font: { family: FONT_FAMILY, size: FONT_SIZE, color: INK },
       xaxis: {
-        ...{ ...plain, type: "log", range: [-6.15, 0.15], dtick: 1, exponentformat: "power", showgrid: false },
+        ...{ ...plain, type: "log", range: [-6.15, 0.15], dtick: 1, exponentformat: "power" },
+        ...{ showgrid: false, tickfont: { size: FONT_SIZE / POWERS } },
         title: axisTitle("eps, the size of the perturbation"),
       },
       yaxis: {
@@ -72,10 +77,11 @@ interface EpsMark {
 
 /** One mark where the two are the same. */
 function marksOf({ settings, suggested }: Diagnosis): EpsMark[] {
-  if (settings.eps === suggested.eps) return [{ eps: settings.eps, text: `eps ${settings.eps}, kept`, dash: "solid" }];
+  if (settings.eps === suggested.eps)
+    return [{ eps: settings.eps, text: `eps ${exact(settings.eps)}, kept`, dash: "solid" }];
   return [
-    { eps: settings.eps, text: `eps ${settings.eps}`, dash: "dash" },
-    { eps: suggested.eps, text: `suggested ${suggested.eps}`, dash: "solid" },
+    { eps: settings.eps, text: `eps ${exact(settings.eps)}`, dash: "dash" },
+    { eps: suggested.eps, text: `suggested ${exact(suggested.eps)}`, dash: "solid" },
   ];
 }
 
@@ -84,16 +90,17 @@ function upright(eps: number, dash: EpsMark["dash"]): Record<string, unknown> {
   return { type: "line", x0: eps, x1: eps, yref: "paper", y0: 0, y1: 1, line, layer: "below" };
 }
 
-/** Beside their lines, at the bottom: the second above the first. */
+/** Beside their lines, at the bottom: each on the side away from the other, the second above the first. */
 function markTexts(found: Diagnosis, limit: number): Record<string, unknown>[] {
-  return marksOf(found).map(({ eps, text }, i) => ({
-    ...{ text, x: Math.log10(eps), y: -limit, yanchor: "bottom", yshift: 4 + 20 * i, showarrow: false },
-    ...{
-      xanchor: eps > 0.03 ? "right" : "left",
-      xshift: eps > 0.03 ? -5 : 5,
-      font: { size: SMALL_FONT_SIZE, color: INK },
-    },
-  }));
+  const marks = marksOf(found);
+  const leftmost = Math.min(...marks.map(({ eps }) => eps));
+  return marks.map(({ eps, text }, i) => {
+    const isLeft = eps > 0.03 || (marks.length > 1 && eps === leftmost && eps > 1e-5);
+    return {
+      ...{ text, x: Math.log10(eps), y: -limit, yanchor: "bottom", yshift: 4 + 20 * i, showarrow: false },
+      ...{ xanchor: isLeft ? "right" : "left", xshift: isLeft ? -5 : 5, font: { size: SMALL_FONT_SIZE, color: INK } },
+    };
+  });
 }
 
 /** Each z's name at its line, at the plateau's left end where there is one. */

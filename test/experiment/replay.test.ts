@@ -8,7 +8,7 @@ import { replay } from "../../src/experiment/replay.ts";
 import type { Run, UnfinishedRun } from "../../src/experiment/run.ts";
 import { tune } from "../../src/experiment/tune.ts";
 import type { TuneOptions } from "../../src/experiment/tuneOptions.ts";
-import { type LanguageModel, loadModel } from "../../src/index.ts";
+import { type LanguageModel, loadModel, useBackend } from "../../src/index.ts";
 import { loadTask } from "../../src/tasks/load.ts";
 import type { Parameter } from "../../src/tensor/parameter.ts";
 import { rademacher } from "../../src/tensor/perturb.ts";
@@ -117,6 +117,39 @@ describe("a run's weights are made again from its numbers, to the bit,", () => {
     const { run, theta } = await trainedWith(model, mezo({ lr: 1e-2, eps: 1e-2 }));
     expect(await replayed(model, run)).toEqual(theta);
     model.dispose();
+  });
+});
+
+describe("a run of the native backend", () => {
+  test.each(["cpu", "wasm"] as const)("gives the same weights on the %s backend, to the bit", async (backend) => {
+    const model = await loadModel(folder);
+    const { run, theta } = await trainedWith(model, mezo({ lr: 1e-2, eps: 1e-2, weightDecay: 0.1 }));
+    model.dispose();
+    await useBackend(backend);
+    const there = await loadModel(folder);
+    try {
+      expect(await replayed(there, run)).toEqual(theta);
+    } finally {
+      there.dispose();
+      await useBackend("native");
+    }
+  });
+
+  test("gives weights as near as 16 bits can hold where the model is kept so", async () => {
+    const model = await loadModel(folder);
+    const { run, theta } = await trainedWith(model, mezo({ lr: 1e-2, eps: 1e-2 }));
+    model.dispose();
+    const half = await loadModel(folder, { weights: "float16", rounding: "nearest" });
+    const again = await replay(half, run);
+    expect(again.checked).toBe(false);
+    valuesOf(half.parameters).forEach((values, i) => {
+      for (const [j, value] of values.entries())
+        expect(Math.abs(value - theta[i]![j]!)).toBeLessThanOrEqual(
+          (STEPS + 1) * 2 ** -11 * Math.max(1, Math.abs(value)),
+        );
+    });
+    again.dispose();
+    half.dispose();
   });
 });
 

@@ -10,15 +10,23 @@ export interface Suggested {
   readonly batchSize: number;
 }
 
-/** The eps to take: the one in question where it lies on the plateau, else the middle of the plateau; without one, the one in question. */
+/** How far inside the plateau a suggested eps lies where there is room: chance in the few z puts its ends here or there. */
+const MARGIN = 3;
+
+/** What the first step's best rate is divided by. */
+const LEEWAY = 10;
+
+/** The eps in question where it lies on the plateau, else the nearest well inside it; without a plateau, the one in question. */
 export function suggestedEps(eps: number, plateau: Plateau | undefined): number {
   if (!plateau || (eps >= plateau.from && eps <= plateau.to)) return eps;
-  return Number(Math.sqrt(plateau.from * plateau.to).toPrecision(1));
+  const [from, to] = [MARGIN * plateau.from, plateau.to / MARGIN];
+  const inside = from > to ? Math.sqrt(plateau.from * plateau.to) : Math.min(Math.max(eps, from), to);
+  return Number(inside.toPrecision(1));
 }
 
 /**
- * The batch to take: the one in question where chance in its choice outweighs nothing, else the next power of two from which the signal
- * does, four times the one in question at most, and no more than there are examples.
+ * The batch to take: the one in question where its choice adds less chance to g than there is signal, else the next power of two
+ * from which that is so, four times the one in question at most, and no more than there are examples.
  */
 export function suggestedBatch(batchSize: number, { evenBatch }: Signal, examples: number): number {
   if (Number.isNaN(evenBatch) || evenBatch <= batchSize) return batchSize;
@@ -28,10 +36,22 @@ export function suggestedBatch(batchSize: number, { evenBatch }: Signal, example
 /**
  * The learning rate that lowers the loss most in one step, to second order: a step −lr g z changes it by −lr g g' + lr² g² h / 2, with g
  * the batch's slope along z, g' all examples' and h the curvature. In the mean over batches g g' is s² and g² is s² + n², of
- * signal and noise: lr = s² / ((s² + n²) h), and n² / s² is the even batch over the batch.
+ * signal and noise: lr = s² / ((s² + n²) h), and n² / s² is the even batch over the batch. For h stands its mean and two standard
+ * errors, as too small a rate costs less than too large a one. Undefined where there is no signal, or h is below 0 even so.
  */
-export function suggestedRate(batchSize: number, { evenBatch }: Signal, curvature: Curvature): number | undefined {
-  const rate = 1 / (curvature.mean * (1 + evenBatch / batchSize));
-  const isClear = curvature.mean > 2 * curvature.standardError;
-  return isClear && Number.isFinite(rate) && rate > 0 ? Number(rate.toPrecision(1)) : undefined;
+export function bestRate(
+  batchSize: number,
+  { evenBatch }: Signal,
+  { mean, standardError }: Curvature,
+): number | undefined {
+  const rate = 1 / ((mean + 2 * standardError) * (1 + evenBatch / batchSize));
+  return Number.isFinite(rate) && rate > 0 ? rate : undefined;
+}
+
+/**
+ * The learning rate to begin with: a tenth of the first step's best. Steps stop lowering the loss when s² is down to lr h / 2 of s² + n²,
+ * and s² shrinks with the loss: the best first step's rate would stop at once.
+ */
+export function suggestedRate(best: number | undefined): number | undefined {
+  return best === undefined ? undefined : Number((best / LEEWAY).toPrecision(1));
 }
