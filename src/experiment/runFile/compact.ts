@@ -1,20 +1,11 @@
 import { createHash } from "node:crypto";
 import { KitError } from "../../error.ts";
 import type { Cost, Run, RunHeader, Score, StepRecord, UnfinishedRun } from "../run.ts";
+import { BY_ESTIMATE } from "./byEstimate.ts";
 
 /** What a compact run begins with: its name and version. */
 const MAGIC: Buffer = Buffer.from("mezo-run1");
 const HASH_BYTES = 8;
-
-/** Tuners whose step is its one estimate. */
-const BY_ESTIMATE: readonly string[] = [
-  "MeZO",
-  "MeZO-momentum",
-  "MeZO-Adam",
-  "MeZO-lean-momentum",
-  "MeZO-lean-Adam",
-  "MeZO-sign",
-];
 
 /** What is kept of a run and of those that it was begun from beside their estimates. */
 interface Chapter {

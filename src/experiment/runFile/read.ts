@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { KitError } from "../../error.ts";
 import { stepsTaken } from "../cut.ts";
 import type { Cost, Run, Score, StepRecord, UnfinishedRun } from "../run.ts";
+import { BY_ESTIMATE } from "./byEstimate.ts";
 import { isCompact, readCompact } from "./compact.ts";
 import { type Line, parseLine } from "./lines.ts";
 import { continuedRunFile, digits, partOf, type RunFile } from "./write.ts";
@@ -106,18 +107,8 @@ function scoreOf({ hash: _, ...score }: Score & { readonly hash: string }): Scor
   return score;
 }
 
-/** Tuners whose estimate is the difference of two losses. */
-const TWO_SIDED: ReadonlySet<string> = new Set([
-  "MeZO",
-  "MeZO-momentum",
-  "MeZO-Adam",
-  "MeZO-lean-momentum",
-  "MeZO-lean-Adam",
-  "MeZO-sign",
-]);
-
 function checked(record: StepRecord, { header }: UnfinishedRun, wrong: (what: string) => KitError): StepRecord {
-  if (!TWO_SIDED.has(header.tuner)) return record;
+  if (!BY_ESTIMATE.includes(header.tuner)) return record;
   const [plus = Number.NaN, minus = Number.NaN, ...more] = record.losses;
   const grad = Math.fround((plus - minus) / (2 * Number(header.options.eps)));
   if (more.length === 0 && grad === record.projectedGrad) return record;
