@@ -17,6 +17,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   tuners: ["tensor"],
   experiment: ["tensor", "kernels", "nn", "models", "adapters", "text", "tasks", "tuners"],
   report: ["experiment", "tensor"],
+  notebook: ["tensor", "experiment", "report", "cli"],
   cli: [
     "tensor",
     "kernels",

@@ -76,9 +76,10 @@ export function tunerOf(method: Trained, { lr, eps }: Settings, options: CliOpti
   return mezo({ lr, eps, weightDecay, schedule, noise: { gaussian, rademacher }[noise] });
 }
 
-async function evaluated({ model, task, seed, options, onProgress }: Setup, shots: number): Promise<Run> {
+async function evaluated(setup: Setup, shots: number): Promise<Run> {
+  const { model, task, seed, options, onProgress, resume } = setup;
   const { begin, demonstrations: draw } = options;
-  return evaluate(await model(), task, { shots, draw, seed, begin, onProgress });
+  return evaluate(await model(), task, { shots, draw, seed, begin, onProgress, ...(resume && { resume }) });
 }
 
 /** Logistic regression where the answers are single tokens, head tuning where they are texts (Table 1's LP). */
@@ -87,7 +88,7 @@ async function probed(setup: Setup): Promise<Run> {
   const model = await setup.model();
   const { begin } = options;
   if (task.loss === "candidates" && sharedPrompts(encodeBatch(model, task.train, begin).examples))
-    return probe(model, task, { seed, begin, onProgress });
+    return probe(model, task, { seed, begin, onProgress, ...(resume && { resume }) });
   const { lr, epochs } = HEAD_TUNING;
   const batchSize = valueFor(options.batchSize, "LP") ?? HEAD_TUNING.batchSize;
   const steps = valueFor(options.steps, "LP") ?? epochs * Math.ceil(task.train.length / batchSize);

@@ -50,8 +50,9 @@ async function runJob(job: Job): Promise<void> {
 function begun({ file, options, method }: Job): { readonly file: RunFile; readonly run?: UnfinishedRun } {
   const { run, torn, file: begun } = (options.resume && earlierRun(file)) || {};
   const anew = { file: createRunFile(file) };
-  if (!run || stepsTaken(run) === 0) return anew;
+  if (!run) return anew;
   if (!begun) return { ...anew, run };
+  if (stepsTaken(run) === 0) return anew;
   const steps = `${method}: resumed after ${stepsTaken(run)} steps`;
   const note = torn ? `${steps}, its last line, which was torn, left out` : steps;
   const canResume = isRetraceable(run.header);

@@ -6,10 +6,11 @@ import type { Task } from "../tasks/task.ts";
 import type { Progress } from "../tensor/progress.ts";
 import { costOf, longest } from "./cost.ts";
 import { type Begin, checkBegin, encodeExample } from "./encode.ts";
+import { isFinished } from "./finished.ts";
 import { runHeader } from "./header.ts";
 import { resetPeak } from "./memory.ts";
 import { predictBytes, scoringPlan } from "./memoryPlan.ts";
-import type { Run } from "./run.ts";
+import type { Run, UnfinishedRun } from "./run.ts";
 import { scorerFor } from "./scorer.ts";
 
 /** Settings of an evaluation without training. */
@@ -20,6 +21,8 @@ export interface EvaluateOptions {
   readonly draw?: "fresh" | "fixed";
   readonly seed?: number;
   readonly begin?: Begin;
+  /** A finished run: it is returned as it is where it is one of these very settings, and left alone where it is not. */
+  readonly resume?: UnfinishedRun;
   readonly onProgress?: Progress;
 }
 
@@ -28,8 +31,8 @@ export interface EvaluateOptions {
  * (Table 1, "Zero-shot" and "ICL"). Throws a KitError where a masked model is asked to learn in context, which the paper does not do.
  */
 export async function evaluate(model: LanguageModel, task: Task, options: EvaluateOptions = {}): Promise<Run> {
-  const { shots = 0, draw = "fresh", seed = 0, begin = "mezo", onProgress = () => {}, ...unknown } = options;
-  checkOptions("evaluate", unknown, ["shots", "draw", "seed", "begin", "onProgress"]);
+  const { shots = 0, draw = "fresh", seed = 0, begin = "mezo", resume, onProgress = () => {}, ...unknown } = options;
+  checkOptions("evaluate", unknown, ["shots", "draw", "seed", "begin", "resume", "onProgress"]);
   checkBegin(begin);
   if (!(Number.isInteger(shots) && shots >= 0))
     throw new KitError(`evaluate needs a whole number of shots from 0 on, not ${shots}.`);
@@ -37,9 +40,12 @@ export async function evaluate(model: LanguageModel, task: Task, options: Evalua
     throw new KitError(
       `${model.id} fills masks and was to learn from ${shots} demonstrations: the paper does that with autoregressive models only; choose one, or shots 0.`,
     );
+  const method = shots === 0 ? "Zero-shot" : "ICL";
+  const pinned = { shots: Math.min(shots, task.train.length), ...(shots > 0 && { draw }), begin };
+  const header = runHeader({ model, task, seed }, method, pinned);
+  if (isFinished(resume, header)) return resume;
   resetPeak();
   const started = performance.now();
-  const method = shots === 0 ? "Zero-shot" : "ICL";
   const total = task.test.length;
   const shown = (index: number): readonly string[] =>
     shots === 0 ? [] : demonstrations(task.train, { shots, seed, index: draw === "fresh" ? index : 0 });
@@ -54,8 +60,7 @@ export async function evaluate(model: LanguageModel, task: Task, options: Evalua
     begin,
   )({ ...part, on: "test", step: 0 }, (done) => onProgress({ label: method, done, total }));
   const cost = costOf(started, 0, [predictBytes(scoringPlan(model, longest(examples)))]);
-  const pinned = { shots: Math.min(shots, task.train.length), ...(shots > 0 && { draw }), begin };
-  return { header: runHeader({ model, task, seed }, method, pinned), steps: [], scores: [score], cost };
+  return { header, steps: [], scores: [score], cost };
 }
 
 /** The floor of every method: always the most frequent label of the training part. */

@@ -12,6 +12,7 @@ import { readRows, sharedPrompts } from "./candidateScores.ts";
 import { dotOf } from "./cholesky.ts";
 import { costOf, longest } from "./cost.ts";
 import { type Begin, checkBegin, encodeBatch, type LabelledBatch } from "./encode.ts";
+import { isFinished } from "./finished.ts";
 import { runHeader } from "./header.ts";
 import type { StopAt } from "./lbfgs.ts";
 import { FOLDS, fitLogisticCV } from "./logisticFolds.ts";
@@ -20,7 +21,7 @@ import { resetPeak } from "./memory.ts";
 import { predictBytes, scoringPlan } from "./memoryPlan.ts";
 import { inPasses } from "./passes.ts";
 import { valuesOf } from "./read.ts";
-import type { Run, Score } from "./run.ts";
+import type { Run, RunHeader, Score, UnfinishedRun } from "./run.ts";
 
 /** Settings of a linear probe. */
 export interface ProbeOptions {
@@ -28,6 +29,8 @@ export interface ProbeOptions {
   readonly begin?: Begin;
   /** Stops the fits early, as before MeZO goes on from a probe (Table 19). */
   readonly earlyStop?: boolean;
+  /** A finished run: it is returned as it is where it is one of these very settings, and left alone where it is not. */
+  readonly resume?: UnfinishedRun;
   readonly onProgress?: Progress;
 }
 
@@ -51,9 +54,12 @@ const EARLY: StopAt = { tolerance: 0.01, maxIterations: 1000 };
  * `probeHead` does.
  */
 export async function probe(model: LanguageModel, task: Task, options: ProbeOptions = {}): Promise<Run> {
-  const { seed = 0, begin = "mezo", earlyStop = false, onProgress = () => {}, ...unknown } = options;
-  checkOptions("probe", unknown, ["seed", "begin", "earlyStop", "onProgress"]);
+  const { seed = 0, begin = "mezo", earlyStop = false, resume, onProgress = () => {}, ...unknown } = options;
+  checkOptions("probe", unknown, ["seed", "begin", "earlyStop", "resume", "onProgress"]);
   checkBegin(begin);
+  const headerWith = (C: number): RunHeader =>
+    runHeader({ model, task, seed }, "LP", { begin, earlyStop, folds: FOLDS, C });
+  if (isFinished(resume, headerWith(Number(resume?.header.options.C)))) return resume;
   resetPeak();
   const started = performance.now();
   const head = await probeHead(model, task, options);
@@ -62,13 +68,7 @@ export async function probe(model: LanguageModel, task: Task, options: ProbeOpti
     onProgress({ label: "LP: test", done, total }),
   );
   const cost = costOf(started, 0, [predictBytes(scoringPlan(model, longest(test.examples)))]);
-  const pinned = { begin, earlyStop, folds: FOLDS, C: head.C };
-  return {
-    header: runHeader({ model, task, seed }, "LP", pinned),
-    steps: [],
-    scores: [scoreOf(head, seen, test.gold)],
-    cost,
-  };
+  return { header: headerWith(head.C), steps: [], scores: [scoreOf(head, seen, test.gold)], cost };
 }
 
 /**

@@ -1,0 +1,115 @@
+import { fork } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { basename, dirname, resolve } from "node:path";
+import { KitError } from "../../error.ts";
+import { LEAN_HEAP } from "../leanHeap.ts";
+import { type CellResult, stored } from "./outputs.ts";
+
+/** A notebook's file, of which only the code cells matter here. */
+export interface Notebook {
+  readonly cells: {
+    readonly cell_type: string;
+    readonly source: string | string[];
+    outputs?: object[];
+    execution_count?: number | null;
+  }[];
+}
+
+/** What became of a notebook: `failed` is one line that names the notebook, the cell and the line. */
+export interface Outcome {
+  readonly name: string;
+  readonly notebook: Notebook;
+  readonly cells: number;
+  readonly seconds: number;
+  readonly failed?: string;
+}
+
+/** The text of a cell. */
+export const sourceOf = ({ source }: { readonly source: string | string[] }): string => [source].flat().join("");
+
+/**
+ * Runs a notebook's cells in order with tslab's own compiler, type check included, in a process of its own, until one fails, and
+ * puts what they show into it. `secondsPerCell` is how long a cell may take. Throws a KitError for a file that is no notebook.
+ */
+export async function runNotebook(
+  file: string,
+  {
+    env,
+    secondsPerCell,
+    onCell,
+  }: { env: NodeJS.ProcessEnv; secondsPerCell: number; onCell?: (done: number, total: number) => void },
+): Promise<Outcome> {
+  const notebook = readNotebook(file);
+  const code = notebook.cells.filter((cell) => cell.cell_type === "code" && sourceOf(cell).trim() !== "");
+  const kernel = startKernel(dirname(resolve(file)), env);
+  const started = performance.now();
+  let failed: string | undefined;
+  let cells = 0;
+  try {
+    await kernel.next(60);
+    for (const cell of code) {
+      cells++;
+      onCell?.(cells, code.length);
+      const result = await kernel.run(sourceOf(cell), secondsPerCell);
+      cell.execution_count = cells;
+      cell.outputs = result.outputs.map(stored);
+      failed = failureText(result, basename(file), cells, sourceOf(cell));
+      if (failed !== undefined) break;
+    }
+  } catch (error) {
+    failed = `${basename(file)}, cell ${cells}: ${(error as Error).message}.`;
+  } finally {
+    kernel.end();
+  }
+  const seconds = (performance.now() - started) / 1000;
+  return { name: basename(file), notebook, cells, seconds, ...(failed !== undefined && { failed }) };
+}
+
+function readNotebook(file: string): Notebook {
+  try {
+    return JSON.parse(readFileSync(file, "utf8")) as Notebook;
+  } catch (error) {
+    throw new KitError(
+      `${file} was to be run, but it is no notebook that can be read (${(error as Error).message}); check its path.`,
+    );
+  }
+}
+
+function failureText({ failure, line }: CellResult, name: string, cell: number, source: string): string | undefined {
+  if (!failure) return undefined;
+  const where = line === undefined ? "" : `, line ${line} (${source.split("\n")[line - 1]?.trim()})`;
+  return `${name}, cell ${cell}${where}: ${failure.ename}: ${failure.evalue}`;
+}
+
+/** A process that runs cells. */
+function startKernel(folder: string, env: NodeJS.ProcessEnv) {
+  const child = fork(new URL("child.js", import.meta.url), {
+    cwd: folder,
+    env,
+    stdio: ["ignore", "ignore", "inherit", "ipc"],
+    serialization: "advanced",
+    execArgv: [...LEAN_HEAP],
+  });
+  const next = (seconds: number): Promise<unknown> =>
+    new Promise((done, failed) => {
+      const settle = (action: () => void): void => {
+        clearTimeout(timer);
+        child.removeAllListeners("message").removeAllListeners("exit");
+        action();
+      };
+      const timer = setTimeout(() => {
+        child.kill("SIGKILL");
+        settle(() => failed(new Error(`no end in ${seconds} s`)));
+      }, seconds * 1000);
+      child.once("message", (message) => settle(() => done(message)));
+      child.once("exit", (code, signal) => settle(() => failed(new Error(`its process ended (${signal ?? code})`))));
+    });
+  return {
+    next,
+    run: (code: string, seconds: number): Promise<CellResult> => {
+      child.send({ code });
+      return next(seconds) as Promise<CellResult>;
+    },
+    end: (): void => void (child.connected && child.send({ end: true })),
+  };
+}

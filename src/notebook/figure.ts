@@ -1,0 +1,58 @@
+import { join, resolve } from "node:path";
+import type { Figure } from "../report/figure.ts";
+import { FONT_FAMILY } from "../report/fonts.ts";
+import { toPng, toSvg } from "../report/render.ts";
+import { FONT_SIZE, INK } from "../report/style.ts";
+import { writeTogether } from "../report/write.ts";
+import { display } from "./display.ts";
+import { interactive } from "./interactive.ts";
+
+/** A picture as plotly.js takes it, its size left to the notebook where it has none. */
+export interface Drawing {
+  readonly data: readonly Readonly<Record<string, unknown>>[];
+  readonly layout?: Readonly<Record<string, unknown>>;
+}
+
+const SIZE = { width: 800, height: 460 };
+
+const AXIS = { showline: true, linecolor: INK, ticks: "outside", zeroline: false, gridcolor: "#e2e2e2" };
+
+/**
+ * Shows a figure, interactive where the viewer can and as a PNG everywhere, and writes it as ../figures/<name>.svg and .png (smoke runs:
+ * ../figures/smoke). Axes, fonts and size are the kit's where the layout does not say otherwise.
+ */
+export async function figure(name: string, drawing: Drawing): Promise<void> {
+  const drawn = styled(drawing);
+  const svg = await toSvg(drawn);
+  const png = await toPng(svg);
+  const folder = resolve("..", "figures", process.env.MEZO_SCALE === "smoke" ? "smoke" : "");
+  await writeTogether(
+    new Map<string, string | Uint8Array>([
+      [join(folder, `${name}.svg`), svg],
+      [join(folder, `${name}.png`), png],
+    ]),
+  );
+  display({
+    "application/vnd.plotly.v1+json": { data: drawn.data, layout: drawn.layout },
+    "image/png": Buffer.from(png).toString("base64"),
+    "text/plain": `[figure ${name}]`,
+    ...(process.env.MEZO_LIVE && { "text/html": interactive(drawn, png) }),
+  });
+}
+
+/** The drawing with what it leaves out: white ground, the kit's fonts, axes with lines and ticks. */
+export function styled({ data, layout = {} }: Drawing): Figure {
+  const axes = Object.entries(layout).filter(([key]) => /^[xy]axis/.test(key));
+  const plain = { xaxis: AXIS, yaxis: AXIS };
+  return {
+    data,
+    layout: {
+      ...SIZE,
+      ...{ paper_bgcolor: "#ffffff", plot_bgcolor: "#ffffff", margin: { l: 70, r: 20, t: 50, b: 60 } },
+      font: { family: FONT_FAMILY, size: FONT_SIZE, color: INK },
+      ...plain,
+      ...layout,
+      ...Object.fromEntries(axes.map(([key, axis]) => [key, { ...AXIS, ...(axis as object) }])),
+    },
+  };
+}

@@ -1,0 +1,10 @@
+export { display, type MimeBundle, type Shown } from "./display.ts";
+export { type Drawing, figure } from "./figure.ts";
+export { type Cell, type Frame, frame, type ShowOptions, show } from "./frame.ts";
+export { stopIfInterrupted } from "./interrupt.ts";
+export { lossCurves } from "./lossCurves.ts";
+export { type MeasureOptions, measure, type PerMethodSetting, readRuns } from "./measure.ts";
+export { methodScores } from "./methodBars.ts";
+export { besidePaper } from "./paperTable.ts";
+export { liveProgress } from "./progress.ts";
+export { type Scale, scale, settingsFor } from "./settings.ts";

@@ -1,0 +1,36 @@
+import type { Run } from "../experiment/run.ts";
+import { percent } from "../report/format.ts";
+import { isMarked } from "../report/methods.ts";
+import { type PaperColumn, paperFor } from "../report/paper.ts";
+import { type MethodSummary, summarize } from "../report/summary.ts";
+import type { Cell } from "./frame.ts";
+
+const MIB = 2 ** 20;
+
+/**
+ * A row a method for `frame` and `show`: our mean score with its standard error beside the paper's, their difference and whether it is
+ * inside the noise (twice our standard error), and what a run cost. Throws as `summarize` does.
+ */
+export function besidePaper(runs: readonly Run[], paper: PaperColumn = paperFor(runs)): Record<string, Cell>[] {
+  return summarize(runs).map((summary) => ({
+    method: summary.method,
+    "ours, %": percent(summary.score),
+    "±": percent(summary.standardError),
+    "paper, %": paper.scores[summary.method],
+    ...comparison(summary, paper.scores[summary.method]),
+    seeds: summary.seeds.length,
+    ...costs(summary),
+  }));
+}
+
+function comparison({ score, standardError }: MethodSummary, paper: number | undefined): Record<string, Cell> {
+  if (paper === undefined) return { difference: null, "inside noise": null };
+  const difference = 100 * score - paper;
+  const signed = `${difference < 0 ? "−" : "+"}${Math.abs(difference).toFixed(1)}`;
+  return { difference: signed, "inside noise": Math.abs(difference) <= 200 * standardError ? "yes" : "no" };
+}
+
+function costs({ method, steps, seconds, peakBytes }: MethodSummary): Record<string, Cell> {
+  if (!isMarked(method)) return { steps: null, "s a run": null, "peak MiB": null };
+  return { steps: Math.round(steps), "s a run": seconds.toFixed(1), "peak MiB": Math.round(peakBytes / MIB) };
+}
