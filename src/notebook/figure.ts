@@ -6,6 +6,7 @@ import { FONT_SIZE, INK } from "../report/style.ts";
 import { writeTogether } from "../report/write.ts";
 import { display } from "./display.ts";
 import { interactive } from "./interactive.ts";
+import { isSmoke } from "./places.ts";
 
 /** A picture as plotly.js takes it, its size left to the notebook where it has none. */
 export interface Drawing {
@@ -25,7 +26,7 @@ export async function figure(name: string, drawing: Drawing): Promise<void> {
   const drawn = styled(drawing);
   const svg = await toSvg(drawn);
   const png = await toPng(svg);
-  const folder = resolve("..", "figures", process.env.MEZO_SCALE === "smoke" ? "smoke" : "");
+  const folder = resolve("..", "figures", isSmoke() ? "smoke" : "");
   await writeTogether(
     new Map<string, string | Uint8Array>([
       [join(folder, `${name}.svg`), svg],
@@ -40,6 +41,11 @@ export async function figure(name: string, drawing: Drawing): Promise<void> {
   });
 }
 
+/** A logarithmic axis has ticks at powers of ten alone, where it does not say otherwise. */
+function axisLike(axis: { readonly type?: string; readonly tickvals?: unknown }): object {
+  return axis.type === "log" && !axis.tickvals ? { ...AXIS, dtick: 1, exponentformat: "power" } : AXIS;
+}
+
 /** The drawing with what it leaves out: white ground, the kit's fonts, axes with lines and ticks. */
 export function styled({ data, layout = {} }: Drawing): Figure {
   const axes = Object.entries(layout).filter(([key]) => /^[xy]axis/.test(key));
@@ -52,7 +58,7 @@ export function styled({ data, layout = {} }: Drawing): Figure {
       font: { family: FONT_FAMILY, size: FONT_SIZE, color: INK },
       ...plain,
       ...layout,
-      ...Object.fromEntries(axes.map(([key, axis]) => [key, { ...AXIS, ...(axis as object) }])),
+      ...Object.fromEntries(axes.map(([key, axis]) => [key, { ...axisLike(axis as object), ...(axis as object) }])),
     },
   };
 }

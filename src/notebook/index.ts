@@ -7,4 +7,5 @@ export { type MeasureOptions, measure, type PerMethodSetting, readRuns } from ".
 export { methodScores } from "./methodBars.ts";
 export { besidePaper } from "./paperTable.ts";
 export { liveProgress } from "./progress.ts";
+export { type Past, recorded } from "./recorded.ts";
 export { type Scale, scale, settingsFor } from "./settings.ts";

@@ -7,6 +7,7 @@ import { preflight } from "../cli/preflight.ts";
 import type { Run } from "../experiment/run.ts";
 import { readRun } from "../experiment/runFile/read.ts";
 import type { Progress } from "../tensor/progress.ts";
+import { isSmoke, RUNS, smokeFolder } from "./places.ts";
 import { liveProgress } from "./progress.ts";
 
 /** A setting of a training method: one for all, or one for each method that is named as on the command line: { mezo: 1e-4 }. */
@@ -46,11 +47,10 @@ export interface MeasureOptions {
  * a run cannot be made, or is there with other settings.
  */
 export async function measure(options: MeasureOptions, onProgress: Progress = liveProgress()): Promise<Run[]> {
-  const isSmoke = process.env.MEZO_SCALE === "smoke";
-  const { out = isSmoke ? "../data/runs/smoke" : "../data/runs", ...rest } = options;
-  const places = ["--out", out, "--figures", "../figures/smoke"];
+  const { out = RUNS, ...rest } = options;
+  const places = ["--out", isSmoke() ? smokeFolder() : out, "--figures", "../figures/smoke"];
   const plan = await preflight(
-    parseOptions([...argvOf(rest), ...places, ...(isSmoke ? [] : ["--resume"])]),
+    parseOptions([...argvOf(rest), ...places, ...(isSmoke() ? [] : ["--resume"])]),
     onProgress,
   );
   const runs: Run[] = [];
@@ -76,7 +76,7 @@ function textOf(value: unknown): string {
 }
 
 /** The finished runs of a folder (../data/runs by default) that `isWanted` takes, in the order of their names. */
-export function readRuns(isWanted: (header: Run["header"]) => boolean, folder: string = "../data/runs"): Run[] {
+export function readRuns(isWanted: (header: Run["header"]) => boolean, folder: string = RUNS): Run[] {
   const names = readdirSync(resolve(folder)).filter((name) => name.endsWith(".jsonl"));
   return names
     .sort()

@@ -10,6 +10,8 @@ const BLOCKS = "▁▂▃▄▅▆▇█";
 /** A piece of work under way. */
 interface Work {
   readonly label: string;
+  /** The label without its part: "MeZO" of "MeZO: dev"; its losses are kept from part to part. */
+  readonly method: string;
   readonly started: number;
   readonly losses: number[];
 }
@@ -25,7 +27,9 @@ export function liveProgress(): Progress {
   return (event) => {
     stopIfInterrupted();
     const now = Date.now();
-    if (work?.label !== event.label) work = { label: event.label, started: now, losses: [] };
+    const method = event.label.split(":")[0]!;
+    if (work?.label !== event.label)
+      work = { label: event.label, method, started: now, losses: work?.method === method ? work.losses : [] };
     const loss = /loss (-?[\d.]+)/.exec(event.note ?? "")?.[1];
     if (loss !== undefined) work.losses.push(Number(loss));
     const isLast = event.done >= event.total;

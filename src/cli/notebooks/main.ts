@@ -9,7 +9,7 @@ import { type Outcome, runNotebook } from "./runNotebook.ts";
 interface Options {
   readonly smoke: boolean;
   readonly store: boolean;
-  readonly jobs: number;
+  readonly jobs?: number;
   readonly timeout: number;
 }
 
@@ -23,7 +23,7 @@ function command(): Command {
     .argument("[notebooks...]", "their numbers, names or paths (default: all of notebooks/)")
     .option("--smoke", "seconds each: small settings, into data/runs/smoke and figures/smoke", false)
     .option("--store", "writes what the cells show into the notebooks", false)
-    .option("--jobs <n>", "notebooks at a time", whole(1), 1)
+    .option("--jobs <n>", "notebooks at a time (default: 1, in smoke runs 2)", whole(1))
     .option("--timeout <seconds>", "how long one cell may take", whole(1), 86_400);
 }
 
@@ -45,7 +45,7 @@ function filesOf(asked: readonly string[]): string[] {
 
 async function main(argv: readonly string[]): Promise<void> {
   const { options, args } = parsed<Options>(command(), argv);
-  const { smoke, store, jobs, timeout } = options;
+  const { smoke, store, jobs = smoke ? 2 : 1, timeout } = options;
   if (smoke && store)
     throw new KitError(
       "--smoke and --store were asked for together, but a smoke run's numbers mean nothing: leave out one.",

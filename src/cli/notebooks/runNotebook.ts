@@ -41,7 +41,7 @@ export async function runNotebook(
 ): Promise<Outcome> {
   const notebook = readNotebook(file);
   const code = notebook.cells.filter((cell) => cell.cell_type === "code" && sourceOf(cell).trim() !== "");
-  const kernel = startKernel(dirname(resolve(file)), env);
+  const kernel = startKernel(dirname(resolve(file)), { ...env, MEZO_NOTEBOOK: basename(file, ".ipynb") });
   const started = performance.now();
   let failed: string | undefined;
   let cells = 0;

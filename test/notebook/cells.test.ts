@@ -1,0 +1,117 @@
+import { afterEach, expect, test, vi } from "vitest";
+import { lineOf, reported } from "../../src/cli/notebooks/failure.ts";
+import { stored } from "../../src/cli/notebooks/outputs.ts";
+import { KitError } from "../../src/error.ts";
+import { styled } from "../../src/notebook/figure.ts";
+import { show } from "../../src/notebook/frame.ts";
+import { interactive } from "../../src/notebook/interactive.ts";
+import { argvOf } from "../../src/notebook/measure.ts";
+import { spark } from "../../src/notebook/progress.ts";
+import { scale, settingsFor } from "../../src/notebook/settings.ts";
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+  vi.restoreAllMocks();
+});
+
+/** What a cell prints outside a kernel. */
+function printed(work: () => void): string {
+  const texts: string[] = [];
+  vi.spyOn(process.stdout, "write").mockImplementation((text) => {
+    texts.push(String(text));
+    return true;
+  });
+  work();
+  vi.restoreAllMocks();
+  return texts.join("");
+}
+
+test("the scale is the cell's, unless MEZO_SCALE names another", () => {
+  vi.stubEnv("MEZO_SCALE", undefined);
+  expect(scale("laptop")).toBe("laptop");
+  vi.stubEnv("MEZO_SCALE", "smoke");
+  expect(scale("laptop")).toBe("smoke");
+  vi.stubEnv("MEZO_SCALE", "huge");
+  expect(() => scale("laptop")).toThrow("The scale huge was asked for, but there are smoke, laptop, paper");
+});
+
+test("settings are those of the scale, single ones replaced by MEZO_SETTINGS", () => {
+  const byScale = { smoke: { steps: 1, lr: 1 }, laptop: { steps: 2, lr: 1 }, paper: { steps: 3, lr: 1 } };
+  vi.stubEnv("MEZO_SETTINGS", '{"lr":0.5}');
+  expect(settingsFor("paper", byScale)).toEqual({ steps: 3, lr: 0.5 });
+  vi.stubEnv("MEZO_SETTINGS", "lr=1");
+  expect(() => settingsFor("paper", byScale)).toThrow(KitError);
+});
+
+test("a table's text has columns by width, numbers to the right, and a dash for what is missing", () => {
+  const rows = [
+    { method: "MeZO", score: 75.123, steps: 2000 },
+    { method: "Zero-shot", score: null, steps: 0 },
+  ];
+  expect(printed(() => show(rows, { caption: "two" }))).toBe(
+    "method     score  steps\n---------  -----  -----\nMeZO        75.1  2,000\nZero-shot      –      0\ntwo\n",
+  );
+});
+
+test("measure says what the command line says, by the same names", () => {
+  expect(
+    argvOf({ task: "SST-2", methods: ["MeZO", "FT (LoRA)"], batchSize: 8, lr: { mezo: 1e-4 }, checkpointing: true }),
+  ).toEqual([
+    "--task",
+    "SST-2",
+    "--method",
+    "MeZO,FT (LoRA)",
+    "--batch-size",
+    "8",
+    "--lr",
+    "mezo=0.0001",
+    "--checkpointing",
+  ]);
+});
+
+test("a sparkline goes from the lowest to the highest block", () => {
+  expect(spark([8, 7, 6, 5, 4, 3, 2, 1])).toBe("█▇▆▅▄▃▂▁");
+  expect(spark([1])).toBe("");
+  expect(spark([2, 2])).toBe("▁▁");
+  expect(spark(Array.from({ length: 1000 }, (_, i) => i))).toHaveLength(24);
+});
+
+test("a drawing gets the kit's axes, and keeps what it says itself", () => {
+  const { layout } = styled({ data: [], layout: { width: 400, yaxis: { title: { text: "loss" } } } });
+  expect(layout).toMatchObject({
+    width: 400,
+    height: 460,
+    xaxis: { showline: true },
+    yaxis: { showline: true, title: { text: "loss" } },
+  });
+});
+
+test("an interactive figure cannot end its own script", () => {
+  const html = interactive({ data: [{ name: "</script><b>" }], layout: { width: 1, height: 1 } }, new Uint8Array(3));
+  expect(html.match(/<\/script>/g)).toHaveLength(1);
+});
+
+test("stored outputs have texts by lines and keys in order, and what a carriage return wipes out is gone", () => {
+  expect(stored({ output_type: "stream", name: "stdout", text: "10 %\r20 %\rdone\nnext" })).toEqual({
+    ...{ name: "stdout", output_type: "stream", text: ["done\n", "next"] },
+  });
+  const data = { "text/plain": "a\nb", "image/png": "x", "application/json": { b: 1, a: 2 } };
+  expect(JSON.stringify(stored({ output_type: "display_data", data, metadata: {} }))).toBe(
+    '{"data":{"application/json":{"a":2,"b":1},"image/png":"x","text/plain":["a\\n","b"]},"metadata":{},"output_type":"display_data"}',
+  );
+});
+
+test("a failure's line is the compiler's, or the source's line that is most like the compiled one that threw", () => {
+  const typed = reported(undefined, ["3:7 - Type 'string' is not assignable to type 'number'."]);
+  expect(lineOf(typed, "a\nb\nc", "")).toBe(3);
+  const error = new Error("broken");
+  error.stack = "Error: broken\n    at evalmachine.<anonymous>:4:9";
+  const compiled = '"use strict";\nconst kit_1 = require("kit");\nlet x;\n(0, kit_1.work)(x, 12);';
+  expect(lineOf(reported(undefined, [error]), 'import { work } from "kit";\n\nwork(x as number, 12);', compiled)).toBe(
+    3,
+  );
+});
+
+test("of a KitError the sentence alone is stored", () => {
+  expect(reported(undefined, [new KitError("One sentence.")]).traceback).toEqual(["KitError: One sentence."]);
+});

@@ -1,0 +1,118 @@
+import { execFile } from "node:child_process";
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+const root = resolve(import.meta.dirname, "../..");
+const folder = join(root, "notebooks");
+const notebooks = readdirSync(folder).filter((name) => name.endsWith(".ipynb"));
+/** Inside the project, since cells find the kit in a node_modules above them; git ignores it. */
+const scratch = join(root, "data/runs/smoke/test-notebooks");
+
+interface Ended {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+function npmRunNotebooks(...args: string[]): Promise<Ended> {
+  return new Promise((done) =>
+    execFile(process.execPath, [join(root, "dist/cli/notebooks/main.js"), ...args], { cwd: root }, (error, out, err) =>
+      done({ code: error ? Number(error.code) : 0, out, err }),
+    ),
+  );
+}
+
+function write(name: string, ...cells: string[]): string {
+  const path = join(scratch, name);
+  const code = (source: string): object => ({
+    cell_type: "code",
+    metadata: {},
+    execution_count: null,
+    outputs: [],
+    source,
+  });
+  writeFileSync(path, JSON.stringify({ cells: cells.map(code), metadata: {}, nbformat: 4, nbformat_minor: 5 }));
+  return path;
+}
+
+beforeAll(() => void mkdirSync(scratch, { recursive: true }));
+afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+
+describe("each notebook", () => {
+  test.each(notebooks)("%s is type-checked and runs to its end in smoke mode", { timeout: 240_000 }, async (name) => {
+    const { code, out, err } = await npmRunNotebooks("--smoke", join("notebooks", name));
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+    expect(out).toMatch(new RegExp(`^ok +${name}`));
+  });
+
+  test.each(notebooks)("%s is stored with clean outputs: counts from 1, no error, no path, at most 300 KB", (name) => {
+    const text = readFileSync(join(folder, name), "utf8");
+    const code = cellsOf(text).filter(({ cell_type }) => cell_type === "code");
+    expect(code.map(({ execution_count }) => execution_count)).toEqual(code.map((_, i) => i + 1));
+    expect(code.flatMap(({ outputs }) => outputs).filter(({ output_type }) => output_type === "error")).toEqual([]);
+    expect(statSync(join(folder, name)).size).toBeLessThan(300 * 1024);
+    expect(text).not.toMatch(/\/(home|root|work|tmp|Users)\//);
+  });
+
+  test.each(notebooks)("%s shows a table as HTML and a figure as PNG beside plotly's own form", (name) => {
+    const shown = cellsOf(readFileSync(join(folder, name), "utf8")).flatMap(({ outputs = [] }) => outputs);
+    const types = shown.map(({ data = {} }) => Object.keys(data));
+    expect(types.some((keys) => keys.includes("text/html"))).toBe(true);
+    expect(types.some((keys) => keys.includes("image/png") && keys.includes("application/vnd.plotly.v1+json"))).toBe(
+      true,
+    );
+  });
+});
+
+interface StoredCell {
+  readonly cell_type: string;
+  readonly execution_count: number | null;
+  readonly outputs: { readonly output_type: string; readonly data?: object }[];
+}
+
+const cellsOf = (text: string): StoredCell[] => (JSON.parse(text) as { cells: StoredCell[] }).cells;
+
+describe("npm run notebooks", () => {
+  test("names notebook, cell and line of a type error, and exits with 1", async () => {
+    const path = write("typed.ipynb", "const a = 1;", "const b = a + 1;\nconst c: string = b;");
+    const { code, err } = await npmRunNotebooks(path);
+    expect(code).toBe(1);
+    expect(err).toMatch(/^typed\.ipynb, cell 2, line 2 \(const c: string = b;\): TypeScriptError: .*not assignable/);
+  });
+
+  test("names notebook, cell and line of what a cell throws", async () => {
+    const path = write(
+      "thrown.ipynb",
+      'const name: string = "x";\n\nif (name === "x") throw new Error("broken");\nconst after = 2;',
+    );
+    const { code, err } = await npmRunNotebooks(path);
+    expect(code).toBe(1);
+    expect(err).toMatch(/^thrown\.ipynb, cell 1, line 3 .*: Error: broken/);
+  });
+
+  test("fails a cell whose promise was rejected and that nobody awaited", async () => {
+    const path = write("rejected.ipynb", 'void Promise.reject(new Error("unheard"));');
+    expect(await npmRunNotebooks(path)).toMatchObject({ code: 1, err: expect.stringContaining("Error: unheard") });
+  });
+
+  test("knows the types of the kit: none has become any", async () => {
+    const wrong = ["loadModel", "loadTask", "evaluate", "tune", "mezo", "adam", "lora", "replay", "readRun"];
+    const cells = wrong.map((name, i) => `import { ${name} as f${i} } from "mezo-kit";\nconst n${i}: number = f${i};`);
+    for (const [i, cell] of cells.entries()) {
+      const { err } = await npmRunNotebooks(write(`types-${i}.ipynb`, cell));
+      expect(err).toMatch(/TypeScriptError: 2:\d+ - Type .* is not assignable to type 'number'/);
+    }
+  });
+
+  test.each([
+    [["99"], /There is no notebook 99 in notebooks\/: choose 00-quickstart/],
+    [["--smoke", "--store"], /--smoke and --store were asked for together/],
+    [["missing.ipynb"], /missing\.ipynb was to be run, but it is no notebook that can be read/],
+  ])("refuses %j in one sentence", async (args, sentence) => {
+    const { code, err } = await npmRunNotebooks(...args);
+    expect(code).toBe(1);
+    expect(err).toMatch(sentence);
+    expect(err.trim().split("\n")).toHaveLength(1);
+  });
+});
