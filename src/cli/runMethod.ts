@@ -5,6 +5,7 @@ import { prefix } from "../adapters/prefix.ts";
 import { sharedPrompts } from "../experiment/candidateScores.ts";
 import { encodeBatch } from "../experiment/encode.ts";
 import { evaluate, evaluateMajority } from "../experiment/evaluate.ts";
+import { isFinished } from "../experiment/finished.ts";
 import { probe } from "../experiment/probe.ts";
 import type { Run, UnfinishedRun } from "../experiment/run.ts";
 import { tune } from "../experiment/tune.ts";
@@ -34,7 +35,10 @@ export interface Setup {
 
 /** Each method of the paper's tables, run once; adding one adds a line here and in report/methods.ts. */
 const RUNNERS: Readonly<Record<string, (setup: Setup) => Run | Promise<Run>>> = {
-  Majority: ({ task, seed }) => evaluateMajority(task, seed),
+  Majority: ({ task, seed, resume }) => {
+    const run = evaluateMajority(task, seed);
+    return isFinished(resume, run.header) ? resume : run;
+  },
   "Zero-shot": (setup) => evaluated(setup, 0),
   ICL: (setup) => evaluated(setup, setup.options.shots),
   LP: probed,

@@ -1,7 +1,7 @@
 import type { Run } from "../experiment/run.ts";
 import { isMarked } from "../report/methods.ts";
 import { type PaperColumn, paperFor } from "../report/paper.ts";
-import { markOf } from "../report/style.ts";
+import { INK, markOf } from "../report/style.ts";
 import { headline, summarize } from "../report/summary.ts";
 import type { Drawing } from "./figure.ts";
 
@@ -17,7 +17,12 @@ export function methodScores(runs: readonly Run[], paper: PaperColumn = paperFor
       {
         ...{ type: "scatter", mode: "markers", name: `this kit: ${model}`, x: names },
         y: summaries.map(({ score }) => 100 * score),
-        error_y: { type: "data", array: summaries.map(({ standardError }) => 100 * standardError), thickness: 1.5 },
+        error_y: {
+          type: "data",
+          array: summaries.map(({ standardError }) => 100 * standardError),
+          thickness: 1.5,
+          color: INK,
+        },
         marker: {
           size: 13,
           color: names.map((name) => markOf(name).color),
