@@ -35,7 +35,7 @@ export async function figure(name: string, drawing: Drawing): Promise<void> {
   );
   display({
     "application/vnd.plotly.v1+json": { data: drawn.data, layout: drawn.layout },
-    "image/png": Buffer.from(png).toString("base64"),
+    "image/png": Buffer.from(await toPng(svg, 1)).toString("base64"), // a notebook is to stay small
     "text/plain": `[figure ${name}]`,
     ...(process.env.MEZO_LIVE && { "text/html": interactive(drawn, png) }),
   });

@@ -35,11 +35,11 @@ export async function toSvg(figure: Figure): Promise<string> {
   }
 }
 
-/** The SVG as PNG bytes, its text in Arimo. */
-export async function toPng(svg: string): Promise<Uint8Array> {
+/** The SVG as PNG bytes, so many pixels a unit, its text in Arimo. */
+export async function toPng(svg: string, pixels: number = PIXELS_PER_UNIT): Promise<Uint8Array> {
   const { Resvg } = await import("@resvg/resvg-js");
   const { fontOptions } = await import("./fonts.ts");
-  return new Resvg(svg, { fitTo: { mode: "zoom", value: PIXELS_PER_UNIT }, font: fontOptions }).render().asPng();
+  return new Resvg(svg, { fitTo: { mode: "zoom", value: pixels }, font: fontOptions }).render().asPng();
 }
 
 /** A fresh page with plotly.js in it; both are large, so they are loaded when the first figure is drawn. */

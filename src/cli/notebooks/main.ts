@@ -80,9 +80,14 @@ function tell({ name, cells, seconds, failed }: Outcome): void {
   );
 }
 
-/** Never half-written. */
+/** Never half-written; lists of numbers on one line, since a figure's would be most of the file. */
 function write(file: string, { notebook }: Outcome): void {
-  writeFileSync(`${file}.part`, `${JSON.stringify(notebook, null, 1)}\n`);
+  const text = JSON.stringify(notebook, null, 1);
+  const short = text.replace(
+    /\[\n\s*([-\d.e+,\s]+?)\s*\]/g,
+    (_, numbers: string) => `[${numbers.replace(/\s+/g, "")}]`,
+  );
+  writeFileSync(`${file}.part`, `${short}\n`);
   renameSync(`${file}.part`, file);
 }
 
