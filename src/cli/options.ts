@@ -144,7 +144,7 @@ export function addData(parser: Command): void {
     .option("--test <n>", "examples to report on", whole(1), 1000)
     .option(
       "--k <n>",
-      "draw this many training and dev examples of each class, as the paper does with RoBERTa",
+      "draw this many training and dev examples of each class, as the paper does with RoBERTa, or take them from the data folder's own <k>-<seed> folders",
       whole(1),
     );
 }

@@ -1,3 +1,4 @@
+import { contentOf } from "./dataIdentity.ts";
 import type { RunHeader, StepRecord, UnfinishedRun } from "./run.ts";
 
 /** Where two runs part: after how many steps in common, and what differs there. */
@@ -39,10 +40,11 @@ function chapters(run: UnfinishedRun): Chapter[] {
   return [...earlier, { run, first: last ? last.first + last.run.steps.length : 0 }];
 }
 
-/** What differs between two headers, in words: the first field, those in `except` aside; undefined where none does. */
+/** What differs between two headers, in words: the first field, those in `except` aside; undefined where none does. Data goes by content. */
 export function headersPart(a: RunHeader, b: RunHeader, except: readonly string[]): string | undefined {
   const [left, right] = [flat(a), flat(b)];
-  const names = [...new Set([...left.keys(), ...right.keys()])].filter((name) => !except.includes(name));
+  const same = contentOf(a.data) === contentOf(b.data) ? ["data", ...except] : except;
+  const names = [...new Set([...left.keys(), ...right.keys()])].filter((name) => !same.includes(name));
   const name = names.find((each) => left.get(each) !== right.get(each));
   return name && `${name} is ${left.get(name) ?? "absent"} in one and ${right.get(name) ?? "absent"} in the other`;
 }

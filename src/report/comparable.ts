@@ -1,4 +1,5 @@
 import { KitError } from "../error.ts";
+import { sourceOf } from "../experiment/dataIdentity.ts";
 import type { Run, RunHeader } from "../experiment/run.ts";
 import { isMarked, methodsOf } from "./methods.ts";
 
@@ -12,7 +13,11 @@ type Facts = Readonly<Record<string, unknown>>;
 export function checkComparable(runs: readonly Run[]): void {
   const headers = runs.map(({ header }) => header);
   if (headers.length === 0) throw new KitError("A report was asked for without any run; give at least one.");
-  requireEqual("A report needs runs of the same %, but these", headers, ({ task, data }) => ({ task, data }));
+  const isOneSource = new Set(headers.map(({ data }) => sourceOf(data))).size === 1;
+  requireEqual("A report needs runs of the same %, but these", headers, ({ task, data }) => ({
+    task,
+    ...(!isOneSource && { data }),
+  }));
   const withModel = headers.filter(({ method }) => isMarked(method));
   requireEqual("A report needs runs of the same %, but these", withModel, ({ model, weightsHash, weights }) => ({
     model,

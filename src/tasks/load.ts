@@ -1,5 +1,5 @@
 import { statSync } from "node:fs";
-import { basename, dirname, posix } from "node:path";
+import { basename, dirname, join, posix } from "node:path";
 import { KitError } from "../error.ts";
 import { deduplicate } from "./deduplicate.ts";
 import { examplesOf, isLabelled } from "./examples.ts";
@@ -10,7 +10,15 @@ import { readRows } from "./read/readRows.ts";
 import type { Rows } from "./read/rows.ts";
 import { samplesOf } from "./samples.ts";
 import { checkSizes } from "./sizes.ts";
-import { kShotSplit, type PartSizes, type Pools, paperSplit, proportionalSplit, threeParts } from "./split.ts";
+import {
+  drawTest,
+  kShotSplit,
+  type PartSizes,
+  type Pools,
+  paperSplit,
+  proportionalSplit,
+  threeParts,
+} from "./split.ts";
 import type { Task, TaskDefinition } from "./task.ts";
 
 /** How a folder's train file becomes train and dev: as the authors do, both shrinking alike, or as the folder's files stand. */
@@ -20,7 +28,8 @@ export type Split = "paper" | "proportional" | "files";
 export interface LoadTaskOptions {
   /**
    * A folder with train.*, test.* or validation files, one file that is split in three, or "samples"; without it, the task's default
-   * rows, or the samples that come with the kit.
+   * rows, or the samples that come with the kit. Where k is given, also a folder of K-shot folders as the authors' code writes them,
+   * of which 16-13 holds the parts of k 16 under seed 13.
    */
   readonly data?: string | undefined;
   readonly train?: number | undefined;
@@ -63,6 +72,9 @@ type Drawn = Pick<Task, "data" | "train" | "dev" | "test" | "remark">;
 
 async function drawFromFolder(definition: TaskDefinition, folder: string, settings: Settings): Promise<Drawn> {
   const { split = "paper", sizes, k, seed } = settings;
+  const shots = k === undefined ? undefined : join(folder, `${k}-${seed}`);
+  if (shots !== undefined && statSync(shots, { throwIfNoEntry: false })?.isDirectory())
+    return atMost(sizes.test, await drawFromFolder(definition, shots, { sizes, seed, split: "files" }));
   const labelled = (rows: Rows): boolean => isLabelled(definition, rows);
   const train = await readPart(folder, ["train"]);
   if (!train) throw missingPart(folder, "train.*");
@@ -78,6 +90,11 @@ async function drawFromFolder(definition: TaskDefinition, folder: string, settin
   const dev = await readPart(folder, ["dev", "val", "validation", "dev32"], labelled);
   if (!dev) throw missingPart(folder, "dev.*, val.* or validation.*");
   return { data: describe([train, dev, test]), train: pools.train, dev: examplesOf(definition, dev), test: pools.test };
+}
+
+/** A K-shot folder's parts as they stand, of a longer test file the rows that the authors drew. */
+function atMost(most: number, parts: Drawn): Drawn {
+  return { ...parts, test: drawTest(parts.test, most) };
 }
 
 function drawFromOne(definition: TaskDefinition, rows: Rows, { split, sizes, k, seed }: Settings): Drawn {

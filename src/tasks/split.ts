@@ -64,10 +64,15 @@ export function kShotSplit(pools: Pools, k: number, most: number, seed: number):
   const groups = byLabel(numpyShuffle(pools.train, seed));
   const of = (from: number, to?: number): Example[] => [...groups.values()].flatMap((group) => group.slice(from, to));
   const test = pools.test.length > 0 ? pools.test : of(2 * k);
-  const parts = { train: of(0, k), dev: of(k, 2 * k), test: test.length > most ? draw(test, most, TEST_SEED) : test };
+  const parts = { train: of(0, k), dev: of(k, 2 * k), test: drawTest(test, most) };
   checkShots(parts, k, pools.name);
   const remark = shotsRemark(parts, k);
   return remark === undefined ? parts : { ...parts, remark };
+}
+
+/** Of test rows that are more than `most`, those that the authors drew, the same for all seeds. */
+export function drawTest(test: readonly Example[], most: number): readonly Example[] {
+  return test.length > most ? draw(test, most, TEST_SEED) : test;
 }
 
 /** Examples by label, in the order in which the labels first appear. */

@@ -31,6 +31,17 @@ test("runs that do not belong in one report are refused", () => {
   );
 });
 
+test("runs on the authors' K-shot folders, whose rows are others for each seed, are averaged", () => {
+  const of = (data: string, seed: number): Run => {
+    const run = madeUpRun("MeZO", 0.8, { seed });
+    return { ...run, header: { ...run.header, data } };
+  };
+  const [one, other] = ["16-13/train.tsv + 16-13/test.tsv, sha256 aa", "16-21/train.tsv + 16-21/test.tsv, sha256 bb"];
+  expect(summarize([of(one, 13), of(other, 21)])[0]!.seeds).toEqual([13, 21]);
+  expect(() => summarize([of(one, 13), of(other.replace("test", "test_mismatched"), 21)])).toThrow("same data");
+  expect(() => summarize([of(one, 13), of("512-21/train.tsv + 512-21/test.tsv, sha256 bb", 21)])).toThrow("same data");
+});
+
 test.each<[string, Partial<RunHeader>, string, string]>([
   [
     "tasks",

@@ -61,6 +61,19 @@ test("a folder's train file gives train and dev rows, its test file test rows, a
   expect(sizesOf(await loadTask("SST-2", { data, split: "proportional" }))).toEqual([6, 3, 5]);
 });
 
+test("of the authors' K-shot folders the one of k and seed is taken as it stands, and at most as many test rows as asked", async () => {
+  const data = dataFolder({
+    "16-13/train.tsv": sentencesTsv(32),
+    "16-13/dev.tsv": sentencesTsv(30, "dev"),
+    "16-13/test.tsv": sentencesTsv(9, "test"),
+  });
+  const task = await loadTask("SST-2", { data, k: 16, seed: 13, test: 5 });
+  expect(sizesOf(task)).toEqual([32, 30, 5]);
+  expect(prompts(task.dev).every((prompt) => prompt.startsWith("dev number"))).toBe(true);
+  expect(task.data).toMatch(/^16-13\/train\.tsv \+ 16-13\/dev\.tsv \+ 16-13\/test\.tsv, sha256 /);
+  await expect(loadTask("SST-2", { data, k: 16, seed: 21 })).rejects.toThrow("has no file train.*");
+});
+
 test("without a labelled test file the validation file is the test set (the paper's way)", async () => {
   const validation = '{"sentence": "v", "label": 1}\n';
   const unlabelled = dataFolder({
