@@ -77,8 +77,8 @@ Examples:
   npx mezo replay run.jsonl --save folder       makes a run's weights again; mezo diff and mezo compact: more on run files
   npx mezo backends                             where this machine can compute, and what is missing elsewhere
 
-For --lr, --eps, --steps and --batch-size the bundled models have defaults of their own; for others they are the first
-values of the paper's grids (Tables 15 and 16): MeZO with OPT takes a learning rate of 1e-6 over 20,000 steps.`;
+For --lr, --eps, --steps and --batch-size the bundled models have defaults of their own; for others they are values of
+the paper's grids (Tables 15 and 16): MeZO with OPT takes a learning rate of 1e-6 over 20,000 steps.`;
 
 /** Reads a whole number from `least` on. */
 export function whole(least: number): (text: string) => number {

@@ -1,4 +1,5 @@
 import type { LanguageModel } from "../models/model.ts";
+import { paperGrid } from "../report/paperGrid.ts";
 
 /** Methods that train, as the paper's tables print them. */
 export type Trained = "FT" | "FT (LoRA)" | "FT (prefix)" | "MeZO" | "MeZO (LoRA)" | "MeZO (prefix)";
@@ -14,26 +15,6 @@ export interface Settings {
 type Table = Readonly<Record<Trained, Settings>>;
 
 const row = (lr: number, eps: number, steps: number, batchSize: number): Settings => ({ lr, eps, steps, batchSize });
-
-/** For each kind of model the first values of the paper's grids: Table 16 for OPT (FT's adapters, which it lacks, as in Table 15), Table 15 for RoBERTa. */
-const PAPER: Readonly<Record<LanguageModel["prompts"], Table>> = {
-  autoregressive: {
-    FT: row(1e-5, 0, 625, 8),
-    "FT (LoRA)": row(1e-4, 0, 625, 8),
-    "FT (prefix)": row(1e-2, 0, 625, 8),
-    MeZO: row(1e-6, 1e-3, 20_000, 16),
-    "MeZO (LoRA)": row(1e-4, 1e-2, 20_000, 16),
-    "MeZO (prefix)": row(1e-2, 1e-1, 20_000, 16),
-  },
-  masked: {
-    FT: row(1e-5, 0, 1000, 8),
-    "FT (LoRA)": row(1e-4, 0, 1000, 8),
-    "FT (prefix)": row(1e-2, 0, 1000, 8),
-    MeZO: row(1e-6, 1e-3, 100_000, 64),
-    "MeZO (LoRA)": row(5e-5, 1e-3, 100_000, 64),
-    "MeZO (prefix)": row(5e-3, 1e-1, 100_000, 64),
-  },
-};
 
 /** For the models that ship with the kit: small models take larger steps, and few steps fit a laptop. */
 const BUNDLED: Readonly<Record<string, Table>> = {
@@ -55,7 +36,16 @@ const BUNDLED: Readonly<Record<string, Table>> = {
   },
 };
 
-/** The defaults of a method for a model. */
+/** The defaults of a method for a model: for those that ship with the kit their own, for others out of the paper's grids (Tables 15 and 16). */
 export function settingsFor({ id, prompts }: Pick<LanguageModel, "id" | "prompts">, method: Trained): Settings {
-  return (BUNDLED[id] ?? PAPER[prompts])[method];
+  return BUNDLED[id]?.[method] ?? paperSettings(prompts, method);
+}
+
+/** FT takes the first rate of its grid and the only batch size that all of FT's grids have, Table 16's; MeZO the middle rate, the first of two. */
+function paperSettings(prompts: LanguageModel["prompts"], method: Trained): Settings {
+  const [opt, roberta] = [paperGrid("OPT"), paperGrid("RoBERTa")];
+  const family = prompts === "masked" ? roberta : opt;
+  const { lr, eps, batchSize, steps } = family[method] ?? roberta[method]!; // Table 16 lacks FT's adapters
+  if (method.startsWith("FT")) return row(lr[0]!, 0, family.FT!.steps!, opt.FT!.batchSize[0]!);
+  return row(lr[Math.floor((lr.length - 1) / 2)]!, eps![0]!, steps!, batchSize[0]!);
 }

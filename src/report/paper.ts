@@ -1,5 +1,5 @@
-import { readFileSync } from "node:fs";
 import type { Run } from "../experiment/run.ts";
+import { paperData } from "./paperData.ts";
 
 /** What the paper reports for one task: scores in percent by method name, and where they stand. */
 export interface PaperColumn {
@@ -29,18 +29,15 @@ interface Table18 {
   readonly k: Readonly<Record<"16" | "512", { readonly scores: Scores }>>;
 }
 
-const read = <T>(name: string): T =>
-  JSON.parse(readFileSync(new URL(`../../data/paper/${name}.json`, import.meta.url), "utf8")) as T;
-
 /** The paper's column of a task for OPT-13B (Table 1), without any score for a task that the paper does not have. */
 export function paperColumn(task: string): PaperColumn {
-  const { model, tasks, scores } = read<Table1>("table1");
+  const { model, tasks, scores } = paperData<Table1>("table1");
   return { model, table: "Table 1", task, runs: "one run", scores: columnOf(scores, tasks, task) };
 }
 
 /** The paper's column of a task for RoBERTa-large with k examples a class (Table 18). */
 export function maskedPaperColumn(task: string, k: 16 | 512): PaperColumn {
-  const { model, tasks, zeroShot, k: byK } = read<Table18>("table18");
+  const { model, tasks, zeroShot, k: byK } = paperData<Table18>("table18");
   const scores = { "Zero-shot": zeroShot, ...byK[`${k}`].scores };
   return {
     model,
