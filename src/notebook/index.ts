@@ -1,6 +1,14 @@
+export {
+  type MethodGrid,
+  type PaperFamily,
+  type PaperGrid,
+  paperGrid,
+  paperRates,
+} from "../report/paperGrid.ts";
 export { display, type MimeBundle, type Shown } from "./display.ts";
 export { type Drawing, figure } from "./figure.ts";
 export { type Cell, type Frame, frame, type ShowOptions, show } from "./frame.ts";
+export type { RateGrid } from "./grid.ts";
 export { stopIfInterrupted } from "./interrupt.ts";
 export { lossCurves } from "./lossCurves.ts";
 export { type MeasureOptions, measure, type PerMethodSetting, readRuns } from "./measure.ts";

@@ -1,5 +1,6 @@
 import { readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
+import type { Job } from "../cli/job.ts";
 import { cellSignal } from "../cli/notebooks/cellSignal.ts";
 import { parseOptions } from "../cli/options.ts";
 import { inOwnProcess } from "../cli/ownProcess.ts";
@@ -7,6 +8,18 @@ import { preflight } from "../cli/preflight.ts";
 import type { Run } from "../experiment/run.ts";
 import { readRun } from "../experiment/runFile/read.ts";
 import type { Progress } from "../tensor/progress.ts";
+import { display } from "./display.ts";
+import {
+  bestOf,
+  checkGrid,
+  choiceText,
+  inGrid,
+  jobsByMethod,
+  type RateGrid,
+  type RateRuns,
+  rateText,
+  withRate,
+} from "./grid.ts";
 import { isSmoke, RUNS, smokeFolder } from "./places.ts";
 import { liveProgress } from "./progress.ts";
 
@@ -30,6 +43,11 @@ export interface MeasureOptions {
   readonly steps?: PerMethodSetting;
   readonly batchSize?: PerMethodSetting;
   readonly lr?: PerMethodSetting;
+  /**
+   * Learning rates by method, as the paper's tables print it, in place of `lr`. Of several, each is run, and the runs of the best by dev
+   * score are kept. Methods that are not measured may be in it too.
+   */
+  readonly grid?: RateGrid;
   readonly eps?: PerMethodSetting;
   readonly schedule?: "constant" | "linear";
   readonly noise?: "gaussian" | "rademacher";
@@ -43,23 +61,50 @@ export interface MeasureOptions {
 
 /**
  * Measures methods on a task as `npm start` does, each run in a process of its own, so that its peak memory is its own. Runs that are in the
- * folder with these very settings are read and not made again, and one that was cut short is gone on with. Throws a KitError where
- * a run cannot be made, or is there with other settings.
+ * folder with these very settings are read and not made again, and one that was cut short is gone on with. Where the grid has several
+ * learning rates for a method, its runs at each are in grid/lr-<rate> below the folder; those of the rate with the best dev score (the mean
+ * over the seeds of each run's best) are returned, and one line says which. Throws a KitError where a run cannot be made, or is there with
+ * other settings.
  */
 export async function measure(options: MeasureOptions, onProgress: Progress = liveProgress()): Promise<Run[]> {
-  const { out = RUNS, ...rest } = options;
+  const { out = RUNS, grid = {}, ...rest } = options;
+  checkGrid(grid);
   const places = ["--out", isSmoke() ? smokeFolder() : out, "--figures", "../figures/smoke"];
   const plan = await preflight(
     parseOptions([...argvOf(rest), ...places, ...(isSmoke() ? [] : ["--resume"])]),
     onProgress,
   );
   const runs: Run[] = [];
-  for (const job of plan.jobs) runs.push(await inOwnProcess(job, { onProgress, signal: cellSignal() }));
+  for (const jobs of jobsByMethod(plan.jobs))
+    runs.push(...(await atRates(jobs, [...new Set(grid[jobs[0]!.method])], onProgress)));
+  return runs;
+}
+
+/** The runs of one method: at the rate that there is, at the best of several, or at its default. */
+async function atRates(jobs: readonly Job[], rates: readonly number[], onProgress: Progress): Promise<readonly Run[]> {
+  if (rates.length === 0) return runsOf(jobs, onProgress);
+  if (rates.length === 1) return runsOf(withRate(jobs, rates[0]!), onProgress);
+  const tried: RateRuns[] = [];
+  for (const rate of rates) {
+    const told: Progress = (event) => onProgress({ ...event, label: atRate(event.label, rate) });
+    tried.push({ rate, runs: await runsOf(inGrid(jobs, rate), told) });
+  }
+  const best = bestOf(tried);
+  display({ "text/plain": choiceText(best, tried) });
+  return best.runs;
+}
+
+/** "MeZO at 1e-6: dev" of "MeZO: dev". */
+const atRate = (label: string, rate: number): string => label.replace(/^[^:]*/, `$& at ${rateText(rate)}`);
+
+async function runsOf(jobs: readonly Job[], onProgress: Progress): Promise<Run[]> {
+  const runs: Run[] = [];
+  for (const job of jobs) runs.push(await inOwnProcess(job, { onProgress, signal: cellSignal() }));
   return runs;
 }
 
 /** The command line that says the same. */
-export function argvOf(options: Omit<MeasureOptions, "out">): string[] {
+export function argvOf(options: Omit<MeasureOptions, "out" | "grid">): string[] {
   return Object.entries(options).flatMap(([name, value]) => {
     const flag = `--${(name === "methods" ? "method" : name).replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
     if (value === undefined || value === false) return [];
