@@ -6,6 +6,7 @@ export { gaussian, rademacher, type Draw, type Perturb } from "./tensor/perturb.
 export { BUNDLED_MODEL, loadModel } from "./models/load.ts";
 export type { LanguageModel } from "./models/model.ts";
 export { saveModel, type SaveModelOptions } from "./models/save.ts";
+export { saveUntrained } from "./models/untrained.ts";
 export type { LoadedNetwork } from "./models/network.ts";
 export type { Limits } from "./models/family.ts";
 export type { Adaptation, Head, Layer, LayerContext, Network, Past } from "./nn/network.ts";
@@ -50,6 +51,10 @@ export { replay, type Replayed, type ReplayOptions } from "./experiment/replay.t
 export { bestStep, cut, stepsTaken, undo } from "./experiment/cut.ts";
 export { diff, type Parting } from "./experiment/diff.ts";
 export { diagnose, type DiagnoseOptions, type Diagnosis } from "./experiment/diagnose.ts";
+export { taskObjective, type TaskObjectiveOptions } from "./experiment/landscape/taskObjective.ts";
+export { type Landscape, landscape, type Slope } from "./experiment/landscape/landscape.ts";
+export { type Estimate, type Spectrum, spectrum, type SpectrumOptions } from "./experiment/landscape/spectrum.ts";
+export type { Ritz } from "./experiment/landscape/lanczos.ts";
 export { accuracy, exactMatch, f1, type Measure } from "./experiment/measures.ts";
 export type { Begin, LabelledBatch } from "./experiment/encode.ts";
 export { compactRun, readCompact } from "./experiment/runFile/compact.ts";

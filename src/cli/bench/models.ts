@@ -3,10 +3,9 @@ import type { Config } from "../../models/family.ts";
 import { BUNDLED_MODEL, loadModel } from "../../models/load.ts";
 import type { LoadedNetwork } from "../../models/network.ts";
 import { opt } from "../../models/opt.ts";
+import { drawUntrained } from "../../models/untrained.ts";
 import { type WeightFormat, weightMaker } from "../../models/weights.ts";
 import type { Parameter } from "../../tensor/parameter.ts";
-import { gaussian } from "../../tensor/perturb.ts";
-import { fillValues } from "../../tensor/writeValues.ts";
 import type { ModelSizes } from "./work.ts";
 
 /** A model that is measured. */
@@ -38,7 +37,7 @@ export const benchModels: Readonly<Record<string, BenchModel>> = {
   },
 };
 
-/** An OPT with weights drawn anew: 0.02 times a normal, the norms' gains 1. */
+/** An OPT with weights drawn anew. */
 function randomNetwork(config: Config, weights: WeightFormat): LoadedNetwork {
   const make = weightMaker({ weights });
   const zeros = (shape: readonly number[]): Float32Array => new Float32Array(shape.reduce((a, b) => a * b, 1));
@@ -46,7 +45,7 @@ function randomNetwork(config: Config, weights: WeightFormat): LoadedNetwork {
     ([name, shape]): Parameter => ({ name, ...make(zeros(shape), shape) }),
   );
   const byName = new Map(parameters.map(({ name, value }) => [name, value]));
-  const restore = (): void => draw(parameters);
+  const restore = (): void => drawUntrained(parameters, 7);
   restore();
   return {
     parameters,
@@ -55,12 +54,6 @@ function randomNetwork(config: Config, weights: WeightFormat): LoadedNetwork {
     restore,
     dispose: () => tf.dispose(parameters.map(({ value }) => value)),
   };
-}
-
-function draw(parameters: readonly Parameter[]): void {
-  gaussian(parameters, 0.02, { seed: 7, step: 0 }, 0);
-  const gains = parameters.filter(({ name }) => name.endsWith("norm.weight"));
-  for (const { value } of gains) fillValues(value, (values) => values.fill(1));
 }
 
 /** The sizes of an OPT whose embeddings are as wide as its layers, from its weights. */
