@@ -32,7 +32,8 @@ export async function inOwnProcess(job: Job, { onProgress, signal }: Supervision
   const stop = (): void => void child.kill("SIGKILL");
   signal.addEventListener("abort", stop);
   try {
-    await finished(child, job, onProgress);
+    // What the process had told before it was stopped may still arrive.
+    await finished(child, job, (event) => void (signal.aborted || onProgress(event)));
   } catch (error) {
     if (signal.aborted) throw signal.reason;
     if (!(error instanceof CutShort || error instanceof Interrupted)) discardPart(job.file);

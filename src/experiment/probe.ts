@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import * as tf from "@tensorflow/tfjs";
 import { checkOptions, KitError } from "../error.ts";
 import { embed } from "../kernels/embed.ts";
@@ -126,6 +127,7 @@ async function featuresOf(
   return inPasses(
     prompts.map(({ ids }) => ids.length),
     async (items) => {
+      await setImmediate(); // lets a notebook draw, and an interrupt in
       const part = items.map((i) => prompts[i]!);
       const batch = packBatch(part.map(({ ids }) => ids));
       const values = await valuesOf(() => features(model, batch, readRows(part, batch.lengths)));

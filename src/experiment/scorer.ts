@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import type { LanguageModel } from "../models/model.ts";
 import { exactMatch } from "../tasks/exactMatch.ts";
 import { f1 } from "../tasks/f1.ts";
@@ -41,6 +42,7 @@ function accuracyScorer(model: LanguageModel, task: Task): Scorer {
     const { examples, gold, on, step } = part;
     const scores: number[][] = [];
     for (let from = 0; from < examples.length; from += EXAMPLES_PER_REPORT) {
+      await setImmediate(); // lets a notebook draw, and an interrupt in
       scores.push(...(await candidateScores(model, examples.slice(from, from + EXAMPLES_PER_REPORT))));
       onDone(scores.length);
     }
@@ -57,6 +59,7 @@ function generationScorer(model: LanguageModel, _task: Task, begin: Begin): Scor
     const { texts, on, step, demonstrations = () => [] } = part;
     const values: { f1: number; exact: number }[] = [];
     for (let from = 0; from < texts.length; from += EXAMPLES_PER_REPORT) {
+      await setImmediate(); // lets a notebook draw, and an interrupt in
       const some = { texts: texts.slice(from, from + EXAMPLES_PER_REPORT) };
       const answers = await generateAnswers(model, some, { begin, demonstrations: (i) => demonstrations(from + i) });
       values.push(...answers.map(({ answer, right }) => ({ f1: f1(answer, right), exact: exactMatch(answer, right) })));

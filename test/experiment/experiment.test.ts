@@ -37,6 +37,18 @@ describe("evaluate", () => {
     model.dispose();
   });
 
+  test("lets other work in, such as an interrupt, between its reports of progress", async () => {
+    const model = await loadModel(folder);
+    const turns: boolean[] = [];
+    let turned = false;
+    setImmediate(() => {
+      turned = true;
+    });
+    await evaluate(model, task, { onProgress: ({ label }) => label === "Zero-shot" && turns.push(turned) });
+    expect(turns).toEqual([true]);
+    model.dispose();
+  });
+
   test("in context with the same demonstrations for all examples differs from demonstrations drawn for each", async () => {
     const model = await loadModel(folder);
     const [fresh, fixed] = [

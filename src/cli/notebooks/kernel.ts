@@ -1,4 +1,4 @@
-import { setCellSignal } from "./cellSignal.ts";
+import { interruption, setCellSignal } from "./cellSignal.ts";
 import { type Failure, reported, SILENT } from "./failure.ts";
 import { jupyter, startKernel } from "./tslab.ts";
 
@@ -8,16 +8,31 @@ import { jupyter, startKernel } from "./tslab.ts";
  */
 const printValue = console.log;
 const printError = console.error;
+/** How long an interrupted cell has to end by itself. */
+const GRACE_MILLISECONDS = 5000;
 let failure: Failure | undefined;
 let controller = new AbortController();
+/** tslab's answer to Interrupt: the cell no longer waits, but what it waited for goes on behind the cells after it. */
+let stopWaiting = (): void => {};
 
 function renewSignal(): void {
   if (controller.signal.aborted) controller = new AbortController();
   setCellSignal(controller.signal);
 }
 
+/** Work that looks at the signal ends the cell with its own error; what does not, or a second Interrupt, leaves it to tslab. */
+function interrupt(): void {
+  if (controller.signal.aborted) {
+    stopWaiting();
+    return;
+  }
+  const interrupted = controller;
+  controller.abort(interruption());
+  setTimeout(() => void (controller === interrupted && stopWaiting()), GRACE_MILLISECONDS).unref();
+}
+
 // Before any cell runs: a listener that is added in a cell makes the next Interrupt end the kernel.
-process.on("SIGINT", () => controller.abort());
+process.on("SIGINT", interrupt);
 renewSignal();
 
 const server = jupyter.ZmqServer.prototype;
@@ -37,10 +52,12 @@ server.handleExecute = async function (socket: any, message: any) {
     answer.content = content;
     answer.signAndSend(connInfo.key, to);
   };
-  // The queue runs a cell at a time: this one is announced when its turn comes.
+  // The queue runs a cell at a time: this one is announced when its turn comes, after the one before it has made the kernel idle.
   const announce = async (): Promise<void> => {
+    await new Promise((turn) => setImmediate(turn));
     failure = undefined;
     renewSignal();
+    this.publishStatus("busy", message);
     reply("execute_input", { code: message.content.code, execution_count: handler.execCount + 1 }, iopub);
   };
   handler.execQueue.add(announce).catch(() => {});
@@ -65,3 +82,5 @@ console.error = (...args: unknown[]) => {
 startKernel({ configPath: process.argv[2], enableFindLocal: false, jsKernel: false });
 console.log = printValue;
 console.error = printError;
+stopWaiting = process.listeners("SIGINT").at(-1) as () => void;
+process.off("SIGINT", stopWaiting);
