@@ -41,13 +41,17 @@ function install(folder: string): string {
 async function main(argv: readonly string[]): Promise<void> {
   const parser = new Command("npm run notebook --")
     .description("Opens the notebooks in Jupyter, with the TypeScript kernel of this project.")
-    .option("--install", "only puts the kernel where VS Code and other Jupyters of this user find it", false)
+    .option(
+      "--install [folder]",
+      "only puts the kernel where VS Code and other Jupyters of this user find it, or into a folder for JUPYTER_PATH",
+    )
     .argument("[arguments...]", "for Jupyter, after another --: such as --no-browser");
-  const { options, args } = parsed<{ install: boolean }>(parser, argv);
-  if (options.install)
+  const { options, args } = parsed<{ install?: string | true }>(parser, argv);
+  if (options.install === true)
     return void process.stdout.write(
       `${install(userFolder())}\nVS Code and Jupyter list the kernel TypeScript after a restart.\n`,
     );
+  if (options.install) return void process.stdout.write(`${install(resolve(options.install))}\n`);
   const folder = join(PROJECT, ".jupyter");
   install(folder);
   const program = PROGRAMS.find(([name, ...rest]) => spawnSync(name!, [...rest, "--version"]).status === 0);
