@@ -9,11 +9,13 @@ const BLOCKS = "▁▂▃▄▅▆▇█";
 
 /** A piece of work under way. */
 interface Work {
-  readonly label: string;
   /** The label without its part: "MeZO" of "MeZO: dev"; its losses are kept from part to part. */
   readonly method: string;
+  /** When it was first heard of, and how much was done then: all that was done before, where it was gone on with. */
   readonly started: number;
+  readonly doneBefore: number;
   readonly losses: number[];
+  done: number;
 }
 
 /**
@@ -23,13 +25,17 @@ interface Work {
 export function liveProgress(): Progress {
   let shown: Shown | undefined;
   let drawn = 0;
-  let work: Work | undefined;
+  /** By labels, since steps go on after a score, which is a part with a label of its own. */
+  const works = new Map<string, Work>();
+  let last: Work | undefined;
   return (event) => {
     stopIfInterrupted();
     const now = Date.now();
-    const method = event.label.split(":")[0]!;
-    if (work?.label !== event.label)
-      work = { label: event.label, method, started: now, losses: work?.method === method ? work.losses : [] };
+    const known = works.get(event.label);
+    const work = known && event.done > known.done ? known : begun(event, last, now); // each score begins anew
+    works.set(event.label, work);
+    work.done = event.done;
+    last = work;
     const loss = /loss (-?[\d.]+)/.exec(event.note ?? "")?.[1];
     if (loss !== undefined) work.losses.push(Number(loss));
     const isLast = event.done >= event.total;
@@ -41,17 +47,24 @@ export function liveProgress(): Progress {
   };
 }
 
+/** The first piece of work with a label, or a next one. */
+function begun({ label, done }: Parameters<Progress>[0], last: Work | undefined, now: number): Work {
+  const method = label.split(":")[0]!;
+  const losses = label !== method && last?.method === method ? last.losses : [];
+  return { method, started: now, doneBefore: done, losses, done };
+}
+
 function line({ label, done, total, note }: Parameters<Progress>[0], work: Work, now: number): string {
   const filled = Math.round((Math.min(done, total) / total) * BAR_WIDTH);
   const bar = "█".repeat(filled).padEnd(BAR_WIDTH, "░");
-  const parts = [label, bar, `${done}/${total}`, timeText(done, total, now - work.started), note, spark(work.losses)];
+  const parts = [label, bar, `${done}/${total}`, timeText(total, work, now), note, spark(work.losses)];
   return parts.filter(Boolean).join("  ");
 }
 
 /** Stored outputs have no times in them, so that a notebook that is run again changes in nothing else (MEZO_CLEAN). */
-function timeText(done: number, total: number, elapsed: number): string {
-  if (done >= total) return process.env.MEZO_CLEAN ? "" : duration(elapsed);
-  return done === 0 ? "" : `ETA ${duration((elapsed * (total - done)) / done)}`;
+function timeText(total: number, { started, done, doneBefore }: Work, now: number): string {
+  if (done >= total) return process.env.MEZO_CLEAN ? "" : duration(now - started);
+  return done === doneBefore ? "" : `ETA ${duration(((now - started) * (total - done)) / (done - doneBefore))}`;
 }
 
 function duration(milliseconds: number): string {
