@@ -10,6 +10,7 @@ export { type Drawing, figure } from "./figure.ts";
 export { type Cell, type Frame, frame, type ShowOptions, show } from "./frame.ts";
 export type { RateGrid } from "./grid.ts";
 export { stopIfInterrupted } from "./interrupt.ts";
+export { liveChart } from "./liveChart.ts";
 export { lossCurves } from "./lossCurves.ts";
 export { type MeasureOptions, measure, type PerMethodSetting, readRuns } from "./measure.ts";
 export { methodScores } from "./methodBars.ts";

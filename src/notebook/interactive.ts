@@ -3,13 +3,14 @@ import type { Figure } from "../report/figure.ts";
 
 /**
  * The figure as a page's part that draws itself with the plotly.js that Jupyter's own server serves from this project, and until then, or
- * where there is none, is the picture. For kernels that someone looks at: stored notebooks have the picture alone.
+ * where there is none, is the picture, if one is given. For kernels that someone looks at: stored notebooks have the picture alone.
  */
-export function interactive({ data, layout }: Figure, png: Uint8Array): string {
+export function interactive({ data, layout }: Figure, png?: Uint8Array): string {
   const id = `figure-${randomBytes(6).toString("hex")}`;
-  const picture = `data:image/png;base64,${Buffer.from(png).toString("base64")}`;
+  const source = png && `data:image/png;base64,${Buffer.from(png).toString("base64")}`;
+  const picture = source ? `<img src="${source}" width="${layout.width}">` : "";
   const json = JSON.stringify({ data, layout }).replaceAll("<", "\\u003c");
-  return `<div id="${id}"><img src="${picture}" width="${layout.width}"></div><script>(${draw})("${id}",${json})</script>`;
+  return `<div id="${id}">${picture}</div><script>(${draw})("${id}",${json})</script>`;
 }
 
 /** Runs in the reader's browser: loads plotly.js once a page. */

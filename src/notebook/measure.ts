@@ -20,8 +20,8 @@ import {
   rateText,
   withRate,
 } from "./grid.ts";
+import { liveChart } from "./liveChart.ts";
 import { isSmoke, RUNS, smokeFolder } from "./places.ts";
-import { liveProgress } from "./progress.ts";
 
 /** A setting of a training method: one for all, or one for each method that is named as on the command line: { mezo: 1e-4 }. */
 export type PerMethodSetting = number | Readonly<Record<string, number>>;
@@ -66,7 +66,7 @@ export interface MeasureOptions {
  * over the seeds of each run's best) are returned, and one line says which. Throws a KitError where a run cannot be made, or is there with
  * other settings.
  */
-export async function measure(options: MeasureOptions, onProgress: Progress = liveProgress()): Promise<Run[]> {
+export async function measure(options: MeasureOptions, onProgress: Progress = liveChart()): Promise<Run[]> {
   const { out = RUNS, grid = {}, ...rest } = options;
   checkGrid(grid);
   const places = ["--out", isSmoke() ? smokeFolder() : out, "--figures", "../figures/smoke"];

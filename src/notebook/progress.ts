@@ -36,8 +36,8 @@ export function liveProgress(): Progress {
     works.set(event.label, work);
     work.done = event.done;
     last = work;
-    const loss = /loss (-?[\d.]+)/.exec(event.note ?? "")?.[1];
-    if (loss !== undefined) work.losses.push(Number(loss));
+    const loss = lossIn(event);
+    if (loss !== undefined) work.losses.push(loss);
     const isLast = event.done >= event.total;
     if (!isLast && now - drawn < REDRAW_MILLISECONDS) return;
     drawn = now;
@@ -48,10 +48,20 @@ export function liveProgress(): Progress {
 }
 
 /** The first piece of work with a label, or a next one. */
-function begun({ label, done }: Parameters<Progress>[0], last: Work | undefined, now: number): Work {
-  const method = label.split(":")[0]!;
+function begun(event: Parameters<Progress>[0], last: Work | undefined, now: number): Work {
+  const { label, done } = event;
+  const method = methodIn(event);
   const losses = label !== method && last?.method === method ? last.losses : [];
   return { method, started: now, doneBefore: done, losses, done };
+}
+
+/** The method and seed of an event, without the part of the work: "MeZO" of "MeZO: dev". */
+export const methodIn = ({ label }: Parameters<Progress>[0]): string => label.split(":")[0]!;
+
+/** The loss that an event's note tells of, where it does. */
+export function lossIn({ note = "" }: Parameters<Progress>[0]): number | undefined {
+  const loss = /loss (-?[\d.]+)/.exec(note)?.[1];
+  return loss === undefined ? undefined : Number(loss);
 }
 
 function line({ label, done, total, note }: Parameters<Progress>[0], work: Work, now: number): string {

@@ -1,3 +1,4 @@
+import { createRequire } from "node:module";
 import { afterEach, expect, test, vi } from "vitest";
 import { lineOf, reported } from "../../src/cli/notebooks/failure.ts";
 import { stored } from "../../src/cli/notebooks/outputs.ts";
@@ -5,6 +6,7 @@ import { KitError } from "../../src/error.ts";
 import { styled } from "../../src/notebook/figure.ts";
 import { show } from "../../src/notebook/frame.ts";
 import { interactive } from "../../src/notebook/interactive.ts";
+import { liveChart } from "../../src/notebook/liveChart.ts";
 import { argvOf } from "../../src/notebook/measure.ts";
 import { spark } from "../../src/notebook/progress.ts";
 import { scale, settingsFor } from "../../src/notebook/settings.ts";
@@ -13,6 +15,17 @@ afterEach(() => {
   vi.unstubAllEnvs();
   vi.restoreAllMocks();
 });
+
+/** Work whose displays go to a kernel's place for them. */
+function inKernel(
+  show: (message: { readonly data: Readonly<Record<string, unknown>> }) => void,
+  work: () => void,
+): void {
+  const jupyter = createRequire(import.meta.url)("tslab/dist/jupyter.js") as { lastWriteDisplayData: unknown };
+  jupyter.lastWriteDisplayData = show;
+  work();
+  jupyter.lastWriteDisplayData = null;
+}
 
 /** What a cell prints outside a kernel. */
 function printed(work: () => void): string {
@@ -74,6 +87,29 @@ test("a sparkline goes from the lowest to the highest block", () => {
   expect(spark([1])).toBe("");
   expect(spark([2, 2])).toBe("▁▁");
   expect(spark(Array.from({ length: 1000 }, (_, i) => i))).toHaveLength(24);
+});
+
+test("a chart of the loss grows with the run where someone looks on, and starts anew with the next method", () => {
+  type Chart = { data: { x: number[]; y: number[] }[]; layout: { title: { text: string } } };
+  const charts: Chart[] = [];
+  vi.stubEnv("MEZO_LIVE", "1");
+  inKernel(
+    ({ data }) => {
+      const plotly = data["application/vnd.plotly.v1+json"] as Chart | undefined;
+      if (plotly) charts.push(plotly);
+    },
+    () => {
+      const progress = liveChart();
+      for (let step = 1; step <= 1000; step++)
+        progress({ label: "MeZO", done: step, total: 1000, note: `loss ${step <= 500 ? "2.0" : "1.0"}, dev 50.0 %` });
+      progress({ label: "MeZO: test", done: 5, total: 5 });
+      progress({ label: "FT", done: 1, total: 1, note: "loss 0.5" });
+    },
+  );
+  const [first, last] = charts.slice(-2).map(({ data, layout }) => ({ title: layout.title.text, ...data[0]! }));
+  expect(first).toMatchObject({ title: "MeZO", x: Array.from({ length: 200 }, (_, i) => 5 * (i + 1)) });
+  expect([first!.y[0], first!.y.at(-1)]).toEqual([2, 1]);
+  expect(last).toMatchObject({ title: "FT", x: [1], y: [0.5] });
 });
 
 test("a drawing gets the kit's axes, and keeps what it says itself", () => {
