@@ -14,7 +14,7 @@ export { liveChart } from "./liveChart.ts";
 export { lossCurves } from "./lossCurves.ts";
 export { type MeasureOptions, measure, type PerMethodSetting, readRuns } from "./measure.ts";
 export { methodScores } from "./methodBars.ts";
-export { besidePaper } from "./paperTable.ts";
+export { besidePaper, tasksBesidePaper } from "./paperTable.ts";
 export { liveProgress } from "./progress.ts";
 export { type Past, recorded } from "./recorded.ts";
 export { type Scale, scale, settingsFor } from "./settings.ts";

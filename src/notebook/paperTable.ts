@@ -1,7 +1,7 @@
 import type { Run } from "../experiment/run.ts";
 import { percent } from "../report/format.ts";
 import { isMarked } from "../report/methods.ts";
-import { type PaperColumn, paperFor } from "../report/paper.ts";
+import { type PaperColumn, paperFor, placeInPaper } from "../report/paper.ts";
 import { type MethodSummary, summarize } from "../report/summary.ts";
 import type { Cell } from "./frame.ts";
 
@@ -21,6 +21,21 @@ export function besidePaper(runs: readonly Run[], paper: PaperColumn = paperFor(
     seeds: summary.seeds.length,
     ...costs(summary),
   }));
+}
+
+/**
+ * A row a task for `frame` and `show`: one method on the tasks that runs are of, in the order of Table 1, beside the majority class and the
+ * paper. Tasks without the method are left out. Throws as `summarize` does.
+ */
+export function tasksBesidePaper(runs: readonly Run[], method: string): Record<string, Cell>[] {
+  const tasks = [...new Set(runs.map(({ header }) => header.task))].sort((a, b) => placeInPaper(a) - placeInPaper(b));
+  return tasks.flatMap((task) => {
+    const rows = besidePaper(runs.filter(({ header }) => header.task === task));
+    const [floor, own] = ["Majority", method].map((name) => rows.find((row) => row.method === name));
+    if (!own) return [];
+    const { method: _, "ours, %": ours, "±": error, ...rest } = own;
+    return [{ task, "majority, %": floor?.["ours, %"] ?? null, "ours, %": ours, "±": error, ...rest }];
+  });
 }
 
 function comparison({ score, standardError }: MethodSummary, paper: number | undefined): Record<string, Cell> {

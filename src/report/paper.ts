@@ -35,6 +35,13 @@ export function paperColumn(task: string): PaperColumn {
   return { model, table: "Table 1", task, runs: "one run", scores: columnOf(scores, tasks, task) };
 }
 
+/** Where Table 1 has a task among its columns, from 0; after all of them where it has none. */
+export function placeInPaper(task: string): number {
+  const { tasks } = paperData<Table1>("table1");
+  const place = tasks.findIndex((name) => name.toLowerCase() === task.toLowerCase());
+  return place < 0 ? tasks.length : place;
+}
+
 /** The paper's column of a task for RoBERTa-large with k examples a class (Table 18). */
 export function maskedPaperColumn(task: string, k: 16 | 512): PaperColumn {
   const { model, tasks, zeroShot, k: byK } = paperData<Table18>("table18");
