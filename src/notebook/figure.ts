@@ -14,6 +14,9 @@ export interface Drawing {
   readonly layout?: Readonly<Record<string, unknown>>;
 }
 
+/** Sharp enough to read, and small enough for a notebook of several figures to stay under 300 KB. */
+const STORED_PIXELS_PER_UNIT = 1.5;
+
 const SIZE = { width: 800, height: 460 };
 
 const AXIS = { showline: true, linecolor: INK, ticks: "outside", zeroline: false, gridcolor: "#e2e2e2" };
@@ -35,7 +38,7 @@ export async function figure(name: string, drawing: Drawing): Promise<void> {
   );
   display({
     "application/vnd.plotly.v1+json": { data: drawn.data, layout: drawn.layout },
-    "image/png": Buffer.from(await toPng(svg, 1)).toString("base64"), // a notebook is to stay small
+    "image/png": Buffer.from(await toPng(svg, STORED_PIXELS_PER_UNIT)).toString("base64"),
     "text/plain": `[figure ${name}]`,
     ...(process.env.MEZO_LIVE && { "text/html": interactive(drawn, png) }),
   });
