@@ -19,7 +19,10 @@ const STORED_PIXELS_PER_UNIT = 1.5;
 
 const SIZE = { width: 800, height: 460 };
 
-const AXIS = { showline: true, linecolor: INK, ticks: "outside", zeroline: false, gridcolor: "#e2e2e2" };
+const AXIS = {
+  ...{ showline: true, linecolor: INK, ticks: "outside", zeroline: false, gridcolor: "#e2e2e2" },
+  automargin: true,
+};
 
 /**
  * Shows a figure, interactive where the viewer can and as a PNG everywhere, and writes it as ../figures/<name>.svg and .png (smoke runs:

@@ -2,7 +2,7 @@ import type { Run } from "../experiment/run.ts";
 import { isMarked } from "../report/methods.ts";
 import { type PaperColumn, paperFor } from "../report/paper.ts";
 import { INK, markOf } from "../report/style.ts";
-import { headline, summarize } from "../report/summary.ts";
+import { headline, type MethodSummary, summarize } from "../report/summary.ts";
 import type { Drawing } from "./figure.ts";
 
 /** The figure of test scores by method: ours with standard errors as filled marks, the paper's as hollow ones, the majority class dashed. */
@@ -20,11 +20,10 @@ export function methodScores(runs: readonly Run[], paper: PaperColumn = paperFor
         error_y: {
           type: "data",
           array: summaries.map(({ standardError }) => 100 * standardError),
-          thickness: 1.5,
-          color: INK,
+          ...{ thickness: 2, width: 7, color: INK },
         },
         marker: {
-          size: 13,
+          size: 11,
           color: names.map((name) => markOf(name).color),
           symbol: names.map((name) => markOf(name).symbol),
         },
@@ -44,9 +43,15 @@ export function methodScores(runs: readonly Run[], paper: PaperColumn = paperFor
         : []),
     ],
     layout: {
-      yaxis: { title: { text: `${task} test ${metric} (%)` }, range: [0, 100] },
-      xaxis: { showgrid: false },
+      yaxis: { title: { text: `${task} test ${metric} (%)` }, range: [lowest(summaries, floor), 100] },
+      xaxis: { showgrid: false, range: [-0.5, names.length - 0.5] },
       legend: { orientation: "h", y: 1.14, x: 0 },
     },
   };
+}
+
+/** Ten below the lowest ten that a score lies above: near enough for error bars to be seen. */
+function lowest(summaries: readonly MethodSummary[], floor: MethodSummary | undefined): number {
+  const scores = [...summaries, ...(floor ? [floor] : [])].map(({ score }) => 100 * score);
+  return Math.max(0, 10 * Math.floor(Math.min(...scores) / 10) - 10);
 }

@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { storage } from "../../tensor/backend.ts";
 import type { Parameter } from "../../tensor/parameter.ts";
 import { fillValues } from "../../tensor/writeValues.ts";
@@ -38,6 +39,7 @@ export async function landscape(theta: readonly Parameter[], objective: Objectiv
   const place = (amount: number, direction: Float32Array): void => placeAll(theta, base, amount, direction);
   const restore = (): void => place(0, base);
   const slope = async (): Promise<Slope> => {
+    await setImmediate(); // lets a notebook draw, and an interrupt in
     const { loss, gradients } = await objective.gradient!(theta);
     const gradient = await vectorOf(gradients);
     for (const part of gradients) part.dispose();
@@ -54,6 +56,7 @@ export async function landscape(theta: readonly Parameter[], objective: Objectiv
     lossAlong: async (direction, amounts) => {
       const losses: number[] = [];
       for (const amount of amounts) {
+        await setImmediate();
         place(amount, direction);
         losses.push(await objective.value());
       }
