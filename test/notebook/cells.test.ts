@@ -3,13 +3,16 @@ import { afterEach, expect, test, vi } from "vitest";
 import { lineOf, reported } from "../../src/cli/notebooks/failure.ts";
 import { stored } from "../../src/cli/notebooks/outputs.ts";
 import { KitError } from "../../src/error.ts";
+import type { Run } from "../../src/experiment/run.ts";
 import { styled } from "../../src/notebook/figure.ts";
 import { show } from "../../src/notebook/frame.ts";
 import { interactive } from "../../src/notebook/interactive.ts";
 import { liveChart } from "../../src/notebook/liveChart.ts";
 import { argvOf } from "../../src/notebook/measure.ts";
+import { tasksBesidePaper } from "../../src/notebook/paperTable.ts";
 import { spark } from "../../src/notebook/progress.ts";
 import { scale, settingsFor } from "../../src/notebook/settings.ts";
+import { madeUpRun } from "../report/runs.ts";
 
 afterEach(() => {
   vi.unstubAllEnvs();
@@ -80,6 +83,18 @@ test("measure says what the command line says, by the same names", () => {
     "mezo=0.0001",
     "--checkpointing",
   ]);
+});
+
+test("one method's table has the paper's tasks in its order, beside the majority class, and leaves out those without the method", () => {
+  const of = (task: string, method: string, accuracy: number): Run => {
+    const run = madeUpRun(method, accuracy);
+    return { ...run, header: { ...run.header, task } };
+  };
+  const runs = [of("RTE", "MeZO", 0.6), of("RTE", "Majority", 0.5), of("SST-2", "MeZO", 0.8), of("CB", "FT", 0.7)];
+  const rows = tasksBesidePaper(runs, "MeZO");
+  expect(rows.map(({ task }) => task)).toEqual(["SST-2", "RTE"]);
+  expect(rows[0]).toMatchObject({ "majority, %": null, "ours, %": "80.0", "paper, %": 91.4, difference: "−11.4" });
+  expect(rows[1]).toMatchObject({ "majority, %": "50.0", "ours, %": "60.0", "inside noise": "no" });
 });
 
 test("a sparkline goes from the lowest to the highest block", () => {
