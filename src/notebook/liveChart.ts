@@ -1,7 +1,7 @@
 import type { Progress } from "../tensor/progress.ts";
 import { display, type MimeBundle, type Shown } from "./display.ts";
 import { type Drawing, styled } from "./figure.ts";
-import { interactive } from "./interactive.ts";
+import { interactive, newPlace } from "./interactive.ts";
 import { liveProgress, lossIn, methodIn } from "./progress.ts";
 
 const REDRAW_MILLISECONDS = 1000;
@@ -22,6 +22,7 @@ interface Curve {
  */
 export function liveChart(): Progress {
   const line = liveProgress();
+  const place = newPlace();
   let shown: Shown | undefined;
   let drawn = 0;
   let curve: Curve = { method: "", steps: [], losses: [] };
@@ -36,7 +37,7 @@ export function liveChart(): Progress {
     const now = Date.now();
     if (event.done < event.total && now - drawn < REDRAW_MILLISECONDS) return;
     drawn = now;
-    const bundle = chart(curve);
+    const bundle = chart(curve, place);
     if (shown) shown.replace(bundle);
     else shown = display(bundle);
   };
@@ -54,7 +55,7 @@ function thinned({ steps, losses }: Curve): { x: number[]; y: number[] } {
   };
 }
 
-function chart(curve: Curve): MimeBundle {
+function chart(curve: Curve, place: string): MimeBundle {
   const { method } = curve;
   const drawing: Drawing = {
     data: [{ type: "scatter", mode: "lines", ...thinned(curve), line: { color: "#D55E00", width: 1.5 } }],
@@ -62,12 +63,13 @@ function chart(curve: Curve): MimeBundle {
       ...{ height: 260, title: { text: method }, margin: { l: 70, r: 20, t: 40, b: 50 } },
       xaxis: { title: { text: "step" }, rangemode: "tozero" },
       yaxis: { title: { text: "training loss" } },
+      uirevision: method, // the reader's zoom is kept while the curve grows
     },
   };
   const figure = styled(drawing);
   return {
     "application/vnd.plotly.v1+json": { data: figure.data, layout: figure.layout },
-    "text/html": interactive(figure),
+    "text/html": interactive(figure, undefined, place),
     "text/plain": `[loss of ${method}]`,
   };
 }

@@ -107,11 +107,14 @@ test("a sparkline goes from the lowest to the highest block", () => {
 test("a chart of the loss grows with the run where someone looks on, and starts anew with the next method", () => {
   type Chart = { data: { x: number[]; y: number[] }[]; layout: { title: { text: string } } };
   const charts: Chart[] = [];
+  const places = new Set<string | undefined>();
   vi.stubEnv("MEZO_LIVE", "1");
   inKernel(
     ({ data }) => {
       const plotly = data["application/vnd.plotly.v1+json"] as Chart | undefined;
-      if (plotly) charts.push(plotly);
+      if (!plotly) return;
+      charts.push(plotly);
+      places.add(/id="([^"]+)"/.exec(String(data["text/html"]))?.[1]);
     },
     () => {
       const progress = liveChart();
@@ -125,6 +128,7 @@ test("a chart of the loss grows with the run where someone looks on, and starts 
   expect(first).toMatchObject({ title: "MeZO", x: Array.from({ length: 200 }, (_, i) => 5 * (i + 1)) });
   expect([first!.y[0], first!.y.at(-1)]).toEqual([2, 1]);
   expect(last).toMatchObject({ title: "FT", x: [1], y: [0.5] });
+  expect(places.size).toBe(1);
 });
 
 test("a drawing gets the kit's axes, and keeps what it says itself", () => {
