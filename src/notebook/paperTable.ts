@@ -9,7 +9,8 @@ const MIB = 2 ** 20;
 
 /**
  * A row a method for `frame` and `show`: our mean score with its standard error beside the paper's, their difference and whether it is
- * inside the noise (twice our standard error), and what a run cost. Throws as `summarize` does.
+ * inside the noise (twice our standard error, over the seeds or over the test rows, whichever is larger: seeds that share a test set say
+ * nothing of its rows), and what a run cost. Throws as `summarize` does.
  */
 export function besidePaper(runs: readonly Run[], paper: PaperColumn = paperFor(runs)): Record<string, Cell>[] {
   return summarize(runs).map((summary) => ({
@@ -38,11 +39,13 @@ export function tasksBesidePaper(runs: readonly Run[], method: string): Record<s
   });
 }
 
-function comparison({ score, standardError }: MethodSummary, paper: number | undefined): Record<string, Cell> {
+function comparison(summary: MethodSummary, paper: number | undefined): Record<string, Cell> {
   if (paper === undefined) return { difference: null, "inside noise": null };
+  const { score, standardError, n } = summary;
   const difference = 100 * score - paper;
+  const noise = Math.max(standardError, Math.sqrt((score * (1 - score)) / n[0]));
   const signed = `${difference < 0 ? "−" : "+"}${Math.abs(difference).toFixed(1)}`;
-  return { difference: signed, "inside noise": Math.abs(difference) <= 200 * standardError ? "yes" : "no" };
+  return { difference: signed, "inside noise": Math.abs(difference) <= 200 * noise ? "yes" : "no" };
 }
 
 function costs({ method, steps, seconds, peakBytes }: MethodSummary): Record<string, Cell> {
