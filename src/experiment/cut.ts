@@ -1,5 +1,5 @@
 import { KitError } from "../error.ts";
-import type { UnfinishedRun } from "./run.ts";
+import type { RunHeader, Score, UnfinishedRun } from "./run.ts";
 
 /** How many steps a run has taken, those of the run that it was forked from among them. */
 export function stepsTaken({ steps, before }: UnfinishedRun): number {
@@ -33,10 +33,32 @@ export function undo(run: UnfinishedRun, k: number): UnfinishedRun {
   return cut(run, stepsTaken(run) - k);
 }
 
-/** The number of steps after which the dev loss was lowest, by which the authors choose a checkpoint. Throws a KitError for a run without a dev score. */
-export function bestStep({ scores }: UnfinishedRun): number {
-  const dev = scores.filter(({ on, loss }) => on === "dev" && loss !== undefined);
-  if (dev.length === 0)
-    throw new KitError("The best step of a run was asked for, but it has no dev score: choose a step by its number.");
-  return dev.reduce((best, score) => (score.loss! < best.loss! ? score : best)).step;
+/** What a run's checkpoint is chosen by on its dev part. */
+export type ChooseBy = "loss" | "score";
+
+const isBetter: Readonly<Record<ChooseBy, (score: Score, best: Score) => boolean>> = {
+  loss: (score, best) => score.loss! < best.loss!,
+  score: (score, best) => score.score > best.score,
+};
+
+/** What a run chooses its checkpoint by; files that do not say have chosen by the loss. */
+export function choosesBy({ options }: RunHeader): ChooseBy {
+  return options.chooseBy === "score" ? "score" : "loss";
+}
+
+/** Whether a dev score is better than all earlier ones; of equal ones the first is the best. */
+export function isBest(score: Score, earlier: readonly Score[], by: ChooseBy): boolean {
+  return earlier.every((best) => isBetter[by](score, best));
+}
+
+/**
+ * The number of steps after which the dev part was at its best, by what the run says that it chooses by: the lowest loss, as the authors
+ * choose for OPT, or the highest score, as they do for RoBERTa. Throws a KitError for a run without a dev score.
+ */
+export function bestStep({ header, scores }: UnfinishedRun): number {
+  const by = choosesBy(header);
+  const dev = scores.filter(({ on, loss }) => on === "dev" && (by === "score" || loss !== undefined));
+  const best = dev.findLast((score, i) => isBest(score, dev.slice(0, i), by));
+  if (best) return best.step;
+  throw new KitError("The best step of a run was asked for, but it has no dev score: choose a step by its number.");
 }

@@ -1,6 +1,6 @@
 import { checkOptions, KitError } from "../error.ts";
 import type { LanguageModel } from "../models/model.ts";
-import { demonstrations } from "../tasks/demonstrations.ts";
+import { demonstrationSeeds, demonstrations } from "../tasks/demonstrations.ts";
 import { majority } from "../tasks/majority.ts";
 import type { Task } from "../tasks/task.ts";
 import type { Progress } from "../tensor/progress.ts";
@@ -27,8 +27,9 @@ export interface EvaluateOptions {
 }
 
 /**
- * Scores the model on the task's test part as it is: zero-shot, or in context with demonstrations from the training part
- * (Table 1, "Zero-shot" and "ICL"). Throws a KitError where a masked model is asked to learn in context, which the paper does not do.
+ * Scores the model on the task's test part as it is: zero-shot, or in context with demonstrations from the training rows
+ * (Table 1, "Zero-shot" and "ICL"). Under seed 0 the
+ * demonstrations are the authors' own, where task and file are. Throws a KitError where a masked model is asked to learn in context, which the paper does not do.
  */
 export async function evaluate(model: LanguageModel, task: Task, options: EvaluateOptions = {}): Promise<Run> {
   const { shots = 0, draw = "fresh", seed = 0, begin = "mezo", resume, onProgress = () => {}, ...unknown } = options;
@@ -41,14 +42,16 @@ export async function evaluate(model: LanguageModel, task: Task, options: Evalua
       `${model.id} fills masks and was to learn from ${shots} demonstrations: the paper does that with autoregressive models only; choose one, or shots 0.`,
     );
   const method = shots === 0 ? "Zero-shot" : "ICL";
-  const pinned = { shots: Math.min(shots, task.train.length), ...(shots > 0 && { draw }), begin };
+  const { pool = task.train } = task;
+  const pinned = { shots: Math.min(shots, pool.length), ...(shots > 0 && { draw, pool: pool.length }), begin };
   const header = runHeader({ model, task, seed }, method, pinned);
   if (isFinished(resume, header)) return resume;
   resetPeak();
   const started = performance.now();
   const total = task.test.length;
+  const seeds = draw === "fresh" ? demonstrationSeeds(total, seed) : [];
   const shown = (index: number): readonly string[] =>
-    shots === 0 ? [] : demonstrations(task.train, { shots, seed, index: draw === "fresh" ? index : 0 });
+    shots === 0 ? [] : demonstrations(pool, { shots, seed: seeds[index] ?? seed });
   const examples = task.test.map((example, index) => {
     onProgress({ label: `${method}: prompts`, done: index + 1, total });
     return encodeExample(model, example, begin, shown(index));

@@ -6,7 +6,7 @@ import type { Parameter } from "../tensor/parameter.ts";
 import type { Resident, Training, Tuner } from "../tuners/tuner.ts";
 import { batches } from "./batches.ts";
 import { costOf, longest } from "./cost.ts";
-import { stepsTaken } from "./cut.ts";
+import { isBest, stepsTaken } from "./cut.ts";
 import { encodeBatch, type LabelledBatch } from "./encode.ts";
 import { heard } from "./heard.ts";
 import { NOTHING, type Passes, type PredictedBytes, predictBytes } from "./memoryPlan.ts";
@@ -72,16 +72,16 @@ function encoded(model: LanguageModel, { train, dev, test }: Task, { begin }: Tu
 const isDue = (step: number, { steps, evaluateEvery }: TuneSettings): boolean =>
   step > 0 && (step % evaluateEvery === 0 || step === steps);
 
-/** Scores the dev part after a step, and the test part where the dev loss is the lowest yet; what `scores` has already is left out. */
+/** Scores the dev part after a step, and the test part where that is the best yet; what `scores` has already is left out. */
 function scoring(
   { model, theta, task }: Subject,
   parts: Parts,
   { settings, label }: { readonly settings: TuneSettings; readonly label: string },
 ): (step: number, scores: readonly Score[]) => AsyncGenerator<Score> {
-  const { begin, onProgress = () => {} } = settings;
+  const { begin, chooseBy, onProgress = () => {} } = settings;
   const scoreOn = scorerFor(model, task, begin);
   return async function* (step, scores) {
-    const earlier = scores.filter((score) => score.on === "dev" && score.step < step).map(({ loss }) => loss!);
+    const earlier = scores.filter((score) => score.on === "dev" && score.step < step);
     const known = (on: Score["on"]): Score | undefined =>
       scores.find((score) => score.on === on && score.step === step);
     const hash = thetaHash(theta);
@@ -92,7 +92,7 @@ function scoring(
     };
     const dev = known("dev") ?? (await scored("dev"));
     if (!known("dev")) yield dev;
-    if (dev.loss! < Math.min(...earlier) && !known("test")) yield await scored("test");
+    if (isBest(dev, earlier, chooseBy) && !known("test")) yield await scored("test");
   };
 }
 

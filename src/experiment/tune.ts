@@ -14,13 +14,13 @@ import { type TuneOptions, type TuneSettings, tuneSettings } from "./tuneOptions
 
 /**
  * Tunes the model from its base weights on the task's training part, in place, or an adapter beside them. The dev part is scored
- * every `evaluateEvery` steps, and whenever its loss is the lowest yet (the authors' choice of checkpoint) the test part too: so the
- * last test score is that of the best weights, and no second copy of them is ever kept. A run that was cut short is gone on with
+ * every `evaluateEvery` steps, and whenever it is the best yet (by the authors' choice of checkpoint, `chooseBy`) the test part too: so
+ * the last test score is that of the best weights, and no second copy of them is ever kept. A run that was cut short is gone on with
  * (`resume`), or the weights of another are begun from (`from`). Afterwards the base weights are back, unless `keepWeights` says to
  * leave the last ones. Throws a KitError for options that do not fit and where a loss is not finite.
  */
 export async function tune(model: LanguageModel, task: Task, tuner: Tuner, options: TuneOptions): Promise<Run> {
-  const settings = tuneSettings(options);
+  const settings = tuneSettings(options, model.prompts);
   const { adapter, seed } = settings;
   const past = pastOf(model, tuningHeader({ model, task, seed }, tuner, settings), settings);
   if ("cost" in past) return past;

@@ -1,18 +1,26 @@
 import type { Adapted, Adapter } from "../adapters/adapter.ts";
 import { checkOptions, KitError } from "../error.ts";
+import type { LanguageModel } from "../models/model.ts";
 import type { Progress } from "../tensor/progress.ts";
+import type { ChooseBy } from "./cut.ts";
 import { type Begin, checkBegin } from "./encode.ts";
 import type { Measure } from "./measures.ts";
 import type { RunHeader, Score, StepRecord, UnfinishedRun } from "./run.ts";
 
-/** Settings of a training run; the paper's for OPT are 20,000 steps of 16 examples, looked at every 4,000 (Table 16). */
+/**
+ * Settings of a training run; the paper's for OPT are 20,000 steps of 16 examples, scored on dev every 4,000 (Table 16), and for RoBERTa
+ * 100,000 of 64, scored every 10,000 (Table 15).
+ */
 export interface TuneOptions {
   /** Steps in all, those of a run that is gone on with among them. */
   readonly steps: number;
   readonly batchSize?: number;
   /** Examples that are run at once, the batch's loss being the mean over such pieces under one z; without it the whole batch. */
   readonly microBatchSize?: number;
+  /** Steps between two scores of the dev part: a fifth of all, or a tenth with masked models, as the authors have it. */
   readonly evaluateEvery?: number;
+  /** What makes a dev score the best yet: the lowest loss, or the highest score, which the authors take with masked models. */
+  readonly chooseBy?: ChooseBy;
   readonly seed?: number;
   readonly begin?: Begin;
   /** Trains the adapter's weights and leaves the model's as they are. */
@@ -44,26 +52,52 @@ export interface RunRecorder {
 }
 
 /** The options with what was left out. */
-export type TuneSettings = TuneOptions & Required<Pick<TuneOptions, "batchSize" | "evaluateEvery" | "seed" | "begin">>;
+export type TuneSettings = TuneOptions &
+  Required<Pick<TuneOptions, "batchSize" | "evaluateEvery" | "chooseBy" | "seed" | "begin">>;
 
-/** The options with what was left out. Throws a KitError for keys that there are not, and for values that cannot be. */
-export function tuneSettings(options: TuneOptions): TuneSettings {
-  const { steps, batchSize = 16, evaluateEvery = Math.ceil(steps / 5), seed = 0, begin = "mezo" } = options;
+/** How the authors look at their runs: five times, for the lowest loss, or ten times, for the highest score. */
+const LOOKS: Readonly<Record<LanguageModel["prompts"], { readonly times: number; readonly chooseBy: ChooseBy }>> = {
+  autoregressive: { times: 5, chooseBy: "loss" },
+  masked: { times: 10, chooseBy: "score" },
+};
+
+/** The options with what was left out, for a kind of model. Throws a KitError for keys that there are not, and for values that cannot be. */
+export function tuneSettings(options: TuneOptions, prompts: LanguageModel["prompts"]): TuneSettings {
+  const looks = LOOKS[prompts];
+  const { steps, batchSize = 16, evaluateEvery = Math.ceil(steps / looks.times), seed = 0, begin = "mezo" } = options;
+  const { chooseBy = looks.chooseBy } = options;
   checkOptions("tune", withoutKnown(options), KNOWN);
   checkBegin(begin);
+  checkChooseBy(chooseBy);
   checkWhole({ steps, batchSize, evaluateEvery, microBatchSize: options.microBatchSize ?? batchSize });
   if (options.resume && options.from)
     throw new KitError("tune was given a run to resume and one to begin from: give one of them.");
-  return { ...options, steps, batchSize, evaluateEvery, seed, begin };
+  return { ...options, steps, batchSize, evaluateEvery, chooseBy, seed, begin };
 }
 
 const KNOWN: readonly (keyof TuneOptions)[] = [
-  ...(["steps", "batchSize", "microBatchSize", "evaluateEvery", "seed", "begin", "adapter", "maximize"] as const),
-  ...(["checkpointing", "keepWeights", "onAdapted", "method", "resume", "from", "onProgress", "record"] as const),
+  ...(["steps", "batchSize", "microBatchSize", "evaluateEvery", "chooseBy", "seed", "begin"] as const),
+  ...([
+    "adapter",
+    "maximize",
+    "checkpointing",
+    "keepWeights",
+    "onAdapted",
+    "method",
+    "resume",
+    "from",
+    "onProgress",
+    "record",
+  ] as const),
 ];
 
 function withoutKnown(options: TuneOptions): object {
   return Object.fromEntries(Object.entries(options).filter(([name]) => !(KNOWN as readonly string[]).includes(name)));
+}
+
+function checkChooseBy(by: ChooseBy): void {
+  if (by !== "loss" && by !== "score")
+    throw new KitError(`tune was to choose its best step by the dev "${by}": choose by "loss" or by "score".`);
 }
 
 function checkWhole(numbers: Readonly<Record<string, number>>): void {

@@ -1,20 +1,24 @@
 import { KitError } from "../error.ts";
 import { strip } from "../text/strip.ts";
-import { shuffle } from "./shuffle.ts";
+import { numpyIntegers, numpyPermutation } from "./numpy.ts";
 import type { Example } from "./task.ts";
 
+/** A seed for the demonstrations of each of `n` evaluated rows, as the authors' code draws them under its seed 0. */
+export function demonstrationSeeds(n: number, seed: number): number[] {
+  return numpyIntegers(10_000, n, seed);
+}
+
 /**
- * The texts of `shots` different training examples with their right answers, drawn by run seed and, where it is given, example index:
- * anew for every evaluated example, or without an index the same for all; all of them where there are fewer. Unlike the paper, whose
- * code draws from the whole training split, they come from the training part that was drawn (1,000 rows by default).
+ * The texts of `shots` different examples with their right answers: the first of NumPy's permutation of the pool under the seed, as the
+ * authors' code draws them; all of them where there are fewer.
  */
 export function demonstrations(
-  train: readonly Example[],
-  { shots, seed, index }: { readonly shots: number; readonly seed: number; readonly index?: number },
+  pool: readonly Example[],
+  { shots, seed }: { readonly shots: number; readonly seed: number },
 ): string[] {
-  return shuffle(train, `demonstrations/${seed}/${index ?? "all"}`)
+  return numpyPermutation(pool.length, seed)
     .slice(0, shots)
-    .map(verbalize);
+    .map((i) => verbalize(pool[i]!));
 }
 
 /** The prompt with its first right answer, white space stripped at both ends. Throws where the example has no autoregressive form. */

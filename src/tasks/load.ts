@@ -68,7 +68,7 @@ export async function loadTask(task: string | TaskDefinition, options: LoadTaskO
   return { name, metric, loss, ...(classes && { classes }), ...parts };
 }
 
-type Drawn = Pick<Task, "data" | "train" | "dev" | "test" | "remark">;
+type Drawn = Pick<Task, "data" | "train" | "dev" | "test" | "pool" | "remark">;
 
 async function drawFromFolder(definition: TaskDefinition, folder: string, settings: Settings): Promise<Drawn> {
   const { split = "paper", sizes, k, seed } = settings;
@@ -85,7 +85,7 @@ async function drawFromFolder(definition: TaskDefinition, folder: string, settin
   if (k !== undefined) return { data: describe([train, test]), ...kShotSplit(pools, k, sizes.test, seed) };
   if (split !== "files") {
     const drawSplit = split === "paper" ? paperSplit : proportionalSplit;
-    return { data: describe([train, test]), ...drawSplit(pools, sizes, seed) };
+    return { data: describe([train, test]), ...drawSplit(pools, sizes, seed), pool: pools.train };
   }
   const dev = await readPart(folder, ["dev", "val", "validation", "dev32"], labelled);
   if (!dev) throw missingPart(folder, "dev.*, val.* or validation.*");

@@ -39,6 +39,12 @@ export function numpyPermutation(n: number, seed: number): number[] {
   );
 }
 
+/** The `n` whole numbers of `numpy.random.seed(seed); numpy.random.randint(0, bound, n)`, for a bound of at most 2³². */
+export function numpyIntegers(bound: number, n: number, seed: number): number[] {
+  const next = mt19937(seed);
+  return Array.from({ length: n }, () => atMost(bound - 1, next));
+}
+
 function seeded(seed: number): Uint32Array {
   const state = new Uint32Array(SIZE);
   state[0] = seed;

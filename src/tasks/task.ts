@@ -63,4 +63,6 @@ export interface Task {
   readonly train: readonly Example[];
   readonly dev: readonly Example[];
   readonly test: readonly Example[];
+  /** What demonstrations are drawn from, where that is more than `train`: the whole train file, as in the authors' code. */
+  readonly pool?: readonly Example[];
 }

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { demonstrations } from "../../src/tasks/demonstrations.ts";
+import { demonstrationSeeds, demonstrations } from "../../src/tasks/demonstrations.ts";
 import { shuffle } from "../../src/tasks/shuffle.ts";
 import type { Example } from "../../src/tasks/task.ts";
 
@@ -9,7 +9,7 @@ const train: Example[] = Array.from({ length: 100 }, (_, index) => ({
 }));
 
 test("demonstrations are different training examples with their right answers", () => {
-  const shown = demonstrations(train, { shots: 32, seed: 0, index: 0 });
+  const shown = demonstrations(train, { shots: 32, seed: 0 });
   expect(new Set(shown).size).toBe(32);
   for (const text of shown) {
     const [, number, answer] = /^film (\d+) It was (terrible|great)$/.exec(text)!;
@@ -17,17 +17,15 @@ test("demonstrations are different training examples with their right answers", 
   }
 });
 
-test("every example draws its own demonstrations, the same for the same seed", () => {
-  const draw = (seed: number, index: number): string[] => demonstrations(train, { shots: 4, seed, index });
-  expect(draw(0, 1)).toEqual(draw(0, 1));
-  expect(draw(0, 2)).not.toEqual(draw(0, 1));
-  expect(draw(1, 1)).not.toEqual(draw(0, 1));
-});
-
-test("without an index all examples get the same demonstrations", () => {
-  const draw = (seed: number): string[] => demonstrations(train, { shots: 4, seed });
-  expect(draw(0)).toEqual(draw(0));
-  expect(draw(1)).not.toEqual(draw(0));
+// NumPy 2: np.random.seed(0); seeds = np.random.randint(0, 10000, 3); then for each np.random.seed(s); np.random.permutation(50)[:4].
+test.each([
+  [0, [9, 49, 4, 15]],
+  [1, [47, 15, 39, 20]],
+  [2, [35, 23, 48, 39]],
+])("evaluated row %i is shown the rows that NumPy draws for it", (row, rows) => {
+  const seed = demonstrationSeeds(3, 0)[row]!;
+  const shown = demonstrations(train.slice(0, 50), { shots: 4, seed });
+  expect(shown.map((text) => Number(/\d+/.exec(text)![0]))).toEqual(rows);
 });
 
 test("of several right answers the first is shown, and an example for masked models cannot be", () => {
@@ -36,20 +34,8 @@ test("of several right answers the first is shown, and an example for masked mod
   expect(() => demonstrations([{ gold: [0] }], { shots: 1, seed: 0 })).toThrow(/for masked models; choose a task/);
 });
 
-test("over many draws every training example is shown about equally often", () => {
-  const counts = new Map<string, number>();
-  for (let index = 0; index < 1000; index++) {
-    for (const text of demonstrations(train, { shots: 10, seed: 3, index }))
-      counts.set(text, (counts.get(text) ?? 0) + 1);
-  }
-  expect(counts.size).toBe(100);
-  // 100 expected, binomial standard deviation 9.5: five of them either way.
-  expect(Math.min(...counts.values())).toBeGreaterThan(52);
-  expect(Math.max(...counts.values())).toBeLessThan(148);
-});
-
 test("where there are fewer training examples than shots, all are shown", () => {
-  expect(demonstrations(train.slice(0, 3), { shots: 32, seed: 0, index: 0 })).toHaveLength(3);
+  expect(demonstrations(train.slice(0, 3), { shots: 32, seed: 0 })).toHaveLength(3);
 });
 
 test("a shuffle keeps every item once, leaves its input alone and reaches every order", () => {

@@ -124,6 +124,20 @@ export const layouts: readonly Layout[] = [
   },
   {
     task: "BoolQ",
+    layout: "SuperGLUE, with the article's title",
+    record: { passage: "Ethanol fuel -- A text.", question: "is it so", label: true },
+    ...boolq,
+    gold: [0],
+  },
+  {
+    task: "BoolQ",
+    layout: "HF, a passage with a dash of its own",
+    record: { passage: "A -- text.", question: "is it so", answer: true },
+    autoregressive: ["A -- text. Is it so?\n", "Yes", "No"],
+    gold: [0],
+  },
+  {
+    task: "BoolQ",
     layout: "HF",
     record: { passage: "A text.", question: "is it so?", answer: false },
     ...boolq,
@@ -142,6 +156,36 @@ export const layouts: readonly Layout[] = [
     record: { text: "Ann saw Eve. She waved.", target: { span1_text: "Ann", span2_text: "She" }, label: true },
     ...wsc,
     gold: [1],
+  },
+  {
+    task: "WSC",
+    layout: "SuperGLUE, spans that are not as the text has them",
+    record: {
+      text: "Then Ann saw\nEve.  she waved.",
+      target: { span1_text: "ann saw\nEve.", span1_index: 1, span2_text: "She", span2_index: 4 },
+      label: true,
+    },
+    autoregressive: [
+      'Then Ann saw\nEve.  she waved.\nIn the previous sentence, does the pronoun "she" refer to ann saw\nEve.? Yes or No?\n',
+      "No",
+      "Yes",
+    ],
+    gold: [1],
+  },
+  {
+    task: "WSC",
+    layout: "SuperGLUE, a span in another case and with a full stop",
+    record: {
+      text: "When the table was big, it stood.",
+      target: { span1_text: "The table.", span1_index: 1, span2_text: "it", span2_index: 5 },
+      label: false,
+    },
+    autoregressive: [
+      'When the table was big, it stood.\nIn the previous sentence, does the pronoun "it" refer to the table? Yes or No?\n',
+      "No",
+      "Yes",
+    ],
+    gold: [0],
   },
   {
     task: "WSC",
@@ -265,9 +309,29 @@ export const layouts: readonly Layout[] = [
         {
           question: "How many?",
           answer: { number: "5", spans: [], date: {} },
-          validated_answers: [{ number: "", spans: ["five"] }, { number: "5" }],
+          validated_answers: [{ number: "5" }, { number: "", spans: ["five"] }],
         },
       ],
+    },
+    ...drop,
+  },
+  {
+    task: "DROP",
+    layout: "the original, an answer that was not validated",
+    record: {
+      passage: "A text.",
+      qa_pairs: [
+        { question: "How many?", answer: { number: "7" }, validated_answers: [{ number: "5" }, { spans: ["five"] }] },
+      ],
+    },
+    ...drop,
+  },
+  {
+    task: "DROP",
+    layout: "the original train file, without validated answers",
+    record: {
+      passage: "A text.",
+      qa_pairs: [{ question: "How many?", answer: { spans: ["5", "five"] }, validated_answers: [] }],
     },
     ...drop,
   },

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { mt19937, numpyPermutation, numpyShuffle } from "../../src/tasks/numpy.ts";
+import { mt19937, numpyIntegers, numpyPermutation, numpyShuffle } from "../../src/tasks/numpy.ts";
 
 // Values of NumPy 2: np.random.seed(seed), then randint over all 32 bits, permutation(12), permutation(1000) and permutation(700000).
 const known = [
@@ -43,4 +43,13 @@ test("a shuffle moves items as a permutation moves indices, and leaves its input
 
 test.each([-1, 0.5, 2 ** 32, Number.NaN])("the seed %d is refused", (seed) => {
   expect(() => mt19937(seed)).toThrow(`at seed ${seed}: give a whole number of 0 to 4294967295.`);
+});
+
+// NumPy 2: np.random.seed(seed); np.random.randint(0, 10000, 8).
+test.each([
+  [0, [2732, 9845, 3264, 4859, 9225, 7891, 4373, 5874]],
+  [1, [235, 5192, 905, 7813, 2895, 5056, 144, 4225]],
+  [13, [338, 74, 7696, 866, 5876, 153, 8940, 4026]],
+])("seed %i gives NumPy's whole numbers below a bound", (seed, numbers) => {
+  expect(numpyIntegers(10_000, 8, seed)).toEqual(numbers);
 });

@@ -6,7 +6,8 @@ import { objectIn, objectsIn, textField, textsField } from "./fields.ts";
 /**
  * DROP (Table 14): the answer to a question about a passage, written out; the options are all that count as right. A row is
  * {passage, question, answers_spans: {spans: […]}}, a passage of the original file with its questions, or {context, ref_text}
- * with all of the prompt in one text and the right answers joined by bars.
+ * with all of the prompt in one text and the right answers joined by bars. Of the original file's answers the validated ones count, where a
+ * question has such (those of the dev file), as in the copy that the authors used.
  */
 export const drop: TaskDefinition = {
   name: "DROP",
@@ -31,7 +32,8 @@ function spansOf(row: Fields): readonly string[] {
 
 function questionsIn(passage: Fields): Fields[] {
   return objectsIn(passage, "qa_pairs").map((pair) => {
-    const answers = [objectIn(pair, "answer"), ...objectsIn(pair, "validated_answers")];
+    const validated = objectsIn(pair, "validated_answers");
+    const answers = validated.length > 0 ? validated : [objectIn(pair, "answer")];
     return { passage: passage.passage, question: pair.question, answers_spans: { spans: answers.flatMap(spansIn) } };
   });
 }
