@@ -49,6 +49,7 @@ export { tune } from "./experiment/tune.ts";
 export type { RunRecorder, TuneOptions } from "./experiment/tuneOptions.ts";
 export { replay, type Replayed, type ReplayOptions } from "./experiment/replay.ts";
 export { bestStep, type ChooseBy, cut, stepsTaken, undo } from "./experiment/cut.ts";
+export { rescore, type RescoreOptions } from "./experiment/rescore.ts";
 export { diff, type Parting } from "./experiment/diff.ts";
 export { diagnose, type DiagnoseOptions, type Diagnosis } from "./experiment/diagnose.ts";
 export { taskObjective, type TaskObjectiveOptions } from "./experiment/landscape/taskObjective.ts";

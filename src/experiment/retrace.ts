@@ -42,7 +42,7 @@ export async function retrace(
   if (run.before) (await retrace(theta, run.before, onProgress)).dispose();
   const training = tuner.begin(theta);
   try {
-    await inFewPasses(() => allSteps(training, run, onProgress));
+    await takeAgain(training, run, onProgress);
     return training;
   } catch (error) {
     training.dispose();
@@ -50,7 +50,20 @@ export async function retrace(
   }
 }
 
-async function allSteps(training: Training, { header, steps }: UnfinishedRun, onProgress: Progress): Promise<void> {
+/** Takes the steps of a run again, many of them in one pass over the weights. Throws a KitError where one does not follow from its numbers. */
+export function takeAgain(
+  training: Training,
+  run: Pick<UnfinishedRun, "header" | "steps">,
+  onProgress?: Progress,
+): Promise<void> {
+  return inFewPasses(() => allSteps(training, run, onProgress));
+}
+
+async function allSteps(
+  training: Training,
+  { header, steps }: Pick<UnfinishedRun, "header" | "steps">,
+  onProgress: Progress = () => {},
+): Promise<void> {
   const total = Number(header.options.steps);
   for (const [i, record] of steps.entries()) {
     const { objective, isOver } = retold(record, header.passes);

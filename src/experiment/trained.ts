@@ -16,19 +16,26 @@ import { scorerFor } from "./scorer.ts";
 import { thetaHash } from "./thetaHash.ts";
 import type { RunRecorder, TuneSettings } from "./tuneOptions.ts";
 
-/** What is trained, on what and how. */
-export interface Subject {
+/** What is scored: the model as its weights are, and the tuned ones among them. */
+export interface Scored {
   readonly model: LanguageModel;
   readonly theta: readonly Parameter[];
   readonly task: Task;
+}
+
+/** What is trained, on what and how. */
+export interface Subject extends Scored {
   readonly tuner: Tuner;
   readonly training: Training;
 }
 
+/** When the dev part is scored, and what makes a score the best yet. */
+export type Looks = Pick<TuneSettings, "steps" | "evaluateEvery" | "chooseBy" | "begin" | "onProgress">;
+
 const SILENT: RunRecorder = { start: () => {}, step: () => {}, score: () => {} };
 
 /** The three parts of the data, encoded. */
-type Parts = Readonly<Record<"train" | Score["on"], LabelledBatch>>;
+export type Parts = Readonly<Record<"train" | Score["on"], LabelledBatch>>;
 
 /** Takes the steps that a run lacks, from the weights as its past left them, and scores them when due. */
 export async function trained(subject: Subject, past: UnfinishedRun, settings: TuneSettings): Promise<Run> {
@@ -42,7 +49,7 @@ export async function trained(subject: Subject, past: UnfinishedRun, settings: T
   const objectiveOf = objectiveFor(model, task, objectiveOptions(settings));
   const steps: StepRecord[] = [...past.steps];
   const scores: Score[] = [...past.scores];
-  const score = scoring(subject, parts, { settings, label: header.method });
+  const score = scoring(subject, parts, { looks: settings, label: header.method });
   const recent: number[] = [];
 
   for (let step = stepsTaken(past); ; step++) {
@@ -64,21 +71,23 @@ export async function trained(subject: Subject, past: UnfinishedRun, settings: T
   return { header, steps, scores, cost, ...(before && { before }) };
 }
 
-function encoded(model: LanguageModel, { train, dev, test }: Task, { begin }: TuneSettings): Parts {
+/** The three parts of a task for a model. */
+export function encoded(model: LanguageModel, { train, dev, test }: Task, { begin }: Pick<Looks, "begin">): Parts {
   const of = (part: Task["train"]): LabelledBatch => encodeBatch(model, part, begin);
   return { train: of(train), dev: of(dev), test: of(test) };
 }
 
-const isDue = (step: number, { steps, evaluateEvery }: TuneSettings): boolean =>
+/** Whether the dev part is scored after a number of steps. */
+export const isDue = (step: number, { steps, evaluateEvery }: Looks): boolean =>
   step > 0 && (step % evaluateEvery === 0 || step === steps);
 
 /** Scores the dev part after a step, and the test part where that is the best yet; what `scores` has already is left out. */
-function scoring(
-  { model, theta, task }: Subject,
+export function scoring(
+  { model, theta, task }: Scored,
   parts: Parts,
-  { settings, label }: { readonly settings: TuneSettings; readonly label: string },
+  { looks, label }: { readonly looks: Looks; readonly label: string },
 ): (step: number, scores: readonly Score[]) => AsyncGenerator<Score> {
-  const { begin, chooseBy, onProgress = () => {} } = settings;
+  const { begin, chooseBy, onProgress = () => {} } = looks;
   const scoreOn = scorerFor(model, task, begin);
   return async function* (step, scores) {
     const earlier = scores.filter((score) => score.on === "dev" && score.step < step);
