@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import seedrandom from "seedrandom";
 import { writeSafetensors } from "../src/checkpoints/write.ts";
+import type { ModelFamily } from "../src/models/family.ts";
 import { opt } from "../src/models/opt.ts";
 
 /** Words of the tiny model's vocabulary: the label words, and a few to make sentences of. */
@@ -54,9 +55,10 @@ function tokenizerJson(): object {
 /** Seeded weights of an OPT config: 0.3 times a uniform of unit variance; the norms' gains 1. */
 export function tinyTensors(
   config: Record<string, unknown> = CONFIG,
+  family: ModelFamily = opt,
 ): { name: string; shape: number[]; data: Float32Array }[] {
   const random = seedrandom.alea("tiny");
-  return [...opt.shapes(config)].map(([name, shape]) => {
+  return [...family.shapes(config)].map(([name, shape]) => {
     const size = shape.reduce((a, b) => a * b, 1);
     const gain = name.endsWith("norm.weight");
     return {

@@ -56,10 +56,14 @@ export async function replayRun(argv: readonly string[]): Promise<void> {
   }
 }
 
-/** How the run kept its weights. */
-function keptOf({ header: { weights = "float32" } }: UnfinishedRun): { weights: WeightFormat; rounding: Rounding } {
+/** How the run had its weights. */
+function keptOf({ header: { weights = "float32", untied = false } }: UnfinishedRun): {
+  weights: WeightFormat;
+  rounding: Rounding;
+  untied: boolean;
+} {
   const [format, rounding = "stochastic"] = weights.replace(" rounding", "").split(", ");
-  return { weights: format as WeightFormat, rounding: rounding as Rounding };
+  return { weights: format as WeightFormat, rounding: rounding as Rounding, untied };
 }
 
 async function save({ model, adapted }: Replayed, run: UnfinishedRun, folder: string): Promise<void> {

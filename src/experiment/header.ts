@@ -46,6 +46,7 @@ export function runHeader({ model, task, seed }: Setting, method: string, option
     ...(model?.revision !== undefined && { revision: model.revision }),
     weightsHash: model?.weightsHash ?? "none",
     ...(model?.kept !== undefined && { weights: model.kept }),
+    ...(model?.untied && { untied: true }),
     backend: tf.engine().backendName ?? "none",
     threads: threadCount(),
     task: task.name,

@@ -21,6 +21,7 @@ import { lossOfScores } from "./losses.ts";
 import { resetPeak } from "./memory.ts";
 import { predictBytes, scoringPlan } from "./memoryPlan.ts";
 import { inPasses } from "./passes.ts";
+import { type ProbedHead, recordRows } from "./probedRows.ts";
 import { valuesOf } from "./read.ts";
 import type { Run, RunHeader, Score, UnfinishedRun } from "./run.ts";
 
@@ -28,20 +29,11 @@ import type { Run, RunHeader, Score, UnfinishedRun } from "./run.ts";
 export interface ProbeOptions {
   readonly seed?: number;
   readonly begin?: Begin;
-  /** Stops the fits early, as before MeZO goes on from a probe (Table 19). */
+  /** Stops the fits early, as the authors do where MeZO begins from a probe (Table 19). */
   readonly earlyStop?: boolean;
   /** A finished run: it is returned as it is where it is one of these very settings, and left alone where it is not. */
   readonly resume?: UnfinishedRun;
   readonly onProgress?: Progress;
-}
-
-/** Rows for the output matrix, one an answer in the candidates' order, the last number of each its bias where the model has one. */
-export interface ProbedHead {
-  /** Token ids. */
-  readonly answers: readonly number[];
-  readonly rows: readonly Float64Array[];
-  /** The inverse strength of the penalty that cross-validation chose. */
-  readonly C: number;
 }
 
 /** Stops at a largest component of the gradient, or after so many steps, as the authors have set their solver. */
@@ -50,7 +42,7 @@ const EARLY: StopAt = { tolerance: 0.01, maxIterations: 1000 };
 
 /**
  * Linear probing (Table 1, "LP"): fits the output matrix's rows of the answers on the training part, and scores the test part with
- * them in place. The model itself is left as it is. Where the output matrix is the input embedding too, the
+ * them in place. The model itself is left as it is; the run holds the rows, so that `tune` can begin from them (Table 19). Where the output matrix is the input embedding too, the
  * answers' embeddings stay as they are. The seed is only written down: nothing here is drawn. Throws a KitError as
  * `probeHead` does.
  */
@@ -58,9 +50,11 @@ export async function probe(model: LanguageModel, task: Task, options: ProbeOpti
   const { seed = 0, begin = "mezo", earlyStop = false, resume, onProgress = () => {}, ...unknown } = options;
   checkOptions("probe", unknown, ["seed", "begin", "earlyStop", "resume", "onProgress"]);
   checkBegin(begin);
-  const headerWith = (C: number): RunHeader =>
-    runHeader({ model, task, seed }, "LP", { begin, earlyStop, folds: FOLDS, C });
-  if (isFinished(resume, headerWith(Number(resume?.header.options.C)))) return resume;
+  const headerWith = (C: number, rows?: RunHeader["head"]): RunHeader => ({
+    ...runHeader({ model, task, seed }, "LP", { begin, earlyStop, folds: FOLDS, C }),
+    ...(rows && { head: rows }),
+  });
+  if (isFinished(resume, headerWith(Number(resume?.header.options.C), resume?.header.head))) return resume;
   resetPeak();
   const started = performance.now();
   const head = await probeHead(model, task, options);
@@ -69,7 +63,8 @@ export async function probe(model: LanguageModel, task: Task, options: ProbeOpti
     onProgress({ label: "LP: test", done, total }),
   );
   const cost = costOf(started, 0, [predictBytes(scoringPlan(model, longest(test.examples)))]);
-  return { header: headerWith(head.C), steps: [], scores: [scoreOf(head, seen, test.gold)], cost };
+  const header = headerWith(head.C, recordRows(model, head));
+  return { header, steps: [], scores: [scoreOf(head, seen, test.gold)], cost };
 }
 
 /**

@@ -10,6 +10,7 @@ import { stepsTaken } from "./cut.ts";
 import { tunerOf } from "./fromHeader.ts";
 import { NOISE_VERSION } from "./header.ts";
 import { retold } from "./heard.ts";
+import { placeRows } from "./probedRows.ts";
 import type { RunHeader, UnfinishedRun } from "./run.ts";
 import { thetaHash } from "./thetaHash.ts";
 
@@ -22,6 +23,10 @@ export function checkBase(model: LanguageModel, { header }: UnfinishedRun): void
     throw new KitError(
       `The run was made from ${header.model} with the weights ${header.weightsHash}, but ${model.id} with the weights ${model.weightsHash} was given: load the model that the run names.`,
     );
+  if (Boolean(header.untied) !== Boolean(model.untied))
+    throw new KitError(
+      `The run was made with ${header.untied ? "an output matrix of its own" : "the output matrix as the base model has it"}, and ${model.id} was loaded otherwise: load it with untied ${Boolean(header.untied)}.`,
+    );
   if (header.noise !== NOISE_VERSION)
     throw new KitError(
       `The run's z is that of ${header.noise ?? "an earlier version of the kit"}, but this version makes ${NOISE_VERSION}: use the kit's version ${header.kit}, which wrote the run.`,
@@ -31,16 +36,20 @@ export function checkBase(model: LanguageModel, { header }: UnfinishedRun): void
 /**
  * Makes all steps of a run again from its file's numbers, those of the run that it was forked from first, in place, many of them in
  * one pass over the weights; theta must be as it was when the run began. Gives the training, ready to go on. The tuner is that of the
- * header unless one is given. Throws a KitError where a step cannot be made again.
+ * header unless one is given. A probe's rows are put in place. Throws a KitError where a step cannot be made again.
  */
 export async function retrace(
   theta: readonly Parameter[],
   run: UnfinishedRun,
   onProgress: Progress = () => {},
-  tuner: Tuner = tunerOf(run.header),
+  tuner?: Tuner,
 ): Promise<Training> {
+  if (run.header.head) {
+    await placeRows(theta, run.header.head);
+    return PROBED;
+  }
   if (run.before) (await retrace(theta, run.before, onProgress)).dispose();
-  const training = tuner.begin(theta);
+  const training = (tuner ?? tunerOf(run.header)).begin(theta);
   try {
     await takeAgain(training, run, onProgress);
     return training;
@@ -49,6 +58,16 @@ export async function retrace(
     throw error;
   }
 }
+
+/** A probe takes no steps. */
+const PROBED: Training = {
+  step: () => {
+    throw new KitError(
+      "A step was to be taken on from a probe, which takes none: begin a run from it (tune's `from`).",
+    );
+  },
+  dispose: () => {},
+};
 
 /** Takes the steps of a run again, many of them in one pass over the weights. Throws a KitError where one does not follow from its numbers. */
 export function takeAgain(

@@ -14,6 +14,10 @@ export interface RunHeader {
   readonly weightsHash: string;
   /** How the model's matrices were kept where not in float32: "float16, stochastic rounding". */
   readonly weights?: string;
+  /** Whether the output matrix was a weight of its own, unlike in the base model. */
+  readonly untied?: boolean;
+  /** A probe's rows of the output matrix; a run that begins from the probe has them in place. */
+  readonly head?: ProbedRows;
   readonly backend: string;
   readonly threads: number;
   readonly task: string;
@@ -33,6 +37,17 @@ export interface RunHeader {
   /** How a step's losses were had: both sides in one pass, or by moving the weights there and back. */
   readonly passes: "pair" | "sweeps" | "none";
   readonly options: Readonly<Record<string, string | number | boolean>>;
+}
+
+/** Rows of an output matrix that a probe has fitted. */
+export interface ProbedRows {
+  /** Checkpoint names of the matrix, and of its bias where there is one. */
+  readonly weight: string;
+  readonly bias?: string;
+  /** Token ids: the matrix's rows. */
+  readonly answers: readonly number[];
+  /** Float32 numbers in base64, little-endian, [answers][width], the bias last of each row where there is one. */
+  readonly rows: string;
 }
 
 /**

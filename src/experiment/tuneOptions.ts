@@ -37,7 +37,10 @@ export interface TuneOptions {
   readonly method?: string;
   /** A run of these very settings that was cut short: it is gone on with as if it had never been. */
   readonly resume?: UnfinishedRun;
-  /** A run to begin from, cut where it is to be left (`cut`): its weights are made again, and these settings hold from there on. */
+  /**
+   * A run to begin from, cut where it is to be left (`cut`): its weights are made again, and these settings hold from there on. Of a
+   * probe it is the rows that it has put into the output matrix ("LP-MeZO", Table 19).
+   */
   readonly from?: UnfinishedRun;
   readonly onProgress?: Progress;
   /** Told of each piece of the run as it is made, so that it can be written down at once. */

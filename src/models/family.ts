@@ -28,6 +28,8 @@ export interface ModelFamily {
   limits(config: Config): Limits;
   /** How prompts are put to its models. */
   readonly prompts: Network["prompts"];
+  /** Names of the output matrix and of the embedding that it is tied to in most checkpoints, where the network can have it untied. */
+  readonly tie?: { readonly output: string; readonly embedding: string };
 }
 
 /** A projection with weight and bias, under its name without ".weight". */

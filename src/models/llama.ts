@@ -107,4 +107,7 @@ function limits(config: Config): Limits {
 }
 
 /** Llama (Touvron et al. 2023) and what is built like it: TinyLlama, SmolLM2, Llama 3. */
-export const llama: ModelFamily = { shapes, canonicalName, build, limits, prompts: "autoregressive" };
+export const llama: ModelFamily = {
+  ...{ shapes, canonicalName, build, limits, prompts: "autoregressive" },
+  tie: { output: HEAD, embedding: WORDS },
+};

@@ -11,7 +11,7 @@ import type { Progress } from "../tensor/progress.ts";
 import { loadTokenizer, type Tokenizer } from "../text/tokenizer.ts";
 import { downloadProgress } from "./download.ts";
 import type { LanguageModel } from "./model.ts";
-import { loadNetwork, planNetwork } from "./network.ts";
+import { loadNetwork, planNetwork, untie } from "./network.ts";
 import { keptAs, type WeightOptions } from "./weights.ts";
 
 /** The model that is loaded where none is named: a small OPT trained on film reviews (data/models/opt-reviews/README.md). */
@@ -31,10 +31,11 @@ export interface OpenModel {
   readonly prompts: Network["prompts"];
 }
 
-/** Finds and checks a model's files by folder or hub id. Throws a KitError for whatever does not fit. */
-export async function openModel(id: string = BUNDLED_MODEL, onProgress?: Progress): Promise<OpenModel> {
+/** Finds and checks a model's files by folder or hub id, its output matrix untied where asked to. Throws a KitError for whatever does not fit. */
+export async function openModel(id: string = BUNDLED_MODEL, onProgress?: Progress, untied = false): Promise<OpenModel> {
   const place = existsSync(id) ? id : (BUNDLED[id] ?? id);
-  const checkpoint = openCheckpoint(await resolveModel(place, { onProgress: downloadProgress(onProgress) }));
+  const found = openCheckpoint(await resolveModel(place, { onProgress: downloadProgress(onProgress) }));
+  const checkpoint = untied ? untie(found) : found;
   const { vocabulary, prompts } = planNetwork(checkpoint);
   const tokenizer = loadTokenizer(checkpoint.folder);
   if (tokenizer.size > vocabulary)
@@ -46,6 +47,11 @@ export async function openModel(id: string = BUNDLED_MODEL, onProgress?: Progres
 
 /** Settings of loading a model. */
 export interface LoadOptions extends WeightOptions {
+  /**
+   * Gives a model whose output matrix is its embedding an output matrix of its own, equal at first, which is tuned by itself: what the
+   * authors' code does with RoBERTa.
+   */
+  readonly untied?: boolean;
   readonly onProgress?: Progress;
 }
 
@@ -54,8 +60,8 @@ export interface LoadOptions extends WeightOptions {
  * default one unless `useBackend` chose another before. Throws a KitError for whatever does not fit.
  */
 export async function loadModel(id: string = BUNDLED_MODEL, options: LoadOptions = {}): Promise<LanguageModel> {
-  const { onProgress, ...weights } = options;
-  const { checkpoint, tokenizer } = await openModel(id, onProgress);
+  const { onProgress, untied = false, ...weights } = options;
+  const { checkpoint, tokenizer } = await openModel(id, onProgress, untied);
   await ensureBackend();
   const network = loadNetwork(checkpoint, weights, onProgress);
   const kept = keptAs(weights);
@@ -65,6 +71,7 @@ export async function loadModel(id: string = BUNDLED_MODEL, options: LoadOptions
     ...{ id: shortId(id), folder, weightsHash: hashFiles(files), tokenizer },
     ...(revision && { revision }),
     ...(kept && { kept }),
+    ...(untied && { untied }),
     ...network,
   };
 }

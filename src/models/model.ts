@@ -12,6 +12,8 @@ export interface LanguageModel extends LoadedNetwork {
   /** First 16 hexadecimal digits of the SHA-256 over the weight files. */
   readonly weightsHash: string;
   readonly tokenizer: Tokenizer;
+  /** Whether the output matrix was given weights of its own, where the checkpoint has it tied to the embedding. */
+  readonly untied?: boolean;
   /** How matrices are kept where not in float32: "float16, stochastic rounding". */
   readonly kept?: string;
 }

@@ -60,6 +60,25 @@ export function planNetwork(checkpoint: Checkpoint): NetworkPlan {
   return { family, shapes, places, vocabulary: Number(checkpoint.config.vocab_size), prompts: family.prompts };
 }
 
+/**
+ * The checkpoint of a tied model as one whose output matrix is a weight of its own, which begins as a copy of the embedding. Throws a
+ * KitError for a family that has no such matrix.
+ */
+export function untie(checkpoint: Checkpoint): Checkpoint {
+  const { tie, canonicalName } = familyOf(checkpoint);
+  const { folder, config, tensors } = checkpoint;
+  if (!tie)
+    throw new KitError(
+      `${folder} was to be loaded with an output matrix of its own, which a model of type "${String(config.model_type)}" cannot have: leave out untied.`,
+    );
+  const words = [...tensors].find(([name]) => canonicalName(name, config) === tie.embedding);
+  return {
+    ...checkpoint,
+    config: { ...config, tie_word_embeddings: false },
+    tensors: new Map([...(words ? [[tie.output, words[1]] as const] : []), ...tensors]),
+  };
+}
+
 interface NetworkPlan {
   readonly family: ModelFamily;
   readonly shapes: ReadonlyMap<string, readonly number[]>;

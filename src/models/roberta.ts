@@ -106,11 +106,12 @@ const UNUSED = /(^|\.)(position_ids|token_type_ids|pooler\.dense\.(weight|bias))
 function canonicalName(found: string, config: Config): string | undefined {
   if (UNUSED.test(found)) return undefined;
   if (found === "lm_head.decoder.bias") return "lm_head.bias";
-  if (found === "lm_head.decoder.weight" && readConfig(config).tie_word_embeddings) return WORDS;
+  if (found === OUTPUT && readConfig(config).tie_word_embeddings) return WORDS;
   return /^(embeddings|encoder)\./.test(found) ? `roberta.${found}` : found;
 }
 
 const WORDS = "roberta.embeddings.word_embeddings.weight";
+const OUTPUT = "lm_head.decoder.weight";
 
 function build(config: Config, weights: Weights): Network {
   const c = readConfig(config);
@@ -132,7 +133,7 @@ function build(config: Config, weights: Weights): Network {
     embedding,
     layers: Array.from({ length: c.num_hidden_layers }, (_, i) => layer(c, weights, `roberta.encoder.layer.${i}`)),
     output,
-    head: { weight: weights(c.tie_word_embeddings ? WORDS : "lm_head.decoder.weight"), bias: weights("lm_head.bias") },
+    head: { weight: weights(c.tie_word_embeddings ? WORDS : OUTPUT), bias: weights("lm_head.bias") },
     keyWidth: c.hidden_size,
     keyHeads: c.num_attention_heads,
     prompts: "masked",
@@ -174,4 +175,7 @@ function limits(config: Config): Limits {
 }
 
 /** RoBERTa (Liu et al. 2019) with its head for masked language modelling. */
-export const roberta: ModelFamily = { shapes, canonicalName, build, limits, prompts: "masked" };
+export const roberta: ModelFamily = {
+  ...{ shapes, canonicalName, build, limits, prompts: "masked" },
+  tie: { output: OUTPUT, embedding: WORDS },
+};

@@ -42,7 +42,8 @@ export async function saveModel(model: LanguageModel, folder: string, options: S
   const { dtype = "F32", ...unknown } = options;
   checkOptions("saveModel", unknown, ["dtype"]);
   checkSavable(model, folder, dtype);
-  const config = { ...readObject(join(model.folder, CONFIG)), torch_dtype: TORCH[dtype] };
+  const own = { torch_dtype: TORCH[dtype], ...(model.untied && { tie_word_embeddings: false }) };
+  const config = { ...readObject(join(model.folder, CONFIG)), ...own };
   const companions = COMPANIONS.filter((name) => existsSync(join(model.folder, name)));
   const names = [...companions, WEIGHTS, CONFIG];
   const next = (name: string): string => join(folder, `${name}.${process.pid}.next`);
