@@ -10,7 +10,7 @@ import type { UnfinishedRun } from "./run.ts";
 
 /** Settings of making a run's weights again. */
 export interface ReplayOptions {
-  /** After how many steps; after all where it is left out. `bestStep` gives that of the lowest dev loss. */
+  /** After how many steps; after all where it is left out. `bestStep` gives that of the best dev score or loss. */
   readonly step?: number;
   readonly onProgress?: Progress;
 }
