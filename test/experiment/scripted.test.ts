@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from "vitest";
 import { headTuning } from "../../src/adapters/headTuning.ts";
+import { bestStep, cut } from "../../src/experiment/cut.ts";
 import { evaluate, evaluateMajority } from "../../src/experiment/evaluate.ts";
 import { generateAnswers } from "../../src/experiment/generateAnswers.ts";
 import { accuracy, exactMatch, f1 } from "../../src/experiment/measures.ts";
@@ -9,6 +10,7 @@ import type { Example, Task } from "../../src/tasks/task.ts";
 import type { Perturb } from "../../src/tensor/perturb.ts";
 import { writeValues } from "../../src/tensor/writeValues.ts";
 import { MASK, type MaskedPart } from "../../src/text/masked.ts";
+import { forwardGradient } from "../../src/tuners/forwardGradient.ts";
 import { mezo } from "../../src/tuners/mezo.ts";
 import { sgd } from "../../src/tuners/sgd.ts";
 import type { Tuner } from "../../src/tuners/tuner.ts";
@@ -81,8 +83,8 @@ const ANSWERS: Script = {
 };
 /** Generated: "red", "blue sky" and "la la la …". */
 const QUESTIONS = [
-  example("it was good", [" red"], 0),
-  example("it was bad", [" blue"], 0),
+  example("a a it was good", [" red"], 0),
+  example("a it was bad", [" blue"], 0),
   example("it was odd", [" no way", " yes"], 0, 1),
 ];
 
@@ -148,7 +150,9 @@ test("in context the model sees the demonstrations with their first right answer
   const task = taskOf([asked("good", 0)], { train: [asked("bad", 1, 0)] });
   const model = scripted();
   await evaluate(model, task, { shots: 1 });
-  await evaluate(model, task, { shots: 1, begin: "config" });
+  // Of five demonstrations there is one.
+  const { header } = await evaluate(model, task, { shots: 5, begin: "config" });
+  expect(header).toMatchObject({ method: "ICL", options: { shots: 1, draw: "fresh", begin: "config" } });
   expect(model.seen).toEqual(["<s> it was bad no \n \n it was good", "<bos> it was bad no \n \n it was good"]);
 });
 
@@ -161,8 +165,8 @@ describe("generation", () => {
       { answer: "blue sky", right: [" blue"] },
       { answer: Array(50).fill("la").join(" "), right: [" no way", " yes"] },
     ]);
-    // The third alone is run on after "sky"; what ended is run no more.
-    expect(model.seen.slice(3, 8)).toEqual(["red", "blue", "la", "sky", "la"]);
+    // The shortest is first. The first ends after "red", the second after "sky"; what ended is run no more.
+    expect(model.seen.slice(3, 10)).toEqual(["la", "blue", "red", "la", "sky", "la", "la"]);
     expect(model.seen).toHaveLength(3 + 3 + 2 + 47);
   });
 
@@ -216,16 +220,48 @@ describe("tune", () => {
   test("reports the test score of the lowest dev loss, of equal ones the earlier", async () => {
     const model = scripted(good(0.25));
     const task = taskOf([], { train: [asked("good", 0)], dev: [asked("good", 0)], test: [asked("bad", 1)] });
-    const shares = [0.5, 0.8, 0.6, 0.8, 0.9, 0.7];
-    const run = await tune(model, task, follows(model, shares.map(good)), { ...setting, steps: 6, evaluateEvery: 1 });
-    expect(run.steps.map(({ losses }) => losses)).toMatchObject(
-      [0.25, ...shares.slice(0, 5)].map((p) => [close(-log(p))]),
-    );
+    const shares = [0.4, 0.5, 0.7, 0.8, 0.7, 0.6, 0.7, 0.9, 0.9, 0.9, 0.7];
+    const run = await tune(model, task, follows(model, shares.map(good)), { ...setting, steps: 11, evaluateEvery: 2 });
+    expect(run.steps.map(({ losses }) => losses)).toEqual([0.25, ...shares.slice(0, 10)].map((p) => [close(-log(p))]));
     const dev = (step: number, share: number): object => ({ on: "dev", step, loss: close(-log(share)) });
     const test = (step: number, share: number): object => ({ on: "test", step, loss: close(-log(1 - share / 2)) });
     expect(run.scores).toMatchObject([
-      ...[dev(1, 0.5), test(1, 0.5), dev(2, 0.8), test(2, 0.8), dev(3, 0.6), dev(4, 0.8)],
-      ...[dev(5, 0.9), test(5, 0.9), dev(6, 0.7)],
+      ...[dev(2, 0.5), test(2, 0.5), dev(4, 0.8), test(4, 0.8), dev(6, 0.6)],
+      ...[dev(8, 0.9), test(8, 0.9), dev(10, 0.9), dev(11, 0.7)],
+    ]);
+    expect(bestStep(run)).toBe(8);
+    expect(cut(run, 8).scores).toEqual(run.scores.slice(0, 7));
+    expect(cut(run, 7).scores).toEqual(run.scores.slice(0, 5));
+  });
+
+  test("begins at the base weights, by default with the paper's batch of 16 and five looks", async () => {
+    const model = scripted(good(0.25));
+    model.follow(good(0.9));
+    const run = await tune(model, taskOf([asked("good", 0)]), follows(model, Array(20).fill(good(0.5))), { steps: 20 });
+    expect(run.header).toMatchObject({ method: "scripted", seed: 0 });
+    expect(run.header.options).toEqual({ steps: 20, batchSize: 16, evaluateEvery: 4, begin: "mezo" });
+    expect(run.steps[0]!.losses).toEqual([close(-log(0.25))]);
+    expect(run.scores.map(({ on, step }) => `${on} ${step}`)).toEqual([
+      "dev 4",
+      "test 4",
+      "dev 8",
+      "dev 12",
+      "dev 16",
+      "dev 20",
+    ]);
+  });
+
+  test("tells of the mean loss of the last 50 steps, and of the last dev score", async () => {
+    const model = scripted(good(0.9));
+    const task = taskOf([asked("bad", 1)], { train: [asked("good", 0)] });
+    const notes: (string | undefined)[] = [];
+    await tune(model, task, follows(model, Array(60).fill(good(0.5))), {
+      ...{ ...setting, steps: 60, evaluateEvery: 40 },
+      onProgress: ({ label, note }) => label === "scripted" && notes.push(note),
+    });
+    // The first step alone saw the first script.
+    expect([notes[0], notes[39], notes[40], notes[59]]).toEqual([
+      ...["loss 0.105", "loss 0.678", "loss 0.679, dev 100.0 %", "loss 0.693, dev 100.0 %"],
     ]);
   });
 
@@ -242,7 +278,10 @@ describe("tune", () => {
     expect(run.scores[0]).toMatchObject({ on: "dev", loss: close(lossAt(-lr * grad)) });
   });
 
-  const OF_THREE = [example("it was good", LONG, 0), example("it was bad", LONG, 1, 0), example("it was odd", LONG, 1)];
+  const OF_THREE = [
+    ...[example("it was good", LONG, 0), example("it was bad", LONG, 1, 0)],
+    example("it was odd", [...LONG, " no"], 1),
+  ];
   const STILL: readonly [string, (model: ScriptedModel) => Tuner][] = [
     ["MeZO, both sides in one pass", () => mezo({ lr: 0, eps: 1e-7 })],
     ["MeZO, theta moved in place", (model) => mezo({ lr: 0, eps: 1e-7, noise: along(model, "sky", "sky") })],
@@ -252,9 +291,9 @@ describe("tune", () => {
   test.each(STILL)("by %s sees the batch's own loss, also in micro-batches of unequal size", async (_name, tuner) => {
     const model = scripted();
     const [good, bad, odd] = [0.6, 0.1, 0.3].map((yes, i) => [yes, sqrt([0.2, 0.4, 0.1][i]! * 0.95)] as const);
-    const share = (right: number, wrong: number): number => log(right / (right + wrong));
+    const share = (right: number, ...wrong: number[]): number => log(right / wrong.reduce((a, b) => a + b, right));
     const losses = {
-      candidates: -(share(good![0], good![1]) + share(bad![1], bad![0]) + share(odd![1], odd![0])) / 3,
+      candidates: -(share(good![0], good![1]) + share(bad![1], bad![0]) + share(odd![1], odd![0], 0.1)) / 3,
       answer: -(log(0.6) + log(0.4) + log(0.95) + log(0.1) + log(0.95)) / 5,
     };
     for (const loss of ["candidates", "answer"] as const)
@@ -265,16 +304,46 @@ describe("tune", () => {
       }
   });
 
+  /** 80 examples of up to 73 words, more than a pass takes: three in four after "good", answered right, the others after "bad". */
+  const longBatch = (options: readonly string[]): Example[] =>
+    Array.from({ length: 80 }, (_, i) =>
+      i % 4
+        ? example(`${"a ".repeat(30 + (i % 40))}it was good`, options, 0)
+        : example(`${"a ".repeat(i % 70)}it was bad`, options, 1),
+    );
+  const one = { ...setting, batchSize: 80, steps: 1 };
+
+  test.each(STILL)("by %s sees one mean over a batch of more tokens than a pass takes", async (_name, tuner) => {
+    const model = scripted();
+    const way = sqrt(0.95);
+    for (const [options, no, yes] of [
+      [YES_NO, 0.2, 0.4],
+      [LONG, sqrt(0.2) * way, sqrt(0.4) * way],
+    ] as const) {
+      const task = taskOf([asked("good", 0)], { train: longBatch(options) });
+      const { steps } = await tune(model, task, tuner(model), one);
+      for (const found of steps[0]!.losses)
+        expect(found).toBeCloseTo((3 * log(1 + no / 0.6) + log(1 + 0.1 / yes)) / 4, 5);
+    }
+  });
+
+  test("in forward mode adds up the derivatives of all passes and micro-batches", async () => {
+    const model = scripted();
+    const task = taskOf([asked("good", 0)], { train: longBatch(YES_NO) });
+    const tuner = forwardGradient({ lr: 0, noise: along(model, "yes", "good") });
+    for (const microBatchSize of [80, 60]) {
+      const { steps } = await tune(model, task, tuner, { ...one, microBatchSize });
+      expect(steps[0]!.projectedGrad).toBeCloseTo((-3 / 4) * (1 - 3 / 4), 5);
+    }
+  });
+
   test.each([false, true])("by FT steps down the gradient of the batch, checkpointing %s", async (checkpointing) => {
     const model = scripted();
     const task = taskOf([asked("good", 0), asked("bad", 1), asked("odd", 1)], { dev: [asked("good", 0)] });
     const tuner = sgd({ lr: 1, schedule: "constant", clipNorm: 0 });
-    const { steps, scores } = await tune(model, task, tuner, {
-      ...setting,
-      steps: 1,
-      microBatchSize: 2,
-      checkpointing,
-    });
+    const settings = { ...setting, steps: 1, microBatchSize: 2, checkpointing };
+    const { header, steps, scores } = await tune(model, task, tuner, settings);
+    expect(header.options.checkpointing ?? false).toBe(checkpointing);
     expect(steps[0]!.losses).toEqual([close(-(log(3 / 4) + log(4 / 5) + log(1 / 4)) / 3)]);
     // Of both answers' logits after "good" the derivative is a third of ∓(1 − 3/4).
     expect(scores[0]!.loss).toBeCloseTo(log(1 + exp(-1 / 6) / 3), 6);
@@ -284,17 +353,19 @@ describe("tune", () => {
     const model = scripted();
     const task = taskOf([asked("good", 0)]);
     const tuner = sgd({ lr: 1, schedule: "constant", clipNorm: 0 });
-    const { steps, scores } = await tune(model, task, tuner, { ...setting, steps: 1, adapter: headTuning() });
+    const { header, steps, scores } = await tune(model, task, tuner, { ...setting, steps: 1, adapter: headTuning() });
+    expect(header).toMatchObject({ method: "FT (head)", tuner: "FT", adapter: "head", passes: "pair" });
     expect(steps[0]!.losses).toEqual([close(log(4 / 3))]);
     expect(scores[0]!.loss).toBeCloseTo(log(1 + exp(-1 / 2) / 3), 6);
     expectScore((await evaluate(model, task)).scores[0], { score: 1, standardError: 0, loss: log(4 / 3) });
   });
 
   // One example is answered "blue sky" whatever happens, the other "red", right, above eps and "blue sky", wrong, below it.
-  const MEASURED = [example("it was bad", [" blue"], 0), example("it was good", [" red"], 0)];
+  // Examples count alike, though the first's right answer is longer.
+  const MEASURED = [example("it was bad", [" blue red"], 0), example("it was good", [" red"], 0)];
   test.each([
     [accuracy, [asked("good", 0), asked("bad", 0)], "yes", "bad", [1, 1 / 2]],
-    [f1, MEASURED, "red", "good", [5 / 6, 1 / 3]],
+    [f1, MEASURED, "red", "good", [3 / 4, 1 / 4]],
     [exactMatch, MEASURED, "red", "good", [1 / 2, 0]],
   ])(
     "may make $name large: its negative is the loss, and theta moves up",
@@ -308,7 +379,17 @@ describe("tune", () => {
       const place = placeOf(model, word, after);
       const before = model.head.weight.dataSync()[place]!;
       const tuner = mezo({ lr: 4, eps: 1, noise: along(model, word, after) });
-      const run = await tune(model, taskOf(examples), tuner, { ...setting, steps: 1, maximize, keepWeights: true });
+      const settings = {
+        ...setting,
+        steps: 1,
+        microBatchSize: 1,
+        begin: "config",
+        maximize,
+        keepWeights: true,
+      } as const;
+      const run = await tune(model, taskOf(examples, { loss: "answer" }), tuner, settings);
+      expect(run.header).toMatchObject({ passes: "sweeps", options: { microBatchSize: 1, maximize: maximize.name } });
+      expect(model.seen.filter((text) => text.startsWith("<s>"))).toEqual([]);
       expect(run.steps[0]).toMatchObject({
         losses: [close(-above!), close(-below!)],
         projectedGrad: close((below! - above!) / 2),
@@ -330,10 +411,10 @@ test("linear probing puts half of a two-class fit into each answer's row, of the
 });
 
 test("the majority class is that of the training part, scored on the test part", () => {
-  const task = taskOf([asked("good", 0), asked("good", 1, 0), asked("bad", 1), asked("bad", 1)], {
+  const task = taskOf([asked("good", 0), asked("good", 1, 0), asked("bad", 1), asked("bad", 0)], {
     train: [asked("odd", 0), asked("odd", 0), asked("odd", 1)],
   });
   const { header, scores } = evaluateMajority(task, 3);
   expect(header).toMatchObject({ method: "Majority", model: "none", seed: 3, options: { label: 0 } });
-  expectScore(scores[0], { score: 1 / 2, standardError: 1 / 4, n: 4 });
+  expectScore(scores[0], { score: 3 / 4, standardError: sqrt(3 / 64), n: 4 });
 });
