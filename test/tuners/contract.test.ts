@@ -276,3 +276,30 @@ describe("a step of lr 0.5 with a weight decay of 0.1", () => {
     expectNear(await decayed(mezoAdam(settings)), [0.5, -1.5, 3, 4, 7.5]);
   });
 });
+
+describe("what is left out", () => {
+  const zeroth = { eps: 1e-3, schedule: "constant", weightDecay: 0, noise: "gaussian" }; // the paper's, for MeZO
+  const tuned = { schedule: "linear", weightDecay: 0, clipNorm: 1 }; // the paper's FT, with its Trainer's clipping
+  const moments = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 }; // Adam's own, as PyTorch has them
+  const lr = 0.1;
+
+  test.each([
+    [mezo({ lr }), zeroth, undefined],
+    [nSpsa({ lr, n: 2 }), { ...zeroth, n: 2, samples: "constant", combine: "average" }, undefined],
+    [onePoint({ lr }), zeroth, undefined],
+    [mezoMomentum({ lr }), { ...zeroth, beta: 0.9 }, { gradients: 0, optimizer: 1 }],
+    [mezoAdam({ lr }), { ...zeroth, ...moments }, { gradients: 0, optimizer: 2 }],
+    [mezoLayers({ lr }), { ...zeroth, groups: "all" }, undefined],
+    [mezoSign({ lr }), zeroth, undefined],
+    [adam({ lr }), { optimizer: "adam", ...tuned, ...moments }, { gradients: 1, optimizer: 2 }],
+    [adamw({ lr }), { optimizer: "adamw", ...tuned, ...moments }, { gradients: 1, optimizer: 2 }],
+    [sgd({ lr }), { optimizer: "sgd", momentum: 0, ...tuned }, { gradients: 1, optimizer: 0 }],
+    [sgd({ lr, momentum: 0.9 }), { optimizer: "sgd", momentum: 0.9, ...tuned }, { gradients: 1, optimizer: 1 }],
+  ])(
+    "of $name's options has the paper's value or the field's, and what it holds is told",
+    (tuner, options, resident) => {
+      expect(tuner.options).toEqual({ lr, ...options });
+      expect(tuner.resident).toEqual(resident);
+    },
+  );
+});
