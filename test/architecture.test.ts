@@ -36,31 +36,82 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 const files = readdirSync(src, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts"));
 const folderOf = (file: string): string => file.split("/")[0]!;
 
-/** Files of src/ that a file imports. */
-function importsOf(file: string): string[] {
-  const text = readFileSync(join(src, file), "utf8");
-  return [...text.matchAll(/from "(\.[^"]+)"/g)].map(([, path]) => relative(src, resolve(src, dirname(file), path!)));
+const textOf = (file: string): string => readFileSync(join(src, file), "utf8");
+
+/** An import in any form: static, for its effects alone, dynamic, or by require. */
+const IMPORT = /\b(?:from|import|require)\s*\(?\s*["'`](\.{1,2}\/[^"'`]+)["'`]/g;
+/** A file that is named beside this one, to be run as a process or a thread of its own. */
+const BESIDE = /\bnew URL\(\s*["'`]([^"'`$:]+)["'`],\s*import\.meta\.url/g;
+
+/** Files of src/ that a file names by a pattern; in dist/ they end in .js. */
+function namedIn(file: string, text: string, pattern: RegExp): string[] {
+  const paths = [...text.matchAll(pattern)].map(([, path]) => relative(src, resolve(src, dirname(file), path!)));
+  return paths.map((path) => path.replace(/\.js$/, ".ts")).filter((path) => !path.startsWith(".."));
 }
 
-test.each(files.filter((file) => file.includes("/")))("%s imports only what stands left of it", (file) => {
+const importsOf = (file: string, text = textOf(file)): string[] => namedIn(file, text, IMPORT);
+
+/** "cli/a.ts imports nn/b.ts" for everything that a file names and its folder must not. */
+function wrongIn(file: string, text = textOf(file)): string[] {
   const folder = folderOf(file);
-  expect(Object.keys(MAY_IMPORT)).toContain(folder);
-  const wrong = importsOf(file).filter(
-    (other) => other !== "error.ts" && folderOf(other) !== folder && !MAY_IMPORT[folder]!.includes(folderOf(other)),
+  if (folder === "index.ts") return [];
+  const allowed = ["error.ts", folder, ...(MAY_IMPORT[folder] ?? [])];
+  const named = [...importsOf(file, text), ...namedIn(file, text, BESIDE)];
+  return named.filter((other) => !allowed.includes(folderOf(other))).map((other) => `${file} imports ${other}`);
+}
+
+/** A chain of imports that comes back to its beginning, where there is one. */
+function cycleIn(files: readonly string[], importsOf: (file: string) => readonly string[]): string[] | undefined {
+  const done = new Set<string>();
+  const visit = (file: string, chain: readonly string[]): string[] | undefined => {
+    if (chain.includes(file)) return [...chain.slice(chain.indexOf(file)), file];
+    if (done.has(file)) return undefined;
+    for (const other of importsOf(file)) {
+      const cycle = visit(other, [...chain, file]);
+      if (cycle) return cycle;
+    }
+    done.add(file);
+    return undefined;
+  };
+  for (const file of files) {
+    const cycle = visit(file, []);
+    if (cycle) return cycle;
+  }
+  return undefined;
+}
+
+test("every folder imports only what stands left of it, and no chain of imports comes back to its beginning", () => {
+  expect(Object.keys(MAY_IMPORT)).toEqual(
+    expect.arrayContaining(files.filter((file) => file.includes("/")).map(folderOf)),
   );
-  expect(wrong).toEqual([]);
+  expect(files.flatMap((file) => wrongIn(file))).toEqual([]);
+  expect(cycleIn(files, importsOf)).toBeUndefined();
+});
+
+test("imports are seen in every form, and a cycle is told by its chain", () => {
+  const forms = [
+    'import { a } from "../cli/static.ts";',
+    'export type { b } from "../cli/type.ts";',
+    'import "../cli/effect.ts";',
+    'const c = await import(\n  "../cli/dynamic.ts"\n);',
+    'require("../cli/require.ts")',
+    'fork(new URL("../cli/process.js", import.meta.url))',
+    'import { d } from "../error.ts"; import { e } from "./own.ts"; new URL("../../data/x.json", import.meta.url);',
+  ].join("\n");
+  const names = ["static", "type", "effect", "dynamic", "require", "process"];
+  expect(wrongIn("nn/a.ts", forms)).toEqual(names.map((name) => `nn/a.ts imports cli/${name}.ts`));
+  const graph: Record<string, string[]> = { a: ["b"], b: ["c", "d"], c: [], d: ["b"] };
+  expect(cycleIn(Object.keys(graph), (file) => graph[file]!)).toEqual(["b", "d", "b"]);
 });
 
 test("only tensor, kernels, nn, models, adapters and experiment know TensorFlow.js", () => {
-  const using = files.filter((file) => readFileSync(join(src, file), "utf8").includes('"@tensorflow/tfjs'));
+  const using = files.filter((file) => textOf(file).includes('"@tensorflow/tfjs'));
   const allowed = new Set(["tensor", "kernels", "nn", "models", "adapters", "experiment", "cli"]);
   expect(using.filter((file) => !allowed.has(folderOf(file)))).toEqual([]);
   expect(using.length).toBeGreaterThan(5);
 });
 
 test("every file of src/ is under 260 lines, generated ones aside", () => {
-  const long = files.filter(
-    (file) => !file.endsWith("generated.ts") && readFileSync(join(src, file), "utf8").split("\n").length > 260,
-  );
+  const long = files.filter((file) => !file.endsWith("generated.ts") && textOf(file).split("\n").length > 260);
   expect(long).toEqual([]);
 });

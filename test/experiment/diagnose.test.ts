@@ -158,6 +158,7 @@ describe("a diagnosis", async () => {
       for (const part of ["Prompt", "Eps", "Rounding", "Signal", "Halves", "Curvature", "Updates", "To begin with"])
         expect(diagnosisText(found)).toContain(part);
       expect(diagnosisText(found)).not.toMatch(/NaN|undefined|Infinity/);
+      for (const paragraph of diagnosisText(found).split(/\n+(?=\S)/)) expect(paragraph).toMatch(/\.$/);
       expect((plotPlateau(found).data as unknown[]).length).toBeGreaterThanOrEqual(3);
       model.dispose();
     },

@@ -10,10 +10,13 @@ import { classificationLoss } from "../../src/experiment/losses.ts";
 import { readRun } from "../../src/experiment/runFile/read.ts";
 import { createRunFile } from "../../src/experiment/runFile/write.ts";
 import { tune } from "../../src/experiment/tune.ts";
+import type { RunRecorder } from "../../src/experiment/tuneOptions.ts";
 import { loadModel } from "../../src/models/load.ts";
 import { loadTask } from "../../src/tasks/load.ts";
+import { shuffle } from "../../src/tasks/shuffle.ts";
 import { viewOf } from "../../src/tensor/native/backend.ts";
 import { mezo } from "../../src/tuners/mezo.ts";
+import type { Tuner } from "../../src/tuners/tuner.ts";
 import { tinyData, tinyModel } from "../tiny.ts";
 
 const folder = tinyModel();
@@ -70,17 +73,46 @@ describe("evaluate", () => {
     model.dispose();
   });
 
-  test("majority needs no model", () => {
-    const [score] = evaluateMajority(task).scores;
-    expect(score!.score).toBeGreaterThanOrEqual(0);
-    expect(score!.n).toBe(12);
+  test("of the majority class needs no model, and says so", () => {
+    const { header, scores, cost } = evaluateMajority(task);
+    expect(header).toMatchObject({ model: "none", weightsHash: "none", prompts: "none", passes: "none" });
+    expect(scores).toMatchObject([{ on: "test", step: 0, n: 12 }]);
+    expect(cost).toEqual({ seconds: 0, steps: 0, peakBytes: 0 });
   });
 });
 
 describe("tune", () => {
   const settings = { steps: 12, batchSize: 8, evaluateEvery: 4, seed: 2 };
 
-  test("records each step and score as it happens, and repeats bit for bit from the same seed", async () => {
+  test("tells of each step and score as it happens, in the order in which the run has them", async () => {
+    const model = await loadModel(folder);
+    const told: string[] = [];
+    const lossesAt: number[] = [];
+    const record: RunRecorder = {
+      start: ({ method }) => told.push(method),
+      step: ({ step, losses }) => {
+        told.push(`step ${step}`);
+        lossesAt.push(losses.length);
+      },
+      score: ({ on, step }) => told.push(`${on} ${step}`),
+    };
+    const base = mezo({ lr: 1e-2 });
+    const begin: Tuner["begin"] = (theta) => {
+      const training = base.begin(theta);
+      return { ...training, step: (...at) => training.step(...at).finally(() => told.push("moved")) };
+    };
+    const run = await tune(model, task, { ...base, begin }, { ...settings, steps: 4, evaluateEvery: 2, record });
+    const moves = (step: number): string[] => ["moved", `step ${step}`];
+    const [second, fourth] = [2, 4].map((at) =>
+      run.scores.filter(({ step }) => step === at).map(({ on }) => `${on} ${at}`),
+    );
+    expect(told).toEqual(["MeZO", ...moves(0), ...moves(1), ...second!, ...moves(2), ...moves(3), ...fourth!]);
+    expect(second).toEqual(["dev 2", "test 2"]);
+    expect(lossesAt).toEqual([2, 2, 2, 2]);
+    model.dispose();
+  });
+
+  test("comes back from its file, and repeats bit for bit from the same seed", async () => {
     const weights: number[][] = [];
     const runs = [];
     for (let i = 0; i < 2; i++) {
@@ -165,7 +197,7 @@ function fail(): never {
 }
 
 describe("batches", () => {
-  test("show every example once a pass, in another order the next, the last batch of a pass short", () => {
+  test("show every example once a pass, in another order the next and under another seed, the last batch of a pass short", () => {
     const examples = Array.from({ length: 10 }, (_, i) => ({ candidates: [], i })) as never[];
     const part: LabelledBatch = { examples, gold: examples.map((_, i) => [i]), texts: examples, begin: "mezo" };
     const at = batches(part, 4, 7);
@@ -175,5 +207,10 @@ describe("batches", () => {
     expect(first.toSorted((a, b) => a - b)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
     expect(second).not.toEqual(first);
     expect(pass(0)).toEqual(first);
+    // Seed and pass alone decide: a run file's steps are of these batches.
+    const orderOf = (seed: number, epoch: number): number[] =>
+      shuffle([0, 1, 2, 3, 4, 5, 6, 7, 8, 9], `batches/${seed}/${epoch}`);
+    expect([first, second]).toEqual([orderOf(7, 0), orderOf(7, 1)]);
+    expect(batches(part, 4, 8)(1).gold.flat()).toEqual(orderOf(8, 0).slice(4, 8));
   });
 });

@@ -193,6 +193,8 @@ describe("without any checkpoint", () => {
     untouched.dispose();
     const losses = run.scores.filter(({ on }) => on === "dev").map(({ loss }) => loss);
     expect(run.scores.find(({ step }) => step === bestStep(run))!.loss).toBe(Math.min(...(losses as number[])));
+    const best = await trainedWith(model, mezo(zeroth), { steps: bestStep(run) });
+    expect(await replayed(model, run, bestStep(run))).toEqual(best.theta);
     model.dispose();
   });
 

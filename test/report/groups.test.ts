@@ -18,6 +18,8 @@ test("runs go together by task, model and what its weights are kept in, each wit
   ]);
   const other = of(floor, { data: "other.tsv" });
   expect(groupsOf([floor, other, opt])).toEqual([[floor, opt]]);
+  const smaller = of(floor, { split: { train: 16, dev: 500, test: 1000 } });
+  expect(groupsOf([smaller, floor, opt])).toEqual([[floor, opt]]);
   expect(groupsOf([floor, other])).toEqual([[floor], [other]]);
   expect(groupsOf([])).toEqual([]);
 });

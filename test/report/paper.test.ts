@@ -1,7 +1,9 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { maskedPaperColumn, paperColumn } from "../../src/report/paper.ts";
+import type { Run } from "../../src/experiment/run.ts";
+import { maskedPaperColumn, paperColumn, paperFor } from "../../src/report/paper.ts";
 import { needs, shared } from "../shared.ts";
+import { madeUpRun } from "./runs.ts";
 
 test("the paper's SST-2 column is Table 1's", () => {
   const { model, table, scores } = paperColumn("SST-2");
@@ -11,6 +13,21 @@ test("the paper's SST-2 column is Table 1's", () => {
 
 test("a task that the paper does not have has no scores", () => {
   expect(paperColumn("my own").scores).toEqual({});
+});
+
+test("runs of a masked model stand beside Table 18, those with about 512 examples a class beside its lower half", () => {
+  const masked = (train: number): Run => {
+    const run = madeUpRun("MeZO", 0.9);
+    return { ...run, header: { ...run.header, prompts: "masked", split: { ...run.header.split, train } } };
+  };
+  const floor = madeUpRun("Majority", 0.5);
+  const few = paperFor([floor, masked(32)]);
+  expect([few.model, few.table]).toEqual(["RoBERTa-large", "Table 18, k = 16"]);
+  expect(few.scores).toMatchObject({ "Zero-shot": 79, LP: 76, MeZO: 90.5, "FT (prefix)": 91.9 });
+  const many = paperFor([masked(1024)]);
+  expect([many.table, many.scores.MeZO]).toEqual(["Table 18, k = 512", 93.3]);
+  expect(maskedPaperColumn("TREC", 16).scores.MeZO).toBe(76.9);
+  expect(paperFor([floor, madeUpRun("MeZO", 0.9)])).toEqual(paperColumn("SST-2"));
 });
 
 const reference = shared("reference/paper/table1.json");

@@ -19,7 +19,17 @@ test("several seeds give their mean and the standard error of that mean", () => 
   expect(summary).toMatchObject({ seconds: 15, peakBytes: 410 * 1024 * 1024, seeds: [0, 1] });
 });
 
-test("methods come in the order of the paper's table", () => {
+test("test rows are told as the fewest and the most of a method's runs", () => {
+  const [one, other] = twoSeeds as [Run, Run];
+  const fewer = { ...other, scores: other.scores.map((score) => ({ ...score, n: 900 })) };
+  expect(summarize([one, fewer])[0]!.n).toEqual([900, 1000]);
+});
+
+test("methods come in the order of the paper's table, others after them", () => {
+  const adam = madeUpRun("MeZO-Adam", 0.7);
+  expect(summarize([adam, ...oneSeed]).map(({ method }) => method)).toEqual([
+    ...["Majority", "Zero-shot", "ICL", "MeZO", "MeZO-Adam"],
+  ]);
   expect(summarize(oneSeed).map(({ method }) => method)).toEqual(["Majority", "Zero-shot", "ICL", "MeZO"]);
 });
 
@@ -66,6 +76,12 @@ test.each<[string, Partial<RunHeader>, string, string]>([
     { weightsHash: "1" },
     "ICL",
     "A report needs runs of the same weightsHash, but these have 0 and 1; report them apart.",
+  ],
+  [
+    "formats of the weights",
+    { weights: "float16, stochastic rounding" },
+    "ICL",
+    "A report needs runs of the same weights, but these have none and float16, stochastic rounding; report them apart.",
   ],
   [
     "versions of the kit",

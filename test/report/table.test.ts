@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import type { Run } from "../../src/experiment/run.ts";
 import { paperColumn } from "../../src/report/paper.ts";
 import { markdownTable, table } from "../../src/report/table.ts";
 import { madeUpRun, oneSeed, twoSeeds } from "./runs.ts";
@@ -52,6 +53,18 @@ test("the caption says which rows are means over seeds", () => {
   expect(table(mixed, paper)).toContain(
     "± standard error of the mean over 2 seeds (MeZO); ± binomial standard error of one run (Zero-shot, ICL); n = 1,000 test rows each.",
   );
+});
+
+test("what the peak was predicted to be stands beside it, where every method with a model says it", () => {
+  const predicted = { weights: 200, activations: 100, temporaries: 20, gradients: 0, optimizer: 0, runtime: 130 };
+  const inBytes = Object.fromEntries(Object.entries(predicted).map(([part, size]) => [part, size * 2 ** 20]));
+  const [mezo, majority, icl] = oneSeed as [Run, Run, Run];
+  const run = { ...mezo, cost: { ...mezo.cost, predicted: inBytes as unknown as typeof predicted } };
+  const text = markdownTable([run, majority], paper);
+  expect(text).toContain("| steps | seconds | peak MiB | predicted | paper OPT-13B |");
+  expect(text).toContain("| MeZO | 90.0 ± 0.9 | 1,500 | 121.4 | 431 | 450 | 91.4 |");
+  expect(text).toContain("| Majority | 49.5 ± 1.6 | – | – | – | – | – |");
+  expect(markdownTable([run, icl], paper)).not.toContain("predicted");
 });
 
 test("a task without published scores has an empty column", () => {
