@@ -8,3 +8,9 @@ export function checkOptions(what: string, unknown: object, known: readonly stri
   const names = Object.keys(unknown);
   if (names.length > 0) throw new KitError(`${what} has no option ${names.join(", ")}: it has ${known.join(", ")}.`);
 }
+
+/** The first names of a list, and how many more there are: "a, b, c, d, e and 7,996 more". */
+export function listed(names: readonly string[], most: number = 5): string {
+  const rest = names.length - most;
+  return names.slice(0, most).join(", ") + (rest > 0 ? ` and ${rest.toLocaleString("en")} more` : "");
+}

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
-import { KitError } from "../error.ts";
+import { KitError, listed } from "../error.ts";
 import { isObject, readObject } from "./json.ts";
 import { openSafetensors, type SafetensorsFile, type TensorEntry } from "./safetensors.ts";
 
@@ -95,9 +95,4 @@ function adviceForWeights(folder: string): string {
   if (pickled) return `only ${pickled}, so convert it to safetensors (save_pretrained with safe_serialization=True)`;
   const other = files.find((file) => file.endsWith(".safetensors"));
   return other ? `only ${other}, so rename it if it holds the weights` : "give a folder that holds the weights";
-}
-
-function listed(names: readonly string[]): string {
-  const rest = names.length - 5;
-  return names.slice(0, 5).join(", ") + (rest > 0 ? ` and ${rest} more` : "");
 }

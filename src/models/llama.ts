@@ -11,7 +11,7 @@ import { type Projection, type ProjectionExtras, project } from "../nn/project.t
 import { ropeAngles, ropeFrequencies } from "../nn/rope.ts";
 import type { Config, Limits, ModelFamily, Weights } from "./family.ts";
 import { type LlamaConfig, readConfig } from "./llamaConfig.ts";
-import { denseShapes, under } from "./sizes.ts";
+import { denseShapes, under } from "./shapes.ts";
 
 const queryWidth = (c: LlamaConfig): number => c.num_attention_heads * c.head_dim;
 const keyWidth = (c: LlamaConfig): number => c.num_key_value_heads * c.head_dim;
@@ -97,13 +97,9 @@ function layer(c: LlamaConfig, weights: Weights, at: string, turn: Turn): Layer 
 }
 
 function limits(config: Config): Limits {
-  const { max_position_embeddings: maxLength, bos_token_id: begin } = readConfig(config);
-  const [end] = [config.eos_token_id].flat(); // chat models list several: the first is the end of a text
-  return {
-    maxLength,
-    begin: { mezo: begin, config: begin },
-    ...(Number.isInteger(end) && { end: end as number }),
-  };
+  const { max_position_embeddings: maxLength, bos_token_id: begin, eos_token_id } = readConfig(config);
+  const [end] = [eos_token_id ?? []].flat(); // chat models list several: the first is the end of a text
+  return { maxLength, begin: { mezo: begin, config: begin }, ...(end !== undefined && { end }) };
 }
 
 /** Llama (Touvron et al. 2023) and what is built like it: TinyLlama, SmolLM2, Llama 3. */

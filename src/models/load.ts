@@ -37,7 +37,7 @@ export async function openModel(id: string = BUNDLED_MODEL, onProgress?: Progres
   const found = openCheckpoint(await resolveModel(place, { onProgress: downloadProgress(onProgress) }));
   const checkpoint = untied ? untie(found) : found;
   const { vocabulary, prompts } = planNetwork(checkpoint);
-  const tokenizer = loadTokenizer(checkpoint.folder);
+  const tokenizer = loadTokenizer(checkpoint.folder, vocabulary);
   if (tokenizer.size > vocabulary)
     throw new KitError(
       `${checkpoint.folder}: the tokenizer has ids up to ${tokenizer.size - 1}, but the model knows ${vocabulary} tokens; get the tokenizer that belongs to the model.`,

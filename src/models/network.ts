@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import type { Checkpoint, TensorPlace } from "../checkpoints/folder.ts";
 import { readTensor } from "../checkpoints/safetensors.ts";
-import { KitError } from "../error.ts";
+import { KitError, listed } from "../error.ts";
 import type { Network } from "../nn/network.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { Progress } from "../tensor/progress.ts";
@@ -121,7 +121,7 @@ function matchTensors(
 /** "folder: 2 weights missing (a, b); 1 misshapen (c is [768] instead of [3072]); …" */
 function mismatch(folder: string, kinds: Readonly<Record<string, readonly string[]>>): string {
   const parts = Object.entries(kinds).flatMap(([kind, names]) =>
-    names.length > 0 ? [`${names.length} ${kind} (${names.join(", ")})`] : [],
+    names.length > 0 ? [`${names.length} ${kind} (${listed(names)})`] : [],
   );
   return `${folder}: the weights do not fit its config.json: ${parts.join("; ")}; get a complete checkpoint of the model that the config describes.`;
 }

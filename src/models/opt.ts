@@ -1,5 +1,4 @@
 import * as tf from "@tensorflow/tfjs";
-import { KitError } from "../error.ts";
 import { add } from "../kernels/elementwise.ts";
 import { embed } from "../kernels/embed.ts";
 import { layerNorm } from "../kernels/layerNorm.ts";
@@ -11,7 +10,19 @@ import { freeing } from "../nn/freeing.ts";
 import type { Layer, LayerContext, Network } from "../nn/network.ts";
 import { type Projection, project } from "../nn/project.ts";
 import { type Config, type Limits, type ModelFamily, projection, type Weights } from "./family.ts";
-import { checkDivides, checkSizes, denseShapes, normShapes, under } from "./sizes.ts";
+import {
+  checkDivides,
+  type Fields,
+  flag,
+  layers,
+  only,
+  optional,
+  readFields,
+  size,
+  tokenId,
+  tokenIds,
+} from "./fields.ts";
+import { denseShapes, normShapes, under } from "./shapes.ts";
 
 /** The positions' table begins with two rows that no token uses. */
 const POSITION_OFFSET = 2;
@@ -27,34 +38,40 @@ interface OptConfig {
   readonly word_embed_proj_dim: number;
   /** False for OPT-350M alone: the norm follows the residual sum. */
   readonly do_layer_norm_before: boolean;
+  readonly _remove_final_layer_norm?: boolean;
+  readonly activation_function: string;
+  readonly enable_bias: boolean;
+  readonly layer_norm_elementwise_affine: boolean;
+  readonly tie_word_embeddings: boolean;
+  readonly bos_token_id: number;
+  readonly eos_token_id?: number | readonly number[];
 }
 
-const SIZES = [
-  "vocab_size",
-  "hidden_size",
-  "num_hidden_layers",
-  "ffn_dim",
-  "num_attention_heads",
-  "max_position_embeddings",
-  "word_embed_proj_dim",
-];
+const FIELDS: Fields<OptConfig> = {
+  ...{ vocab_size: size, hidden_size: size, num_hidden_layers: layers, ffn_dim: size, num_attention_heads: size },
+  ...{ max_position_embeddings: size, word_embed_proj_dim: size },
+  ...{ do_layer_norm_before: flag, _remove_final_layer_norm: optional(flag) },
+  // What no released OPT has otherwise.
+  ...{ activation_function: only("relu"), tie_word_embeddings: only(true) },
+  ...{ enable_bias: only(true), layer_norm_elementwise_affine: only(true) },
+  ...{ bos_token_id: tokenId, eos_token_id: optional(tokenIds) },
+};
+
+/** What a config leaves out stands for these values, as in the library that it was written by. */
+const DEFAULTS: Partial<OptConfig> = {
+  ...{ do_layer_norm_before: true, activation_function: "relu", tie_word_embeddings: true, enable_bias: true },
+  ...{ layer_norm_elementwise_affine: true, bos_token_id: 2 },
+};
 
 function readConfig(found: Config): OptConfig {
-  const config: Config = { word_embed_proj_dim: found.hidden_size, do_layer_norm_before: true, ...found };
-  checkSizes("OPT", config, SIZES);
-  const { activation_function: activation = "relu", tie_word_embeddings: tied = true } = config;
-  if (activation !== "relu" || !tied || config.enable_bias === false || config.layer_norm_elementwise_affine === false)
-    throw new KitError(
-      "The OPT config asks for another activation than relu, an untied head, or layers without bias, which no released OPT has: use a config like facebook/opt-125m's.",
-    );
-  const opt = config as unknown as OptConfig;
+  const own = { word_embed_proj_dim: found.hidden_size as number };
+  const opt = readFields("OPT", FIELDS, { ...DEFAULTS, ...own }, found);
   checkDivides("OPT", opt.num_attention_heads, opt.hidden_size, "a width");
   return opt;
 }
 
 const hasProjection = (c: OptConfig): boolean => c.word_embed_proj_dim !== c.hidden_size;
-const hasFinalNorm = (c: OptConfig): boolean =>
-  c.do_layer_norm_before && !(c as { _remove_final_layer_norm?: boolean })._remove_final_layer_norm;
+const hasFinalNorm = (c: OptConfig): boolean => c.do_layer_norm_before && !c._remove_final_layer_norm;
 
 function layerShapes({ hidden_size: d, ffn_dim: f }: OptConfig): Record<string, number[]> {
   return {
@@ -143,13 +160,10 @@ function layer(c: OptConfig, weights: Weights, at: string): Layer {
 }
 
 function limits(config: Config): Limits {
-  const { max_position_embeddings: maxLength } = readConfig(config);
+  const { max_position_embeddings: maxLength, bos_token_id, eos_token_id } = readConfig(config);
+  const [end] = [eos_token_id ?? []].flat();
   // The paper's code sets OPT's begin token to 0, though OPT was trained with the one that its config names.
-  return {
-    maxLength,
-    begin: { mezo: 0, config: Number.isInteger(config.bos_token_id) ? (config.bos_token_id as number) : 2 },
-    ...(Number.isInteger(config.eos_token_id) && { end: config.eos_token_id as number }),
-  };
+  return { maxLength, begin: { mezo: 0, config: bos_token_id }, ...(end !== undefined && { end }) };
 }
 
 /** OPT (Zhang et al. 2022), both variants: the norm before each block, and OPT-350M's after it with projected embeddings. */

@@ -11,7 +11,19 @@ import { freeing } from "../nn/freeing.ts";
 import type { Layer, LayerContext, Network } from "../nn/network.ts";
 import { type Projection, type ProjectionExtras, project } from "../nn/project.ts";
 import { type Config, type Limits, type ModelFamily, projection, type Weights } from "./family.ts";
-import { checkDivides, checkSizes, denseShapes, normShapes, under, withDefaults } from "./sizes.ts";
+import {
+  checkDivides,
+  type Fields,
+  flag,
+  layers,
+  only,
+  positive,
+  readFields,
+  size,
+  tokenId,
+  tokenIds,
+} from "./fields.ts";
+import { denseShapes, normShapes, under } from "./shapes.ts";
 
 /** Sizes and switches of a RoBERTa config.json, under its own names. */
 interface RobertaConfig {
@@ -25,41 +37,35 @@ interface RobertaConfig {
   readonly layer_norm_eps: number;
   readonly pad_token_id: number;
   readonly bos_token_id: number;
-  readonly eos_token_id: number;
+  readonly eos_token_id: number | readonly number[];
+  readonly hidden_act: string;
+  readonly position_embedding_type: string;
+  readonly is_decoder: boolean;
   readonly tie_word_embeddings: boolean;
 }
 
-/** What a config leaves out stands for these values, as in the library that it was written by. */
-const DEFAULTS: Config = {
-  type_vocab_size: 2,
-  layer_norm_eps: 1e-12,
-  pad_token_id: 1,
-  bos_token_id: 0,
-  eos_token_id: 2,
-  tie_word_embeddings: true,
+const FIELDS: Fields<RobertaConfig> = {
+  ...{ vocab_size: size, hidden_size: size, num_hidden_layers: layers, intermediate_size: size },
+  ...{ num_attention_heads: size, max_position_embeddings: size, type_vocab_size: size, layer_norm_eps: positive },
+  ...{ pad_token_id: tokenId, bos_token_id: tokenId, eos_token_id: tokenIds, tie_word_embeddings: flag },
+  // What no released RoBERTa has otherwise.
+  ...{ hidden_act: only("gelu"), position_embedding_type: only("absolute"), is_decoder: only(false) },
 };
 
-const SIZES = [
-  "vocab_size",
-  "hidden_size",
-  "num_hidden_layers",
-  "intermediate_size",
-  "num_attention_heads",
-  "max_position_embeddings",
-  "type_vocab_size",
-];
+/** What a config leaves out stands for these values, as in the library that it was written by. */
+const DEFAULTS: Partial<RobertaConfig> = {
+  ...{ type_vocab_size: 2, layer_norm_eps: 1e-12, tie_word_embeddings: true },
+  ...{ pad_token_id: 1, bos_token_id: 0, eos_token_id: 2 },
+  ...{ hidden_act: "gelu", position_embedding_type: "absolute", is_decoder: false },
+};
 
 function readConfig(found: Config): RobertaConfig {
-  const config = withDefaults(DEFAULTS, found);
-  checkSizes("RoBERTa", config, SIZES);
-  const { hidden_act: activation = "gelu", position_embedding_type: positions = "absolute" } = config;
-  if (activation !== "gelu" || positions !== "absolute" || config.is_decoder === true)
-    throw new KitError(
-      "The RoBERTa config asks for another activation than gelu, positions that are not absolute, or a decoder, which no released RoBERTa has: use a config like roberta-base's.",
-    );
-  const roberta = config as unknown as RobertaConfig;
+  const roberta = readFields("RoBERTa", FIELDS, DEFAULTS, found);
   checkDivides("RoBERTa", roberta.num_attention_heads, roberta.hidden_size, "a width");
-  return roberta;
+  if (roberta.max_position_embeddings > positionOffset(roberta)) return roberta;
+  throw new KitError(
+    `The RoBERTa config has ${roberta.max_position_embeddings} positions, of which the first ${positionOffset(roberta)} are no token's (pad_token_id + 1): correct config.json.`,
+  );
 }
 
 /** Positions count from the one after the padding token's id. */
@@ -170,7 +176,7 @@ function limits(config: Config): Limits {
   return {
     maxLength: c.max_position_embeddings - positionOffset(c),
     begin: { mezo: c.bos_token_id, config: c.bos_token_id },
-    end: c.eos_token_id,
+    end: [c.eos_token_id].flat()[0]!,
   };
 }
 

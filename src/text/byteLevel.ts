@@ -1,48 +1,21 @@
-const SPECIAL_TOKENS = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"];
-
 /** GPT-2's pattern; JavaScript's \s would also match U+FEFF and miss U+0085, unlike that of the original. */
-const GPT2_PATTERN =
+export const GPT2_PATTERN: RegExp =
   /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\p{White_Space}\p{L}\p{N}]+|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+/gu;
 
-/** The tokenizer.json that GPT-2's two files stand for: ids by token, and merges.txt with one merge a line. */
-export function byteLevelTokenizer(vocab: Readonly<Record<string, number>>, merges: string): object {
-  const special = SPECIAL_TOKENS.filter((token) => Object.hasOwn(vocab, token));
-  return {
-    added_tokens: special.map((content) => addedToken(content, vocab[content]!)),
-    normalizer: null,
-    pre_tokenizer: { type: "ByteLevel", add_prefix_space: false, use_regex: true },
-    post_processor: null,
-    decoder: { type: "ByteLevel" },
-    model: { type: "BPE", unk_token: null, vocab, merges: parseMerges(merges) },
-  };
-}
+/** GPT-2's visible letter for each byte: its own where it is visible, else the next from U+0100 on. */
+const LETTERS: readonly string[] = (() => {
+  let next = 0x100;
+  const visible = (byte: number): boolean => (byte > 0x20 && byte < 0x7f) || (byte > 0xa0 && byte !== 0xad);
+  return Array.from({ length: 256 }, (_, byte) => String.fromCharCode(visible(byte) ? byte : next++));
+})();
 
-/** A step of the library's pre-tokenizer: a byte-level one has `use_regex`, a sequence has `tokenizers`. */
-export interface SplitStep {
-  readonly use_regex?: boolean;
-  readonly tokenizers?: readonly (SplitStep | null)[];
-  pattern?: RegExp;
-}
+const PLAIN = /^[!-~]+$/;
+const utf8 = new TextEncoder();
 
-/** Makes the byte-level steps of a pre-tokenizer split text as the original does. */
-export function correctWhiteSpace(step: SplitStep | null): void {
-  step?.tokenizers?.forEach(correctWhiteSpace);
-  if (step?.use_regex) step.pattern = GPT2_PATTERN;
-}
-
-function addedToken(content: string, id: number) {
-  return {
-    id,
-    content,
-    lstrip: content === "<mask>",
-    rstrip: false,
-    single_word: false,
-    normalized: false,
-    special: true,
-  };
-}
-
-function parseMerges(text: string): string[][] {
-  const lines = text.split(/\r?\n/).filter((line) => line !== "" && !line.startsWith("#version"));
-  return lines.map((line) => line.split(" "));
+/** A text's UTF-8 bytes, each as GPT-2's letter for it: " é" becomes "ĠÃ©". */
+export function toByteLetters(text: string): string {
+  if (PLAIN.test(text)) return text;
+  let letters = "";
+  for (const byte of utf8.encode(text)) letters += LETTERS[byte];
+  return letters;
 }

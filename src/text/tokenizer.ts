@@ -1,9 +1,12 @@
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import { Tokenizer as LibraryTokenizer } from "@huggingface/tokenizers";
 import { KitError } from "../error.ts";
-import { byteLevelTokenizer, correctWhiteSpace, type SplitStep } from "./byteLevel.ts";
-import { rememberParagraphs } from "./paragraphs.ts";
+import { type AddedToken, type Piece, splitterAt } from "./addedTokens.ts";
+import { gatherAdded } from "./gatherAdded.ts";
+import { normalizerOf } from "./normalize.ts";
+import { preTokenizerOf } from "./preTokenize.ts";
+import { isObject, type Json, readTokenizerFiles, type TokenizerFiles } from "./tokenizerFiles.ts";
+import { readModel } from "./tokenizerModel.ts";
+import { checkAdded, type Vocabulary } from "./vocabulary.ts";
 
 /** A text encoder: strings to token ids and back. */
 export interface Tokenizer {
@@ -17,99 +20,104 @@ export interface Tokenizer {
   readonly size: number;
 }
 
-/** Loads the tokenizer of a model folder: tokenizer.json, or GPT-2's vocab.json and merges.txt; throws a KitError without them. */
-export function loadTokenizer(folder: string): Tokenizer {
-  const json = join(folder, "tokenizer.json");
-  if (existsSync(json)) return makeTokenizer(json, readJson(json));
-  const vocab = join(folder, "vocab.json");
-  const merges = join(folder, "merges.txt");
-  if (existsSync(vocab) && existsSync(merges)) {
-    return makeTokenizer(vocab, byteLevelTokenizer(readVocab(vocab), readFileSync(merges, "utf8")));
-  }
-  throw new KitError(
-    `Reading the model folder ${folder}: no tokenizer there; add its tokenizer.json, or vocab.json and merges.txt, to the folder.`,
-  );
+/**
+ * Loads the tokenizer of a model folder: tokenizer.json, or GPT-2's vocab.json and merges.txt, with the tokens that the files beside
+ * them add; `rows` is how many ids the model knows. Texts get the ids that Python's library gives them; its cutting and padding, which
+ * transformers leaves off too, are not done. Throws a KitError without those files, for damaged ones, and for parts that are not
+ * computed as there.
+ */
+export function loadTokenizer(folder: string, rows: number = Infinity): Tokenizer {
+  const files = readTokenizerFiles(folder);
+  const { model, vocabulary } = readModel(files);
+  const added = gatherAdded(files, vocabulary, rows);
+  checkAdded(files.path, added, vocabulary);
+  const library = construct(files, model, added);
+  const ids = new Map([...vocabulary, ...added.map(({ content, id }) => [content, id] as const)]);
+  return {
+    encode: encoder(files, added, wordEncoder(library, ids, model)),
+    decode: (found) => decode(library, found),
+    id: (token) => ids.get(token),
+    size: [...ids.values()].reduce((most, id) => Math.max(most, id), -1) + 1,
+  };
 }
 
 /** The part of the library that is used; its own declarations do not resolve under Node's module rules. */
-interface JsonTokenizer {
-  readonly pre_tokenizer: SplitStep | null;
-  encode(text: string, options: { add_special_tokens: boolean }): { ids: number[] };
+interface Library {
+  readonly model: (words: readonly string[]) => string[];
   decode(
     ids: readonly number[],
     options: { skip_special_tokens: boolean; clean_up_tokenization_spaces: boolean },
   ): string;
-  token_to_id(token: string): number | undefined;
   id_to_token(id: number): string | undefined;
-  get_vocab(): Map<string, number>;
 }
 
-/** What tokenizer.json says about how text is split. */
-interface TokenizerJson {
-  readonly normalizer?: unknown;
-  readonly pre_tokenizer?: { readonly type: string; readonly use_regex?: boolean; readonly add_prefix_space?: boolean };
-  readonly added_tokens?: readonly { readonly content: string; readonly lstrip?: boolean; readonly rstrip?: boolean }[];
+function construct({ path, json }: TokenizerFiles, model: Json, added_tokens: readonly AddedToken[]): Library {
+  const { decoder = null } = json;
+  const rest = { normalizer: null, pre_tokenizer: null, post_processor: null };
+  try {
+    return new LibraryTokenizer({ model, decoder, added_tokens, ...rest }, {}) as unknown as Library;
+  } catch (error) {
+    throw new KitError(
+      `Reading ${path}: ${(error as Error).message}, so that its tokens cannot be computed; use a model with another tokenizer.`,
+    );
+  }
 }
 
-function makeTokenizer(path: string, json: object): Tokenizer {
-  const inner = construct(path, json);
-  correctWhiteSpace(inner.pre_tokenizer);
-  return {
-    encode: makeEncode(inner, json),
-    decode: (ids) => decode(inner, ids),
-    id: (token) => inner.token_to_id(token),
-    size: largest(inner.get_vocab().values()) + 1,
+/** As the Rust library does it: added tokens first, then those that are looked for in the normalized text, then words. */
+function encoder(
+  { json, config }: TokenizerFiles,
+  added: readonly AddedToken[],
+  encodeWord: (word: string) => readonly number[],
+): (text: string) => number[] {
+  const normalize = normalizerOf(json.normalizer);
+  const preTokenize = preTokenizerOf(withPrefixSpace(json.pre_tokenizer, config));
+  const asTheyAre = splitterAt(added.filter(({ normalized }) => !normalized));
+  const normalized = added.filter((token) => token.normalized);
+  const afterwards = splitterAt(normalized.map((token) => ({ ...token, content: normalize(token.content) })));
+  const idsOf = ({ text, id, start }: Piece, first: boolean): readonly number[] => {
+    if (id !== undefined) return [id];
+    return text === "" ? [] : preTokenize(text, first && start === 0).flatMap(encodeWord);
+  };
+  return (text) =>
+    asTheyAre(text).flatMap((piece) =>
+      piece.id === undefined
+        ? afterwards(normalize(piece.text)).flatMap((part) => idsOf(part, piece.start === 0))
+        : [piece.id],
+    );
+}
+
+/** Python's classes for GPT-2's kind take the space before a text from tokenizer_config.json. */
+function withPrefixSpace(part: unknown, { add_prefix_space }: Json): unknown {
+  const own = isObject(part) && part.type === "ByteLevel" && typeof add_prefix_space === "boolean";
+  return own ? { ...part, add_prefix_space } : part;
+}
+
+const REMEMBERED_WORDS = 1 << 16;
+const REMEMBERED_LENGTH = 64;
+
+/** The ids of a word; those of short ones are remembered, so that texts which many prompts share cost little. */
+function wordEncoder(library: Library, ids: Vocabulary, model: Json): (word: string) => readonly number[] {
+  const known = new Map<string, readonly number[]>();
+  const { unk_token, unk_id, byte_fallback } = model;
+  const unknown = typeof unk_id === "number" ? unk_id : ids.get(String(unk_token));
+  const drops = model.type === "BPE" && unknown === undefined && !byte_fallback;
+  const encode = (word: string): readonly number[] => {
+    // Without a token for it, what is unknown is gone before the merges, which then join what stood beside it.
+    const kept = drops ? Array.from(word, (letter) => (ids.has(letter) ? letter : "")).join("") : word;
+    return library.model([kept]).flatMap((token) => ids.get(token) ?? unknown ?? []);
+  };
+  return (word) => {
+    const found = known.get(word);
+    if (found) return found;
+    const fresh = encode(word);
+    if (known.size >= REMEMBERED_WORDS) known.clear();
+    if (word.length <= REMEMBERED_LENGTH) known.set(word, fresh);
+    return fresh;
   };
 }
 
-function construct(path: string, json: object): JsonTokenizer {
-  try {
-    return new LibraryTokenizer(json, {}) as JsonTokenizer;
-  } catch (error) {
-    throw new KitError(`Reading ${path}: ${(error as Error).message}; it must be a tokenizer, so download it again.`);
-  }
-}
-
-function makeEncode(inner: JsonTokenizer, json: TokenizerJson): (text: string) => number[] {
-  const encode = (text: string) => inner.encode(text, { add_special_tokens: false }).ids;
-  const { type, use_regex = true, add_prefix_space = false } = json.pre_tokenizer ?? {};
-  const splitsLines = type === "ByteLevel" && use_regex && !add_prefix_space && !json.normalizer;
-  if (!splitsLines) return encode;
-  const swallowing = (json.added_tokens ?? []).filter((token) => token.lstrip || token.rstrip);
-  return rememberParagraphs(
-    encode,
-    swallowing.map((token) => token.content),
-  );
-}
-
-function decode(inner: JsonTokenizer, ids: readonly number[]): string {
-  const known = ids.filter((id) => inner.id_to_token(id) !== undefined);
+function decode(library: Library, ids: readonly number[]): string {
+  const known = ids.filter((id) => library.id_to_token(id) !== undefined);
   if (known.length === 0) return "";
-  return inner.decode(known, { skip_special_tokens: true, clean_up_tokenization_spaces: false });
-}
-
-function largest(numbers: Iterable<number>): number {
-  let result = -1;
-  for (const number of numbers) result = Math.max(result, number);
-  return result;
-}
-
-function readVocab(path: string): Record<string, number> {
-  const ids = Object.entries(readJson(path));
-  const wrong = ids.find(([, id]) => !Number.isSafeInteger(id) || id < 0);
-  if (wrong) throw new KitError(`Reading ${path}: "${wrong[0]}" has no whole number as its id; download it again.`);
-  return Object.fromEntries(ids);
-}
-
-function readJson(path: string): object {
-  let value: unknown;
-  try {
-    value = JSON.parse(readFileSync(path, "utf8"));
-  } catch (error) {
-    throw new KitError(`Reading ${path}: ${(error as Error).message}; it must be JSON, so download it again.`);
-  }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new KitError(`Reading ${path}: it is not a JSON object; download it again.`);
-  }
-  return value;
+  return library.decode(known, { skip_special_tokens: true, clean_up_tokenization_spaces: false });
 }

@@ -55,8 +55,10 @@ describe("the Llama family", () => {
   test("refuses what is not built, by its name", () => {
     const shapes = (change: Config) => () => llama.shapes({ ...CONFIGS.llama, ...change });
     expect(shapes({ rope_scaling: { type: "yarn", factor: 2 } })).toThrow(/scaled as "yarn"/);
-    expect(shapes({ hidden_act: "gelu" })).toThrow(/activation gelu/);
-    expect(shapes({ intermediate_size: undefined })).toThrow(/whole numbers for intermediate_size/);
+    expect(shapes({ hidden_act: "gelu" })).toThrow(/"silu", the only one that is built, for hidden_act, not "gelu"/);
+    expect(shapes({ intermediate_size: undefined })).toThrow(
+      /whole number from 1 on for intermediate_size, not nothing/,
+    );
     expect(shapes({ num_key_value_heads: 3 })).toThrow(/among 3 heads/);
   });
 

@@ -24,6 +24,12 @@ describe("loadModel", () => {
     expect(error).toContain("1 unknown (model.decoder.extra)");
   });
 
+  test("names a few of many missing tensors, and how many more there are", async () => {
+    const message = await loadModel(tinyModel({ config: { num_hidden_layers: 48 } })).catch((e: Error) => e.message);
+    expect(message).toMatch(/736 missing \(model\.decoder\.layers\.2\.\S+, .* and 731 more\); get a complete/);
+    expect(String(message).length).toBeLessThan(600);
+  });
+
   test("takes either name of the tied embedding and output matrix", async () => {
     const renamed = tinyTensors().map((t) =>
       t.name.endsWith("embed_tokens.weight") ? { ...t, name: "lm_head.weight" } : t,
@@ -42,10 +48,10 @@ describe("loadModel", () => {
 
   test("says what an OPT config lacks", async () => {
     await expect(loadModel(tinyModel({ config: { ffn_dim: null } }))).rejects.toThrow(
-      /positive whole numbers for ffn_dim/,
+      /a whole number from 1 on for ffn_dim, not null/,
     );
     await expect(loadModel(tinyModel({ config: { activation_function: "gelu" } }))).rejects.toThrow(
-      /another activation/,
+      /for activation_function, not "gelu"/,
     );
   });
 

@@ -3,11 +3,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { lora } from "../../src/adapters/lora.ts";
+import { writeSafetensors } from "../../src/checkpoints/write.ts";
 import { adaptedModel } from "../../src/experiment/adaptedModel.ts";
 import { type LanguageModel, loadModel } from "../../src/index.ts";
 import { saveModel } from "../../src/models/save.ts";
 import { gaussian } from "../../src/tensor/perturb.ts";
-import { tinyModel } from "../tiny.ts";
+import { tinyModel, tinyTensors } from "../tiny.ts";
 
 const scratch = (): string => mkdtempSync(join(tmpdir(), "saved-"));
 const bitsOf = ({ parameters }: LanguageModel): Map<string, string> =>
@@ -39,6 +40,20 @@ describe("a saved model", () => {
     for (const { name, value } of model.parameters)
       if (value.rank === 2) expect(found.get(name)).toEqual(expected.get(name));
     expect(config(folder).torch_dtype).toBe(weights);
+    again.dispose();
+    model.dispose();
+  });
+
+  test("keeps the tokens that files beside its tokenizer add", async () => {
+    const [source, folder] = [tinyModel(), scratch()];
+    writeFileSync(join(source, "added_tokens.json"), '{"[A]":19}');
+    writeFileSync(join(source, "config.json"), JSON.stringify({ ...config(source), vocab_size: 20 }));
+    const wider = tinyTensors({ ...config(source) });
+    writeSafetensors(join(source, "model.safetensors"), wider, { dtype: "F32" });
+    const model = await loadModel(source);
+    await saveModel(model, folder);
+    const again = await loadModel(folder);
+    expect(again.tokenizer.encode("film [A]")).toEqual([8, 19]);
     again.dispose();
     model.dispose();
   });

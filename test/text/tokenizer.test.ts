@@ -1,3 +1,7 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { Tokenizer as LibraryTokenizer } from "@huggingface/tokenizers";
+import seedrandom from "seedrandom";
 import { expect, test } from "vitest";
 import { KitError } from "../../src/error.ts";
 import { loadTokenizer } from "../../src/text/tokenizer.ts";
@@ -30,6 +34,25 @@ test("decoding undoes encoding exactly, drops special and unknown ids, and has n
   expect(tokenizer.decode(tokenizer.encode(text))).toBe(text);
   expect(tokenizer.decode([1, 72, 105, 150, 99999])).toBe("Hi");
   expect(tokenizer.decode([])).toBe("");
+});
+
+/** Strings of what tokenizers stumble over, U+FEFF and U+0085 aside, which JavaScript's white space has and has not. */
+function randomTexts(count: number): string[] {
+  const random = seedrandom.alea("texts");
+  const parts = " |  |\n|\n\n|\n\n\n|\t|\r\n|\u00a0|\u3000|a|film|It's|12|é|中文|😀|.|--|<s>|</s>|<mask>|<pad>".split(
+    "|",
+  );
+  const pick = (): string => parts[Math.floor(random() * parts.length)]!;
+  return Array.from({ length: count }, () => Array.from({ length: 10 * random() }, pick).join(""));
+}
+
+test.each(["opt-reviews", "roberta-reviews"])("3,000 texts have the ids that the library gives them: %s", (name) => {
+  const folder = join(import.meta.dirname, "../../data/models", name);
+  const json = JSON.parse(readFileSync(join(folder, "tokenizer.json"), "utf8"));
+  const alone = new LibraryTokenizer(json, {});
+  const { encode } = loadTokenizer(folder);
+  for (const text of randomTexts(3000))
+    expect([text, encode(text)]).toEqual([text, alone.encode(text, { add_special_tokens: false }).ids]);
 });
 
 test("paragraphs that were seen before are encoded as if they were new", () => {
@@ -83,7 +106,29 @@ test.each([
   [
     "a vocab.json of texts",
     { "vocab.json": '{"a":"b"}', "merges.txt": tinyMerges },
-    /vocab\.json: "a" has no whole number as its id/,
+    /vocab\.json: the token "a" has the id "b", which is no whole number/,
+  ],
+  [
+    "a vocab.json with an id that no vocabulary has",
+    { "vocab.json": '{"a":0,"b":4294967294}', "merges.txt": "" },
+    /vocab\.json: the token "b" has the id 4294967294, far more than its 2 tokens need/,
+  ],
+  ["a vocab.json with a negative id", { "vocab.json": '{"a":-1}', "merges.txt": "" }, /"a" has the id -1, which is no/],
+  ["a vocab.json with half an id", { "vocab.json": '{"a":0.5}', "merges.txt": "" }, /"a" has the id 0\.5, which is no/],
+  [
+    "a vocab.json with an id twice",
+    { "vocab.json": '{"a":3,"b":3}', "merges.txt": "" },
+    /the token "b" has the id 3, which "a" has too/,
+  ],
+  [
+    "a merge of three tokens",
+    { "vocab.json": '{"a":0,"b":1,"ab":2}', "merges.txt": "#version: 0.2\na b\na b c" },
+    /its merge 2 is "a b c" instead of two tokens/,
+  ],
+  [
+    "a merge that makes no token",
+    { "vocab.json": '{"a":0,"b":1}', "merges.txt": "a b" },
+    /merges\.txt: its merge 1 is "a b", but "ab" is no token/,
   ],
 ])("%s is a clear error", (_, files: Record<string, string>, found) => {
   const folder = folderWith(files);
