@@ -1,4 +1,5 @@
 import { join, resolve } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import type { Figure } from "../report/figure.ts";
 import { FONT_FAMILY } from "../report/fonts.ts";
 import { toPng, toSvg } from "../report/render.ts";
@@ -6,6 +7,7 @@ import { FONT_SIZE, INK } from "../report/style.ts";
 import { writeTogether } from "../report/write.ts";
 import { display } from "./display.ts";
 import { interactive } from "./interactive.ts";
+import { unlessInterrupted } from "./interrupt.ts";
 import { isSmoke } from "./places.ts";
 
 /** A picture as plotly.js takes it, its size left to the notebook where it has none. */
@@ -30,8 +32,9 @@ const AXIS = {
  */
 export async function figure(name: string, drawing: Drawing): Promise<void> {
   const drawn = styled(drawing);
-  const svg = await toSvg(drawn);
-  const png = await toPng(svg);
+  await setImmediate(); // ends the cell's synchronous part, in which Node stops the loading of a module halfway
+  const svg = await unlessInterrupted(toSvg(drawn));
+  const png = await unlessInterrupted(toPng(svg));
   const folder = resolve("..", "figures", isSmoke() ? "smoke" : "");
   await writeTogether(
     new Map<string, string | Uint8Array>([

@@ -1,10 +1,13 @@
 import { createRequire } from "node:module";
-import { display } from "./display.ts";
+import { KitError } from "../error.ts";
 
 const require = createRequire(import.meta.url);
 
 /** What a table's cell holds. */
 export type Cell = string | number | boolean | null | undefined;
+
+/** A row of a table: cells by the names of their columns. What a row lacks is missing. */
+export type Row = Readonly<Record<string, Cell>>;
 
 /** A danfojs DataFrame, of which this kit reads the columns' names and the values row by row. */
 export interface Frame {
@@ -15,10 +18,53 @@ export interface Frame {
   readonly [method: string]: any;
 }
 
-/** The rows as a danfojs DataFrame. */
-export function frame(rows: readonly Readonly<Record<string, Cell>>[]): Frame {
-  const { DataFrame } = quietly(() => require("danfojs-node") as { DataFrame: new (rows: unknown) => Frame });
-  return new DataFrame(rows.map((row) => Object.fromEntries(Object.entries(row).map(([k, v]) => [k, v ?? "–"]))));
+/** danfojs reads a DataFrame by these properties, which a column of the same name would hide. */
+const TAKEN = ["columns", "values", "index", "shape", "dtypes"];
+
+/** The names of all columns, in the order in which rows first have them. */
+export const columnsOf = (rows: readonly Row[]): string[] => [...new Set(rows.flatMap((row) => Object.keys(row)))];
+
+/** A row's cell; undefined where the row has none of its own, whatever objects inherit. */
+export const cellOf = (row: Row, column: string): Cell => (Object.hasOwn(row, column) ? row[column] : undefined);
+
+/** Whether a cell holds nothing: null, undefined or NaN. */
+export const isMissing = (cell: Cell): cell is null | undefined =>
+  cell === null || cell === undefined || Number.isNaN(cell);
+
+/**
+ * The rows as a danfojs DataFrame, each value in the column of its key. What is missing becomes NaN, which danfojs's mean, sum and count
+ * leave out. A column of numbers is int32 or, where some are missing or not whole, float32; one of booleans is boolean; all others are
+ * string, their values as they were given. Throws a KitError for a value that is none of these, such as a list or a Date.
+ */
+export function frame(rows: readonly Row[]): Frame {
+  const { DataFrame } = quietly(
+    () => require("danfojs-node") as { DataFrame: new (rows: unknown, how: object) => Frame },
+  );
+  const columns = columnsOf(rows);
+  const taken = columns.find((name) => TAKEN.includes(name));
+  if (taken !== undefined)
+    throw new KitError(`A DataFrame was to have a column ${taken}, but danfojs calls a part of its own so: rename it.`);
+  const values = rows.map((row, i) => columns.map((name) => checked(cellOf(row, name), name, i)));
+  return new DataFrame(values, { columns, dtypes: columns.map((_, j) => dtypeOf(values.map((row) => row[j]!))) });
+}
+
+/** A value as danfojs takes it. */
+function checked(cell: Cell, column: string, row: number): string | number | boolean {
+  if (isMissing(cell)) return Number.NaN;
+  if (["string", "number", "boolean"].includes(typeof cell)) return cell;
+  const found = Object(cell).constructor?.name ?? typeof cell;
+  throw new KitError(
+    `The column ${column} was to hold texts, numbers or booleans, but its row ${row + 1} has a value of type ${found}: turn it into one of these, such as by String().`,
+  );
+}
+
+/** danfojs guesses types from the first 20 rows, and takes texts such as "1.5" for numbers, which it then adds up as texts. */
+function dtypeOf(values: readonly (string | number | boolean)[]): string {
+  const present = values.filter((value) => !isMissing(value));
+  const all = (type: string): boolean => present.every((value) => typeof value === type);
+  if (all("number"))
+    return values.every((value) => (value as number) === ((value as number) | 0)) ? "int32" : "float32";
+  return all("boolean") ? "boolean" : "string";
 }
 
 /** danfojs brings a TensorFlow.js of its own, which says at length that its parts are there already. */
@@ -30,56 +76,4 @@ function quietly<T>(work: () => T): T {
   } finally {
     console.warn = warn;
   }
-}
-
-/** How a table is shown. */
-export interface ShowOptions {
-  /** Digits after the point of numbers that are not whole. */
-  readonly digits?: number;
-  readonly caption?: string;
-}
-
-/** Shows rows or a DataFrame as a table: HTML, with text for viewers without it. */
-export function show(table: Frame | readonly Readonly<Record<string, Cell>>[], options: ShowOptions = {}): void {
-  const { digits = 1, caption } = options;
-  const isRows = Array.isArray(table);
-  const columns = isRows ? Object.keys((table as readonly object[])[0] ?? {}) : (table as Frame).columns;
-  const rows = isRows
-    ? (table as readonly Record<string, Cell>[]).map((row) => columns.map((name) => row[name]))
-    : ((table as Frame).values as Cell[][]);
-  const cells = rows.map((row) => row.map((cell) => textOf(cell, digits)));
-  const toTheRight = columns.map((_, j) => cells.every((row) => /^([-+−]?\d[\d.,]*.*|–|)$/.test(row[j]!)));
-  display({
-    "text/html": asHtml(columns, cells, toTheRight, caption),
-    "text/plain": asText(columns, cells, toTheRight, caption),
-  });
-}
-
-function textOf(cell: Cell, digits: number): string {
-  if (cell === null || cell === undefined || cell === "") return "–";
-  if (typeof cell !== "number") return String(cell);
-  return Number.isInteger(cell) ? cell.toLocaleString("en-US") : cell.toFixed(digits);
-}
-
-function asHtml(columns: string[], rows: string[][], toTheRight: boolean[], caption?: string): string {
-  const cell = (tag: string, text: string, j: number): string =>
-    `<${tag} style="text-align:${toTheRight[j] ? "right" : "left"}">${escaped(text)}</${tag}>`;
-  const line = (tag: string, texts: string[]): string =>
-    `<tr>${texts.map((text, j) => cell(tag, text, j)).join("")}</tr>`;
-  const title = caption === undefined ? "" : `<caption>${escaped(caption)}</caption>`;
-  return `<table>${title}<thead>${line("th", columns)}</thead><tbody>${rows.map((row) => line("td", row)).join("")}</tbody></table>`;
-}
-
-const escaped = (text: string): string =>
-  text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
-
-function asText(columns: string[], rows: string[][], toTheRight: boolean[], caption?: string): string {
-  const widths = columns.map((name, j) => Math.max(name.length, ...rows.map((row) => row[j]!.length)));
-  const line = (texts: string[]): string =>
-    texts
-      .map((text, j) => (toTheRight[j] ? text.padStart(widths[j]!) : text.padEnd(widths[j]!)))
-      .join("  ")
-      .trimEnd();
-  const rule = widths.map((width) => "-".repeat(width)).join("  ");
-  return [line(columns), rule, ...rows.map(line), ...(caption === undefined ? [] : [caption])].join("\n");
 }

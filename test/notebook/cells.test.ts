@@ -1,18 +1,19 @@
 import { createRequire } from "node:module";
 import { afterEach, expect, test, vi } from "vitest";
 import { lineOf, reported } from "../../src/cli/notebooks/failure.ts";
-import { stored } from "../../src/cli/notebooks/outputs.ts";
+import { stored, visible } from "../../src/cli/notebooks/outputs.ts";
 import { KitError } from "../../src/error.ts";
 import type { Run } from "../../src/experiment/run.ts";
 import { styled } from "../../src/notebook/figure.ts";
-import { show } from "../../src/notebook/frame.ts";
 import { interactive } from "../../src/notebook/interactive.ts";
 import { liveChart } from "../../src/notebook/liveChart.ts";
 import { argvOf } from "../../src/notebook/measure.ts";
 import { tasksBesidePaper } from "../../src/notebook/paperTable.ts";
 import { spark } from "../../src/notebook/progress.ts";
 import { scale, settingsFor } from "../../src/notebook/settings.ts";
+import { show } from "../../src/notebook/show.ts";
 import { madeUpRun } from "../report/runs.ts";
+import { printed } from "./printed.ts";
 
 afterEach(() => {
   vi.unstubAllEnvs();
@@ -28,18 +29,6 @@ function inKernel(
   jupyter.lastWriteDisplayData = show;
   work();
   jupyter.lastWriteDisplayData = null;
-}
-
-/** What a cell prints outside a kernel. */
-function printed(work: () => void): string {
-  const texts: string[] = [];
-  vi.spyOn(process.stdout, "write").mockImplementation((text) => {
-    texts.push(String(text));
-    return true;
-  });
-  work();
-  vi.restoreAllMocks();
-  return texts.join("");
 }
 
 test("the scale is the cell's, unless MEZO_SCALE names another", () => {
@@ -154,6 +143,26 @@ test("stored outputs have texts by lines and keys in order, and what a carriage 
   expect(JSON.stringify(stored({ output_type: "display_data", data, metadata: {} }))).toBe(
     '{"data":{"application/json":{"a":2,"b":1},"image/png":"x","text/plain":["a\\n","b"]},"metadata":{},"output_type":"display_data"}',
   );
+});
+
+test.each([
+  ["10 %\r20 %\rdone", "done"],
+  ["abc\rx", "xbc"],
+  ["a\rbc\rd\ne", "dc\ne"],
+  ["a\rb\n", "b\n"],
+  ["a\r\nb\r\r\nc", "a\nb\nc"],
+  ["20 %\r", "20 %"],
+  ["\rx", "x"],
+  ["😀a\rx", "xa"],
+  ["ab\bc", "ab\bc"],
+])("after a carriage return %j is written over as in JupyterLab's view: %j", (text, seen) => {
+  expect(visible(text)).toBe(seen);
+});
+
+test("a line of 3 MB, and one of a million carriage returns, are seen whole", { timeout: 30_000 }, () => {
+  const long = "y".repeat(3e6);
+  const texts = [long, `${long}\r`, "x\r".repeat(1e6) + long, `${long}\r${"y\r".repeat(1e6)}`];
+  expect(texts.map((text) => visible(text) === long)).toEqual([true, true, true, true]);
 });
 
 test("a failure's line is the compiler's, or the source's line that is most like the compiled one that threw", () => {

@@ -1,6 +1,7 @@
 """Runs a notebook through Jupyter's own client (nbclient), going on after cells that fail, and prints what became of each cell as JSON.
 
-A cell whose metadata names a file and a number of lines as "interrupt" is interrupted once the file has as many.
+A cell whose metadata names a file and a number of lines as "interrupt" is interrupted once the file has as many, one that names seconds
+after that time from its begin. With SECONDS_PER_MESSAGE set, this client takes so long over each message, as busy ones do.
 """
 
 import asyncio
@@ -17,26 +18,33 @@ from nbclient.exceptions import CellExecutionError
 SECONDS_PER_CELL = 120
 # For so long after a failed cell the kernel cancels what was queued behind it.
 SECONDS_OF_CANCELLING = 0.3
+SECONDS_PER_MESSAGE = float(os.environ.get("SECONDS_PER_MESSAGE", "0"))
 
 
 class CountingClient(NotebookClient):
     """Counts the kernel's messages by type: of a display that is updated in place only the last state is stored."""
 
     messages = collections.Counter()
+    arrivals = []
 
     def process_message(self, msg, cell, cell_index):
+        time.sleep(SECONDS_PER_MESSAGE)
         self.messages[msg["msg_type"]] += 1
+        if msg["msg_type"] == "stream":
+            self.arrivals.append(time.monotonic())
         return super().process_message(msg, cell, cell_index)
 
 
-async def interrupt_at(client, file, lines):
-    while not os.path.exists(file) or open(file, "rb").read().count(b"\n") < lines:
+async def interrupt_at(client, file=None, lines=0, seconds=0):
+    while file and (not os.path.exists(file) or open(file, "rb").read().count(b"\n") < lines):
         await asyncio.sleep(0.02)
+    await asyncio.sleep(seconds)
     await client.km.interrupt_kernel()
 
 
 async def ran(client, cell, index):
     client.messages.clear()
+    client.arrivals.clear()
     started = time.monotonic()
     interrupt = cell.metadata.get("interrupt")
     waiting = asyncio.create_task(interrupt_at(client, **interrupt)) if interrupt else None
@@ -47,8 +55,14 @@ async def ran(client, cell, index):
     finally:
         if waiting:
             waiting.cancel()
-    seconds = time.monotonic() - started
-    return {"count": cell.execution_count, "outputs": cell.outputs, "messages": dict(client.messages), "seconds": seconds}
+    ended = time.monotonic()
+    return {
+        "count": cell.execution_count,
+        "outputs": cell.outputs,
+        "messages": dict(client.messages),
+        "seconds": ended - started,
+        "secondsBeforeEnd": [ended - arrival for arrival in client.arrivals],
+    }
 
 
 async def main(path):

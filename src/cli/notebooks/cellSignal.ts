@@ -1,14 +1,24 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import { KitError } from "../../error.ts";
 
-/** Where the kernel keeps the signal that Interrupt aborts during the cell that runs. */
-const KEY = Symbol.for("mezo-kit.cellSignal");
+/** Where the kernel keeps the signals that Interrupt aborts: one for all copies of the kit that cells may load. */
+const KEY = Symbol.for("mezo-kit.cellSignals");
 
-const kept = globalThis as unknown as Record<symbol, AbortSignal | undefined>;
+const kept = globalThis as unknown as Record<symbol, AsyncLocalStorage<AbortSignal> | undefined>;
 const never = new AbortController().signal;
 
-/** Aborts when the reader presses Interrupt during the cell that runs; its reason is a KitError that says so. */
+/**
+ * Aborts when the reader presses Interrupt during the cell that calls, whichever runs by then: work that a cell left behind is still that
+ * cell's. Its reason is a KitError that says so.
+ */
 export function cellSignal(): AbortSignal {
-  return kept[KEY] ?? never;
+  return kept[KEY]?.getStore() ?? never;
+}
+
+/** Runs a cell with a signal of its own. */
+export function withCellSignal<T>(signal: AbortSignal, cell: () => T): T {
+  kept[KEY] ??= new AsyncLocalStorage();
+  return kept[KEY].run(signal, cell);
 }
 
 /** What ends an interrupted cell. */
@@ -17,7 +27,8 @@ export const interruption = (): KitError =>
     "Interrupted: run again, the cell goes on from here where its runs are written down (measure, recorded), and begins anew elsewhere.",
   );
 
-/** Gives the cell that runs its signal. */
-export function setCellSignal(signal: AbortSignal): void {
-  kept[KEY] = signal;
-}
+/** What ends an interrupted cell whose work does not end with it. */
+export const abandonment = (): KitError =>
+  new KitError(
+    "Interrupted: the cell no longer waits, but what it waited for goes on until it looks up, or to its end; restart the kernel to be rid of it.",
+  );

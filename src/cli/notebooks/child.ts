@@ -1,6 +1,8 @@
 import { constants } from "node:os";
+import { turns } from "./cellInterrupt.ts";
 import { type Failure, lineOf, reported, SILENT } from "./failure.ts";
 import type { CellResult, Output } from "./outputs.ts";
+import { type StreamName, writer } from "./streams.ts";
 import { createConverter, createExecutor, type Displayed, jupyter } from "./tslab.ts";
 
 /** What the running cell has shown and how it failed. */
@@ -10,17 +12,13 @@ let compiled = "";
 /** Displays by their ids, to be replaced in place. */
 const displays = new Map<string, { data: Displayed["data"] }>();
 
-function addText(name: "stdout" | "stderr", text: string): void {
+function addText(name: StreamName, text: string): void {
   const last = outputs.at(-1);
   if (last?.output_type === "stream" && last.name === name) last.text += text;
   else outputs.push({ output_type: "stream", name, text });
 }
 
-for (const name of ["stdout", "stderr"] as const)
-  process[name].write = ((chunk: string | Uint8Array) => {
-    addText(name, typeof chunk === "string" ? chunk : Buffer.from(chunk).toString());
-    return true;
-  }) as typeof process.stdout.write;
+for (const name of ["stdout", "stderr"] as const) process[name].write = writer((text) => addText(name, text));
 
 jupyter.lastWriteDisplayData = ({ data, metadata = {}, transient }, isUpdate) => {
   const id = transient?.display_id;
@@ -59,7 +57,7 @@ async function run(code: string): Promise<CellResult> {
   failure = undefined;
   const started = performance.now();
   const executed = await executor.execute(code);
-  await new Promise((resume) => setImmediate(resume)); // rejections of the cell's last turn
+  await turns();
   const seconds = (performance.now() - started) / 1000;
   const failed = executed ? failure : (failure ?? SILENT);
   const line = failed && lineOf(failed, code, compiled);

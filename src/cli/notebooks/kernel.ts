@@ -1,5 +1,8 @@
-import { interruption, setCellSignal } from "./cellSignal.ts";
+import "../../notebook/index.ts"; // before any cell: Interrupt while a cell imports the kit would leave it half loaded
+import { AsyncLocalStorage } from "node:async_hooks";
+import { cellInterrupt, turns } from "./cellInterrupt.ts";
 import { type Failure, reported, SILENT } from "./failure.ts";
+import { type MergedStreams, mergedStreams, type StreamName, writer } from "./streams.ts";
 import { jupyter, startKernel } from "./tslab.ts";
 
 /**
@@ -8,39 +11,30 @@ import { jupyter, startKernel } from "./tslab.ts";
  */
 const printValue = console.log;
 const printError = console.error;
-/** How long an interrupted cell has to end by itself. */
-const GRACE_MILLISECONDS = 5000;
 let failure: Failure | undefined;
-let controller = new AbortController();
-/** tslab's answer to Interrupt: the cell no longer waits, but what it waited for goes on behind the cells after it. */
 let stopWaiting = (): void => {};
-
-function renewSignal(): void {
-  if (controller.signal.aborted) controller = new AbortController();
-  setCellSignal(controller.signal);
-}
-
-/** Work that looks at the signal ends the cell with its own error; what does not, or a second Interrupt, leaves it to tslab. */
-function interrupt(): void {
-  if (controller.signal.aborted) {
-    stopWaiting();
-    return;
-  }
-  const interrupted = controller;
-  controller.abort(interruption());
-  setTimeout(() => void (controller === interrupted && stopWaiting()), GRACE_MILLISECONDS).unref();
-}
+const interrupt = cellInterrupt(() => stopWaiting());
+/** What the cell that runs, or ran last, writes. */
+let streams: MergedStreams | undefined;
+/** What a cell's own code writes, its timers after its end included. */
+const ownStreams = new AsyncLocalStorage<MergedStreams | undefined>();
+/** Settles when the cell before has been answered. */
+let answered: Promise<unknown> = Promise.resolve();
 
 // Before any cell runs: a listener that is added in a cell makes the next Interrupt end the kernel.
-process.on("SIGINT", interrupt);
-renewSignal();
+process.on("SIGINT", interrupt.press);
+process.on("exit", () => streams?.flush());
 
 const server = jupyter.ZmqServer.prototype;
-const { bindSocket } = server;
+const { bindSocket, handleShutdown } = server;
 server.bindSocket = function (socket: { sendTimeout: number; sendHighWaterMark: number }, port: number) {
   socket.sendTimeout = 0; // never waits, so that no send is refused meanwhile
   socket.sendHighWaterMark = 0; // never drops
   return bindSocket.call(this, socket, port);
+};
+server.handleShutdown = function (...args: unknown[]) {
+  streams?.flush();
+  return handleShutdown.apply(this, args);
 };
 
 // biome-ignore lint/suspicious/noExplicitAny: Jupyter's messages, as tslab has them, without types.
@@ -52,32 +46,62 @@ server.handleExecute = async function (socket: any, message: any) {
     answer.content = content;
     answer.signAndSend(connInfo.key, to);
   };
+  const written = mergedStreams((name, text) => reply("stream", { name, text }, iopub));
+  const before = answered;
   // The queue runs a cell at a time: this one is announced when its turn comes, after the one before it has made the kernel idle.
   const announce = async (): Promise<void> => {
-    await new Promise((turn) => setImmediate(turn));
+    await before;
+    await turns();
+    streams?.flush();
+    streams = written;
     failure = undefined;
-    renewSignal();
     this.publishStatus("busy", message);
     reply("execute_input", { code: message.content.code, execution_count: handler.execCount + 1 }, iopub);
   };
   handler.execQueue.add(announce).catch(() => {});
-  const content = await handler.handleExecute(
-    message.content,
-    (name: string, text: string) => reply("stream", { name, text }, iopub),
-    (data: object, isUpdate: boolean) => reply(isUpdate ? "update_display_data" : "display_data", data, iopub),
-  );
-  if (content.status === "error") {
-    Object.assign(content, failure ?? SILENT);
-    const { ename, evalue, traceback } = content;
-    reply("error", { ename, evalue, traceback }, iopub);
-  } else if (content.status === "abort") content.status = "aborted";
-  else Object.assign(content, { user_expressions: {}, payload: [] });
-  reply("execute_reply", content, socket);
+  const run = handler.handleExecute(message.content, written.write, (data: object, isUpdate: boolean) => {
+    written.flush();
+    reply(isUpdate ? "update_display_data" : "display_data", data, iopub);
+  });
+  const answer = async (): Promise<void> => {
+    const content = await run;
+    await turns();
+    written.flush();
+    if (content.status === "error") {
+      Object.assign(content, failure ?? SILENT);
+      const { ename, evalue, traceback } = content;
+      reply("error", { ename, evalue, traceback }, iopub);
+    } else if (content.status === "abort") content.status = "aborted";
+    else Object.assign(content, { user_expressions: {}, payload: [] });
+    reply("execute_reply", content, socket);
+  };
+  answered = answer();
+  await answered;
+};
+
+const handler = jupyter.JupyterHandlerImpl.prototype;
+const { handleExecuteImpl } = handler;
+handler.createWriteToIopub = (name: StreamName, write: (name: StreamName, text: string) => void) =>
+  writer((text) => (ownStreams.getStore()?.write ?? write)(name, text));
+// It returns a cell's count, and throws it where the cell failed.
+handler.handleExecuteImpl = async function (...args: unknown[]) {
+  let count: unknown;
+  try {
+    const cell = (): Promise<unknown> => handleExecuteImpl.apply(this, args);
+    await interrupt.during(async () => {
+      count = await ownStreams.run(streams, cell);
+    });
+  } catch (error) {
+    if (count === undefined) throw error;
+    failure = reported(failure, [error]);
+    throw count;
+  }
+  return count;
 };
 
 // startKernel hands these two to what runs the cells.
 console.error = (...args: unknown[]) => {
-  failure = reported(failure, args);
+  failure = reported(failure, args.map(interrupt.told));
 };
 startKernel({ configPath: process.argv[2], enableFindLocal: false, jsKernel: false });
 console.log = printValue;

@@ -1,8 +1,9 @@
 import type { Failure } from "./failure.ts";
+import type { StreamName } from "./streams.ts";
 
 /** What a cell shows, as Jupyter's files have it. */
 export type Output =
-  | { readonly output_type: "stream"; readonly name: "stdout" | "stderr"; text: string }
+  | { readonly output_type: "stream"; readonly name: StreamName; text: string }
   | { readonly output_type: "display_data"; data: Readonly<Record<string, unknown>>; readonly metadata: object }
   | ({ readonly output_type: "error" } & Failure);
 
@@ -15,13 +16,26 @@ export interface CellResult {
   readonly line?: number;
 }
 
-/** Text that a carriage return wipes out. */
-const OVERWRITTEN = /[^\n]*\r(?!\n)/g;
+/** What a reader sees of a text: Jupyter's viewers, as terminals, write over a line from its beginning after a carriage return. */
+export function visible(text: string): string {
+  return text.includes("\r") ? text.split("\n").map(overwritten).join("\n") : text;
+}
+
+/** Column by column the last part that reaches it. */
+function overwritten(line: string): string {
+  if (!line.includes("\r")) return line;
+  const seen: string[] = [];
+  for (const part of line.split("\r").reverse()) {
+    let column = 0;
+    for (const character of part) if (column++ === seen.length) seen.push(character);
+  }
+  return seen.join("");
+}
 
 /** An output as Jupyter stores it: texts by lines, keys in order, so that a notebook that is run again changes little. */
 export function stored(output: Output): object {
   if (output.output_type === "stream")
-    return { name: output.name, output_type: "stream", text: lines(output.text.replace(OVERWRITTEN, "")) };
+    return { name: output.name, output_type: "stream", text: lines(visible(output.text)) };
   if (output.output_type === "error") return sorted(output) as object;
   const data = Object.entries(output.data)
     .sort(([a], [b]) => (a < b ? -1 : 1))

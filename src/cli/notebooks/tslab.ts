@@ -1,4 +1,5 @@
 import { createRequire } from "node:module";
+import { type Converted, completed } from "./converted.ts";
 
 const require = createRequire(import.meta.url);
 
@@ -12,15 +13,21 @@ export interface Displayed {
   readonly transient?: { readonly display_id?: string };
 }
 
-/** tslab/dist/jupyter.js: what its display functions write through, and its server. */
+/** A class of tslab. */
+interface Untyped {
+  // biome-ignore lint/suspicious/noExplicitAny: it has no types for its inner parts.
+  readonly prototype: any;
+}
+
+/** tslab/dist/jupyter.js: what its display functions write through, its server, and what answers the server's requests. */
 export interface JupyterModule {
   lastWriteDisplayData: ((message: Displayed, isUpdate: boolean) => void) | null;
-  // biome-ignore lint/suspicious/noExplicitAny: tslab has no types for its server.
-  readonly ZmqServer: { readonly prototype: any };
+  readonly ZmqServer: Untyped;
+  readonly JupyterHandlerImpl: Untyped;
 }
 
 export interface Converter {
-  convert(previous: string, source: string): { output?: string; [rest: string]: unknown };
+  convert(previous: string, source: string): Converted;
   close(): void;
 }
 
@@ -31,9 +38,18 @@ export interface Executor {
 
 export const jupyter: JupyterModule = require("tslab/dist/jupyter.js");
 
-export const startKernel: (options: object) => void = require("tslab/dist/main.js").startKernel;
+const compiler: { createConverter: (options: object) => Converter } = require("tslab/dist/converter.js");
+const { createConverter: plain } = compiler;
 
-export const createConverter: (options: object) => Converter = require("tslab/dist/converter.js").createConverter;
+/** tslab's compiler, completed for its kernel too. */
+export function createConverter(options: object): Converter {
+  const converter = plain(options);
+  const convert: Converter["convert"] = (previous, source) => completed(converter.convert(previous, source), source);
+  return { ...converter, convert };
+}
+compiler.createConverter = createConverter;
+
+export const startKernel: (options: object) => void = require("tslab/dist/main.js").startKernel;
 
 export const createExecutor: (folder: string, converters: object, console: object) => Executor =
   require("tslab/dist/executor.js").createExecutor;

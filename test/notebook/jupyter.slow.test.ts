@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { interruption } from "../../src/cli/notebooks/cellSignal.ts";
+import { abandonment, interruption } from "../../src/cli/notebooks/cellSignal.ts";
+import { type Notebook, sourceOf } from "../../src/cli/notebooks/runNotebook.ts";
 import { readRun } from "../../src/experiment/runFile/read.ts";
 
 const root = resolve(import.meta.dirname, "../..");
@@ -21,10 +22,13 @@ const needed = `needs nbclient (looked for with ${PYTHONS.join(", ")}; install D
 interface Ran {
   readonly count: number | null;
   readonly seconds: number;
+  /** When each stream message came, before the cell's end. */
+  readonly secondsBeforeEnd: readonly number[];
   /** How many messages of each type the kernel sent. */
   readonly messages: Readonly<Record<string, number>>;
   readonly outputs: readonly {
     readonly output_type: string;
+    readonly name?: string;
     readonly text?: string;
     readonly evalue?: string;
     readonly data?: Readonly<Record<string, string>>;
@@ -42,8 +46,8 @@ async function throughJupyter(path: string, env: NodeJS.ProcessEnv = {}): Promis
 
 interface Cell {
   readonly source: string;
-  /** A file, and the number of lines at which the cell is interrupted. */
-  readonly interrupt?: { readonly file: string; readonly lines: number };
+  /** When the cell is interrupted: a file, and the number of lines in it; or seconds after the cell was sent. */
+  readonly interrupt?: { readonly file: string; readonly lines: number } | { readonly seconds: number };
 }
 
 function write(name: string, cells: readonly Cell[]): string {
@@ -56,6 +60,15 @@ function write(name: string, cells: readonly Cell[]): string {
   writeFileSync(path, JSON.stringify({ cells: code, metadata: {}, nbformat: 4, nbformat_minor: 4 }));
   return path;
 }
+
+/** The code of a notebook. */
+const cellsOf = (path: string): string[] =>
+  (JSON.parse(readFileSync(path, "utf8")) as Notebook).cells
+    .filter(({ cell_type }) => cell_type === "code")
+    .map(sourceOf);
+
+const textOf = ({ outputs }: Ran, stream = "stdout"): string =>
+  outputs.map(({ name, text }) => (name === stream ? text : "")).join("");
 
 const typesOf = ({ outputs }: Ran): string[][] => outputs.map(({ data = {} }) => Object.keys(data).sort());
 const errorsOf = ({ outputs }: Ran) => outputs.filter(({ output_type }) => output_type === "error");
@@ -123,11 +136,10 @@ describe.skipIf(!python)(`Jupyter's own client${python ? "" : `: ${needed}`}`, {
     expect(isAlive).toBe(true);
   });
 
-  test("shows the compiler's message for a type error, loses none of 3000 lines, and shows Interrupt to any loop", async () => {
+  test("shows the compiler's message for a type error, and ends a loop that never ends its turn with the kit's sentence", async () => {
     const marker = join(scratch, "waiting");
     const path = write("cells.ipynb", [
       { source: "const text: string = 1;" },
-      { source: 'for (let i = 0; i < 3000; i++) console.log("line", i);' },
       {
         source: `import { writeFileSync } from "node:fs";\nwriteFileSync("waiting", "\\n");\nfor (;;);`,
         interrupt: { file: marker, lines: 1 },
@@ -138,10 +150,77 @@ describe.skipIf(!python)(`Jupyter's own client${python ? "" : `: ${needed}`}`, {
     expect(errorsOf(cells[0]!)).toMatchObject([
       { ename: "TypeScriptError", evalue: "1:7 - Type 'number' is not assignable to type 'string'." },
     ]);
-    const text = cells[1]!.outputs.map((output) => output.text).join("");
-    expect(text).toBe(Array.from({ length: 3000 }, (_, i) => `line ${i}\n`).join(""));
-    expect(errorsOf(cells[2]!)).toMatchObject([{ evalue: expect.stringContaining("SIGINT") }]);
-    expect(cells[3]!.outputs).toMatchObject([{ text: "alive\n" }]);
-    expect(cells.map(({ count }) => count)).toEqual([1, 2, 3, 4]);
+    expect(errorsOf(cells[1]!)).toMatchObject([{ evalue: interruption().message }]);
+    expect(cells[2]!.outputs).toMatchObject([{ text: "alive\n" }]);
+    expect(cells.map(({ count }) => count)).toEqual([1, 2, 3]);
+  });
+
+  test("ends each cell of the quickstart with a sentence wherever it is interrupted, and runs it when it is run again", async () => {
+    const sources = cellsOf(join(root, "notebooks/00-quickstart.ipynb"));
+    const moments = [0.05, 0.05, 0.6, 0.4, 2, 0.5, 0.7, 0.05];
+    const cells = sources.flatMap((source, i) => [{ source, interrupt: { seconds: moments[i]! } }, { source }]);
+    const ran = await throughJupyter(write("anywhere.ipynb", cells), { MEZO_SCALE: "smoke" });
+    const sentences = [interruption().message, abandonment().message];
+    for (const [i, cell] of ran.cells.entries()) {
+      const errors = errorsOf(cell).map(({ evalue }) => evalue);
+      if (i % 2 === 1) expect(errors).toEqual([]);
+      else expect(sentences).toContain(errors.join());
+    }
+    expect(ran.isAlive).toBe(true);
+  });
+
+  test("loses none of 100,000 lines to a client that takes 2.5 ms a message, nor of lines that change between the streams", async () => {
+    const path = write("lines.ipynb", [
+      { source: 'for (let i = 0; i < 100_000; i++) console.log("line", i);' },
+      { source: 'for (let i = 0; i < 20_000; i++) { console.log("out", i); console.error("err", i); }' },
+    ]);
+    const { cells } = await throughJupyter(path, { SECONDS_PER_MESSAGE: "0.0025" });
+    const lines = (word: string, count: number): string =>
+      Array.from({ length: count }, (_, i) => `${word} ${i}\n`).join("");
+    expect(textOf(cells[0]!) === lines("line", 100_000)).toBe(true);
+    expect(textOf(cells[1]!, "stdout") === lines("out", 20_000)).toBe(true);
+    expect(textOf(cells[1]!, "stderr") === lines("err", 20_000)).toBe(true);
+  });
+
+  test("keeps the order of both streams and displays, is live, and shows what comes after the cell's last turn", async () => {
+    const path = write("order.ipynb", [
+      {
+        source:
+          'import { display } from "mezo-kit/notebook";\nconst wait = (seconds: number) => { for (const end = Date.now() + 1000 * seconds; Date.now() < end; ); };',
+      },
+      {
+        source:
+          'console.log("a"); console.error("b"); console.log("c"); void display({ "text/plain": "shown" }); console.log("d");',
+      },
+      { source: 'console.log("loading"); console.log("10 %"); wait(2); console.log("done");' },
+      { source: 'console.log("before"); void Promise.reject(new Error("unheard"));' },
+      {
+        source:
+          'import { execFileSync } from "node:child_process";\nexecFileSync(process.execPath, ["-e", "console.error(1)"], { stdio: "inherit" });\nconsole.log("own");',
+      },
+      { source: 'void setTimeout(() => console.log("late"), 200);' },
+      { source: 'await new Promise((done) => setTimeout(done, 600));\nconsole.log("next");' },
+      { source: 'console.log("shown before the error"); throw new Error("broken");' },
+    ]);
+    const { cells } = await throughJupyter(path);
+    const [, order, live, unheard, native, , next, failed] = cells.map((cell) =>
+      cell.outputs.map(({ name, text, data, evalue }) => [name, text ?? data?.["text/plain"] ?? evalue]),
+    );
+    expect(order).toEqual([
+      ["stdout", "a\n"],
+      ["stderr", "b\n"],
+      ["stdout", "c\n"],
+      [undefined, "shown"],
+      ["stdout", "d\n"],
+    ]);
+    expect(live!.map(([, text]) => text).join("")).toBe("loading\n10 %\ndone\n");
+    expect(cells[2]!.secondsBeforeEnd.slice(0, 2).every((seconds) => seconds > 1)).toBe(true);
+    expect(unheard![1]).toEqual(["stderr", expect.stringContaining("Error: unheard")]);
+    expect(native).toEqual([["stdout", "own\n"]]);
+    expect(next).toEqual([["stdout", "next\n"]]);
+    expect(failed).toEqual([
+      ["stdout", "shown before the error\n"],
+      [undefined, "broken"],
+    ]);
   });
 });
