@@ -5,7 +5,7 @@ import { useBackend } from "../src/tensor/backend.ts";
 let tensorsBefore = 0;
 
 beforeEach(async () => {
-  await useBackend("native", 2);
+  await useBackend("native", 1);
   tensorsBefore = tf.memory().numTensors;
 });
 

@@ -1,12 +1,10 @@
 import { spawnSync } from "node:child_process";
 import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout } from "node:timers/promises";
-import seedrandom from "seedrandom";
 import { describe, expect, test } from "vitest";
-import { readRun } from "../../src/experiment/runFile/read.ts";
 import { tinyData, tinyModel } from "../tiny.ts";
 import { command, folder, mezo, startedIn } from "./mezo.ts";
+import { until } from "./processes.ts";
 
 const small = [
   ...["--model", tinyModel(), "--data", tinyData(), "--train", "24", "--dev", "6", "--test", "6", "--batch-size", "2"],
@@ -22,46 +20,10 @@ function lines(cwd: string): number {
   return name === undefined ? 0 : readFileSync(join(cwd, "runs", name), "utf8").split("\n").length - 1;
 }
 
-function childrenOf(pid: number): number[] {
-  const { stdout } = spawnSync("ps", ["-A", "-o", "pid=,ppid="], { encoding: "utf8" });
-  const pairs = stdout.split("\n").map((line) => line.trim().split(/\s+/).map(Number));
-  return pairs.filter(([, parent]) => parent === pid).map(([child]) => child!);
-}
-
-describe("a training process that is killed", () => {
-  test("at 20 random moments and resumed each time ends with the very weights and scores of one that was not", async () => {
-    const whole = mezo(...long);
-    expect(whole.status).toBe(0);
-    const random = seedrandom.alea("kills");
-    const cwd = folder();
-    let kills = 0;
-    for (const moment of Array.from({ length: 20 }, (_, i) => 70 * i + Math.floor(70 * random())).toSorted(
-      (a, b) => a - b,
-    )) {
-      const { child, ended } = startedIn(cwd, ...long, "--resume");
-      while (lines(cwd) < moment && child.exitCode === null) await setTimeout(2 * random());
-      const victims = child.exitCode === null ? childrenOf(child.pid!) : [];
-      for (const victim of victims) process.kill(victim, "SIGKILL");
-      const { status } = await ended;
-      if (victims.length === 0) continue;
-      expect(status).not.toBe(0);
-      kills++;
-    }
-    expect(kills).toBe(20);
-    const { status, stderr } = command("main", ["--threads", "1", ...long, "--resume"], cwd);
-    expect(status).toBe(0);
-    expect(stderr).toMatch(/MeZO: resumed after \d+ steps/);
-    const [expected, found] = [whole.cwd, cwd].map((at) => readRun(join(at, "runs", runsIn(at)[0]!)));
-    expect(found!.steps).toEqual(expected!.steps);
-    expect(found!.scores).toEqual(expected!.scores);
-    expect(found!.scores.at(-1)!.theta).toMatch(/^[0-9a-f]{16}$/);
-  }, 240_000);
-});
-
 describe("--resume", () => {
   test("cuts a torn last line off, says so, and goes on", async () => {
     const { child, ended, cwd } = startedIn(folder(), ...long);
-    while (lines(cwd) < 10) await setTimeout(5);
+    await until(() => lines(cwd) >= 10);
     child.kill("SIGTERM");
     const { stderr } = await ended;
     expect(stderr).toMatch(/--resume goes on/);
@@ -72,7 +34,7 @@ describe("--resume", () => {
     expect(resumed.status).toBe(0);
     expect(resumed.stderr).toMatch(/resumed after \d+ steps, its last line, which was torn, left out/);
     expect(runsIn(cwd)).toEqual([expect.stringMatching(/mezo-seed1\.jsonl$/)]);
-  }, 60_000);
+  });
 
   test("keeps a finished run of the same settings, and refuses one of others", () => {
     const short = [...small, "--method", "mezo", "--steps", "20"];

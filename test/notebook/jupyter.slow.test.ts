@@ -73,7 +73,7 @@ const textOf = ({ outputs }: Ran, stream = "stdout"): string =>
 const typesOf = ({ outputs }: Ran): string[][] => outputs.map(({ data = {} }) => Object.keys(data).sort());
 const errorsOf = ({ outputs }: Ran) => outputs.filter(({ output_type }) => output_type === "error");
 
-describe.skipIf(!python)(`Jupyter's own client${python ? "" : `: ${needed}`}`, { timeout: 240_000 }, () => {
+describe.skipIf(!python)(`Jupyter's own client${python ? "" : `: ${needed}`}`, () => {
   beforeAll(() => {
     mkdirSync(scratch, { recursive: true });
     execFileSync(process.execPath, [jupyter, "--install", kernels]);
