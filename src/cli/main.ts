@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 import { relative } from "node:path";
 import { KitError } from "../error.ts";
 import type { Run } from "../experiment/run.ts";
