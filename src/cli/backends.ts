@@ -1,11 +1,23 @@
 import Table from "cli-table3";
+import { Command } from "commander";
 import { type Availability, probeBackends } from "../tensor/backend.ts";
 
 /** Widths of the table's columns in characters, which the texts are wrapped to. */
 const WIDTHS = [12, 11, 50, 44];
 
+/** The command that says where this machine can compute. */
+export const listingBackends = (): Command =>
+  new Command("backends")
+    .description("Lists where this machine can compute, and why others are missing.")
+    .summary("lists where this machine can compute")
+    .addHelpText("after", "\nExample:\n  npx mezo backends")
+    .action(async () => {
+      process.stdout.write(`${await backendsReport()}\n`);
+      process.exit(0); // a GPU's driver would keep the process alive
+    });
+
 /** A table of the kit's backends for the terminal: which this machine has and on what, why others are missing, and how to get each. */
-export async function backendsReport(): Promise<string> {
+async function backendsReport(): Promise<string> {
   const grid = new Table({
     head: ["backend", "available", "runs on, or why not", "what it is"],
     colWidths: WIDTHS,

@@ -14,8 +14,9 @@ import { saveFigure } from "../report/render.ts";
 import { findTask } from "../tasks/index.ts";
 import { useBackend } from "../tensor/backend.ts";
 import type { Progress } from "../tensor/progress.ts";
+import { amount, whole } from "./commandLine.ts";
 import { taskOf } from "./job.ts";
-import { addData, addMachine, amount, type CliOptions, parsed, whole } from "./options.ts";
+import { addData, addMachine, type CliOptions } from "./options.ts";
 import { checkPrompts, checkWeights, checkWritable } from "./preflight.ts";
 import { type Settings, settingsFor, type Trained } from "./settings.ts";
 
@@ -47,10 +48,12 @@ Examples:
 
 Give it the settings of the run that you have in mind; what is left out is as "mezo table" has it. No step is taken.`;
 
-function command(): Command {
-  const parser = new Command("mezo doctor").description(
+/** The command that says what a run of MeZO would have to go by. */
+export function diagnosing(): Command {
+  const parser = new Command("doctor").description(
     "Looks, in a minute or a few, at what a run of MeZO would have to go by: over which eps the projected gradient g holds, what of it is signal, chance and rounding, what a step's rounding swallows, and whether the prompt helps; suggests eps, learning rate and batch, and draws g over eps.",
   );
+  parser.summary("looks at what a run of MeZO would have to go by, and suggests eps, learning rate and batch");
   addData(parser);
   parser
     .optionsGroup("The run in mind:")
@@ -63,12 +66,12 @@ function command(): Command {
   return parser
     .optionsGroup("Output:")
     .option("--figures <folder>", "where the picture is written; one of equal name is replaced", "figures")
-    .addHelpText("after", EXAMPLES);
+    .addHelpText("after", EXAMPLES)
+    .action(doctor);
 }
 
 /** Says what a run of MeZO would have to go by, and draws g over eps. */
-export async function doctor(argv: readonly string[]): Promise<void> {
-  const { options } = parsed<DoctorRequest>(command(), argv);
+async function doctor(options: DoctorRequest): Promise<void> {
   const progress = terminalProgress();
   try {
     const found = await examined(options, progress.report);

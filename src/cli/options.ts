@@ -1,11 +1,10 @@
 import { resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { KitError } from "../error.ts";
-import { KIT_VERSION } from "../experiment/header.ts";
 import { roundings, type WeightFormat, weightFormats } from "../models/weights.ts";
 import { methods } from "../report/methods.ts";
 import { backendNames } from "../tensor/backend.ts";
 import type { Rounding } from "../tensor/halves/format.ts";
+import { amount, parsed, whole } from "./commandLine.ts";
 import { methodNamed, type PerMethod, perMethod } from "./perMethod.ts";
 
 /** What the command line asks for, checked. */
@@ -80,22 +79,6 @@ Examples:
 For --lr, --eps, --steps and --batch-size the bundled models have defaults of their own; for others they are values of
 the paper's grids (Tables 15 and 16): MeZO with OPT takes a learning rate of 1e-6 over 20,000 steps.`;
 
-/** Reads a whole number from `least` on. */
-export function whole(least: number): (text: string) => number {
-  return (text) => {
-    const number = Number(text);
-    if (text.trim() !== "" && Number.isSafeInteger(number) && number >= least) return number;
-    throw new InvalidArgumentError(`It must be a whole number of at least ${least}.`);
-  };
-}
-
-/** Reads a number from 0 on. */
-export function amount(text: string): number {
-  const number = Number(text);
-  if (text.trim() !== "" && Number.isFinite(number) && number >= 0) return number;
-  throw new InvalidArgumentError("It must be a number of at least 0.");
-}
-
 function eachOnce<T>(list: T[]): T[] {
   const again = list.find((item, i) => list.indexOf(item) !== i);
   if (again === undefined) return list;
@@ -108,7 +91,7 @@ function methodList(text: string): string[] {
   const found = text.split(",").map((name) => {
     const method = methodNamed(name);
     if (method) return method;
-    throw new InvalidArgumentError(`Methods are ${methods.join(", ")}, and several are separated by commas.`);
+    throw new InvalidArgumentError(`methods are ${methods.join(", ")}, and several are separated by commas.`);
   });
   return eachOnce(found);
 }
@@ -116,14 +99,14 @@ function methodList(text: string): string[] {
 const taskList = (text: string): string[] | "all" =>
   text.trim().toLowerCase() === "all" ? "all" : eachOnce(text.split(",").map((name) => name.trim()));
 
-function command(): Command {
-  const parser = new Command("mezo")
-    .description(
-      "Measures the paper's methods on a task (majority class, zero-shot, in-context learning, linear probing, fine-tuning and MeZO, these two with all weights, LoRA and prefixes), and prints them in one table beside what the paper reports. `mezo table` is the same command; `mezo backends` lists where this machine can compute.",
-    )
-    .version(KIT_VERSION, "--version", "print the version");
-  for (const add of [addData, addMeasurement, addTraining, addMachine, addOutput]) add(parser);
-  return parser.addHelpText("after", EXAMPLES);
+/** The command `mezo table`, to which its action is still to be given. */
+export function tableCommand(): Command {
+  const command = new Command("table").description(
+    "Measures the paper's methods on a task (majority class, zero-shot, in-context learning, linear probing, fine-tuning and MeZO, these two with all weights, LoRA and prefixes), and prints them in one table beside what the paper reports.",
+  );
+  command.summary("measures the paper's methods on a task and prints them in one table: the main command");
+  for (const add of [addData, addMeasurement, addTraining, addMachine, addOutput]) add(command);
+  return command.addHelpText("after", EXAMPLES);
 }
 
 /** Adds the options that say which model and which rows. */
@@ -218,29 +201,19 @@ function addOutput(parser: Command): void {
     );
 }
 
-/** What a command's parser makes of a command line. Exits with help or version where that was asked for; throws a KitError for what is wrong. */
-export function parsed<T extends object>(parser: Command, argv: readonly string[]): { options: T; args: string[] } {
-  try {
-    parser
-      .allowExcessArguments(false)
-      .exitOverride()
-      .configureOutput({ writeErr: () => {} })
-      .parse(argv, { from: "user" });
-  } catch (error) {
-    const { code, message } = error as { code: string; message: string };
-    if (code === "commander.helpDisplayed" || code === "commander.version") process.exit(0);
-    const oneLine = message.replace(/^error: /, "").replace(/\s*\n\s*/g, " ");
-    throw new KitError(`${oneLine.replace(/\.?$/, ".")} --help lists the options.`);
-  }
-  return { options: parser.opts<T>(), args: parser.args };
+/** The options of `mezo table`. Throws a KitError for what is wrong. */
+export function parseOptions(argv: readonly string[]): CliOptions {
+  const command = tableCommand();
+  new Command("mezo").addCommand(command);
+  parsed(command, argv);
+  return optionsOf(command);
 }
 
-/** The options of `mezo table`. Ends as `parsed` does. */
-export function parseOptions(argv: readonly string[]): CliOptions {
-  const parser = command();
-  const { method, task, ...options } = parsed<Given>(parser, argv).options;
+/** The options that a parsed `mezo table` was given, with those of a smoke run where it is one. */
+export function optionsOf(command: Command): CliOptions {
+  const { method, task, ...options } = command.opts<Given>();
   const isSettled = (name: string): boolean =>
-    parser.getOptionValueSource(name) === "cli" || (options.k !== undefined && (name === "train" || name === "dev")); // k says what these are
+    command.getOptionValueSource(name) === "cli" || (options.k !== undefined && (name === "train" || name === "dev")); // k says what these are
   const smoke = options.smoke ? Object.fromEntries(Object.entries(SMOKE).filter(([name]) => !isSettled(name))) : {};
   const steps = options.smoke ? { ...SMOKE.steps, ...options.steps } : options.steps;
   const all = { ...options, methods: method, tasks: task, ...smoke, steps } as unknown as CliOptions;

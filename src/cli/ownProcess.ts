@@ -5,6 +5,7 @@ import { readRun } from "../experiment/runFile/read.ts";
 import { discardPart } from "../experiment/runFile/write.ts";
 import type { Progress } from "../tensor/progress.ts";
 import { Interrupted } from "./exit.ts";
+import { ownProgram } from "./frozen.ts";
 import type { Job, Message } from "./job.ts";
 import { LEAN_HEAP } from "./leanHeap.ts";
 
@@ -24,7 +25,7 @@ class CutShort extends KitError {}
  */
 export async function inOwnProcess(job: Job, { onProgress, signal }: Supervision): Promise<Run> {
   signal.throwIfAborted();
-  const child = fork(new URL("worker.js", import.meta.url), {
+  const child = fork(ownProgram("cli/worker.js"), {
     stdio: ["ignore", "ignore", "inherit", "ipc"],
     serialization: "advanced",
     execArgv: [...process.execArgv, ...LEAN_HEAP],

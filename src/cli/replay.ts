@@ -11,7 +11,7 @@ import type { WeightFormat } from "../models/weights.ts";
 import { terminalProgress } from "../report/progress.ts";
 import { useBackend } from "../tensor/backend.ts";
 import type { Rounding } from "../tensor/halves/format.ts";
-import { parsed, whole } from "./options.ts";
+import { whole } from "./commandLine.ts";
 
 interface ReplayRequest {
   readonly model?: string;
@@ -20,25 +20,32 @@ interface ReplayRequest {
   readonly threads?: number;
 }
 
-function command(): Command {
+const EXAMPLE = `
+Example:
+  npx mezo replay data/runs/sst-2-opt-reviews-mezo-seed1.jsonl --step best --save tuned`;
+
+/** The command that makes a run's weights again. */
+export function replaying(): Command {
   const step = (text: string): number | "best" => {
     if (text === "best") return text;
     if (/^\d+$/.test(text)) return Number(text);
-    throw new InvalidArgumentError('It must be a number of steps, or "best" for that of the lowest dev loss.');
+    throw new InvalidArgumentError('it must be a number of steps, or "best" for that of the lowest dev loss.');
   };
-  return new Command("mezo replay")
+  return new Command("replay")
     .description("Makes the tuned weights of a run again, from its file and the base model alone, and saves them.")
+    .summary("makes the tuned weights of a run again, and saves them")
     .argument("<run>", "the run's file, finished or not")
     .option("--model <folder|id>", "the base model (default: the one that the run names)")
     .option("--step <n>", 'after how many steps, or "best" for that of the lowest dev loss (default: the last)', step)
     .option("--save <folder>", "where the weights go, in Hugging Face's layout; an adapter's in PEFT's")
-    .option("--threads <n>", "threads (default: one a core)", whole(1));
+    .option("--threads <n>", "threads (default: one a core)", whole(1))
+    .addHelpText("after", EXAMPLE)
+    .action(replayRun);
 }
 
 /** Makes a run's weights again, checks them against what the run says of them, and saves them where asked to. */
-export async function replayRun(argv: readonly string[]): Promise<void> {
-  const { options, args } = parsed<ReplayRequest>(command(), argv);
-  const { run } = readUnfinished(args[0]!);
+async function replayRun(path: string, options: ReplayRequest): Promise<void> {
+  const { run } = readUnfinished(path);
   const progress = terminalProgress();
   try {
     await useBackend("auto", options.threads);

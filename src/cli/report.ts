@@ -5,24 +5,25 @@ import { KitError } from "../error.ts";
 import { readRun } from "../experiment/runFile/read.ts";
 import { groupsOf } from "../report/groups.ts";
 import { markdownTable } from "../report/table.ts";
+import { parsed } from "./commandLine.ts";
 import { runCommand } from "./exit.ts";
 import { savePicture } from "./picture.ts";
 
 async function main(argv: readonly string[]): Promise<void> {
-  const parser = new Command("mezo-report")
+  const command = new Command("npm run report --")
     .description(
       "Prints the finished runs of a folder as Markdown tables, one a task and model, as the README has them, and draws their pictures.",
     )
     .argument("[folder]", "where the runs are", "data/runs")
-    .option("--figures <folder>", "where the pictures are written; those of equal name are replaced", "figures")
-    .parse(argv, { from: "user" });
-  const folder = parser.processedArgs[0] as string;
+    .option("--figures <folder>", "where the pictures are written; those of equal name are replaced", "figures");
+  const { options } = parsed<{ figures: string }>(command, argv);
+  const folder = command.processedArgs[0] as string;
   const files = namesIn(folder).filter((name) => name.endsWith(".jsonl"));
   if (files.length === 0) throw new KitError(`${folder} holds no finished run: make some with npm start.`);
   const runs = files.map((name) => readRun(join(folder, name)));
   for (const group of groupsOf(runs)) {
     process.stdout.write(`${markdownTable(group)}\n\n`);
-    await savePicture(group, parser.opts<{ figures: string }>().figures);
+    await savePicture(group, options.figures);
   }
 }
 

@@ -6,6 +6,7 @@ import { majorityLine } from "./majorityLine.ts";
 import { isMarked } from "./methods.ts";
 import { type PaperColumn, paperFor } from "./paper.ts";
 import { paperGround, paperMarks } from "./paperMarks.ts";
+import { risenLossNote } from "./risenLoss.ts";
 import { methodLabels, methodMarks } from "./runMarks.ts";
 import { plotArea, type Scales, scalesOf } from "./scales.ts";
 import { FONT_SIZE, INK, margin, paperPanel, picture, QUIET, runsPanel, SMALL_FONT_SIZE } from "./style.ts";
@@ -13,6 +14,9 @@ import { headline, type MethodSummary, summarize } from "./summary.ts";
 import { textWidth } from "./textWidth.ts";
 
 const CAPTION_DEPTH = 62;
+
+/** Room in pixels for what is to be noted below the caption. */
+const NOTE_HEIGHT = 40;
 
 /**
  * The figure of test accuracy against peak memory: a filled mark with its standard error for each method, a small
@@ -23,6 +27,8 @@ export function plotAccuracyMemory(runs: readonly Run[], paper: PaperColumn = pa
   const summaries = summarize(runs);
   const marked = summaries.filter(({ method }) => isMarked(method));
   const scales = scalesOf(summaries, paper);
+  const note = risenLossNote(runs);
+  const room = note === undefined ? 0 : NOTE_HEIGHT;
   const lines = summaries.filter(({ method }) => !isMarked(method)).map((one) => majorityLine(one, scales));
   const labels = methodLabels(
     runs,
@@ -34,14 +40,15 @@ export function plotAccuracyMemory(runs: readonly Run[], paper: PaperColumn = pa
     data: [...methodMarks(runs, marked), ...paperMarks(paper, scales)],
     layout: {
       ...picture,
-      margin,
+      height: picture.height + room,
+      margin: { ...margin, b: margin.b + room },
       ...{ showlegend: false, paper_bgcolor: "#ffffff", plot_bgcolor: "rgba(0,0,0,0)" },
       font: { family: FONT_FAMILY, size: FONT_SIZE, color: INK },
       ...axes(scales, paper, headline(runs)),
       shapes: [paperGround(), ...lines.map(({ shape }) => shape), ...labels.lines],
       annotations: [
         ...titles(headline(runs), paper),
-        caption(summaries),
+        caption(summaries, note),
         paperNote(paper, headline(runs)),
         ...lines.map(({ annotation }) => annotation),
         ...labels.annotations,
@@ -89,14 +96,19 @@ function paperNote({ table }: PaperColumn, { metric }: RunHeader): Record<string
   };
 }
 
-/** What the bars and dots are, below the memory axis; in two lines where one is too narrow. */
-function caption(summaries: readonly MethodSummary[]): Record<string, unknown> {
+/** What the bars and dots are, below the memory axis, and what is to be noted; in two lines where one is too narrow. */
+function caption(summaries: readonly MethodSummary[], note?: string): Record<string, unknown> {
   const dots = summaries.some(({ seeds }) => seeds.length > 1) ? " Small dots: single seeds." : "";
-  const text = `${errorCaption(summaries)}.${dots}`;
-  const fits = textWidth(text, { size: SMALL_FONT_SIZE, bold: false }) < plotArea.width;
+  const lines = [broken(`${errorCaption(summaries)}.${dots}`, "; "), ...(note ? [broken(note, ": ")] : [])];
   return {
-    ...{ text: fits ? text : text.replace("; ", ";<br>"), align: "left", showarrow: false },
+    ...{ text: lines.join("<br>"), align: "left", showarrow: false },
     ...{ xref: "paper", yref: "paper", x: 0, xanchor: "left", y: 0, yanchor: "top", yshift: -CAPTION_DEPTH },
     font: { size: SMALL_FONT_SIZE, color: QUIET },
   };
+}
+
+/** The text, with its line broken after a mark where it is wider than the plot. */
+function broken(text: string, mark: string): string {
+  const fits = textWidth(text, { size: SMALL_FONT_SIZE, bold: false }) < plotArea.width;
+  return fits ? text : text.replace(mark, `${mark.trimEnd()}<br>`);
 }

@@ -4,6 +4,8 @@ import { TextDecoder, TextEncoder } from "node:util";
 import type { DOMWindow } from "jsdom";
 import seedrandom from "seedrandom";
 import type { Figure } from "./figure.ts";
+import { fontOptions } from "./fonts.ts";
+import { addMeasuring } from "./svgBoxes.ts";
 import { writeTogether } from "./write.ts";
 
 const require = createRequire(import.meta.url);
@@ -42,7 +44,6 @@ const COLOURS = 256;
 export async function toPng(svg: string, pixelsPerUnit: number = PIXELS_PER_UNIT): Promise<Uint8Array> {
   const { Resvg } = await import("@resvg/resvg-js");
   const { default: png } = await import("upng-js");
-  const { fontOptions } = await import("./fonts.ts");
   const image = new Resvg(svg, { fitTo: { mode: "zoom", value: pixelsPerUnit }, font: fontOptions }).render();
   const pixels = Uint8Array.from(image.pixels);
   return new Uint8Array(png.encode([pixels.buffer], image.width, image.height, COLOURS));
@@ -51,7 +52,6 @@ export async function toPng(svg: string, pixelsPerUnit: number = PIXELS_PER_UNIT
 /** A fresh page with plotly.js in it; both are large, so they are loaded when the first figure is drawn. */
 async function openWindow(): Promise<PlotlyWindow> {
   const { JSDOM } = await import("jsdom");
-  const { addMeasuring } = await import("./svgBoxes.ts");
   const page = "<!doctype html><html><body></body></html>";
   const { window } = new JSDOM(page, { runScripts: "outside-only", pretendToBeVisual: true });
   addBrowserParts(window);

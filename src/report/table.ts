@@ -3,6 +3,7 @@ import type { Run } from "../experiment/run.ts";
 import { errorCaption, mebibytes, percent, whole } from "./format.ts";
 import { isMarked } from "./methods.ts";
 import { type PaperColumn, paperFor } from "./paper.ts";
+import { risenLossLines } from "./risenLoss.ts";
 import { headline, type MethodSummary, summarize } from "./summary.ts";
 
 /**
@@ -68,5 +69,6 @@ function captionLines(runs: readonly Run[], summaries: readonly MethodSummary[],
     ...(Object.keys(paper.scores).length > 0
       ? [`Paper: ${paper.model} (${paper.table}), ${paper.runs} on the paper's own ${paper.task} rows.`]
       : []),
+    ...risenLossLines(runs),
   ];
 }

@@ -3,6 +3,7 @@ import type { Run } from "../experiment/run.ts";
 import { percent } from "./format.ts";
 import { methodsOf } from "./methods.ts";
 import { paperFor } from "./paper.ts";
+import { risenLossLines } from "./risenLoss.ts";
 import { headline, summarize } from "./summary.ts";
 
 /**
@@ -52,5 +53,6 @@ function caption(runs: readonly Run[]): string {
     ...(samples
       ? ["Some tasks were run on the kit's samples, which are not the data set: their scores only show that it runs."]
       : []),
+    ...risenLossLines(runs),
   ].join("\n");
 }

@@ -1,6 +1,7 @@
 import { fork } from "node:child_process";
 import { KitError } from "../../error.ts";
 import type { Progress } from "../../tensor/progress.ts";
+import { ownProgram } from "../frozen.ts";
 import type { Ceilings } from "./ceilings.ts";
 import type { CaseResult } from "./measure.ts";
 import type { Profile } from "./profile.ts";
@@ -47,7 +48,7 @@ export async function ceilings(threads: number, onProgress: Progress): Promise<C
 
 function inProcess<Result>(job: BenchJob, label: string, onStep: (done: number) => void): Promise<Result> {
   return new Promise((done, failed) => {
-    const child = fork(new URL("worker.js", import.meta.url), { serialization: "advanced" });
+    const child = fork(ownProgram("cli/bench/worker.js"), { serialization: "advanced" });
     let last: BenchMessage | undefined;
     child.on("message", (message: BenchMessage) => {
       if ("done" in message) onStep(message.done);

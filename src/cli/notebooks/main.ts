@@ -2,8 +2,8 @@ import { readdirSync, renameSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { Command } from "commander";
 import { KitError } from "../../error.ts";
+import { parsed, whole } from "../commandLine.ts";
 import { runCommand } from "../exit.ts";
-import { parsed, whole } from "../options.ts";
 import { type Outcome, runNotebook } from "./runNotebook.ts";
 
 interface Options {

@@ -1,0 +1,65 @@
+import { type Command, CommanderError, InvalidArgumentError } from "commander";
+import { KitError } from "../error.ts";
+
+/** Reads a whole number from `least` on. */
+export function whole(least: number): (text: string) => number {
+  return (text) => {
+    const number = Number(text);
+    if (text.trim() !== "" && Number.isSafeInteger(number) && number >= least) return number;
+    throw new InvalidArgumentError(`it must be a whole number of at least ${least}.`);
+  };
+}
+
+/** Reads a number from 0 on. */
+export function amount(text: string): number {
+  const number = Number(text);
+  if (text.trim() !== "" && Number.isFinite(number) && number >= 0) return number;
+  throw new InvalidArgumentError("it must be a number of at least 0.");
+}
+
+/** Parses the command line of a program that is one command. Exits with help where that was asked for; throws a KitError for what is wrong. */
+export function parsed<T extends object>(command: Command, argv: readonly string[]): { options: T; args: string[] } {
+  speakInSentences(command);
+  try {
+    command.parse(argv, { from: "user" });
+  } catch (error) {
+    if (error instanceof CommanderError) process.exit(0);
+    throw error;
+  }
+  return { options: command.opts<T>(), args: command.args };
+}
+
+/** Does what a program's command line asks for: one of its commands, help, or its version. Throws a KitError for what is wrong. */
+export async function perform(program: Command, argv: readonly string[]): Promise<void> {
+  speakInSentences(program);
+  try {
+    await program.parseAsync(argv, { from: "user" });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+  }
+}
+
+/** Lets a command and those below it throw a KitError for what is wrong, and a CommanderError for what has been printed: help or version. */
+function speakInSentences(command: Command): void {
+  command.configureOutput({ writeErr: () => {} }).exitOverride((error) => {
+    throw error.exitCode === 0 ? error : new KitError(sentence(error, command));
+  });
+  for (const one of command.commands) speakInSentences(one);
+}
+
+function sentence({ message }: CommanderError, command: Command): string {
+  const wrong = message
+    .replace(/^error: /, "")
+    .replace(/\s*\n\s*/g, " ")
+    .replace(" is invalid. ", " is invalid: ")
+    .replace(/[.:] (Allowed|Expected) /, (_, word: string) => `: ${word.toLowerCase()} `)
+    .replace(/\.$/, "");
+  const { commands } = command;
+  if (commands.length === 0) return `${wrong}; ${pathOf(command)} --help lists the options.`;
+  const names = commands.map((one) => one.name()).join(", ");
+  return `${wrong}: the commands are ${names}; ${pathOf(command)} --help says what they do.`;
+}
+
+/** "mezo table" of the command table below mezo. */
+const pathOf = (command: Command): string =>
+  command.parent ? `${pathOf(command.parent)} ${command.name()}` : command.name();
