@@ -97,7 +97,8 @@ function adviceForWeights(folder: string): string {
   return other ? `only ${other}, so rename it if it holds the weights` : "give a folder that holds the weights";
 }
 
-function listed(names: readonly string[]): string {
+/** The first five names, and how many there are beside them. */
+export function listed(names: readonly string[]): string {
   const rest = names.length - 5;
   return names.slice(0, 5).join(", ") + (rest > 0 ? ` and ${rest} more` : "");
 }
