@@ -1,3 +1,4 @@
+import type * as tf from "@tensorflow/tfjs";
 import type { LoadedNetwork } from "../models/network.ts";
 import type { Adaptation, Head } from "../nn/network.ts";
 import type { Parameter } from "../tensor/parameter.ts";
@@ -15,6 +16,22 @@ export interface Adapter {
   begin(network: AdaptableNetwork, at: { readonly seed: number; readonly vocabulary: number }): Adapted;
 }
 
+/** What LoRA adds to one projection: B A x, times alpha and by the rank. */
+export interface LoraPart {
+  /** [rank, in] */
+  readonly a: tf.Tensor;
+  /** [out, rank] */
+  readonly b: tf.Tensor;
+  readonly alpha: number;
+}
+
+/** LoRA's parts, by the names of the projections that they belong to. */
+export interface LoraParts {
+  readonly parts: ReadonlyMap<string, LoraPart>;
+  /** Whether B A x is multiplied by alpha / √rank (rsLoRA; Kalajdzievski 2023) instead of alpha / rank. */
+  readonly rankStabilized: boolean;
+}
+
 /**
  * A network's adapter with its weights. `{ ...network, adaptation }` is the adapted network, with `head` in place of its own where
  * there is one. Only `parameters` are trained. Unlike the paper, whose code leaves RoBERTa's output head trainable beside LoRA: here
@@ -24,6 +41,8 @@ export interface Adapted {
   readonly parameters: readonly Parameter[];
   readonly adaptation: Adaptation;
   readonly head?: Head;
+  /** What a LoRA consists of. */
+  readonly lora?: LoraParts;
   /** Frees the adapter's weights. */
   dispose(): void;
 }

@@ -5,7 +5,8 @@ import { multiply } from "../kernels/elementwise.ts";
 import { linear } from "../kernels/linear.ts";
 import type { Correction } from "../nn/network.ts";
 import type { Parameter } from "../tensor/parameter.ts";
-import type { AdaptableNetwork, Adapted, Adapter } from "./adapter.ts";
+import type { AdaptableNetwork, Adapted, Adapter, LoraPart, LoraParts } from "./adapter.ts";
+import { chosen, linearMaps, queriesAndValues, type Target } from "./loraTargets.ts";
 import { checkCount } from "./options.ts";
 
 /** Settings of LoRA; the paper's are the defaults (Appendix E.5). */
@@ -14,46 +15,55 @@ export interface LoraOptions {
   readonly rank?: number;
   /** The correction is multiplied by alpha / rank. */
   readonly alpha?: number;
+  /**
+   * The linear maps that are adapted, by the ends of their names, such as ["q_proj", "v_proj", "fc1"] or "q_proj,v_proj,fc1"; "all-linear"
+   * is all but the output matrix. The query and value projections of every layer where left out.
+   */
+  readonly modules?: string | readonly string[];
 }
 
 /**
- * LoRA (Hu et al. 2021; Appendix E.5): the query and value projections of every layer give W x + (alpha / rank) B A x, where A
- * [rank, in] is drawn uniformly from ±1/√in and B [out, rank] is 0, so that the adapted network starts as the network itself.
- * At the start only B has a gradient, yet MeZO perturbs both, as in the authors' code. The paper's equation 6 names A and B the
- * other way round. Throws a KitError for an option that it does not have, and for a rank or alpha that makes no sense.
+ * LoRA (Hu et al. 2021; Appendix E.5): the query and value projections of every layer, or the linear maps that are named, give
+ * W x + (alpha / rank) B A x, where A [rank, in] is drawn uniformly from ±1/√in and B [out, rank] is 0, so that the adapted network starts
+ * as the network itself. At the start only B has a gradient, yet MeZO perturbs both, as in the authors' code. The paper's equation 6 names
+ * A and B the other way round. Throws a KitError for an option that it does not have, and for one that makes no sense.
  */
 export function lora(options: LoraOptions = {}): Adapter {
-  const { rank = 8, alpha = 16, ...unknown } = options;
-  checkOptions("LoRA", unknown, ["rank", "alpha"]);
+  const { rank = 8, alpha = 16, modules, ...unknown } = options;
+  checkOptions("LoRA", unknown, ["rank", "alpha", "modules"]);
   checkCount("LoRA", "rank", rank);
   if (!(alpha > 0 && Number.isFinite(alpha))) throw new KitError(`LoRA needs an alpha above 0, not ${alpha}.`);
+  const names = modules === undefined ? undefined : [modules].flat().flatMap((name) => name.split(/\s*,\s*/));
   return {
     name: "LoRA",
-    options: { rank, alpha },
-    begin: (network, { seed }) =>
-      loraWith(alpha / rank, projectionsOf(network), ({ name, out, from }) => ({
-        a: tf.tensor2d(kaimingUniform(`${seed} ${name}`, rank * from, from), [rank, from]),
-        b: tf.zeros([out, rank]),
-      })),
+    options: { rank, alpha, ...(names && { modules: names.join(",") }) },
+    begin: (network, { seed }) => {
+      const targets = names ? targetsOf(network, names) : queriesAndValues(network);
+      return loraWith({
+        rankStabilized: false,
+        parts: new Map(targets.map((target) => [target.name, { ...drawn(target, rank, seed), alpha }])),
+      });
+    },
   };
 }
 
-/** A projection that LoRA adapts, by the name of its weight [out, from] without ".weight". */
-export interface Projection {
-  readonly name: string;
-  readonly out: number;
-  readonly from: number;
+/** The linear maps of those names. Throws a KitError, which lists what there is, where a name is none's. */
+function targetsOf(network: AdaptableNetwork, names: readonly string[]): Target[] {
+  const maps = linearMaps(network);
+  if (names.join() === "all-linear") return maps;
+  const absent = names.filter((name) => chosen(maps, { modules: [name] }).length === 0);
+  if (absent.length === 0) return chosen(maps, { modules: names });
+  const ends = new Set(maps.map(({ name }) => name.slice(name.lastIndexOf(".") + 1)));
+  throw new KitError(
+    `LoRA was to adapt ${absent.join(" and ")}, but the model has no linear map of that name: choose among ${[...ends].join(", ")}, or all-linear.`,
+  );
 }
 
-/** The query and value projections of every layer, in order. */
-export function projectionsOf({ layers, parameters }: AdaptableNetwork): Projection[] {
-  const shapes = new Map(parameters.map(({ name, value }) => [name, value.shape]));
-  return layers.flatMap(({ query, value }) =>
-    [query, value].map((name) => {
-      const [out, from] = shapes.get(`${name}.weight`)! as [number, number];
-      return { name, out, from };
-    }),
-  );
+function drawn({ name, out, from }: Target, rank: number, seed: number): Omit<LoraPart, "alpha"> {
+  return {
+    a: tf.tensor2d(kaimingUniform(`${seed} ${name}`, rank * from, from), [rank, from]),
+    b: tf.zeros([out, rank]),
+  };
 }
 
 /** Names of a projection's weights, as Python's PEFT has them. */
@@ -62,45 +72,26 @@ export function loraNames(projection: string): { readonly a: string; readonly b:
   return { a: `${base}.lora_A.weight`, b: `${base}.lora_B.weight` };
 }
 
-/** The pairs among an adapter's weights by their projections' names: none where it is no LoRA. */
-export function loraPairs(parameters: readonly Parameter[]): Map<string, LoraPair> {
-  const values = new Map(parameters.map(({ name, value }) => [name, value]));
-  const projections = parameters.flatMap(
-    ({ name }) => /^base_model\.model\.(.+)\.lora_A\.weight$/.exec(name)?.[1] ?? [],
-  );
-  return new Map(
-    projections.map((projection) => {
-      const { a, b } = loraNames(projection);
-      return [projection, { a: values.get(a)!, b: values.get(b)! }];
-    }),
-  );
-}
-
-/** A [rank, in] and B [out, rank] of one projection. */
-export interface LoraPair {
-  readonly a: tf.Tensor;
-  readonly b: tf.Tensor;
-}
-
-/** LoRA with the weights that `pairOf` makes; `scale` is alpha / rank. */
-export function loraWith(
-  scale: number,
-  projections: readonly Projection[],
-  pairOf: (projection: Projection) => LoraPair,
-): Adapted {
-  const pairs = new Map(projections.map((projection) => [projection.name, pairOf(projection)]));
+/** LoRA made of the given parts, whose tensors become its weights. */
+export function loraWith(lora: LoraParts): Adapted {
   const correction = (projection: string): Correction | undefined => {
-    const pair = pairs.get(projection);
-    return pair && ((x) => tf.tidy(() => linear(multiply(linear(x, pair.a), scale), pair.b)));
+    const part = lora.parts.get(projection);
+    return part && ((x) => tf.tidy(() => linear(multiply(linear(x, part.a), scaleOf(part, lora)), part.b)));
   };
-  const parameters = [...pairs].flatMap(([name, { a, b }]): Parameter[] => {
+  const parameters = [...lora.parts].flatMap(([name, { a, b }]): Parameter[] => {
     const names = loraNames(name);
     return [
       { name: names.a, value: a },
       { name: names.b, value: b },
     ];
   });
-  return { parameters, adaptation: { correction }, dispose: () => tf.dispose(parameters.map(({ value }) => value)) };
+  const dispose = (): void => tf.dispose(parameters.map(({ value }) => value));
+  return { parameters, adaptation: { correction }, lora, dispose };
+}
+
+function scaleOf({ a, alpha }: LoraPart, { rankStabilized }: LoraParts): number {
+  const rank = a.shape[0]!;
+  return alpha / (rankStabilized ? Math.sqrt(rank) : rank);
 }
 
 /** PyTorch's kaiming_uniform_ with a = √5: uniform between ±1/√from. */

@@ -5,11 +5,11 @@ import { readObject } from "../checkpoints/json.ts";
 import { openSafetensors } from "../checkpoints/safetensors.ts";
 import { writeSafetensors } from "../checkpoints/write.ts";
 import { KitError } from "../error.ts";
-import type { Network } from "../nn/network.ts";
 import type { AdaptableNetwork, Adapted, Adapter } from "./adapter.ts";
 import type { PeftConfig, PeftLayout } from "./peftLayout.ts";
 import { peftLora } from "./peftLora.ts";
 import { peftPrefix } from "./peftPrefix.ts";
+import { shown } from "./peftTensors.ts";
 
 const CONFIG = "adapter_config.json";
 const WEIGHTS = "adapter_model.safetensors";
@@ -20,7 +20,7 @@ const LAYOUTS: Readonly<Partial<Record<Adapter["name"], PeftLayout>>> = { LoRA: 
 /** What a saved adapter tells of its model. */
 export interface SaveAdapterOptions {
   /** The network that the adapter was made for. */
-  readonly network: Network;
+  readonly network: AdaptableNetwork;
   /** Hub id or folder of the model's weights, where PEFT looks for them. */
   readonly baseModel: string;
 }
@@ -49,7 +49,7 @@ export async function saveAdapter(
     peft_type: layout.type,
     base_model_name_or_path: baseModel,
     inference_mode: true,
-    ...layout.config(adapter, adapted, network),
+    ...layout.config(adapted, network),
   };
   const tensors = await layout.tensors(adapted);
   const next = [WEIGHTS, CONFIG].map((file) => join(folder, `${file}.${process.pid}.next`)) as [string, string];
@@ -98,7 +98,7 @@ function openAdapter(folder: string): { name: Adapter["name"]; layout: PeftLayou
   const found = known.find(([, { type }]) => type === config.peft_type);
   if (found) return { name: found[0], layout: found[1], config };
   throw new KitError(
-    `Reading the adapter ${folder}: it is of type ${JSON.stringify(config.peft_type)}, and the kit knows ${known.map(([, { type }]) => type).join(" and ")}.`,
+    `Reading the adapter ${folder}: it is of type ${shown(config.peft_type)}, and the kit knows ${known.map(([, { type }]) => type).join(" and ")}.`,
   );
 }
 

@@ -1,6 +1,5 @@
 import type { SafetensorsFile } from "../checkpoints/safetensors.ts";
 import type { NamedTensor } from "../checkpoints/write.ts";
-import type { Network } from "../nn/network.ts";
 import type { AdaptableNetwork, Adapted, Adapter } from "./adapter.ts";
 
 /** The fields of adapter_config.json, by their names there. */
@@ -11,7 +10,7 @@ export interface PeftLayout {
   /** What the configuration calls it. */
   readonly type: string;
   /** What the configuration says beside the type and the base model: for which task the model is made, and the sizes. */
-  config(adapter: Adapter, adapted: Adapted, network: Network): PeftConfig;
+  config(adapted: Adapted, network: AdaptableNetwork): PeftConfig;
   tensors(adapted: Adapted): Promise<NamedTensor[]>;
   /** The adapter's settings; throws a KitError for a configuration that cannot be followed. */
   options(path: string, config: PeftConfig): Adapter["options"];

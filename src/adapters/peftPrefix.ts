@@ -12,7 +12,7 @@ const NAME = "prompt_embeddings";
  */
 export const peftPrefix: PeftLayout = {
   type: "PREFIX_TUNING",
-  config: (_, { parameters }, { keyWidth, keyHeads, layers, prompts }) => ({
+  config: ({ parameters }, { keyWidth, keyHeads, layers, prompts }) => ({
     // PEFT has no task for masked language models; without any it would leave the prefix out, and this one hands on the model's output.
     task_type: prompts === "autoregressive" ? "CAUSAL_LM" : "FEATURE_EXTRACTION",
     num_virtual_tokens: parameters[0]!.value.shape[0],

@@ -1,7 +1,8 @@
+import { listed } from "../checkpoints/folder.ts";
 import { readTensor, type SafetensorsFile } from "../checkpoints/safetensors.ts";
 import { KitError } from "../error.ts";
 
-/** The values of exactly these tensors; throws a KitError, nothing read, that names all which are missing, misshapen and unknown. */
+/** The values of exactly these tensors; throws a KitError, nothing read, that names those that are missing, misshapen and unknown. */
 export function readExactly(
   file: SafetensorsFile,
   shapes: ReadonlyMap<string, readonly number[]>,
@@ -16,7 +17,7 @@ export function readExactly(
     unknown: [...found.keys()].filter((name) => !shapes.has(name)),
   };
   const parts = Object.entries(faults).flatMap(([kind, names]) =>
-    names.length > 0 ? [`${names.length} ${kind} (${names.join(", ")})`] : [],
+    names.length > 0 ? [`${names.length} ${kind} (${listed(names)})`] : [],
   );
   if (parts.length > 0)
     throw new KitError(
@@ -30,7 +31,13 @@ export function countIn(path: string, config: Readonly<Record<string, unknown>>,
   const value = config[field];
   if (!(Number.isInteger(value) && (value as number) >= 1))
     throw new KitError(
-      `${path}: ${field} is ${JSON.stringify(value)} where a whole number from 1 on belongs; save the adapter again.`,
+      `${path}: ${field} is ${shown(value)} where a whole number from 1 on belongs; save the adapter again.`,
     );
   return value as number;
+}
+
+/** A configuration's value as errors quote it: the beginning, where it is long. */
+export function shown(value: unknown): string {
+  const text = JSON.stringify(value) ?? "absent";
+  return text.length > 100 ? `${text.slice(0, 100)}…` : text;
 }

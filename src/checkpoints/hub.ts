@@ -1,53 +1,61 @@
 import { existsSync, statSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import { KitError } from "../error.ts";
-import { findCached, hubCacheFolder } from "./hubCache.ts";
+import { cachedSnapshots, findCached } from "./hubCache.ts";
 import { type DownloadProgress, downloadModel } from "./hubDownload.ts";
+import { hubAddress, hubCacheFolder, hubToken, isOffline, silenceLimit } from "./hubEnvironment.ts";
+import { type Lookup, whyNot } from "./hubFinding.ts";
+import type { Connection } from "./hubRequest.ts";
 
-/** Options of resolveModel; the hub is $HF_ENDPOINT or huggingface.co, the cache that of the Hugging Face libraries. */
+/** Options of resolveModel. */
 export interface ResolveModelOptions {
   readonly revision?: string;
   readonly onProgress?: (progress: DownloadProgress) => void;
-  readonly hubUrl?: string;
-  readonly cacheFolder?: string;
+  /** Looks at a model's config.json before its weights are fetched, and throws where they are not worth it. */
+  readonly accept?: (configPath: string) => void;
+  /** A name that may have been meant, which errors mention. */
+  readonly near?: string | undefined;
+  /** Waits before the hub is asked again after a failure; replaced in tests. */
+  readonly wait?: Connection["wait"];
 }
 
 /**
- * The local folder of a model: an existing folder is itself; a hub id such as "facebook/opt-125m" is looked up in
- * the Hugging Face cache and downloaded to it only where it is not there. Throws a KitError where none of this works.
+ * The local folder of a model: an existing folder is itself; a hub id such as "facebook/opt-125m" or "roberta-large" is looked up in the
+ * Hugging Face cache, and downloaded to it only where it is not there. Hub, cache, token and time-out follow the environment variables of
+ * the Hugging Face libraries. Throws a KitError where none of this works.
  */
 export async function resolveModel(idOrFolder: string, options: ResolveModelOptions = {}): Promise<string> {
   if (existsSync(idOrFolder) && statSync(idOrFolder).isDirectory()) return idOrFolder;
-  if (!isHubId(idOrFolder)) {
-    throw new KitError(
-      `Looking for the model ${idOrFolder}: it is neither an existing folder nor a hub id such as org/name; give one of them.`,
-    );
-  }
-  const { revision, cacheFolder = hubCacheFolder() } = options;
-  return findCached(cacheFolder, idOrFolder, revision) ?? (await fetchModel(idOrFolder, cacheFolder, options));
+  checkHubId(idOrFolder, options.near);
+  const cacheFolder = hubCacheFolder();
+  return findCached(cacheFolder, idOrFolder, options.revision) ?? (await fetchModel(idOrFolder, cacheFolder, options));
 }
 
 async function fetchModel(id: string, cacheFolder: string, options: ResolveModelOptions): Promise<string> {
-  const { revision = "main", onProgress = () => {} } = options;
-  const hubUrl = options.hubUrl ?? process.env.HF_ENDPOINT ?? "https://huggingface.co";
+  const { revision = "main", onProgress = () => {}, accept = () => {}, near, wait = sleepFor } = options;
+  const connection = { hubUrl: hubAddress(), token: hubToken(), silenceSeconds: silenceLimit(), wait };
+  const snapshots = cachedSnapshots(cacheFolder, id).length;
+  const lookup: Lookup = { id, revision, near, cacheFolder, snapshots, connection };
+  if (isOffline()) throw whyNot(lookup, "offline");
   try {
-    return await downloadModel({ id, revision, hubUrl, cacheFolder, onProgress });
+    return await downloadModel({ id, revision, connection, cacheFolder, onProgress, accept });
   } catch (error) {
-    if (error instanceof KitError) throw error;
-    throw new KitError(
-      `Looking for the model ${id}: there is no such folder, the cache ${cacheFolder} does not hold it whole, and the download failed ` +
-        `(${reason(error)}); give a folder in Hugging Face layout or name no model to use the bundled one.`,
-    );
+    throw error instanceof KitError ? error : whyNot(lookup, error);
   }
 }
 
-function isHubId(text: string): boolean {
-  return /^[\w-][\w.-]*\/[\w-][\w.-]*$/.test(text);
-}
+const sleepFor: Connection["wait"] = (seconds) => sleep(1000 * seconds);
 
-function reason(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const status = "statusCode" in error ? error.statusCode : undefined;
-  if (status === 401 || status === 404) return `the hub answered ${status}: no such public model or revision`;
-  if (status !== undefined) return `the hub answered ${status}`;
-  return error.cause instanceof Error && error.cause.message ? error.cause.message : error.message;
+/** What the hub accepts: a name, or two with a slash between them. Paths such as ./opt, /opt and a/b/c are none. */
+const HUB_ID = /^(\w[\w.-]*\/)?\w[\w.-]*$/;
+const NO_HUB_ID = /--|\.\.|[.-](\/|$)|\.git$/;
+
+function checkHubId(text: string, near: string | undefined): void {
+  if (existsSync(text))
+    throw new KitError(`Looking for the model ${text}: it is a file; give the folder that holds the model's files.`);
+  if (HUB_ID.test(text) && !NO_HUB_ID.test(text)) return;
+  const found = "there is no such folder, and it is no hub id such as roberta-large or facebook/opt-125m";
+  throw new KitError(
+    `Looking for the model ${text}: ${found}; ${near ? `did you mean ${near}?` : "give one of them."}`,
+  );
 }

@@ -1,13 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { homedir } from "node:os";
 import { join } from "node:path";
-
-/** The folder that the Hugging Face libraries cache models in: $HF_HUB_CACHE, $HF_HOME/hub or ~/.cache/huggingface/hub. */
-export function hubCacheFolder(): string {
-  const { HF_HUB_CACHE, HUGGINGFACE_HUB_CACHE, HF_HOME, XDG_CACHE_HOME } = process.env;
-  const home = HF_HOME ?? join(XDG_CACHE_HOME ?? join(homedir(), ".cache"), "huggingface");
-  return HF_HUB_CACHE ?? HUGGINGFACE_HUB_CACHE ?? join(home, "hub");
-}
 
 /** A model's folder in the cache, where `blobs`, `refs` and `snapshots` lie. */
 export function cachedRepo(cacheFolder: string, id: string): string {
@@ -15,19 +7,28 @@ export function cachedRepo(cacheFolder: string, id: string): string {
 }
 
 /**
- * The cached snapshot of a model that holds its configuration, weights and tokenizer, or undefined.
- * Without a revision it is that of `main`, or else of a pull request with converted weights.
+ * The cached snapshot of a model that holds its configuration, weights and tokenizer, or undefined. Without a revision it is that of
+ * `main`, or else of a pull request with converted weights, or, where the cache names no `main`, the only snapshot.
  */
 export function findCached(cacheFolder: string, id: string, revision?: string): string | undefined {
   const repo = cachedRepo(cacheFolder, id);
   const revisions = revision === undefined ? ["main", ...pullRequests(repo)] : [revision];
-  return revisions.map((name) => join(repo, "snapshots", commitOf(repo, name))).find(isComplete);
+  const named = revisions.map((name) => join(repo, "snapshots", commitOf(repo, name)));
+  const only = revision === undefined && !existsSync(join(repo, "refs", "main")) ? onlyOne(snapshots(repo)) : [];
+  return [...named, ...only].find(isComplete);
 }
 
-function pullRequests(repo: string): string[] {
-  const folder = join(repo, "refs", "refs", "pr");
-  return existsSync(folder) ? readdirSync(folder).map((number) => `refs/pr/${number}`) : [];
+/** The folders of a model's cached snapshots, whole or not. */
+export function cachedSnapshots(cacheFolder: string, id: string): string[] {
+  return snapshots(cachedRepo(cacheFolder, id));
 }
+
+const snapshots = (repo: string): string[] =>
+  listed(join(repo, "snapshots")).map((name) => join(repo, "snapshots", name));
+const pullRequests = (repo: string): string[] =>
+  listed(join(repo, "refs", "refs", "pr")).map((number) => `refs/pr/${number}`);
+const listed = (folder: string): string[] => (existsSync(folder) ? readdirSync(folder) : []);
+const onlyOne = (folders: readonly string[]): readonly string[] => (folders.length === 1 ? folders : []);
 
 function commitOf(repo: string, revision: string): string {
   const ref = join(repo, "refs", revision);

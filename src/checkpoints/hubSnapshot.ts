@@ -1,10 +1,11 @@
 import { KitError } from "../error.ts";
+import { type Connection, HubFault, hubFetch } from "./hubRequest.ts";
 
 /** A model on a hub; revision "main" falls back to the hub's own conversion to safetensors. */
 export interface HubModel {
   readonly id: string;
   readonly revision: string;
-  readonly hubUrl: string;
+  readonly connection: Connection;
 }
 
 /** A file on the hub: its name, its bytes and the id of its content. */
@@ -22,11 +23,11 @@ export interface Snapshot {
 }
 
 const WANTED =
-  /^((config|generation_config|tokenizer|tokenizer_config|vocab)\.json|merges\.txt|model(-\d+-of-\d+)?\.safetensors(\.index\.json)?)$/;
+  /^((config|generation_config|tokenizer|tokenizer_config|vocab|added_tokens)\.json|merges\.txt|model(-\d+-of-\d+)?\.safetensors(\.index\.json)?)$/;
 const CONVERSION_TITLE = "Adding `safetensors` variant of this model";
 const CONVERSION_AUTHOR = "SFconvertbot";
 
-/** The commit that has a model's weights as safetensors; throws a KitError where none has, else what the hub answers. */
+/** The commit that has a model's weights as safetensors; throws a KitError where none has, else a HubFault. */
 export async function findSnapshot(model: HubModel): Promise<Snapshot> {
   const snapshot = await listSnapshot(model, model.revision);
   if (hasWeights(snapshot)) return snapshot;
@@ -37,13 +38,15 @@ export async function findSnapshot(model: HubModel): Promise<Snapshot> {
   );
 }
 
-async function listSnapshot({ id, hubUrl }: HubModel, revision: string): Promise<Snapshot> {
+async function listSnapshot({ id, connection }: HubModel, revision: string): Promise<Snapshot> {
   const hub = await import("@huggingface/hub");
-  const { sha } = await hub.modelInfo({ name: id, revision, hubUrl, additionalFields: ["sha"] });
+  const at = { hubUrl: connection.hubUrl, fetch: hubFetch(connection) };
+  const { sha } = await hub.modelInfo({ name: id, revision, additionalFields: ["sha"], ...at });
   const commit = checkId(sha);
   const files: HubFile[] = [];
-  for await (const { type, path, size, oid, lfs } of hub.listFiles({ repo: id, revision: commit, hubUrl })) {
-    if (type === "file" && WANTED.test(path)) files.push({ path, size, blob: checkId(lfs?.oid ?? oid ?? "") });
+  for await (const { type, path, size, oid, lfs } of hub.listFiles({ repo: id, revision: commit, ...at })) {
+    if (type === "file" && WANTED.test(path))
+      files.push({ path, size: checkSize(path, size), blob: checkId(lfs?.oid ?? oid ?? "") });
   }
   return { revision, commit, files };
 }
@@ -53,16 +56,23 @@ function hasWeights({ files }: Snapshot): boolean {
 }
 
 /** Many older models, OPT's among them, have safetensors only in a pull request of the hub's own bot; only its are trusted. */
-async function findConversion({ id, hubUrl }: HubModel): Promise<string | undefined> {
-  const url = `${hubUrl}/api/models/${id}/discussions?type=pull_request&status=open&author=${CONVERSION_AUTHOR}`;
-  const response = await fetch(url);
-  if (!response.ok) return undefined;
-  const { discussions } = (await response.json()) as { discussions: Discussion[] };
-  const found = discussions.find(
+async function findConversion(model: HubModel): Promise<string | undefined> {
+  const found = (await listDiscussions(model)).find(
     ({ title, author, status, isPullRequest }) =>
       isPullRequest && status === "open" && title === CONVERSION_TITLE && author?.name === CONVERSION_AUTHOR,
   );
   return found && `refs/pr/${Number(found.num)}`;
+}
+
+async function listDiscussions({ id, connection }: HubModel): Promise<readonly Discussion[]> {
+  const url = `${connection.hubUrl}/api/models/${id}/discussions?type=pull_request&status=open&author=${CONVERSION_AUTHOR}`;
+  try {
+    const response = await hubFetch(connection)(url);
+    return ((await response.json()) as { discussions: Discussion[] }).discussions;
+  } catch (error) {
+    if (error instanceof HubFault && error.facts.status !== undefined) return []; // a model may have none
+    throw error;
+  }
 }
 
 interface Discussion {
@@ -73,8 +83,14 @@ interface Discussion {
   readonly author?: { readonly name: string };
 }
 
-/** Commits and contents become file names here, so what the server sends must be no path. */
+/** Commits and contents become file names here, so what the server sends must be no path: SHA-1 or SHA-256. */
 function checkId(id: string): string {
-  if (!/^[0-9a-f]{40,64}$/.test(id)) throw new Error(`the hub answered "${id}" where an object id was expected`);
+  if (!/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(id))
+    throw new Error(`the hub answered "${id}" where an object id was expected`);
   return id;
+}
+
+function checkSize(path: string, size: number): number {
+  if (Number.isSafeInteger(size) && size >= 0) return size;
+  throw new Error(`the hub answered ${JSON.stringify(size)} where the bytes of ${path} were expected`);
 }

@@ -1,17 +1,19 @@
-import { existsSync } from "node:fs";
-import { basename, resolve } from "node:path";
+import { existsSync, readdirSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
 import { type Checkpoint, openCheckpoint } from "../checkpoints/folder.ts";
 import { hashFiles } from "../checkpoints/hash.ts";
 import { resolveModel } from "../checkpoints/hub.ts";
 import { snapshotCommit } from "../checkpoints/hubCache.ts";
+import { readObject } from "../checkpoints/json.ts";
 import { KitError } from "../error.ts";
 import type { Network } from "../nn/network.ts";
 import { ensureBackend } from "../tensor/backend.ts";
 import type { Progress } from "../tensor/progress.ts";
+import { closest } from "../text/closest.ts";
 import { loadTokenizer, type Tokenizer } from "../text/tokenizer.ts";
 import { downloadProgress } from "./download.ts";
 import type { LanguageModel } from "./model.ts";
-import { loadNetwork, planNetwork, untie } from "./network.ts";
+import { checkConfig, loadNetwork, planNetwork, untie } from "./network.ts";
 import { keptAs, type WeightOptions } from "./weights.ts";
 
 /** The model that is loaded where none is named: a small OPT trained on film reviews (data/models/opt-reviews/README.md). */
@@ -34,7 +36,12 @@ export interface OpenModel {
 /** Finds and checks a model's files by folder or hub id, its output matrix untied where asked to. Throws a KitError for whatever does not fit. */
 export async function openModel(id: string = BUNDLED_MODEL, onProgress?: Progress, untied = false): Promise<OpenModel> {
   const place = existsSync(id) ? id : (BUNDLED[id] ?? id);
-  const found = openCheckpoint(await resolveModel(place, { onProgress: downloadProgress(onProgress) }));
+  const folder = await resolveModel(place, {
+    onProgress: downloadProgress(onProgress),
+    accept: (config) => checkConfig(id, readObject(config)),
+    ...(!existsSync(place) && { near: nearest(id) }),
+  });
+  const found = openCheckpoint(folder);
   const checkpoint = untied ? untie(found) : found;
   const { vocabulary, prompts } = planNetwork(checkpoint);
   const tokenizer = loadTokenizer(checkpoint.folder, vocabulary);
@@ -43,6 +50,15 @@ export async function openModel(id: string = BUNDLED_MODEL, onProgress?: Progres
       `${checkpoint.folder}: the tokenizer has ids up to ${tokenizer.size - 1}, but the model knows ${vocabulary} tokens; get the tokenizer that belongs to the model.`,
     );
   return { checkpoint, tokenizer, id: shortId(id), prompts };
+}
+
+/** A bundled model, or a folder beside the one that was named, whose name is close. */
+function nearest(id: string): string | undefined {
+  const parent = dirname(id);
+  const beside = existsSync(parent) ? readdirSync(parent, { withFileTypes: true }) : [];
+  const folders = beside.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  const name = closest(basename(id), [...Object.keys(BUNDLED), ...folders]);
+  return name !== undefined && folders.includes(name) ? join(parent, name) : name;
 }
 
 /** Settings of loading a model. */

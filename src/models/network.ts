@@ -7,7 +7,7 @@ import type { Parameter } from "../tensor/parameter.ts";
 import type { Progress } from "../tensor/progress.ts";
 import { fillValues } from "../tensor/writeValues.ts";
 import { families } from "./families.ts";
-import type { Limits, ModelFamily } from "./family.ts";
+import type { Config, Limits, ModelFamily } from "./family.ts";
 import { type WeightOptions, weightMaker } from "./weights.ts";
 
 /** A network with the weights of a checkpoint in it. */
@@ -54,7 +54,7 @@ const read = ({ file, entry }: TensorPlace, into?: Float32Array): Float32Array =
 
 /** What a checkpoint holds for a network: its family, every weight's shape and where it lies. Throws as `loadNetwork` does, reading no weight. */
 export function planNetwork(checkpoint: Checkpoint): NetworkPlan {
-  const family = familyOf(checkpoint);
+  const family = familyOf(checkpoint.folder, checkpoint.config);
   const shapes = family.shapes(checkpoint.config);
   const places = matchTensors(checkpoint, family, shapes);
   return { family, shapes, places, vocabulary: Number(checkpoint.config.vocab_size), prompts: family.prompts };
@@ -88,11 +88,16 @@ interface NetworkPlan {
   readonly vocabulary: number;
 }
 
-function familyOf({ folder, config }: Checkpoint): ModelFamily {
+/** Throws a KitError, which names the model, for a config.json that the kit cannot build a network of. */
+export function checkConfig(model: string, config: Config): void {
+  familyOf(model, config).shapes(config);
+}
+
+function familyOf(model: string, config: Config): ModelFamily {
   const type = String(config.model_type);
   if (Object.hasOwn(families, type)) return families[type]!;
   throw new KitError(
-    `${folder} holds a model of type "${type}", which the kit cannot build: it knows ${Object.keys(families).join(", ")}.`,
+    `${model} holds a model of type "${type}", which the kit cannot build: it knows ${Object.keys(families).join(", ")}.`,
   );
 }
 

@@ -2,12 +2,11 @@ import * as tf from "@tensorflow/tfjs";
 import { add } from "../kernels/elementwise.ts";
 import { embed } from "../kernels/embed.ts";
 import { layerNorm } from "../kernels/layerNorm.ts";
-import { linear } from "../kernels/linear.ts";
 import { attend } from "../nn/attend.ts";
 import { positionsOf, type TokenBatch } from "../nn/batch.ts";
 import { feedForwardPart } from "../nn/feedForwardPart.ts";
 import { freeing } from "../nn/freeing.ts";
-import type { Layer, LayerContext, Network } from "../nn/network.ts";
+import type { Corrections, Layer, LayerContext, Network } from "../nn/network.ts";
 import { type Projection, project } from "../nn/project.ts";
 import { type Config, type Limits, type ModelFamily, projection, type Weights } from "./family.ts";
 import {
@@ -111,14 +110,17 @@ function build(config: Config, weights: Weights): Network {
   const c = readConfig(config);
   const w = (name: string): tf.Tensor => weights(`model.decoder.${name}`);
 
-  const embedding = (batch: TokenBatch): tf.Tensor2D => {
+  const dense = (name: string): Projection => ({ name: `model.decoder.${name}`, weight: w(`${name}.weight`) });
+
+  const embedding = (batch: TokenBatch, correction: Corrections): tf.Tensor2D => {
     const tokens = embed(tf.tensor1d(batch.ids, "int32"), w("embed_tokens.weight"));
     const positions = embed(positionsOf(batch, POSITION_OFFSET), w("embed_positions.weight"));
-    return hasProjection(c) ? linear(tokens, w("project_in.weight"), { residual: positions }) : add(tokens, positions);
+    if (!hasProjection(c)) return add(tokens, positions);
+    return project(tokens, dense("project_in"), { correction }, { residual: positions });
   };
-  const output = (x: tf.Tensor): tf.Tensor2D => {
+  const output = (x: tf.Tensor, correction: Corrections): tf.Tensor2D => {
     const final = hasFinalNorm(c) ? layerNorm(x, w("final_layer_norm.weight"), w("final_layer_norm.bias")) : x;
-    return (hasProjection(c) ? linear(final, w("project_out.weight")) : final) as tf.Tensor2D;
+    return hasProjection(c) ? project(final, dense("project_out"), { correction }) : (final as tf.Tensor2D);
   };
   return {
     embedding,

@@ -3,12 +3,11 @@ import { KitError } from "../error.ts";
 import { add } from "../kernels/elementwise.ts";
 import { embed } from "../kernels/embed.ts";
 import { layerNorm } from "../kernels/layerNorm.ts";
-import { linear } from "../kernels/linear.ts";
 import { attend } from "../nn/attend.ts";
 import { positionsOf, type TokenBatch } from "../nn/batch.ts";
 import { feedForwardPart } from "../nn/feedForwardPart.ts";
 import { freeing } from "../nn/freeing.ts";
-import type { Layer, LayerContext, Network } from "../nn/network.ts";
+import type { Corrections, Layer, LayerContext, Network } from "../nn/network.ts";
 import { type Projection, type ProjectionExtras, project } from "../nn/project.ts";
 import { type Config, type Limits, type ModelFamily, projection, type Weights } from "./family.ts";
 import {
@@ -131,9 +130,9 @@ function build(config: Config, weights: Weights): Network {
     const type = table(tf.tensor1d([0], "int32"), "token_type"); // RoBERTa has one type of text
     return norm(add(add(words, type), positions), "roberta.embeddings.LayerNorm");
   };
-  const output = (x: tf.Tensor): tf.Tensor2D => {
-    const { weight, bias } = projection(weights, "lm_head.dense");
-    return norm(linear(x, weight, { bias: bias!, activation: "gelu" }), "lm_head.layer_norm");
+  const output = (x: tf.Tensor, correction: Corrections): tf.Tensor2D => {
+    const dense = project(x, projection(weights, "lm_head.dense"), { correction }, { activation: "gelu" });
+    return norm(dense, "lm_head.layer_norm");
   };
   return {
     embedding,

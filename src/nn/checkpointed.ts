@@ -3,7 +3,7 @@ import type { Parameter } from "../tensor/parameter.ts";
 import type { TokenBatch } from "./batch.ts";
 import { gradientsOf, type LossGradient, scalarOf, withZeros } from "./gradient.ts";
 import type { Network } from "./network.ts";
-import { runLayer, runOutput } from "./stages.ts";
+import { runEmbedding, runLayer, runOutput } from "./stages.ts";
 import { type Tail, tailOf } from "./tail.ts";
 
 /**
@@ -31,7 +31,7 @@ export async function checkpointedGradient(
     tf.dispose([value, dx]);
     dx = settle(x, grads, sums);
   }
-  const bottom = gradientsOf(() => network.embedding(batch), values, dx as tf.Tensor2D);
+  const bottom = gradientsOf(() => runEmbedding(network, batch), values, dx as tf.Tensor2D);
   tf.dispose([bottom.value, dx]);
   add(sums, bottom.grads);
   return { loss: await scalarOf(top.value), gradients: withZeros(sums, theta) };
@@ -47,7 +47,7 @@ function layerRunner(network: Network, batch: TokenBatch, tail: Tail): LayerRunn
 
 /** Every layer's input, and last the last layer's result. */
 function layerInputs(network: Network, batch: TokenBatch, run: LayerRunner): tf.Tensor2D[] {
-  const inputs = [tf.tidy(() => network.embedding(batch))];
+  const inputs = [tf.tidy(() => runEmbedding(network, batch))];
   for (let i = 0; i < network.layers.length; i++) inputs.push(tf.tidy(() => run(i, inputs[i]!)));
   return inputs;
 }

@@ -1,13 +1,13 @@
 import * as tf from "@tensorflow/tfjs";
 import type { TokenBatch } from "./batch.ts";
 import type { Network, Past } from "./network.ts";
-import { runLayer, runOutput } from "./stages.ts";
+import { runEmbedding, runLayer, runOutput } from "./stages.ts";
 import { tailOf } from "./tail.ts";
 
 /** What the output matrix sees at some tokens of a batch, `rows` counting its tokens from 0: [rows, width of the head]. Differentiable. */
 export function features(network: Network, batch: TokenBatch, rows: ArrayLike<number>): tf.Tensor2D {
   const tail = tailOf(batch, rows);
-  let x = tf.tidy(() => network.embedding(batch));
+  let x = tf.tidy(() => runEmbedding(network, batch));
   for (let i = 0; i < network.layers.length; i++) {
     const next = tf.tidy(() => runLayer(network, i, x, batch, { tail: isLast(network, i) ? tail : undefined }));
     x = replace(x, next);
@@ -36,7 +36,7 @@ export function featuresWithCache(
 ): CachedFeatures {
   const present: Past[] = [];
   const tail = tailOf(batch, rows);
-  let x = tf.tidy(() => network.embedding(batch));
+  let x = tf.tidy(() => runEmbedding(network, batch));
   for (let i = 0; i < network.layers.length; i++) {
     const next = tf.tidy(() => {
       let seen: Past | undefined;

@@ -17,10 +17,12 @@ export interface Past {
 /** What is added to a projection's result, [rows, out], for its x [rows, in]. */
 export type Correction = (x: tf.Tensor) => tf.Tensor;
 
+/** What is added to the result of the projection of that checkpoint name, if anything. */
+export type Corrections = (projection: string) => Correction | undefined;
+
 /** What an adapter changes in a network, itself untouched: absent parts change nothing. */
 export interface Adaptation {
-  /** What is added to the result of the projection of that checkpoint name, if anything. */
-  readonly correction?: (projection: string) => Correction | undefined;
+  readonly correction?: Corrections;
   /** Keys and values [length, keyWidth] that every sequence sees before its own in that layer (counted from 0). */
   readonly prefix?: (layer: number) => { readonly keys: tf.Tensor; readonly values: tf.Tensor };
 }
@@ -32,7 +34,7 @@ export interface LayerContext {
   readonly queries: TokenBatch;
   /** The rows of those tokens. */
   readonly wanted: (x: tf.Tensor) => tf.Tensor;
-  readonly correction: (projection: string) => Correction | undefined;
+  readonly correction: Corrections;
   readonly past?: Past;
   /** Told of all the keys and values that this layer's tokens saw, past ones included. */
   readonly keep?: (present: Past) => void;
@@ -40,7 +42,7 @@ export interface LayerContext {
 
 /** One block of a transformer: [tokens, width] in, [queries, width] out. */
 export interface Layer {
-  /** Checkpoint names, without ".weight", of the two projections that LoRA adapts (Section 4 of Hu et al. 2021; Appendix E.5). */
+  /** Checkpoint names, without ".weight", of the two projections that LoRA adapts unless told otherwise (Section 4 of Hu et al. 2021; Appendix E.5). */
   readonly query: string;
   readonly value: string;
   readonly run: (x: tf.Tensor, context: LayerContext) => tf.Tensor2D;
@@ -48,10 +50,10 @@ export interface Layer {
 
 /** A transformer in the order in which it runs. `nn/features.ts` runs it. */
 export interface Network {
-  readonly embedding: (batch: TokenBatch) => tf.Tensor2D;
+  readonly embedding: (batch: TokenBatch, correction: Corrections) => tf.Tensor2D;
   readonly layers: readonly Layer[];
   /** What the output matrix sees, from rows of the last layer's result: [rows, width of the head]. */
-  readonly output: (x: tf.Tensor) => tf.Tensor2D;
+  readonly output: (x: tf.Tensor, correction: Corrections) => tf.Tensor2D;
   readonly head: Head;
   /** Width of a layer's keys and of its values. */
   readonly keyWidth: number;

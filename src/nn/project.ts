@@ -2,9 +2,9 @@ import type * as tf from "@tensorflow/tfjs";
 import { type Activation, activate } from "../kernels/activation.ts";
 import { add } from "../kernels/elementwise.ts";
 import { linear } from "../kernels/linear.ts";
-import type { LayerContext } from "./network.ts";
+import type { Corrections } from "./network.ts";
 
-/** A linear map of a layer, under its checkpoint name without ".weight". */
+/** A linear map, under its checkpoint name without ".weight". */
 export interface Projection {
   readonly name: string;
   /** [out, in] */
@@ -22,7 +22,7 @@ export type ProjectionExtras =
 export function project(
   x: tf.Tensor,
   { name, weight, bias }: Projection,
-  { correction }: LayerContext,
+  { correction }: { readonly correction: Corrections },
   extras: ProjectionExtras = {},
 ): tf.Tensor2D {
   const { activation, residual } = extras;

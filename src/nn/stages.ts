@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { embed } from "../kernels/embed.ts";
 import type { TokenBatch } from "./batch.ts";
-import type { LayerContext, Network, Past } from "./network.ts";
+import type { Corrections, LayerContext, Network, Past } from "./network.ts";
 import type { Tail } from "./tail.ts";
 
 /** What a layer may be run with beside its input and the batch. */
@@ -13,6 +13,11 @@ export interface LayerExtras {
   readonly tail?: Tail | undefined;
 }
 
+/** What the first layer sees of an adapted network: [tokens, width]. */
+export function runEmbedding(network: Network, batch: TokenBatch): tf.Tensor2D {
+  return network.embedding(batch, correctionsOf(network));
+}
+
 /** One layer of an adapted network: x [tokens, width] gives [wanted tokens, width]. Intermediate tensors are the caller's to tidy. */
 export function runLayer(
   network: Network,
@@ -21,15 +26,16 @@ export function runLayer(
   batch: TokenBatch,
   { past, keep, tail }: LayerExtras = {},
 ): tf.Tensor2D {
-  const { correction = () => undefined } = network.adaptation ?? {};
   const before = past ?? prefixOf(network, index, batch);
   const context: LayerContext = {
-    ...{ batch, correction, queries: tail?.batch ?? batch, wanted: wantedRows(tail) },
+    ...{ batch, correction: correctionsOf(network), queries: tail?.batch ?? batch, wanted: wantedRows(tail) },
     ...(before && { past: before }),
     ...(keep && { keep }),
   };
   return network.layers[index]!.run(x, context);
 }
+
+const correctionsOf = ({ adaptation }: Network): Corrections => adaptation?.correction ?? (() => undefined);
 
 const wantedRows = (tail: Tail | undefined): LayerContext["wanted"] =>
   tail ? (x) => embed(tf.tensor1d(tail.rows, "int32"), x) : (x) => x;
@@ -52,5 +58,5 @@ function prefixOf({ adaptation }: Network, layer: number, { lengths }: TokenBatc
 
 /** The rows asked for of the last layer's result, as the output matrix sees them: [rows, width of the head]. */
 export function runOutput(network: Network, x: tf.Tensor, rows: ArrayLike<number>): tf.Tensor2D {
-  return network.output(embed(tf.tensor1d(Int32Array.from(rows), "int32"), x));
+  return network.output(embed(tf.tensor1d(Int32Array.from(rows), "int32"), x), correctionsOf(network));
 }

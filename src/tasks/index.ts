@@ -1,6 +1,6 @@
 import { KitError } from "../error.ts";
+import { closest } from "../text/closest.ts";
 import { checkDefinition } from "./checkDefinition.ts";
-import { closest } from "./closest.ts";
 import { boolq } from "./definitions/boolq.ts";
 import { cb } from "./definitions/cb.ts";
 import { copa } from "./definitions/copa.ts";

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import * as tf from "@tensorflow/tfjs";
 import { describe, expect, test } from "vitest";
+import type { Adapted } from "../../src/adapters/adapter.ts";
 import { lora } from "../../src/adapters/lora.ts";
 import { mergeLora } from "../../src/adapters/merge.ts";
 import { prefix } from "../../src/adapters/prefix.ts";
@@ -56,6 +57,41 @@ describe.each(FAMILIES)("LoRA on %s", (family) => {
       expect(Math.abs(lossOf(whole) - before)).toBeGreaterThan(1e-5);
       tf.dispose(gradients);
       dispose();
+    }));
+
+  test("adapts the linear maps that are named, which a header's options make again", () =>
+    withNetwork(family, (network) => {
+      const [first, last] = [network.layers[0]!.query, network.layers[1]!.value].map((name) => name.split(".").at(-1)!);
+      const adapter = lora({ rank: 2, modules: [first!, last!] });
+      expect(adapter.options).toEqual({ rank: 2, alpha: 16, modules: `${first},${last}` });
+      const [given, plain] = [adapter.begin(network, AT), lora({ rank: 2 }).begin(network, AT)];
+      const again = lora(adapter.options).begin(network, AT);
+      const names = ({ parameters }: Adapted) => parameters.map(({ name }) => name);
+      expect(names(given)).toEqual(names(plain)); // those that are adapted where none are named
+      expect(names(again)).toEqual(names(given));
+      for (const adapted of [given, plain, again]) adapted.dispose();
+      const one = lora({ rank: 2, modules: network.layers[1]!.query }).begin(network, AT);
+      expect([...one.lora!.parts.keys()]).toEqual([network.layers[1]!.query]);
+      one.dispose();
+      expect(() => lora({ modules: [first!, "q_prj", "embed_tokens"] }).begin(network, AT)).toThrow(
+        /^LoRA was to adapt q_prj and embed_tokens, but the model has no linear map of that name: choose among .*, or all-linear\.$/,
+      );
+    }));
+
+  test("of all linear maps adapts each but the output matrix, starts as the network itself and can be merged", () =>
+    withNetwork(family, (network) => {
+      const adapted = lora({ rank: 2, alpha: 8, modules: "all-linear" }).begin(network, AT);
+      const matrices = network.parameters.filter(({ name, value }) => value.rank === 2 && !name.includes("embed"));
+      const maps = matrices.filter(({ name }) => name !== "lm_head.weight");
+      const adaptedMaps = [...adapted.lora!.parts.keys()].map((name) => `${name}.weight`);
+      expect(adaptedMaps.sort()).toEqual(maps.map(({ name }) => name).sort());
+      expect(featuresOf({ ...network, adaptation: adapted.adaptation })).toEqual(featuresOf(network));
+      gaussian(adapted.parameters, 0.2, { seed: 2, step: 0 });
+      const with_ = featuresOf({ ...network, adaptation: adapted.adaptation });
+      expect(apart(with_, featuresOf(network))).toBeGreaterThan(0.05);
+      mergeLora(network.parameters, adapted);
+      expect(apart(featuresOf(network), with_)).toBeLessThan(2e-5);
+      adapted.dispose();
     }));
 
   test("can be merged into the weights, which then do the same alone", () =>

@@ -7,6 +7,7 @@ import type { AdaptableNetwork } from "../../src/adapters/adapter.ts";
 import { openCheckpoint } from "../../src/checkpoints/folder.ts";
 import { writeSafetensors } from "../../src/checkpoints/write.ts";
 import { families } from "../../src/models/families.ts";
+import type { Config } from "../../src/models/family.ts";
 import { type LoadedNetwork, loadNetwork } from "../../src/models/network.ts";
 import { packBatch, type TokenBatch } from "../../src/nn/batch.ts";
 import { features } from "../../src/nn/features.ts";
@@ -30,11 +31,15 @@ export const FAMILIES: readonly FamilyName[] = Object.keys(CONFIGS) as FamilyNam
 
 /** A tiny network with seeded weights: 0.3 times a uniform of unit variance. */
 export function tinyNetwork(family: FamilyName): LoadedNetwork {
-  const config = CONFIGS[family];
   const random = seedrandom.alea(family);
-  const tensors = [...families[family]!.shapes(config)].map(([name, shape]) => {
+  return networkWith(CONFIGS[family], () => 0.3 * Math.sqrt(3) * (2 * random() - 1));
+}
+
+/** The network of a config, with the given value as element `i` of its weight number `weight`. */
+export function networkWith(config: Config, valueAt: (weight: number, i: number) => number): LoadedNetwork {
+  const tensors = [...families[String(config.model_type)]!.shapes(config)].map(([name, shape], weight) => {
     const size = shape.reduce((a, b) => a * b, 1);
-    return { name, shape, data: Float32Array.from({ length: size }, () => 0.3 * Math.sqrt(3) * (2 * random() - 1)) };
+    return { name, shape, data: Float32Array.from({ length: size }, (_, i) => valueAt(weight, i)) };
   });
   const folder = mkdtempSync(join(tmpdir(), "tiny-network-"));
   writeFileSync(join(folder, "config.json"), JSON.stringify(config));

@@ -82,7 +82,10 @@ test("LoRA lies in the folder under PEFT's names", () =>
       base_model_name_or_path: "some/model",
       inference_mode: true,
       r: 2,
+      rank_pattern: {},
       lora_alpha: 6,
+      alpha_pattern: {},
+      use_rslora: false,
       lora_dropout: 0,
       bias: "none",
       fan_in_fan_out: false,
@@ -147,9 +150,31 @@ describe("loading refuses, in one sentence,", () => {
 
   test("kinds and variants that it does not compute", async () => {
     await withConfig({ peft_type: "IA3" }, /it is of type "IA3", and the kit knows LORA and PREFIX_TUNING\.$/);
-    await withConfig({ use_rslora: true }, /variant of LoRA \(use_rslora\)/);
-    await withConfig({ alpha_pattern: { q_proj: 2 } }, /variant of LoRA \(alpha_pattern\)/);
-    await withConfig({ init_lora_weights: "pissa" }, /variant of LoRA \(init_lora_weights "pissa"\)/);
+    await withConfig(
+      { use_dora: true, modules_to_save: ["score"] },
+      /: the adapter uses use_dora, modules_to_save, which the kit does not compute; train or save a LoRA without\.$/,
+    );
+    await withConfig({ bias: "lora_only" }, /the adapter uses bias "lora_only", which the kit does not compute/);
+    await withConfig({ init_lora_weights: "pissa" }, /the adapter uses init_lora_weights "pissa", which/);
+    await withConfig(
+      { rank_pattern: { q_proj: 0 } },
+      /rank_pattern is \{"q_proj":0\} where an object of whole numbers/,
+    );
+    await withConfig({ alpha_pattern: [1] }, /alpha_pattern is \[1\] where an object of numbers above 0 by modules/);
+    await withConfig({ target_modules: 3 }, /target_modules is 3 where names or a pattern belongs/);
+    await withConfig(
+      { target_modules: ["query"] },
+      /target_modules is \["query"\], which fits no linear map of the model/,
+    );
+    await withConfig(
+      { target_modules: "(" },
+      /its patterns of modules cannot be followed \(Invalid regular expression/,
+    );
+    await withConfig(
+      { target_modules: "(.*.*)*x" },
+      /its patterns of modules cannot be followed \(Script execution timed out/,
+    );
+    await withConfig({ layers_to_transform: ["a"] }, /layers_to_transform is \["a"\] where numbers of layers belongs/);
     await withConfig({ r: 0 }, /r is 0 where a whole number from 1 on belongs/);
     await withConfig({ lora_alpha: null }, /lora_alpha is null where a number above 0 belongs/);
   });
@@ -165,6 +190,20 @@ describe("loading refuses, in one sentence,", () => {
       writeSafetensors(path, changed, { dtype: "F32" });
       expect(() => loadAdapter(folder, network)).toThrow(
         `1 missing (${first.name}); 1 misshapen (${second.name} is [2,16] instead of [16,2]); 1 unknown (extra)`,
+      );
+    }));
+
+  test("LoRA of embeddings and of the output matrix, naming them", () =>
+    withNetwork("llama", async (network) => {
+      const folder = await saved(network, lora());
+      const path = join(folder, "adapter_model.safetensors");
+      const file = openSafetensors(path);
+      const tensors = [...file.tensors].map(([name, { shape }]) => ({ name, shape, data: readTensor(file, name) }));
+      const extra = ["lm_head.lora_A.weight", "lm_head.lora_B.weight", "model.embed_tokens.lora_embedding_A"];
+      const more = extra.map((name) => ({ name: `base_model.model.${name}`, shape: [1], data: Float32Array.of(1) }));
+      writeSafetensors(path, [...tensors, ...more], { dtype: "F32" });
+      expect(() => loadAdapter(folder, network)).toThrow(
+        /the adapter changes lm_head, model\.embed_tokens too, and the kit's LoRA reaches neither embeddings nor/,
       );
     }));
 

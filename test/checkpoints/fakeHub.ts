@@ -3,20 +3,43 @@ import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { onTestFinished } from "vitest";
 
+/**
+ * What a fake hub does to a request instead of answering it: sends the first half and closes the connection, or says nothing more; sends
+ * content with one letter changed, or longer; begins the file anew for whatever range, and may cut that too; answers another status; or sends on to another hub.
+ */
+export type Fault =
+  | "cut"
+  | "stall"
+  | "tamper"
+  | "longer"
+  | "anew"
+  | "cut anew"
+  | { readonly status: number; readonly headers?: Readonly<Record<string, string>> }
+  | { readonly redirect: string };
+
 /** What a fake hub serves: files by revision, and pull requests as the hub lists them. */
 export interface FakeHubOptions {
   readonly revisions: Readonly<Record<string, Readonly<Record<string, string>>>>;
   readonly discussions?: readonly object[];
-  /** Files of which only the first half is sent before the connection breaks. */
-  readonly breaks?: readonly string[];
+  /** What it does to the requests for a file, or for whatever is no file ("api"), one after another; it answers those that follow. */
+  readonly faults?: Readonly<Record<string, readonly Fault[]>>;
+  /** The token without which no file is given. */
+  readonly token?: string;
   /** Which ids are answered as a path. */
   readonly lies?: "commits" | "contents";
+}
+
+/** A request as it came. */
+export interface Seen {
+  readonly url: string;
+  readonly range: string | undefined;
+  readonly authorization: string | undefined;
 }
 
 /** A hub on this machine: its address, and the requests that it has seen. */
 export interface FakeHub {
   readonly hubUrl: string;
-  readonly requests: string[];
+  readonly requests: Seen[];
 }
 
 /** Returns the id under which a fake hub serves a revision. */
@@ -26,11 +49,13 @@ export function commitOf(revision: string): string {
 
 /** Starts a hub that knows one model, "org/tiny", and ends with the test. */
 export async function startFakeHub(options: FakeHubOptions): Promise<FakeHub> {
-  const requests: string[] = [];
+  const requests: Seen[] = [];
+  const faults = new Map(Object.entries(options.faults ?? {}).map(([name, list]) => [name, [...list]]));
   const server = createServer((request, response) => {
     const url = decodeURIComponent(request.url ?? "");
-    requests.push(url);
-    answer(options, url, request.headers.range, response);
+    const seen = { url, range: request.headers.range, authorization: request.headers.authorization };
+    requests.push(seen);
+    answer(options, seen, faults.get(fileIn(url) || "api")?.shift(), response);
   });
   await new Promise<void>((ready) => server.listen(0, "127.0.0.1", ready));
   onTestFinished(() => {
@@ -40,38 +65,55 @@ export async function startFakeHub(options: FakeHubOptions): Promise<FakeHub> {
   return { hubUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, requests };
 }
 
-function answer(options: FakeHubOptions, url: string, range: string | undefined, response: ServerResponse): void {
-  const { lies } = options;
-  const json = (value: unknown) => response.setHeader("Content-Type", "application/json").end(JSON.stringify(value));
+const fileIn = (url: string): string => /\/resolve\/\w+\/(.*)$/.exec(url)?.[1] ?? "";
+
+function answer(options: FakeHubOptions, seen: Seen, fault: Fault | undefined, response: ServerResponse): void {
+  const { url } = seen;
+  const { lies, token } = options;
+  const json = (value: unknown) =>
+    send(JSON.stringify(value), fault, response.setHeader("Content-Type", "application/json"));
   const revision = Object.keys(options.revisions).find(
     (name) => url.includes(`/revision/${name}?`) || url.includes(`/${commitOf(name)}`),
   );
-  const files = options.revisions[revision ?? ""] ?? {};
-  const [, name = ""] = /\/resolve\/\w+\/(.*)$/.exec(url) ?? [];
-  if (!url.includes("org/tiny")) response.writeHead(404).end();
+  const content = options.revisions[revision ?? ""]?.[fileIn(url)];
+  if (typeof fault === "object" && "status" in fault) response.writeHead(fault.status, fault.headers).end();
+  else if (typeof fault === "object") response.writeHead(302, { Location: fault.redirect + url }).end();
+  else if (!url.includes("org/tiny")) response.writeHead(404).end();
   else if (url.startsWith("/api/models/org/tiny/discussions")) json({ discussions: options.discussions ?? [] });
-  else if (revision === undefined) response.writeHead(404).end();
+  else if (revision === undefined) response.writeHead(404, { "X-Error-Code": "RevisionNotFound" }).end();
   else if (url.startsWith("/api/models/org/tiny/revision/"))
     json({ id: "org/tiny", sha: lies === "commits" ? "../../x" : commitOf(revision) });
   else if (url.startsWith("/api/models/org/tiny/tree/"))
-    json(Object.entries(files).map((file) => describe(file, lies === "contents")));
-  else if (files[name] !== undefined) sendFile(files[name], range, options.breaks?.includes(name) ?? false, response);
-  else response.writeHead(404).end();
+    json(Object.entries(options.revisions[revision]!).map((file) => describe(file, lies === "contents")));
+  else if (content === undefined) response.writeHead(404).end();
+  else if (token !== undefined && seen.authorization !== `Bearer ${token}`)
+    response.writeHead(seen.authorization ? 403 : 401, { "X-Error-Code": "GatedRepo" }).end();
+  else sendFile(content, seen.range, fault, response);
 }
 
 function describe([path, content]: [string, string], lies: boolean): object {
-  const oid = lies ? "../../x" : createHash("sha1").update(content).digest("hex");
+  const oid = lies ? "../../x" : createHash("sha1").update(`blob ${content.length}\0${content}`).digest("hex");
   const lfs = path.endsWith(".safetensors") ? { oid: createHash("sha256").update(content).digest("hex") } : undefined;
   return { type: "file", path, size: content.length, oid, lfs };
 }
 
-function sendFile(content: string, range: string | undefined, breaks: boolean, response: ServerResponse): void {
-  response.setHeader("ETag", '"etag"');
-  if (range === "bytes=0-0") {
-    response.writeHead(206, { "Content-Range": `bytes 0-0/${content.length}` }).end(content.slice(0, 1));
-    return;
-  }
-  response.setHeader("Content-Length", content.length);
-  if (!breaks) response.end(content);
-  else response.write(content.slice(0, content.length / 2), () => setImmediate(() => response.destroy()));
+function sendFile(
+  content: string,
+  range: string | undefined,
+  fault: Fault | undefined,
+  response: ServerResponse,
+): void {
+  const from = Number(/^bytes=(\d+)-$/.exec(range ?? "")?.[1] ?? 0);
+  const whole = from === 0 || fault === "anew" || fault === "cut anew";
+  if (!whole) response.writeHead(206, { "Content-Range": `bytes ${from}-${content.length - 1}/${content.length}` });
+  send(content.slice(whole ? 0 : from), fault, response);
+}
+
+function send(content: string, fault: Fault | undefined, response: ServerResponse): void {
+  const half = content.slice(0, Math.ceil(content.length / 2));
+  if (fault === "cut" || fault === "cut anew") response.write(half, () => response.socket?.end());
+  else if (fault === "stall") response.write(half);
+  else if (fault === "tamper") response.end(`?${content.slice(1)}`);
+  else if (fault === "longer") response.end(`${content}!`);
+  else response.end(content);
 }

@@ -1,31 +1,62 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test, vi } from "vitest";
-import { resolveModel } from "../../src/checkpoints/hub.ts";
-import { hubCacheFolder, snapshotCommit } from "../../src/checkpoints/hubCache.ts";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { type ResolveModelOptions, resolveModel } from "../../src/checkpoints/hub.ts";
+import { snapshotCommit } from "../../src/checkpoints/hubCache.ts";
 import type { DownloadProgress } from "../../src/checkpoints/hubDownload.ts";
+import { hubAddress, hubCacheFolder, hubToken, silenceLimit } from "../../src/checkpoints/hubEnvironment.ts";
 import { KitError } from "../../src/error.ts";
-import { commitOf, startFakeHub } from "./fakeHub.ts";
+import { commitOf, type FakeHub, type FakeHubOptions, type Fault, startFakeHub } from "./fakeHub.ts";
 import { temporaryFolder } from "./files.ts";
 
-const common = { "config.json": "{}", "vocab.json": "{}", "merges.txt": "a b" };
-const whole = { ...common, "model.safetensors": "weights" };
-const nowhere = "http://127.0.0.1:2"; // nothing listens there
+const common = { "config.json": "{}", "vocab.json": '{"a":0}', "merges.txt": "a b" };
+const weights = "weights ".repeat(1 << 18); // so long that of a half that was sent some has arrived, whatever was still on its way
+const whole = { ...common, "model.safetensors": weights };
 
-/** Writes a cache that holds one revision of org/tiny, as the Hugging Face libraries lay it out. */
-function cacheWith(files: Record<string, string>, revision = "main"): string {
+/** Whatever the variables of this process say, the tests' hub is nowhere, and nobody is known to it, unless they say otherwise. */
+beforeEach(() => {
+  const variables = [
+    ...["HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "XDG_CACHE_HOME", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"],
+    ...["HF_TOKEN", "HF_TOKEN_PATH", "HF_HUB_DISABLE_IMPLICIT_TOKEN", "HF_HUB_DOWNLOAD_TIMEOUT"],
+  ];
+  for (const name of variables) vi.stubEnv(name, undefined);
+  vi.stubEnv("HF_HOME", join(temporaryFolder(), "home"));
+  vi.stubEnv("HF_ENDPOINT", "http://127.0.0.1:2"); // nothing listens there
+});
+afterEach(() => vi.unstubAllEnvs());
+
+/** Makes a new cache folder the one that is looked into. */
+function newCache(): string {
   const cacheFolder = temporaryFolder();
-  const repo = join(cacheFolder, "models--org--tiny");
-  const snapshot = join(repo, "snapshots", commitOf(revision));
-  mkdirSync(snapshot, { recursive: true });
-  mkdirSync(join(repo, "refs", revision, ".."), { recursive: true });
-  writeFileSync(join(repo, "refs", revision), commitOf(revision));
-  for (const [name, content] of Object.entries(files)) writeFileSync(join(snapshot, name), content);
+  vi.stubEnv("HF_HUB_CACHE", cacheFolder);
   return cacheFolder;
 }
 
-function snapshotOf(cacheFolder: string, revision = "main"): string {
-  return join(cacheFolder, "models--org--tiny", "snapshots", commitOf(revision));
+/** A cache that holds one revision of a model, as the Hugging Face libraries lay it out. */
+function cacheWith(files: Record<string, string>, revision = "main", id = "org/tiny"): string {
+  const cacheFolder = newCache();
+  addSnapshot(cacheFolder, files, revision, id);
+  const ref = join(cacheFolder, `models--${id.replace("/", "--")}`, "refs", revision);
+  mkdirSync(join(ref, ".."), { recursive: true });
+  writeFileSync(ref, commitOf(revision));
+  return cacheFolder;
+}
+
+function addSnapshot(cacheFolder: string, files: Record<string, string>, revision: string, id = "org/tiny"): void {
+  const snapshot = snapshotOf(cacheFolder, revision, id);
+  mkdirSync(snapshot, { recursive: true });
+  for (const [name, content] of Object.entries(files)) writeFileSync(join(snapshot, name), content);
+}
+
+function snapshotOf(cacheFolder: string, revision = "main", id = "org/tiny"): string {
+  return join(cacheFolder, `models--${id.replace("/", "--")}`, "snapshots", commitOf(revision));
+}
+
+/** Starts a hub and makes it the one that is asked. */
+async function useHub(options: FakeHubOptions): Promise<FakeHub> {
+  const hub = await startFakeHub(options);
+  vi.stubEnv("HF_ENDPOINT", hub.hubUrl);
+  return hub;
 }
 
 async function messageOf(promise: Promise<unknown>): Promise<string> {
@@ -34,88 +65,140 @@ async function messageOf(promise: Promise<unknown>): Promise<string> {
     (reason: unknown) => reason,
   );
   expect(error).toBeInstanceOf(KitError);
+  expect((error as Error).message).not.toContain("\n");
   return (error as Error).message;
 }
 
+/** Options under which nothing is waited for, and the list of the seconds that would have been. */
+function impatient(): { options: ResolveModelOptions; waits: number[] } {
+  const waits: number[] = [];
+  const wait = async (seconds: number): Promise<void> => {
+    waits.push(seconds);
+  };
+  return { options: { wait }, waits };
+}
+
+const resolved = (options?: ResolveModelOptions): Promise<string> => resolveModel("org/tiny", options);
+const read = (folder: string, name = "model.safetensors"): string => readFileSync(join(folder, name), "utf8");
+const blobsIn = (cacheFolder: string): string[] => readdirSync(join(cacheFolder, "models--org--tiny", "blobs"));
+
 test("an existing folder is itself", async () => {
   const folder = temporaryFolder();
-  expect(await resolveModel(folder, { hubUrl: nowhere })).toBe(folder);
+  expect(await resolveModel(folder)).toBe(folder);
 });
 
-test("what is neither a folder nor a hub id is refused without asking the hub", async () => {
-  for (const text of ["./models/none", "/no/such/folder", "none", "a/b/c", "../no-such-folder", ""]) {
-    expect(await messageOf(resolveModel(text, { hubUrl: nowhere }))).toBe(
-      `Looking for the model ${text}: it is neither an existing folder nor a hub id such as org/name; give one of them.`,
-    );
-  }
+test.each([
+  "./models/none",
+  "/no/such/folder",
+  "a/b/c",
+  "../no-such-folder",
+  "models/",
+  "a--b",
+  "name.",
+  "my model",
+  "",
+])('what can be neither a folder nor a hub id is refused without asking the hub: "%s"', async (text) => {
+  const { requests } = await useHub({ revisions: { main: whole } });
+  const start = `Looking for the model ${text}: there is no such folder, and it is no hub id such as roberta-large or facebook/opt-125m; `;
+  expect(await messageOf(resolveModel(text))).toBe(`${start}give one of them.`);
+  expect(await messageOf(resolveModel(text, { near: "models/one" }))).toBe(`${start}did you mean models/one?`);
+  expect(requests).toEqual([]);
 });
 
-test("a model that the cache holds whole needs no network", async () => {
-  const cacheFolder = cacheWith(whole);
-  const found = await resolveModel("org/tiny", { cacheFolder, hubUrl: nowhere });
-  expect(found).toBe(snapshotOf(cacheFolder));
-  expect(snapshotCommit(found)).toBe(commitOf("main"));
-  expect(snapshotCommit(cacheFolder)).toBeUndefined();
+test("a file is no model", async () => {
+  const file = join(temporaryFolder(), "model.safetensors");
+  writeFileSync(file, "weights");
+  expect(await messageOf(resolveModel(file))).toMatch(/: it is a file; give the folder that holds/);
 });
 
-test("a cached revision is found by its name and by its commit", async () => {
-  const cacheFolder = cacheWith(whole, "v2");
-  const found = snapshotOf(cacheFolder, "v2");
-  expect(await resolveModel("org/tiny", { cacheFolder, hubUrl: nowhere, revision: "v2" })).toBe(found);
-  expect(await resolveModel("org/tiny", { cacheFolder, hubUrl: nowhere, revision: commitOf("v2") })).toBe(found);
-  expect(await messageOf(resolveModel("org/tiny", { cacheFolder, hubUrl: nowhere }))).toMatch(/download failed/);
+describe("the cache", () => {
+  test.each(["org/tiny", "tiny"])("needs no network for a model that it holds whole: %s", async (id) => {
+    const cacheFolder = cacheWith(whole, "main", id);
+    vi.stubEnv("HF_HUB_OFFLINE", "1");
+    const found = await resolveModel(id);
+    expect(found).toBe(snapshotOf(cacheFolder, "main", id));
+    expect(snapshotCommit(found)).toBe(commitOf("main"));
+    expect(snapshotCommit(cacheFolder)).toBeUndefined();
+  });
+
+  test("has a revision by its name and by its commit", async () => {
+    const found = snapshotOf(cacheWith(whole, "v2"), "v2");
+    expect(await resolved({ revision: "v2" })).toBe(found);
+    expect(await resolved({ revision: commitOf("v2") })).toBe(found);
+    expect(await messageOf(resolved({ revision: "v3" }))).toMatch(/cannot be reached/);
+  });
+
+  test("without a main gives its only snapshot, and of several none", async () => {
+    const cacheFolder = newCache();
+    addSnapshot(cacheFolder, whole, "one");
+    expect(await resolved()).toBe(snapshotOf(cacheFolder, "one"));
+    addSnapshot(cacheFolder, whole, "two");
+    expect(await messageOf(resolved())).toMatch(/holds 2 snapshots of it, none of them whole under refs\/main, and /);
+  });
+
+  test("is whole with sharded weights only if it has every shard", async () => {
+    const index = JSON.stringify({ weight_map: { a: "model-1-of-2.safetensors", b: "model-2-of-2.safetensors" } });
+    const shards = { ...common, "model.safetensors.index.json": index, "model-1-of-2.safetensors": "" };
+    const cacheFolder = cacheWith({ ...shards, "model-2-of-2.safetensors": "" });
+    expect(await resolved()).toBe(snapshotOf(cacheFolder));
+    cacheWith(shards);
+    expect(await messageOf(resolved())).toMatch(/does not hold it whole/);
+  });
 });
 
-test("sharded weights in the cache are whole only with every shard", async () => {
-  const index = JSON.stringify({ weight_map: { a: "model-1-of-2.safetensors", b: "model-2-of-2.safetensors" } });
-  const shards = { ...common, "model.safetensors.index.json": index, "model-1-of-2.safetensors": "" };
-  const complete = cacheWith({ ...shards, "model-2-of-2.safetensors": "" });
-  expect(await resolveModel("org/tiny", { cacheFolder: complete, hubUrl: nowhere })).toBe(snapshotOf(complete));
-  const cacheFolder = cacheWith(shards);
-  expect(await messageOf(resolveModel("org/tiny", { cacheFolder, hubUrl: nowhere }))).toMatch(/does not hold it whole/);
-});
-
-test("without cache and network the error says what was tried, why it failed and what to do", async () => {
-  const cacheFolder = temporaryFolder();
-  const message = await messageOf(resolveModel("org/tiny", { cacheFolder, hubUrl: nowhere }));
-  expect(message).toMatch(
-    /^Looking for the model org\/tiny: there is no such folder, the cache .* does not hold it whole, and the download failed \(.*ECONNREFUSED.*\); give a folder/,
+test("without cache and network the error says what was tried, why it failed and what to do, at once", async () => {
+  const cacheFolder = newCache();
+  const { options, waits } = impatient();
+  expect(await messageOf(resolved({ ...options, near: "tiny-opt" }))).toBe(
+    `Looking for the model org/tiny: there is no such folder, the cache ${cacheFolder} does not hold it whole, and the hub ` +
+      "http://127.0.0.1:2 cannot be reached (connect ECONNREFUSED 127.0.0.1:2); " +
+      "give a folder in Hugging Face layout, or name no model to use the bundled one (did you mean tiny-opt?).",
   );
-  expect(message).toContain(cacheFolder);
-  expect(message).not.toContain("\n");
+  expect(waits).toEqual([]);
   expect(readdirSync(cacheFolder)).toEqual([]);
+});
+
+test.each(["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"])("%s forbids every request", async (variable) => {
+  const { requests } = await useHub({ revisions: { main: whole } });
+  vi.stubEnv(variable, "1");
+  newCache();
+  expect(await messageOf(resolved())).toMatch(/and HF_HUB_OFFLINE forbids asking the hub; unset it/);
+  expect(requests).toEqual([]);
 });
 
 test("a download takes only the files that the kit reads, reports its progress and is found offline afterwards", async () => {
   const others = { "pytorch_model.bin": "pickle", "README.md": "#", "adapter.safetensors": "other" };
-  const { hubUrl, requests } = await startFakeHub({ revisions: { main: { ...whole, ...others } } });
-  const cacheFolder = temporaryFolder();
+  const wanted = { ...whole, "added_tokens.json": "{}" };
+  const { requests } = await useHub({ revisions: { main: { ...wanted, ...others } } });
+  const cacheFolder = newCache();
   const progress: DownloadProgress[] = [];
-  const folder = await resolveModel("org/tiny", { cacheFolder, hubUrl, onProgress: (now) => progress.push(now) });
+  const folder = await resolved({ onProgress: (now) => progress.push(now) });
   expect(folder).toBe(snapshotOf(cacheFolder));
-  expect(readdirSync(folder).sort()).toEqual(Object.keys(whole).sort());
-  for (const [name, content] of Object.entries(whole)) expect(readFileSync(join(folder, name), "utf8")).toBe(content);
-  const totalBytes = Object.values(whole).join("").length;
-  expect(progress.at(-1)).toEqual({ file: "model.safetensors", bytes: totalBytes, totalBytes });
-  expect(requests.filter((url) => /bin|README|adapter/.test(url))).toEqual([]);
-  expect(await resolveModel("org/tiny", { cacheFolder, hubUrl: nowhere })).toBe(folder);
+  expect(readdirSync(folder).sort()).toEqual(Object.keys(wanted).sort());
+  for (const [name, content] of Object.entries(wanted)) expect(read(folder, name)).toBe(content);
+  const totalBytes = Object.values(wanted).join("").length;
+  expect(progress.at(-1)).toMatchObject({ bytes: totalBytes, totalBytes });
+  expect(requests.filter(({ url }) => /bin|README|adapter/.test(url))).toEqual([]);
+  vi.stubEnv("HF_HUB_OFFLINE", "1");
+  expect(await resolved()).toBe(folder);
 });
 
-test("a download that breaks off leaves no such file, and the next one fetches only what is absent", async () => {
-  const revisions = { main: whole };
-  const cacheFolder = temporaryFolder();
-  const broken = await startFakeHub({ revisions, breaks: ["model.safetensors"] });
-  expect(await messageOf(resolveModel("org/tiny", { cacheFolder, hubUrl: broken.hubUrl }))).toMatch(
-    /download failed \(.+\)/,
-  );
-  expect(existsSync(join(snapshotOf(cacheFolder), "model.safetensors"))).toBe(false);
-  expect(
-    readdirSync(join(cacheFolder, "models--org--tiny", "blobs")).filter((name) => name.includes("incomplete")),
-  ).toEqual([]);
-  const { hubUrl, requests } = await startFakeHub({ revisions });
-  const folder = await resolveModel("org/tiny", { cacheFolder, hubUrl });
-  expect(readFileSync(join(folder, "model.safetensors"), "utf8")).toBe("weights");
-  expect(requests.some((url) => url.includes("/resolve/") && !url.endsWith("model.safetensors"))).toBe(false);
+test("a slash at the end of HF_ENDPOINT changes nothing", async () => {
+  const { hubUrl, requests } = await useHub({ revisions: { main: whole } });
+  vi.stubEnv("HF_ENDPOINT", `${hubUrl}/`);
+  newCache();
+  expect(read(await resolved())).toBe(weights);
+  expect(requests.filter(({ url }) => url.startsWith("//"))).toEqual([]);
+});
+
+test("a model whose config.json is refused costs no weights", async () => {
+  const { requests } = await useHub({ revisions: { main: whole } });
+  newCache();
+  const accept = (path: string): void => {
+    throw new KitError(`refused: ${readFileSync(path, "utf8")}`);
+  };
+  expect(await messageOf(resolved({ accept }))).toBe("refused: {}");
+  expect(requests.filter(({ url }) => url.endsWith(".safetensors"))).toEqual([]);
 });
 
 const conversion = {
@@ -128,51 +211,233 @@ const conversion = {
 const pickled = { main: { ...common, "pytorch_model.bin": "x" }, "refs/pr/7": whole };
 
 test("a model with pickled weights only is taken from the hub's own conversion, and found offline afterwards", async () => {
-  const { hubUrl } = await startFakeHub({
-    revisions: pickled,
-    discussions: [{ ...conversion, num: 3, title: "Hi" }, conversion],
-  });
-  const cacheFolder = temporaryFolder();
-  const folder = await resolveModel("org/tiny", { cacheFolder, hubUrl });
+  await useHub({ revisions: pickled, discussions: [{ ...conversion, num: 3, title: "Hi" }, conversion] });
+  const cacheFolder = newCache();
+  const folder = await resolved();
   expect(folder).toBe(snapshotOf(cacheFolder, "refs/pr/7"));
-  expect(await resolveModel("org/tiny", { cacheFolder, hubUrl: nowhere })).toBe(folder);
+  vi.stubEnv("HF_HUB_OFFLINE", "1");
+  expect(await resolved()).toBe(folder);
 });
 
 test("a conversion by anyone else is not trusted", async () => {
-  const discussions = [{ ...conversion, author: { name: "someone" } }];
-  const { hubUrl } = await startFakeHub({ revisions: pickled, discussions });
-  expect(await messageOf(resolveModel("org/tiny", { cacheFolder: temporaryFolder(), hubUrl }))).toBe(
+  await useHub({ revisions: pickled, discussions: [{ ...conversion, author: { name: "someone" } }] });
+  newCache();
+  expect(await messageOf(resolved())).toBe(
     "Downloading the model org/tiny: the hub has no safetensors weights at revision main; convert the model and give its folder.",
   );
 });
 
 test("a model or revision that the hub does not know is named as such", async () => {
-  const { hubUrl } = await startFakeHub({ revisions: { main: whole } });
-  const options = { cacheFolder: temporaryFolder(), hubUrl };
-  expect(await messageOf(resolveModel("org/none", options))).toMatch(/the hub answered 404: no such public model/);
-  expect(await messageOf(resolveModel("org/tiny", { ...options, revision: "v9" }))).toMatch(/the hub answered 404/);
+  await useHub({ revisions: { main: whole } });
+  newCache();
+  expect(await messageOf(resolveModel("none", { near: "nine" }))).toMatch(
+    /the hub answered 404: no such public model or revision; correct the name, .* \(did you mean nine\?\)\.$/,
+  );
+  expect(await messageOf(resolved({ revision: "v9" }))).toMatch(/the hub answered 404: the model has no revision v9;/);
 });
 
 test.each(["commits", "contents"] as const)(
   "a hub that answers with paths instead of ids of %s is refused",
   async (lies) => {
-    const { hubUrl } = await startFakeHub({ revisions: { main: whole }, lies });
-    const cacheFolder = temporaryFolder();
-    expect(await messageOf(resolveModel("org/tiny", { cacheFolder, hubUrl }))).toMatch(
-      /answered "..\/..\/x" where an object id/,
-    );
+    await useHub({ revisions: { main: whole }, lies });
+    const cacheFolder = newCache();
+    expect(await messageOf(resolved())).toMatch(/answered "..\/..\/x" where an object id/);
     expect(readdirSync(cacheFolder)).toEqual([]);
   },
 );
 
+describe("a download that is disturbed", () => {
+  const FILE = "model.safetensors";
+  const disturbed = (...faults: Fault[]) => useHub({ revisions: { main: whole }, faults: { [FILE]: faults } });
+  /** Where the requests for the file began. */
+  const starts = ({ requests }: FakeHub) =>
+    requests.filter(({ url }) => url.endsWith(FILE)).map(({ range }) => Number(/\d+/.exec(range ?? "0")));
+
+  test("by a cut connection continues from the bytes that have arrived", async () => {
+    const hub = await disturbed("cut", "cut");
+    newCache();
+    const { options, waits } = impatient();
+    expect(read(await resolved(options))).toBe(weights);
+    const [first, second, third] = starts(hub);
+    expect([first, second! > 0, third! > second!, starts(hub).length]).toEqual([0, true, true, 3]);
+    expect(waits).toEqual([1, 1]); // each brought something, so that the count began again
+  });
+
+  test("by silence asks again after the time that HF_HUB_DOWNLOAD_TIMEOUT names, and says that it waits", async () => {
+    const hub = await disturbed("stall");
+    newCache();
+    vi.stubEnv("HF_HUB_DOWNLOAD_TIMEOUT", "1");
+    const { options, waits } = impatient();
+    const progress: DownloadProgress[] = [];
+    expect(read(await resolved({ ...options, onProgress: (now) => progress.push(now) }))).toBe(weights);
+    expect(starts(hub).at(-1)).toBeGreaterThan(0);
+    expect(waits[0]).toBe(1);
+    expect(progress).toContainEqual(expect.objectContaining({ file: FILE, waitSeconds: 1 }));
+  });
+
+  test("in every try ends after five that brought nothing, keeps what arrived, and a later process continues", async () => {
+    const broken = await disturbed("cut", ...Array.from({ length: 9 }, () => ({ status: 503 })));
+    const cacheFolder = newCache();
+    const { options, waits } = impatient();
+    expect(await messageOf(resolved(options))).toMatch(
+      /failed \(it answered 503\); try again, which keeps what has arrived/,
+    );
+    expect(starts(broken)).toHaveLength(5);
+    expect(waits).toEqual([1, 2, 4, 8]);
+    expect(existsSync(join(snapshotOf(cacheFolder), FILE))).toBe(false);
+    expect(blobsIn(cacheFolder).filter((name) => name.endsWith(".incomplete"))).toHaveLength(1);
+    const hub = await disturbed();
+    expect(read(await resolved())).toBe(weights);
+    expect(starts(hub)).toEqual([starts(broken).at(-1)]);
+    expect(starts(hub)[0]).toBeGreaterThan(0);
+    expect(hub.requests.filter(({ url }) => url.includes("/resolve/"))).toHaveLength(1);
+    expect(blobsIn(cacheFolder).filter((name) => name.endsWith(".incomplete"))).toEqual([]);
+  });
+
+  test("by a hub that is busy waits as long as that asks for", async () => {
+    await disturbed({ status: 429, headers: { "Retry-After": "7" } }, { status: 503 });
+    newCache();
+    const { options, waits } = impatient();
+    expect(read(await resolved(options))).toBe(weights);
+    expect(waits).toEqual([7, 2]);
+  });
+
+  test("by a hub that asks for an hour says so instead of waiting", async () => {
+    await disturbed({ status: 429, headers: { "Retry-After": "3600" } });
+    newCache();
+    const { options, waits } = impatient();
+    expect(await messageOf(resolved(options))).toMatch(
+      /answered 429 and asks to be left alone for 3600 seconds; try again/,
+    );
+    expect(waits).toEqual([]);
+  });
+
+  test("by a hub that begins anew for whatever range gets the file whole all the same", async () => {
+    const hub = await disturbed("cut", "anew");
+    newCache();
+    expect(read(await resolved(impatient().options))).toBe(weights);
+    expect(starts(hub)).toHaveLength(2);
+  });
+
+  test("by a hub that begins anew and breaks off each time is given up", async () => {
+    await disturbed(...Array.from({ length: 200 }, (): Fault => "cut anew"));
+    newCache();
+    expect(await messageOf(resolved(impatient().options))).toMatch(
+      /failed \(.+\); try again, which keeps what has arrived/,
+    );
+  });
+
+  test.each(["tamper", "longer"] as const)("by changed content (%s) is deleted and said", async (fault) => {
+    await disturbed(fault);
+    const cacheFolder = newCache();
+    expect(await messageOf(resolved(impatient().options))).toMatch(
+      /^Downloading from the hub: .*model\.safetensors is .* and has been deleted; start the download again/,
+    );
+    expect(blobsIn(cacheFolder)).toHaveLength(3); // the other files
+    expect(existsSync(join(snapshotOf(cacheFolder), FILE))).toBe(false);
+  });
+
+  test("by changed content of a small file is noticed too, by Git's own id", async () => {
+    await useHub({ revisions: { main: whole }, faults: { "vocab.json": ["tamper"] } });
+    newCache();
+    expect(await messageOf(resolved())).toMatch(/the content of vocab\.json is [0-9a-f]{40}, and the hub lists/);
+  });
+
+  test("after a damaged part was left behind fetches the file anew", async () => {
+    await disturbed("cut", { status: 404 });
+    const cacheFolder = newCache();
+    await messageOf(resolved(impatient().options));
+    const [part] = blobsIn(cacheFolder).filter((name) => name.endsWith(".incomplete"));
+    writeFileSync(join(cacheFolder, "models--org--tiny", "blobs", part!), "wxxx");
+    const hub = await disturbed();
+    expect(read(await resolved())).toBe(weights);
+    expect(starts(hub)).toEqual([4, 0]);
+  });
+
+  test("in the list of files asks again too", async () => {
+    await useHub({ revisions: { main: whole }, faults: { api: ["cut", { status: 502 }] } });
+    newCache();
+    const { options, waits } = impatient();
+    expect(read(await resolved(options))).toBe(weights);
+    expect(waits).toEqual([1, 2]);
+  });
+
+  test("twice at the same time gives one whole file", async () => {
+    await disturbed("cut", "cut");
+    const cacheFolder = newCache();
+    const folders = await Promise.all([resolved(impatient().options), resolved(impatient().options)]);
+    expect(folders.map((folder) => read(folder))).toEqual([weights, weights]);
+    expect(blobsIn(cacheFolder)).toHaveLength(4);
+  });
+});
+
+describe("a token", () => {
+  const gated = { revisions: { main: whole }, token: "hf_mine" };
+
+  test("opens a gated model, and goes to the hub alone, not to where it sends a request on", async () => {
+    const other = await startFakeHub({ revisions: { main: whole } });
+    const hub = await useHub({ ...gated, faults: { "model.safetensors": [{ redirect: other.hubUrl }] } });
+    vi.stubEnv("HF_TOKEN", "hf_mine");
+    newCache();
+    expect(read(await resolved())).toBe(weights);
+    expect(new Set(hub.requests.map(({ authorization }) => authorization))).toEqual(new Set(["Bearer hf_mine"]));
+    expect(other.requests.map(({ authorization }) => authorization)).toEqual([undefined]);
+  });
+
+  test("is read from the file that the Hugging Face libraries keep it in, and HF_TOKEN comes first", () => {
+    expect(hubToken()).toBeUndefined();
+    const file = join(temporaryFolder(), "token");
+    writeFileSync(file, "hf_stored\n");
+    vi.stubEnv("HF_TOKEN_PATH", file);
+    expect(hubToken()).toEqual({ secret: "hf_stored", from: file });
+    vi.stubEnv("HF_TOKEN", "hf_given");
+    expect(hubToken()).toEqual({ secret: "hf_given", from: "HF_TOKEN" });
+    vi.stubEnv("HF_HUB_DISABLE_IMPLICIT_TOKEN", "1");
+    expect(hubToken()).toBeUndefined();
+  });
+
+  test("that is none is refused, and not shown", async () => {
+    vi.stubEnv("HF_TOKEN", "hf_a\nb");
+    expect(await messageOf(resolved())).toBe(
+      "The token in HF_TOKEN has characters that no token has; copy it again from the hub.",
+    );
+  });
+
+  test("that is missing or has no access is said, with what to do", async () => {
+    const { hubUrl } = await useHub(gated);
+    newCache();
+    expect(await messageOf(resolved())).toMatch(
+      `the hub answered 401: it gives its files only to accounts that were granted access; ask for access at ${hubUrl}/org/tiny, then set HF_TOKEN`,
+    );
+    vi.stubEnv("HF_TOKEN", "hf_other");
+    expect(await messageOf(resolved())).toMatch(
+      `the hub answered 403: the account of the token in HF_TOKEN has no access to its files; ask for access at ${hubUrl}/org/tiny`,
+    );
+  });
+
+  test("that the hub does not know is named", async () => {
+    await useHub({ ...gated, faults: { api: [{ status: 401 }] } });
+    vi.stubEnv("HF_TOKEN", "hf_old");
+    newCache();
+    expect(await messageOf(resolved())).toMatch(/401: the token in HF_TOKEN is not valid, or there is no such model/);
+  });
+});
+
 test.each([
   [{ HF_HUB_CACHE: "/c", HF_HOME: "/h" }, "/c"],
   [{ HF_HOME: "/h" }, join("/h", "hub")],
-  [{ XDG_CACHE_HOME: "/x" }, join("/x", "huggingface", "hub")],
+  [{ HF_HOME: "", XDG_CACHE_HOME: "/x" }, join("/x", "huggingface", "hub")],
+  [{ HF_HUB_CACHE: "~/c", HOME: "/me" }, "/me/c"],
 ])("the cache folder is that of the Hugging Face libraries: %o", (variables, expected) => {
-  for (const name of ["HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME"])
-    vi.stubEnv(name, undefined);
   for (const [name, value] of Object.entries(variables)) vi.stubEnv(name, value);
   expect(hubCacheFolder()).toBe(expected);
-  vi.unstubAllEnvs();
+});
+
+test("variables that say nothing leave the defaults, and an HF_ENDPOINT that is no address is refused", () => {
+  vi.stubEnv("HF_ENDPOINT", "");
+  expect([hubAddress(), silenceLimit()]).toEqual(["https://huggingface.co", 30]);
+  vi.stubEnv("HF_HUB_DOWNLOAD_TIMEOUT", "soon");
+  expect(silenceLimit()).toBe(30);
+  vi.stubEnv("HF_ENDPOINT", "hub.example");
+  expect(hubAddress).toThrow(/HF_ENDPOINT is "hub\.example" where the hub's address belongs/);
 });
