@@ -19,7 +19,8 @@ import { addData, addMachine, amount, type CliOptions, parsed, whole } from "./o
 import { checkPrompts, checkWeights, checkWritable } from "./preflight.ts";
 import { type Settings, settingsFor, type Trained } from "./settings.ts";
 
-type Shared = "model" | "data" | "train" | "dev" | "test" | "k" | "backend" | "threads" | "weights" | "rounding";
+type Place = "data" | "encoding" | "quoting" | "train" | "dev" | "test" | "k";
+type Shared = "model" | Place | "backend" | "threads" | "weights" | "rounding";
 
 type MethodName = "mezo" | "mezo-lora" | "mezo-prefix";
 
