@@ -1,7 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
-import { listed } from "../checkpoints/folder.ts";
 import type { SafetensorsFile } from "../checkpoints/safetensors.ts";
-import { KitError } from "../error.ts";
+import { KitError, listed } from "../error.ts";
 import type { AdaptableNetwork, LoraParts } from "./adapter.ts";
 import { loraNames, loraWith } from "./lora.ts";
 import { chosen, linearMaps, queriesAndValues, type Target, valuesByPattern } from "./loraTargets.ts";

@@ -1,6 +1,5 @@
-import { listed } from "../checkpoints/folder.ts";
 import { readTensor, type SafetensorsFile } from "../checkpoints/safetensors.ts";
-import { KitError } from "../error.ts";
+import { KitError, listed } from "../error.ts";
 
 /** The values of exactly these tensors; throws a KitError, nothing read, that names those that are missing, misshapen and unknown. */
 export function readExactly(

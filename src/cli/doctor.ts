@@ -20,7 +20,8 @@ import { addData, addMachine, type CliOptions } from "./options.ts";
 import { checkPrompts, checkWeights, checkWritable } from "./preflight.ts";
 import { type Settings, settingsFor, type Trained } from "./settings.ts";
 
-type Shared = "model" | "data" | "train" | "dev" | "test" | "k" | "backend" | "threads" | "weights" | "rounding";
+type Place = "data" | "encoding" | "quoting" | "train" | "dev" | "test" | "k";
+type Shared = "model" | Place | "backend" | "threads" | "weights" | "rounding";
 
 type MethodName = "mezo" | "mezo-lora" | "mezo-prefix";
 

@@ -34,6 +34,11 @@ export interface Plan {
   readonly omissions: readonly Omission[];
 }
 
+/** A plan, and what to know about the rows of its tasks. */
+export interface CheckedPlan extends Plan {
+  readonly remarks: ReadonlySet<string>;
+}
+
 /** The plan of a command: `reasonAgainst` says why a method cannot be run on a task, where it cannot. */
 export function planOf(
   options: CliOptions,
@@ -61,11 +66,11 @@ function fileOf({ model, weights, out }: CliOptions, task: string, method: strin
 
 /** A task by name, and which of its rows. */
 export interface TaskChoice extends Pick<Job, "task" | "seed"> {
-  readonly options: Pick<CliOptions, "data" | "train" | "dev" | "test" | "k">;
+  readonly options: Pick<CliOptions, "data" | "encoding" | "quoting" | "train" | "dev" | "test" | "k">;
 }
 
 /** The task of a job, its data drawn. */
 export function taskOf({ task, seed, options }: TaskChoice): Promise<Task> {
-  const { data, train, dev, test, k } = options;
-  return loadTask(task, { data, train, dev, test, k, seed });
+  const { data, encoding, quoting, train, dev, test, k } = options;
+  return loadTask(task, { data, encoding, quoting, train, dev, test, k, seed });
 }

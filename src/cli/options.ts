@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { roundings, type WeightFormat, weightFormats } from "../models/weights.ts";
 import { methods } from "../report/methods.ts";
+import type { Quoting } from "../tasks/read/rows.ts";
 import { backendNames } from "../tensor/backend.ts";
 import type { Rounding } from "../tensor/halves/format.ts";
 import { amount, parsed, whole } from "./commandLine.ts";
@@ -13,6 +14,8 @@ export interface CliOptions {
   /** Names of tasks, or "all" for those that the model has prompts for. */
   readonly tasks: readonly string[] | "all";
   readonly data: string | undefined;
+  readonly encoding: string | undefined;
+  readonly quoting: Quoting | undefined;
   readonly methods: readonly string[];
   readonly seeds: readonly number[];
   readonly train: number | undefined;
@@ -121,6 +124,13 @@ export function addData(parser: Command): void {
     .option(
       "--data <path>",
       "a folder with train, validation or test files, or one TSV, CSV or JSONL file (default: bundled sentences for SST-2, the kit's 32 samples for the others)",
+    )
+    .option("--encoding <name>", "of data files that are not in UTF-8, such as windows-1252")
+    .addOption(
+      new Option("--quoting <kind>", "double quotes in TSV and CSV: around fields, or part of the text").choices([
+        "double",
+        "none",
+      ]),
     )
     .option("--train <n>", "examples to train on (default: 1000)", whole(1))
     .option("--dev <n>", "examples to choose the best step by (default: 500; CB and COPA 100)", whole(1))

@@ -4,13 +4,13 @@ import { openModel } from "../models/load.ts";
 import { findTask, tasks } from "../tasks/index.ts";
 import type { TaskDefinition } from "../tasks/task.ts";
 import type { Progress } from "../tensor/progress.ts";
-import { type Plan, planOf, taskOf } from "./job.ts";
+import { type CheckedPlan, planOf, taskOf } from "./job.ts";
 import type { CliOptions } from "./options.ts";
 import { settingsOf, tunerOf } from "./runMethod.ts";
 import type { Trained } from "./settings.ts";
 
 /** Looks at all that a command needs before any of it is done, so that what cannot end well does not begin, and plans it. Throws a KitError. */
-export async function preflight(options: CliOptions, onProgress: Progress): Promise<Plan> {
+export async function preflight(options: CliOptions, onProgress: Progress): Promise<CheckedPlan> {
   const wanted = options.tasks === "all" ? undefined : options.tasks.map((name) => findTask(name));
   const model = await openModel(options.model, onProgress);
   const chosen = (wanted ?? tasks).filter((task) => wanted || task[model.prompts] !== undefined);
@@ -18,11 +18,24 @@ export async function preflight(options: CliOptions, onProgress: Progress): Prom
   checkWeights(options);
   const trained = options.methods.filter((method) => /^(FT|MeZO)/.test(method)) as Trained[];
   for (const method of trained) tunerOf(method, settingsOf(options, model, method), options);
-  for (const task of chosen) for (const seed of options.seeds) await taskOf({ task: task.name, seed, options });
+  const remarks = await remarksOn(chosen, options);
   checkWritable(options.out, "--out");
   checkWritable(options.figures, "--figures");
   const names = chosen.map(({ name }) => name);
-  return planOf(options, names, (method, task) => reasonAgainst(method, findTask(task), model.prompts));
+  const plan = planOf(options, names, (method, task) => reasonAgainst(method, findTask(task), model.prompts));
+  return { ...plan, remarks };
+}
+
+/** Loads each task under each seed, and returns what is to be known about the rows. */
+async function remarksOn(chosen: readonly TaskDefinition[], options: CliOptions): Promise<Set<string>> {
+  const remarks = new Set<string>();
+  for (const { name } of chosen) {
+    for (const seed of options.seeds) {
+      const { remark } = await taskOf({ task: name, seed, options });
+      if (remark !== undefined) remarks.add(`${name}: ${remark}.`);
+    }
+  }
+  return remarks;
 }
 
 type Prompts = "autoregressive" | "masked";

@@ -40,6 +40,7 @@ async function doAll(options: CliOptions, { runs, omissions }: Results): Promise
   try {
     const plan = await unlessAborted(signal, preflight(options, progress.report));
     omissions.push(...plan.omissions);
+    for (const remark of plan.remarks) process.stderr.write(`${remark}\n`);
     for (const job of plan.jobs) runs.push(await inOwnProcess(job, { onProgress: progress.report, signal }));
   } finally {
     progress.stop();

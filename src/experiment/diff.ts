@@ -40,17 +40,23 @@ function chapters(run: UnfinishedRun): Chapter[] {
   return [...earlier, { run, first: last ? last.first + last.run.steps.length : 0 }];
 }
 
-/** What differs between two headers, in words: the first field, those in `except` aside; undefined where none does. Data goes by content. */
+/**
+ * What differs between two headers, in words: the first field, those in `except` aside; undefined where none does. Data goes by content,
+ * and what was left out of it by the numbers, where both tell: earlier versions of the kit did not write them.
+ */
 export function headersPart(a: RunHeader, b: RunHeader, except: readonly string[]): string | undefined {
-  const [left, right] = [flat(a), flat(b)];
-  const same = contentOf(a.data) === contentOf(b.data) ? ["data", ...except] : except;
+  const told = a.dropped && b.dropped ? {} : { dropped: undefined };
+  const [left, right] = [a, b].map((header) => flat({ ...header, ...told })) as [Fields, Fields];
+  const same = ["remark", ...(contentOf(a.data) === contentOf(b.data) ? ["data"] : []), ...except];
   const names = [...new Set([...left.keys(), ...right.keys()])].filter((name) => !same.includes(name));
   const name = names.find((each) => left.get(each) !== right.get(each));
   return name && `${name} is ${left.get(name) ?? "absent"} in one and ${right.get(name) ?? "absent"} in the other`;
 }
 
+type Fields = Map<string, unknown>;
+
 /** A header's fields by name, groups unfolded: "options.lr". */
-function flat(header: object, start = ""): Map<string, unknown> {
+function flat(header: object, start = ""): Fields {
   const entries = Object.entries(header).flatMap(([name, value]): [string, unknown][] =>
     typeof value === "object" && value !== null ? [...flat(value, `${start}${name}.`)] : [[`${start}${name}`, value]],
   );

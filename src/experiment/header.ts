@@ -52,6 +52,7 @@ export function runHeader({ model, task, seed }: Setting, method: string, option
     task: task.name,
     data: task.data,
     ...(task.remark !== undefined && { remark: task.remark }),
+    ...(task.dropped && { dropped: task.dropped }),
     split: { train: task.train.length, dev: task.dev.length, test: task.test.length },
     metric: task.metric,
     prompts: model?.prompts ?? "none",

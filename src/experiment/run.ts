@@ -1,4 +1,4 @@
-import type { Metric } from "../tasks/task.ts";
+import type { Dropped, Metric } from "../tasks/task.ts";
 import type { PredictedBytes } from "./memoryPlan.ts";
 
 /** What a run did, pinned so that it can be repeated: everything the result depends on. */
@@ -24,6 +24,8 @@ export interface RunHeader {
   readonly data: string;
   /** What to know about the parts beside their sizes, such as classes with fewer rows than were asked for. */
   readonly remark?: string;
+  /** How many rows of the data were left out, and why; absent where none was, and in files of earlier versions. */
+  readonly dropped?: readonly Dropped[];
   readonly split: { readonly train: number; readonly dev: number; readonly test: number };
   readonly metric: Metric;
   /** The form that the model took: text to continue, text with a mask, or none where no model was used. */

@@ -65,8 +65,8 @@ export function planNetwork(checkpoint: Checkpoint): NetworkPlan {
  * KitError for a family that has no such matrix.
  */
 export function untie(checkpoint: Checkpoint): Checkpoint {
-  const { tie, canonicalName } = familyOf(checkpoint);
   const { folder, config, tensors } = checkpoint;
+  const { tie, canonicalName } = familyOf(folder, config);
   if (!tie)
     throw new KitError(
       `${folder} was to be loaded with an output matrix of its own, which a model of type "${String(config.model_type)}" cannot have: leave out untied.`,

@@ -1,4 +1,5 @@
 import { KitError } from "../error.ts";
+import { shown } from "./shown.ts";
 import type { Example, TaskDefinition } from "./task.ts";
 
 const KEYS = [
@@ -17,7 +18,7 @@ const KEYS = [
 /** The definition itself; throws a KitError that says what of `TaskDefinition` it lacks or has too much. */
 export function checkDefinition(definition: TaskDefinition): TaskDefinition {
   const { name, metric, loss, autoregressive, masked, gold } = definition;
-  const wrong = (what: string): KitError => new KitError(`The definition of the task ${JSON.stringify(name)} ${what}.`);
+  const wrong = (what: string): KitError => new KitError(`The definition of the task ${shown(name)} ${what}.`);
   const unknown = Object.keys(definition).filter((key) => !KEYS.includes(key));
   if (unknown.length > 0) throw wrong(`has ${unknown.join(", ")}, which no task has: it may have ${KEYS.join(", ")}`);
   if (typeof name !== "string" || name.trim() === "") throw wrong("needs a name");
@@ -33,8 +34,11 @@ export function checkDefinition(definition: TaskDefinition): TaskDefinition {
   return definition;
 }
 
-/** The example itself; throws a KitError where its forms have no options or not as many, or a right answer is none of them. */
-export function checkExample(example: Example): Example {
+/**
+ * The example itself; throws a KitError where its forms have no options or not as many, a right answer is none of them, or two that are to
+ * be told apart are alike. Answers that are written out (F1) may repeat: each is right.
+ */
+export function checkExample(example: Example, { metric }: TaskDefinition): Example {
   const { autoregressive, masked, gold } = example;
   const counts = [autoregressive, masked].filter((form) => form !== undefined).map(({ options }) => options.length);
   const [count = 0, other = count] = counts;
@@ -43,10 +47,19 @@ export function checkExample(example: Example): Example {
     throw new KitError(
       `the row has ${count} options for autoregressive models and ${other} for masked ones; give as many.`,
     );
+  for (const form of metric === "accuracy" ? [autoregressive, masked] : []) checkDifferent(form?.options ?? []);
   const outside = gold.find((index) => !(Number.isInteger(index) && index >= 0 && index < count));
   if (gold.length === 0 || outside !== undefined)
     throw new KitError(
       `the right answers [${gold.join(", ")}] are not among the ${count} options, counted from 0; name at least one of them.`,
     );
   return example;
+}
+
+function checkDifferent(options: readonly string[]): void {
+  const twice = options.find((option, i) => options.indexOf(option) !== i);
+  if (twice === undefined) return;
+  throw new KitError(
+    `two of the options are ${shown(twice)}, so that no answer can tell them apart; give other words.`,
+  );
 }

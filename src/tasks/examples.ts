@@ -1,32 +1,79 @@
 import { KitError } from "../error.ts";
 import { checkExample } from "./checkDefinition.ts";
+import { UnlabelledRow } from "./definitions/fields.ts";
 import type { Fields, LocatedRow, Rows } from "./read/rows.ts";
 import type { Example, TaskDefinition } from "./task.ts";
 
-/** The task's examples of every row; throws one sentence with file and line for the first row that gives none. */
-export function examplesOf(definition: TaskDefinition, { rows }: Rows): Example[] {
-  return rows.flatMap((row) => examplesIn(definition, row));
+/** The examples of some rows, and how many rows say that they have no label. */
+export interface Labelled {
+  readonly examples: readonly Example[];
+  readonly unlabelled: number;
+}
+
+/**
+ * The task's examples of every row that has a label; throws one sentence with file and line for the first row that gives none, with the
+ * number of the others, and where no row has a label.
+ */
+export function examplesOf(definition: TaskDefinition, { name, rows }: Rows): Labelled {
+  const examples: Example[] = [];
+  let unlabelled = 0;
+  let wrong: { readonly first: KitError; readonly others: number } | undefined;
+  for (const row of rows) {
+    const found = examplesIn(definition, row);
+    if (found instanceof KitError) wrong = wrong ? { ...wrong, others: wrong.others + 1 } : { first: found, others: 0 };
+    else for (const example of found) example ? examples.push(example) : unlabelled++;
+  }
+  if (wrong) throw withOthers(wrong.first, wrong.others);
+  if (unlabelled > 0 && examples.length === 0)
+    throw new KitError(
+      `${name} has no labels: all of its ${unlabelled} rows say −1, as in public test sets; give the train or validation file.`,
+    );
+  return { examples, unlabelled };
 }
 
 /** Whether any row has a right answer; public test sets leave the label out or write −1. */
 export function isLabelled(definition: TaskDefinition, { rows }: Rows): boolean {
   return rows.some((row) => {
-    try {
-      return examplesIn(definition, row).length > 0;
-    } catch (error) {
-      if (error instanceof KitError) return false;
-      throw error;
-    }
+    const found = examplesIn(definition, row);
+    return !(found instanceof KitError) && found.some((example) => example !== undefined);
   });
 }
 
-function examplesIn(definition: TaskDefinition, { where, fields }: LocatedRow): Example[] {
+function withOthers(first: KitError, others: number): KitError {
+  if (others === 0) return first;
+  const rows = others === 1 ? "another row" : `${others} other rows`;
+  return new KitError(`${first.message.replace(/\.$/, "")}; ${rows} cannot be used either.`);
+}
+
+/** A row's examples, undefined for one without a label, or what is wrong with the row. */
+function examplesIn(definition: TaskDefinition, { where, fields }: LocatedRow): (Example | undefined)[] | KitError {
   try {
     const rows = definition.rowsOf?.(fields) ?? [fields];
-    return rows.map((row) => checkExample(exampleOf(definition, row)));
+    return rows.map((row) => exampleIn(definition, row));
   } catch (error) {
-    if (!(error instanceof KitError)) throw error;
-    throw new KitError(`${where}: ${error.message}`);
+    if (error instanceof KitError) return new KitError(`${where}: ${error.message}`);
+    // What is nested by the thousand exhausts the stack wherever it is turned into text.
+    if (error instanceof RangeError) return new KitError(`${where}: the row cannot be read (${error.message}).`);
+    throw error;
+  }
+}
+
+/** The example of a row, or undefined where the row says that it has no label. */
+function exampleIn(definition: TaskDefinition, row: Fields): Example | undefined {
+  try {
+    return checkExample(exampleOf(definition, row), definition);
+  } catch (error) {
+    if (saysUnlabelled(definition, row)) return undefined;
+    throw error;
+  }
+}
+
+function saysUnlabelled({ gold }: TaskDefinition, row: Fields): boolean {
+  try {
+    gold(row);
+    return false;
+  } catch (error) {
+    return error instanceof UnlabelledRow;
   }
 }
 

@@ -2,24 +2,27 @@ import { statSync } from "node:fs";
 import { basename, dirname, join, posix } from "node:path";
 import { KitError } from "../error.ts";
 import { deduplicate } from "./deduplicate.ts";
+import { droppedRows, droppedText } from "./dropped.ts";
 import { examplesOf, isLabelled } from "./examples.ts";
 import { findTask } from "./index.ts";
 import { missingPart, readPart } from "./read/folder.ts";
 import { jointSha256 } from "./read/hash.ts";
 import { readRows } from "./read/readRows.ts";
-import type { Rows } from "./read/rows.ts";
+import type { Dialect, Quoting, Rows } from "./read/rows.ts";
 import { samplesOf } from "./samples.ts";
+import { shown } from "./shown.ts";
 import { checkSizes } from "./sizes.ts";
 import {
   drawTest,
   kShotSplit,
   type PartSizes,
+  type Parts,
   type Pools,
   paperSplit,
   proportionalSplit,
   threeParts,
 } from "./split.ts";
-import type { Task, TaskDefinition } from "./task.ts";
+import type { Dropped, Example, Task, TaskDefinition } from "./task.ts";
 
 /** How a folder's train file becomes train and dev: as the authors do, both shrinking alike, or as the folder's files stand. */
 export type Split = "paper" | "proportional" | "files";
@@ -38,6 +41,10 @@ export interface LoadTaskOptions {
   readonly test?: number | undefined;
   /** Rows per class in train and in dev, instead of their sizes (the paper's masked models: 16 and 512). */
   readonly k?: number | undefined;
+  /** Of files that are neither in UTF-8 nor marked as UTF-16: "windows-1252", "shift_jis" and so on. */
+  readonly encoding?: string | undefined;
+  /** Whether double quotes stand around fields of TSV and CSV files ("double") or are characters like others ("none"); else the file tells. */
+  readonly quoting?: Quoting | undefined;
   /** For folders; "paper" by default. */
   readonly split?: Split | undefined;
   readonly seed?: number | undefined;
@@ -46,50 +53,80 @@ export interface LoadTaskOptions {
 type Settings = { readonly [Key in "split" | "k"]?: LoadTaskOptions[Key] } & {
   readonly sizes: PartSizes;
   readonly seed: number;
+  readonly dialect: Dialect;
 };
 
-const KEYS = ["data", "train", "dev", "test", "k", "split", "seed"];
+const KEYS = ["data", "train", "dev", "test", "k", "split", "seed", "encoding", "quoting"];
 const SPLITS: readonly Split[] = ["paper", "proportional", "files"];
+const QUOTINGS: readonly Quoting[] = ["double", "none"];
 
 /**
  * Loads a task of the kit, by name, or one's own, with its examples drawn as the authors' code draws them under the seed (NumPy's
- * generator), as many as asked or as there are. Unlike the paper, rows of one file are first freed of repetitions.
+ * generator), as many as asked or as there are. Unlike the paper, rows of one file are first freed of repetitions. What was left out is
+ * counted in the task's `dropped`, and said in its `remark`.
  */
 export async function loadTask(task: string | TaskDefinition, options: LoadTaskOptions = {}): Promise<Task> {
   const definition = findTask(task);
   checkOptions(options);
   const { data, train = 1000, dev = definition.devSize ?? 500, test = 1000, k, split, seed = 0 } = options;
-  const settings = { sizes: { train, dev, test }, k, split, seed };
+  const { encoding, quoting } = options;
+  const settings = { sizes: { train, dev, test }, k, split, seed, dialect: { encoding, quoting } };
   checkSizes(k === undefined ? settings.sizes : { k, test });
-  const parts = isFolder(data)
+  const {
+    data: source,
+    dropped,
+    ...parts
+  } = isFolder(data)
     ? await drawFromFolder(definition, data!, settings)
-    : drawFromOne(definition, await rowsOf(definition, data), settings);
+    : drawFromOne(definition, await rowsOf(definition, data, settings.dialect), settings);
   const { name, metric, loss, classes } = definition;
-  return { name, metric, loss, ...(classes && { classes }), ...parts };
+  const remark = [parts.remark, dropped && droppedText(dropped)].filter((some) => some !== undefined).join("; ");
+  const known = { ...(dropped && { dropped }), ...(remark !== "" && { remark }) };
+  return { name, metric, loss, ...(classes && { classes }), data: source, ...parts, ...known };
 }
 
-type Drawn = Pick<Task, "data" | "train" | "dev" | "test" | "pool" | "remark">;
+interface Drawn extends Parts {
+  readonly data: string;
+  readonly pool?: readonly Example[];
+  readonly dropped?: readonly Dropped[] | undefined;
+}
+
+const DEV_PARTS = ["dev", "val", "validation", "dev32"];
 
 async function drawFromFolder(definition: TaskDefinition, folder: string, settings: Settings): Promise<Drawn> {
-  const { split = "paper", sizes, k, seed } = settings;
+  const { split = "paper", sizes, k, seed, dialect } = settings;
   const shots = k === undefined ? undefined : join(folder, `${k}-${seed}`);
   if (shots !== undefined && statSync(shots, { throwIfNoEntry: false })?.isDirectory())
-    return atMost(sizes.test, await drawFromFolder(definition, shots, { sizes, seed, split: "files" }));
+    return atMost(sizes.test, await drawFromFolder(definition, shots, { sizes, seed, dialect, split: "files" }));
+  const part = async (names: readonly string[], wanted: string, suits?: (rows: Rows) => boolean): Promise<Rows> => {
+    const rows = await readPart(folder, names, dialect, suits);
+    if (rows) return rows;
+    throw missingPart(folder, wanted);
+  };
   const labelled = (rows: Rows): boolean => isLabelled(definition, rows);
-  const train = await readPart(folder, ["train"]);
-  if (!train) throw missingPart(folder, "train.*");
-  const others = split === "files" ? ["test"] : ["test", "dev", "val", "validation", "dev32"];
-  const test = await readPart(folder, others, labelled);
-  if (!test) throw missingPart(folder, split === "files" ? "test.*" : "test.*, dev.*, val.* or validation.*");
-  const pools: Pools = { train: examplesOf(definition, train), test: examplesOf(definition, test), name: train.name };
-  if (k !== undefined) return { data: describe([train, test]), ...kShotSplit(pools, k, sizes.test, seed) };
-  if (split !== "files") {
-    const drawSplit = split === "paper" ? paperSplit : proportionalSplit;
-    return { data: describe([train, test]), ...drawSplit(pools, sizes, seed), pool: pools.train };
+  const train = await part(["train"], "train.*");
+  if (split === "files") {
+    const test = await part(["test"], "test.*", labelled);
+    const dev = await part(DEV_PARTS, "dev.*, val.* or validation.*", labelled);
+    const { pools, ...drawn } = together(definition, [train, dev, test]);
+    return { ...drawn, train: pools[0]!, dev: pools[1]!, test: pools[2]! };
   }
-  const dev = await readPart(folder, ["dev", "val", "validation", "dev32"], labelled);
-  if (!dev) throw missingPart(folder, "dev.*, val.* or validation.*");
-  return { data: describe([train, dev, test]), train: pools.train, dev: examplesOf(definition, dev), test: pools.test };
+  const test = await part(["test", ...DEV_PARTS], "test.*, dev.*, val.* or validation.*", labelled);
+  const { pools, ...drawn } = together(definition, [train, test]);
+  const from: Pools = { train: pools[0]!, test: pools[1]!, name: train.name };
+  if (k !== undefined) return { ...drawn, ...kShotSplit(from, k, sizes.test, seed) };
+  return { ...drawn, ...(split === "paper" ? paperSplit : proportionalSplit)(from, sizes, seed), pool: from.train };
+}
+
+/** The examples of each file, and what is to be told of all. */
+function together(
+  definition: TaskDefinition,
+  files: readonly Rows[],
+): Pick<Drawn, "data" | "dropped"> & { readonly pools: readonly (readonly Example[])[] } {
+  const found = files.map((rows) => examplesOf(definition, rows));
+  const unlabelled = found.reduce((sum, file) => sum + file.unlabelled, 0);
+  const dropped = droppedRows({ repeated: 0, contradicting: 0, unlabelled });
+  return { data: describe(files), dropped, pools: found.map(({ examples }) => examples) };
 }
 
 /** A K-shot folder's parts as they stand, of a longer test file the rows that the authors drew. */
@@ -102,16 +139,17 @@ function drawFromOne(definition: TaskDefinition, rows: Rows, { split, sizes, k, 
     throw new KitError(
       `${rows.name} is one set of rows, which has no split "${split}": leave out split, or name a data folder.`,
     );
-  const pool = deduplicate(examplesOf(definition, rows));
+  const { examples, unlabelled } = examplesOf(definition, rows);
+  const { examples: pool, ...twice } = deduplicate(examples);
   const parts =
     k === undefined
       ? threeParts(pool, rows.name, sizes, seed)
       : kShotSplit({ train: pool, test: [], name: rows.name }, k, sizes.test, seed);
-  return { data: describe([rows]), ...parts };
+  return { data: describe([rows]), ...parts, dropped: droppedRows({ ...twice, unlabelled }) };
 }
 
-async function rowsOf(definition: TaskDefinition, data: string | undefined): Promise<Rows> {
-  if (data !== undefined && data !== "samples") return readRows(data);
+async function rowsOf(definition: TaskDefinition, data: string | undefined, dialect: Dialect): Promise<Rows> {
+  if (data !== undefined && data !== "samples") return readRows(data, dialect);
   return data === undefined && definition.defaultRows ? definition.defaultRows() : samplesOf(definition);
 }
 
@@ -119,7 +157,9 @@ function checkOptions(options: LoadTaskOptions): void {
   const unknown = Object.keys(options).filter((key) => !KEYS.includes(key));
   if (unknown.length > 0)
     throw new KitError(`Loading a task has no option ${unknown.join(", ")}: it has ${KEYS.join(", ")}.`);
-  const { k, split } = options;
+  const { k, split, quoting } = options;
+  if (quoting !== undefined && !QUOTINGS.includes(quoting))
+    throw new KitError(`There is no quoting ${shown(quoting)}: choose one of ${QUOTINGS.join(", ")}.`);
   if (split !== undefined && !SPLITS.includes(split))
     throw new KitError(`There is no split "${split}": choose one of ${SPLITS.join(", ")}.`);
   const clashing = (["train", "dev", "split"] as const).filter((key) => options[key] !== undefined);

@@ -50,6 +50,12 @@ export interface TaskDefinition<Row = Fields> {
   defaultRows?(): Promise<Rows>;
 }
 
+/** How many rows were left out, and why: they repeat an earlier one, have its text and another right answer, or no label. */
+export interface Dropped {
+  readonly reason: "repeated" | "contradicting" | "unlabelled";
+  readonly rows: number;
+}
+
 /** A task with its data drawn: what `loadTask` returns. The lengths of the three parts are the real counts. */
 export interface Task {
   readonly name: string;
@@ -58,7 +64,9 @@ export interface Task {
   readonly classes?: "none";
   /** Where the rows came from, for the run header. */
   readonly data: string;
-  /** What to know about the parts beside their sizes, such as classes with too few rows. */
+  /** Rows of the data that are in no part because of what they are. */
+  readonly dropped?: readonly Dropped[];
+  /** What to know about the parts beside their sizes, such as rows that were left out and classes with too few. */
   readonly remark?: string;
   readonly train: readonly Example[];
   readonly dev: readonly Example[];

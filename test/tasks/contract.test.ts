@@ -52,11 +52,6 @@ test.each(tasks.map(({ name }) => [name] as const))("%s keeps the contract on al
   }
 });
 
-test("label −1 and a dash mark sentences without a label in SNLI and MNLI, and such rows are left out", () => {
-  for (const label of [-1, "-1", "-"]) expect(findTask("SNLI").rowsOf!({ premise: "a", label })).toEqual([]);
-  expect(findTask("MNLI").rowsOf!({ gold_label: "neutral" }).length).toBe(1);
-});
-
 test.each([
   [
     "ReCoRD",

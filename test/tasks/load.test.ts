@@ -1,7 +1,7 @@
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { expect, test } from "vitest";
-import { normalise } from "../../src/tasks/deduplicate.ts";
 import { loadTask } from "../../src/tasks/load.ts";
 import type { Example, Task, TaskDefinition } from "../../src/tasks/task.ts";
 import { needs, shared } from "../shared.ts";
@@ -19,8 +19,26 @@ test("the default sentences give the paper's sizes without any text twice", asyn
   const task = await loadTask("SST-2");
   expect(sizesOf(task)).toEqual([1000, 500, 1000]);
   const all = [...task.train, ...task.dev, ...task.test];
-  expect(new Set(prompts(all).map(normalise)).size).toBe(2500);
+  const words = prompts(all).map((prompt) =>
+    prompt
+      .toLowerCase()
+      .match(/[\p{L}\p{N}]+/gu)!
+      .join(" "),
+  );
+  expect(new Set(words).size).toBe(2500);
+  expect([task.dropped, task.remark]).toEqual([undefined, undefined]);
   expect(task.data).toMatch(/^npm:sentiment@5\.0\.2 \(imdb, amazon, yelp\), sha256 [0-9a-f]{12}$/);
+});
+
+test("the default rows are those of the published runs", async () => {
+  const published = join(import.meta.dirname, "../../data/runs/sst-2-opt-reviews-mezo-seed1.jsonl");
+  const { header } = JSON.parse(readFileSync(published, "utf8").split("\n")[0]!);
+  const task = await loadTask("SST-2", { seed: 1 });
+  const [train, dev, test] = sizesOf(task);
+  expect({ data: task.data, split: { train, dev, test } }).toEqual({ data: header.data, split: header.split });
+  // The texts as the version drew them that made the runs.
+  const hash = createHash("sha256").update(JSON.stringify([task.train, task.dev, task.test].map(prompts)));
+  expect(hash.digest("hex").slice(0, 16)).toBe("71b12999d9c922e2");
 });
 
 test("of the 3,000 default sentences 2,972 differ, and asking for more shrinks all parts alike", async () => {
@@ -39,7 +57,7 @@ test("a seed draws the same rows every time and another seed draws others", asyn
 });
 
 test("a single file is split in three without overlap, a repeated text only once", async () => {
-  const folder = dataFolder({ "a.tsv": `${sentencesTsv(10)}SENTENCE, number 3!\t1\n` });
+  const folder = dataFolder({ "a.tsv": `${sentencesTsv(10)} sentence  number 3\t1\n` });
   const task = await loadTask("sst2", { data: join(folder, "a.tsv"), train: 4, dev: 2, test: 4 });
   expect(sizesOf(task)).toEqual([4, 2, 4]);
   const all = prompts([...task.train, ...task.dev, ...task.test]).sort();
@@ -237,7 +255,7 @@ test("a task of one's own is loaded like the kit's, under the same rules", async
   expect(prompts(task.train)[0]).toMatch(/^day \d\nMood:$/);
   await expect(loadTask(mood)).rejects.toThrow("Mood has no rows of its own in the kit: name a data folder or file.");
   await expect(loadTask({ ...mood, gold: () => [2] }, { data: file })).rejects.toThrow(
-    /my\.csv line 2: the right answers \[2\] are not among the 2 options, counted from 0; name at least one of them\.$/,
+    /my\.csv line 2: the right answers \[2\] are not among the 2 options, counted from 0; name at least one of them; 5 other rows cannot be used either\.$/,
   );
 });
 
@@ -255,7 +273,7 @@ test.each([
 
 test("options that there are not, and splits that do not fit, are refused", async () => {
   await expect(loadTask("SST-2", { shots: 1 } as object)).rejects.toThrow(
-    "Loading a task has no option shots: it has data, train, dev, test, k, split, seed.",
+    "Loading a task has no option shots: it has data, train, dev, test, k, split, seed, encoding, quoting.",
   );
   await expect(loadTask("SST-2", { split: "random" as "paper" })).rejects.toThrow(
     'There is no split "random": choose one of paper, proportional, files.',

@@ -62,7 +62,11 @@ test.each([
   ["a.json", " ", "data/a.json is empty: it has no rows of data; give a file with labelled rows."],
   ["a.jsonl", "\n\n", "data/a.jsonl is empty: it has no rows of data; give a file with labelled rows."],
   ["a.tsv", "text\tlabel\n", "data/a.tsv is empty: it has no rows of data; give a file with labelled rows."],
-  ["a.tsv", "t\tl\na\t1\nb\t0\t\n", "data/a.tsv line 3: 3 fields stand under a header of 2; remove the extra tabs."],
+  [
+    "a.tsv",
+    "t\tl\na\t1\nb\t0\t\n",
+    'data/a.tsv line 3: 3 fields stand under a header of 2 ("t", "l"); remove the extra ones, or quote the text.',
+  ],
   [
     "a.jsonl",
     '{"a":1}\n[1]\n',
@@ -82,8 +86,8 @@ test("text that is no JSON and no CSV is refused with its line", async () => {
   expect(await errorOf("a.jsonl", '{"a":1}\n{"a":\n')).toMatch(
     /^data\/a\.jsonl line 2: this is not valid JSON \(.+\); correct it\.$/,
   );
-  expect(await errorOf("a.csv", "a,b\n1,2\n1,2,3\n")).toMatch(
-    /^data\/a\.csv line 3: this is not valid CSV \(.+\); correct the row\.$/,
+  expect(await errorOf("a.csv", 'a,b\n1,2\n1,he said "no"\n')).toMatch(
+    /^data\/a\.csv line 3: this is not valid CSV \(.+\); correct the row, or give quoting "none" where quotes are part of the text\.$/,
   );
 });
 

@@ -1,6 +1,7 @@
 import { KitError } from "../../error.ts";
 import { rightStrip } from "../../text/strip.ts";
 import type { Fields } from "../read/rows.ts";
+import { shown } from "../shown.ts";
 import type { TaskDefinition } from "../task.ts";
 import { labelField, textField } from "./fields.ts";
 
@@ -21,9 +22,9 @@ export const copa: TaskDefinition = {
 
 function conjunction(row: Fields): string {
   const question = textField(row, "question", ["question"]);
-  const word = CONJUNCTIONS[question];
+  const word = Object.hasOwn(CONJUNCTIONS, question) ? CONJUNCTIONS[question] : undefined;
   if (word) return word;
-  throw new KitError(`the question is ${JSON.stringify(question)} and neither "cause" nor "effect"; correct it.`);
+  throw new KitError(`the question is ${shown(question)} and neither "cause" nor "effect"; correct it.`);
 }
 
 /** The text with its first word in small letters, unless that is "I". */

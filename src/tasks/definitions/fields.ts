@@ -1,11 +1,17 @@
 import { KitError } from "../../error.ts";
 import type { Fields } from "../read/rows.ts";
+import { listed, shown } from "../shown.ts";
+
+/** What sets write in place of a label: GLUE's test files, and SNLI and MNLI where annotators did not agree. */
+const NO_LABEL: readonly string[] = ["-1", "-1.0", "-"];
+
+/** A row without a label: it is left out and counted, where other faults of a row stop the load. */
+export class UnlabelledRow extends KitError {}
 
 /** The text of the first of `names` that the row has, as it stands; throws where there is none or it is blank. */
 export function textField(fields: Fields, what: string, names: readonly string[]): string {
   const value = present(fields, what, names);
-  if (typeof value !== "string")
-    throw new KitError(`the ${what} is ${JSON.stringify(value)} and not text; correct it.`);
+  if (typeof value !== "string") throw new KitError(`the ${what} is ${shown(value)} and not text; correct it.`);
   return value;
 }
 
@@ -16,16 +22,32 @@ export function anyTextField(fields: Fields, name: string): string {
 }
 
 /**
- * The class (0, 1, …) in the first of `names` that the row has: a number, its digits, or the class's name in any case (also
- * "true" for true); throws where it is none of the task's.
+ * The class (0, 1, …) in the first of `names` that the row has: its name in any case (also "true" for true), or its position, also as
+ * pandas writes whole numbers in a column with gaps ("1.0"). A name goes before a position, and where a name is a number, positions do not
+ * count. Throws where it is none of the task's; an UnlabelledRow where it says that there is none (−1).
  */
 export function labelField(fields: Fields, names: readonly string[], classes: readonly string[]): number {
   const value = present(fields, "label", names);
-  const text = String(value).trim().toLowerCase();
-  const label = classes.findIndex((name, index) => text === String(index) || text === name.toLowerCase());
+  const text = ["string", "number", "boolean", "bigint"].includes(typeof value) ? String(value).trim() : "";
+  const label = classIn(classes, text);
   if (label >= 0) return label;
-  const known = classes.map((name, index) => `${index} (${name})`).join(", ");
-  throw new KitError(`the label ${JSON.stringify(value)} is none of ${known}; correct the row or drop it.`);
+  if (NO_LABEL.includes(text)) throw new UnlabelledRow(`the label is ${text}, which means that there is none.`);
+  const known = classes.map((name, index) => (isNumber(name) ? name : `${index} (${name})`)).join(", ");
+  throw new KitError(`the label ${shown(value)} is none of ${known}; correct the row or drop it.`);
+}
+
+function classIn(classes: readonly string[], text: string): number {
+  const exact = classes.indexOf(text);
+  if (exact >= 0) return exact;
+  const inAnyCase = classes.findIndex((name) => name.toLowerCase() === text.toLowerCase());
+  if (inAnyCase >= 0 || !isNumber(text)) return inAnyCase;
+  if (classes.some(isNumber)) return classes.findIndex((name) => isNumber(name) && Number(name) === Number(text));
+  return Number(text) < classes.length && Number(text) >= 0 ? Number(text) : -1;
+}
+
+/** Whether a text is a whole number, perhaps with an empty fraction. */
+function isNumber(text: string): boolean {
+  return /^-?(?:0|[1-9]\d*)(?:\.0*)?$/.test(text);
 }
 
 /** The texts in a list, or in a text alone; throws where there are none, or one is no text. */
@@ -33,7 +55,7 @@ export function textsField(fields: Fields, what: string, names: readonly string[
   const value = present(fields, what, names);
   const texts: unknown[] = Array.isArray(value) ? value : [value];
   if (texts.length > 0 && texts.every((text) => typeof text === "string")) return texts;
-  throw new KitError(`the ${what} is ${JSON.stringify(value)} and not a list of texts with at least one; correct it.`);
+  throw new KitError(`the ${what} is ${shown(value)} and not a list of texts with at least one; correct it.`);
 }
 
 /** The objects in the list of that name; none where there is no such list. */
@@ -52,7 +74,7 @@ function present(fields: Fields, what: string, names: readonly string[]): unknow
   const value = names.map((name) => fields[name]).find((field) => !isBlank(field));
   if (value !== undefined) return value;
   const found = Object.keys(fields).filter((name) => !isBlank(fields[name]));
-  const has = found.length > 0 ? found.map((name) => JSON.stringify(name)).join(", ") : "no field at all";
+  const has = found.length > 0 ? listed(found) : "no field at all";
   throw new KitError(`the row has no ${what} (a field ${names.join(" or ")}; it has ${has}); add it or drop the row.`);
 }
 

@@ -19,8 +19,7 @@ export function hypothesisOf(row: Fields): string {
 
 /**
  * Three-way inference between two sentences (Table 13), the premise cut after `maxTokens`. A row is {premise or sentence1, hypothesis
- * or sentence2, gold_label or label: entailment 0, neutral 1, contradiction 2}; rows whose annotators did not agree (label −1 or
- * "-") are left out.
+ * or sentence2, gold_label or label: entailment 0, neutral 1, contradiction 2; −1 or "-" where annotators did not agree}.
  */
 export function inference(name: string, maxTokens?: number): TaskDefinition {
   return {
@@ -32,6 +31,5 @@ export function inference(name: string, maxTokens?: number): TaskDefinition {
       options: () => OPTIONS,
     },
     gold: (row) => [labelField(row, LABEL, CLASSES)],
-    rowsOf: (record) => (LABEL.some((field) => ["-", "-1"].includes(String(record[field]))) ? [] : [record]),
   };
 }

@@ -1,5 +1,6 @@
 import { KitError } from "../../error.ts";
 import type { Fields } from "../read/rows.ts";
+import { shown } from "../shown.ts";
 import type { TaskDefinition } from "../task.ts";
 import { objectIn, objectsIn, textField, textsField } from "./fields.ts";
 
@@ -26,9 +27,7 @@ export const record: TaskDefinition = {
     const answers = textsField(row, "answers", ["answers"]);
     const right = answers.map((answer) => entities.indexOf(answer)).filter((index) => index >= 0);
     if (right.length > 0) return right;
-    throw new KitError(
-      `none of the answers ${JSON.stringify(answers)} is among the entities; correct the row or drop it.`,
-    );
+    throw new KitError(`none of the answers ${shown(answers)} is among the entities; correct the row or drop it.`);
   },
   rowsOf: (file) => (Array.isArray(file.qas) ? queriesOf(file) : [file]),
 };

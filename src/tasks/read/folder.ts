@@ -1,26 +1,32 @@
-import { readdirSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { KitError } from "../../error.ts";
+import { listed } from "../shown.ts";
 import { jointSha256 } from "./hash.ts";
 import { extensions, readRows } from "./readRows.ts";
-import type { Rows } from "./rows.ts";
+import type { Dialect, Rows } from "./rows.ts";
 
-/** What is between a part's name and the extension: nothing, the domain of MNLI's files, or the number of one of several files. */
-const MIDDLE = "(_matched)?(-\\d+-of-\\d+)?";
+/** Between a part's name and the extension: the domain of MNLI's files, which of several files it is, and the hash of older uploads to the hub. */
+const MIDDLE = "(?:_matched)?(?:-(?<index>\\d+)-of-(?<count>\\d+))?(?:-[0-9a-f]{16})?";
 const ENDINGS = extensions.map((extension) => `\\${extension}`).join("|");
 
 /**
- * Reads the rows of the first of `parts` that a folder has, such as train.tsv, train-00000-of-00001.parquet, dev_matched.tsv,
- * stsa.fine.train or TREC.train.all, and that `suits`; the first one where none does, and undefined where there is no such file.
+ * Reads the rows of the first of `parts` that a folder has, and that `suits`; the first one where none does, and undefined where there
+ * is none. A part is a file such as train.tsv, dev_matched.tsv, stsa.fine.train or TREC.train.all, or several as the hub stores them:
+ * train-00000-of-00003.parquet, or train/0000.parquet. Throws where one of several is missing.
  */
 export async function readPart(
   folder: string,
   parts: readonly string[],
+  dialect: Dialect,
   suits: (rows: Rows) => boolean = () => true,
 ): Promise<Rows | undefined> {
   let first: Rows | undefined;
   for (const files of parts.flatMap((part) => filesOf(folder, part))) {
-    const rows = await readTogether(files.map((file) => join(folder, file)));
+    const rows = await readTogether(
+      files.map((file) => join(folder, file)),
+      dialect,
+    );
     if (suits(rows)) return rows;
     first ??= rows;
   }
@@ -35,26 +41,66 @@ export function missingPart(folder: string, wanted: string): KitError {
   );
 }
 
-/** The files of a part, those that belong together in one list: by extension in the order of `extensions`, then the originals' names. */
-function filesOf(folder: string, part: string): string[][] {
+/** What a folder has of a part: single files by extension in the order of `extensions`, then several together, then the originals' names. */
+function filesOf(folder: string, part: string): (readonly string[])[] {
   const names = readdirSync(folder).sort();
-  const usual = extensions.map((extension) => {
-    const pattern = new RegExp(`^${part}${MIDDLE}(\\${extension})(\\.gz)?$`, "i");
-    return names.filter((name) => pattern.test(name));
-  });
+  const usual = extensions.map((extension) => named(names, `${part}${MIDDLE}\\${extension}`));
+  const singles = usual.flatMap((files) => files.filter(({ shard }) => !shard).slice(0, 1)).map(({ file }) => [file]);
+  const shards = [...usual.map((files) => files.filter(isShard)), shardsWithin(folder, part)];
   const original = new RegExp(`\\.${part}(\\.all)?(\\.gz)?$`, "i");
   const others = names.filter((name) => original.test(name) && !new RegExp(`(${ENDINGS})$`, "i").test(name));
-  const single = usual.filter((files) => files.length > 0 && !isNumbered(files[0]!)).map((files) => files.slice(0, 1));
-  const numbered = usual.filter((files) => files.length > 0 && isNumbered(files[0]!));
-  return [...single, ...numbered, ...others.slice(0, 1).map((name) => [name])];
+  const whole = shards.filter((files) => files.length > 0).map((files) => wholeSet(folder, files));
+  return [...singles, ...whole, ...others.slice(0, 1).map((name) => [name])];
 }
 
-function isNumbered(name: string): boolean {
-  return /-\d+-of-\d+/.test(name);
+interface Found {
+  readonly file: string;
+  /** Which it is of how many that belong together; absent for a file that stands alone. */
+  readonly shard?: { readonly index: number; readonly count: number };
 }
 
-async function readTogether(files: readonly string[]): Promise<Rows> {
-  const parts = await Promise.all(files.map(readRows));
+type Shard = Required<Found>;
+
+const isShard = (found: Found): found is Shard => found.shard !== undefined;
+
+function named(names: readonly string[], pattern: string): Found[] {
+  return names.flatMap((file) => {
+    const groups = new RegExp(`^${pattern}(?:\\.gz)?$`, "i").exec(file)?.groups;
+    if (!groups) return [];
+    const { index, count } = groups;
+    return [index === undefined ? { file } : { file, shard: { index: Number(index), count: Number(count) } }];
+  });
+}
+
+/** A part in a folder of its own, as the hub's Parquet branch has it; how many files there are is not written there. */
+function shardsWithin(folder: string, part: string): Shard[] {
+  if (!statSync(join(folder, part), { throwIfNoEntry: false })?.isDirectory()) return [];
+  const names = readdirSync(join(folder, part)).filter((name) => /^\d+\.parquet$/i.test(name));
+  const indices = names.map((name) => Number.parseInt(name, 10));
+  const count = Math.max(...indices) + 1;
+  return names.map((name, i) => ({ file: join(part, name), shard: { index: indices[i]!, count } }));
+}
+
+/** The files of a set in their order; throws where one is missing, or where they are of several sets. */
+function wholeSet(folder: string, shards: readonly Shard[]): string[] {
+  const count = Math.max(...shards.map(({ shard }) => shard.count));
+  const has = (index: number): boolean => shards.some(({ shard }) => shard.index === index);
+  const [first] = shards;
+  for (let index = 0; index < count; index++)
+    if (!has(index))
+      throw new KitError(
+        `${join(folder, first!.file)} is one of ${count} files, of which number ${index} (counted from 0) is missing: download it too.`,
+      );
+  if (shards.length > count)
+    throw new KitError(
+      `${folder} holds ${shards.length} files of a set of ${count} (${listed(shards.map(({ file }) => file))}): leave one set there.`,
+    );
+  return shards.toSorted((a, b) => a.shard.index - b.shard.index).map(({ file }) => file);
+}
+
+async function readTogether(files: readonly string[], dialect: Dialect): Promise<Rows> {
+  const parts: Rows[] = [];
+  for (const file of files) parts.push(await readRows(file, dialect));
   if (parts.length === 1) return parts[0]!;
   return { name: files[0]!, sha256: jointSha256(parts), rows: parts.flatMap(({ rows }) => rows) };
 }

@@ -1,27 +1,80 @@
+import { CsvError } from "csv-parse/sync";
 import { KitError } from "../../error.ts";
-import type { ParsedRow } from "./rows.ts";
+import { shortened } from "../shown.ts";
+import { recordsOf } from "./csv.ts";
+import type { ParsedRow, Quoting } from "./rows.ts";
+import { LAST_COLUMN, namedRows, type TableRecord } from "./table.ts";
+import { linesOf } from "./text.ts";
 
-/** The last column of SNLI's and MNLI's files: some of their rows have more or fewer annotators' labels before it than the header names. */
-const LAST_COLUMN = "gold_label";
-
-/** The rows under the header line of a TSV text without quoting: a double quote is an ordinary character (GLUE's files). */
-export function parseTsv(text: string, file: string): ParsedRow[] {
-  const [header = "", ...lines] = text.split(/\r?\n/);
-  const names = header.split("\t");
-  return lines.flatMap((line, index) => {
-    if (line.trim() === "") return [];
-    return [{ fields: namedFields(names, line, `${file} line ${index + 2}`), place: `line ${index + 2}` }];
-  });
+/**
+ * The rows of a TSV text, named as `namedRows` does. In GLUE's files a double quote is an ordinary character, in those of pandas and of
+ * spreadsheets it is not: without `quoting`, that is told by the whole file. Throws where it cannot be told, and names the option.
+ */
+export function parseTsv(text: string, file: string, quoting?: Quoting): ParsedRow[] {
+  const plain = plainRecords(text);
+  const isPlain = !text.includes('"') || plain[0]?.values.at(-1) === LAST_COLUMN;
+  if (quoting === "none" || (isPlain && quoting === undefined)) return namedRows(plain, file);
+  return namedRows(quoting === undefined ? told(text, plain, file) : quotedRecords(text, file), file);
 }
 
-function namedFields(names: readonly string[], line: string, where: string): Record<string, string> {
-  const values = line.split("\t");
-  if (names.at(-1) === LAST_COLUMN) {
-    const named = names.slice(0, Math.min(names.length, values.length) - 1).map((name, i) => [name, values[i]!]);
-    return Object.fromEntries([...named, [LAST_COLUMN, values.at(-1)!]]);
+function plainRecords(text: string): TableRecord[] {
+  return linesOf(text).flatMap((line, index) =>
+    line.trim() === "" ? [] : [{ values: line.split("\t"), place: `line ${index + 1}` }],
+  );
+}
+
+function quotedRecords(text: string, file: string): TableRecord[] {
+  try {
+    return recordsOf(text, "\t", "double");
+  } catch (error) {
+    if (!(error instanceof CsvError)) throw error;
+    throw new KitError(
+      `${file} line ${error.lines}: the quotes do not fit (${shortened(error.message)}); correct the row, or give quoting "none" where quotes are part of the text.`,
+    );
   }
-  if (values.length <= names.length) return Object.fromEntries(values.map((value, i) => [names[i]!, value]));
-  throw new KitError(
-    `${where}: ${values.length} fields stand under a header of ${names.length}; remove the extra tabs.`,
+}
+
+/**
+ * The records as the file's quotes say. It is a quoted one where they all fit and there is a sign that text alone does not have: quotes
+ * doubled within quotes, a header in quotes, or rows as long as the header only when tabs and line breaks within quotes are text.
+ */
+function told(text: string, plain: readonly TableRecord[], file: string): readonly TableRecord[] {
+  const quoted = ifFitting(text);
+  const sign = plain.some(({ values }) => values.some(isDoubled)) || plain[0]!.values.every(isWrapped);
+  if (!quoted && !sign) return plain;
+  // Where quotes go over tabs or lines, one at the start of a field and one at the end of a later one may have met by chance.
+  if (quoted && (spans(quoted) ? isEven(quoted) && !isEven(plain) : sign)) return quoted;
+  if (quoted && spans(quoted) && isEven(plain) && !sign) return plain;
+  throw untold(plain, file);
+}
+
+function ifFitting(text: string): TableRecord[] | undefined {
+  try {
+    return recordsOf(text, "\t", "double");
+  } catch (error) {
+    if (error instanceof CsvError) return undefined;
+    throw error;
+  }
+}
+
+const isWrapped = (value: string): boolean => value.length > 1 && value.startsWith('"') && value.endsWith('"');
+
+/** Whether a field is in quotes and has others in it, all of them doubled. */
+function isDoubled(value: string): boolean {
+  const inner = isWrapped(value) ? value.slice(1, -1) : "";
+  return inner.includes('""') && !inner.replaceAll('""', "").includes('"');
+}
+
+const isEven = (records: readonly TableRecord[]): boolean =>
+  records.every(({ values }) => values.length === records[0]!.values.length);
+
+const spans = (records: readonly TableRecord[]): boolean =>
+  records.some(({ values }) => values.some((value) => /[\t\n\r]/.test(value)));
+
+function untold(plain: readonly TableRecord[], file: string): KitError {
+  const { values, place } = plain.find((record) => record.values.some((value) => value.startsWith('"')))!;
+  const field = values.find((value) => value.startsWith('"'));
+  return new KitError(
+    `${file} ${place}: the file does not tell whether the quotes of ${shortened(field!)} are part of the text or stand around it; say so by quoting "none" or quoting "double".`,
   );
 }
