@@ -21,7 +21,7 @@ import { checkPrompts, checkWeights, checkWritable } from "./preflight.ts";
 import { type Settings, settingsFor, type Trained } from "./settings.ts";
 
 type Place = "data" | "encoding" | "quoting" | "train" | "dev" | "test" | "k";
-type Shared = "model" | Place | "backend" | "threads" | "weights" | "rounding";
+type Shared = "model" | Place | "backend" | "threads" | "weights" | "rounding" | "untied";
 
 type MethodName = "mezo" | "mezo-lora" | "mezo-prefix";
 
@@ -86,14 +86,14 @@ async function doctor(options: DoctorRequest): Promise<void> {
 }
 
 async function examined(options: DoctorRequest, onProgress: Progress): Promise<Diagnosis> {
-  const { seed, backend, threads, weights, rounding } = options;
+  const { seed, backend, threads, weights, rounding, untied } = options;
   const definition = findTask(taskName(options));
-  checkPrompts(definition, await openModel(options.model, onProgress));
+  checkPrompts(definition, await openModel(options.model, onProgress, options.untied));
   checkWeights(options);
   checkWritable(resolve(options.figures), "--figures");
   const task = await taskOf({ task: definition.name, seed, options });
   await useBackend(backend, threads);
-  const model = await loadModel(options.model, { weights, rounding, onProgress });
+  const model = await loadModel(options.model, { weights, rounding, untied, onProgress });
   try {
     const { adapter } = METHODS[options.method];
     const { lr, eps, batchSize } = settingsOf(options, model);

@@ -57,9 +57,9 @@ export function planOf(
   return { jobs, omissions };
 }
 
-function fileOf({ model, weights, out }: CliOptions, task: string, method: string, seed: number): string {
+function fileOf({ model, weights, untied, out }: CliOptions, task: string, method: string, seed: number): string {
   const plain = method.replace(/ \((.*)\)/, "-$1");
-  const kept = weights === "float32" ? "" : `-${weights}`;
+  const kept = `${untied ? "-untied" : ""}${weights === "float32" ? "" : `-${weights}`}`;
   const name = `${task}-${basename(resolve(model ?? BUNDLED_MODEL))}${kept}-${plain}-seed${seed}.jsonl`;
   return join(out, name.toLowerCase());
 }

@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
+import type { ChooseBy } from "../experiment/cut.ts";
 import { roundings, type WeightFormat, weightFormats } from "../models/weights.ts";
 import { methods } from "../report/methods.ts";
 import type { Quoting } from "../tasks/read/rows.ts";
@@ -30,6 +31,8 @@ export interface CliOptions {
   readonly lr: PerMethod | undefined;
   readonly eps: PerMethod | undefined;
   readonly checkpointing: boolean;
+  /** What the best step is chosen by on the dev part, where it is not the authors' choice for the kind of model. */
+  readonly chooseBy: ChooseBy | undefined;
   readonly weightDecay: number;
   readonly schedule: "constant" | "linear";
   readonly noise: "gaussian" | "rademacher";
@@ -39,6 +42,8 @@ export interface CliOptions {
   /** What the model's matrices are kept in, and what becomes of changes that are smaller than its numbers can hold. */
   readonly weights: WeightFormat;
   readonly rounding: Rounding;
+  /** Whether a tied output matrix gets weights of its own. */
+  readonly untied: boolean;
   readonly out: string;
   readonly figures: string;
   readonly smoke: boolean;
@@ -177,6 +182,12 @@ function addTraining(parser: Command): void {
     )
     .option("--weight-decay <rate>", "weight decay", amount, 0)
     .addOption(new Option("--noise <law>", "law of z").choices(["gaussian", "rademacher"]).default("gaussian"))
+    .addOption(
+      new Option(
+        "--choose-by <dev>",
+        "best step: that of the lowest dev loss, or of the highest dev score (default: loss, with masked models score, as the authors' code)",
+      ).choices(["loss", "score"]),
+    )
     .option("--checkpointing", "backpropagation keeps each layer's input only, and computes the rest again", false);
 }
 
@@ -191,6 +202,7 @@ export function addMachine(parser: Command): void {
         .choices(weightFormats)
         .default("float32"),
     )
+    .option("--untied", "gives a tied output matrix weights of its own, as the authors' code does with RoBERTa", false)
     .addOption(
       new Option("--rounding <kind>", "of steps in 16 bits: by chance, so that small ones count in the mean, or not")
         .choices(roundings)

@@ -6,8 +6,9 @@ import { headline } from "../report/summary.ts";
 
 /** Draws accuracy against memory of runs of one task and model into a folder; the files that it wrote. */
 export function savePicture(runs: readonly Run[], folder: string): Promise<string[]> {
-  const { task, model, weights } = headline(runs);
-  const kept = weights === undefined ? "" : `-${weights.replace(/,.*/, "")}`;
-  const name = `${task}-${model.replace(/^.*\//, "")}${kept}-accuracy-memory`.toLowerCase();
+  const { task, model, weights, untied } = headline(runs);
+  const kept = untied ? "-untied" : "";
+  const format = weights === undefined ? "" : `-${weights.replace(/,.*/, "")}`;
+  const name = `${task}-${model.replace(/^.*\//, "")}${kept}${format}-accuracy-memory`.toLowerCase();
   return saveFigure(plotAccuracyMemory(runs), join(folder, name));
 }

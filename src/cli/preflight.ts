@@ -12,7 +12,7 @@ import type { Trained } from "./settings.ts";
 /** Looks at all that a command needs before any of it is done, so that what cannot end well does not begin, and plans it. Throws a KitError. */
 export async function preflight(options: CliOptions, onProgress: Progress): Promise<CheckedPlan> {
   const wanted = options.tasks === "all" ? undefined : options.tasks.map((name) => findTask(name));
-  const model = await openModel(options.model, onProgress);
+  const model = await openModel(options.model, onProgress, options.untied);
   const chosen = (wanted ?? tasks).filter((task) => wanted || task[model.prompts] !== undefined);
   for (const task of chosen) checkPrompts(task, model);
   checkWeights(options);

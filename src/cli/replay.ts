@@ -29,14 +29,18 @@ export function replaying(): Command {
   const step = (text: string): number | "best" => {
     if (text === "best") return text;
     if (/^\d+$/.test(text)) return Number(text);
-    throw new InvalidArgumentError('it must be a number of steps, or "best" for that of the lowest dev loss.');
+    throw new InvalidArgumentError('it must be a number of steps, or "best" for that of the best dev score.');
   };
   return new Command("replay")
     .description("Makes the tuned weights of a run again, from its file and the base model alone, and saves them.")
     .summary("makes the tuned weights of a run again, and saves them")
     .argument("<run>", "the run's file, finished or not")
     .option("--model <folder|id>", "the base model (default: the one that the run names)")
-    .option("--step <n>", 'after how many steps, or "best" for that of the lowest dev loss (default: the last)', step)
+    .option(
+      "--step <n>",
+      'after how many steps, or "best" for the one that the run chose on dev (default: the last)',
+      step,
+    )
     .option("--save <folder>", "where the weights go, in Hugging Face's layout; an adapter's in PEFT's")
     .option("--threads <n>", "threads (default: one a core)", whole(1))
     .addHelpText("after", EXAMPLE)

@@ -106,10 +106,11 @@ async function trained(setup: Setup, method: Trained, adapter?: Adapter): Promis
   const model = await setup.model();
   const settings = settingsOf(options, model, method);
   const { steps, batchSize } = settings;
-  const { begin, checkpointing } = options;
+  const { begin, checkpointing, chooseBy } = options;
   return tune(model, task, tunerOf(method, settings, options), {
     ...{ steps, batchSize, seed, begin, checkpointing, onProgress, record },
     ...(adapter && { adapter }),
+    ...(chooseBy && { chooseBy }),
     ...(resume && { resume }),
   });
 }

@@ -36,8 +36,8 @@ async function runJob(job: Job): Promise<void> {
   const onProgress = reporter();
   const task = await taskOf(job);
   const { run: resume, file } = begun(job);
-  const { weights, rounding } = options;
-  const model = (): ReturnType<typeof loadModel> => loadModel(options.model, { weights, rounding, onProgress });
+  const { weights, rounding, untied } = options;
+  const model = (): ReturnType<typeof loadModel> => loadModel(options.model, { weights, rounding, untied, onProgress });
   const setup = { model, task, seed, options, onProgress, record: file, ...(resume && { resume }) };
   const run = await runMethod(method, setup);
   if (run === resume) return; // it was finished already

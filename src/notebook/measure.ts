@@ -52,6 +52,8 @@ export interface MeasureOptions {
   readonly schedule?: "constant" | "linear";
   readonly noise?: "gaussian" | "rademacher";
   readonly checkpointing?: boolean;
+  readonly chooseBy?: "loss" | "score";
+  readonly untied?: boolean;
   readonly weights?: "float32" | "float16" | "bfloat16";
   readonly backend?: string;
   readonly threads?: number;

@@ -19,11 +19,16 @@ export function checkComparable(runs: readonly Run[]): void {
     ...(!isOneSource && { data }),
   }));
   const withModel = headers.filter(({ method }) => isMarked(method));
-  requireEqual("A report needs runs of the same %, but these", withModel, ({ model, weightsHash, weights }) => ({
-    model,
-    weightsHash,
-    ...(weights !== undefined && { weights }),
-  }));
+  requireEqual(
+    "A report needs runs of the same %, but these",
+    withModel,
+    ({ model, weightsHash, weights, untied }) => ({
+      model,
+      weightsHash,
+      ...(weights !== undefined && { weights }),
+      ...(untied && { untied }),
+    }),
+  );
   for (const method of methodsOf(runs)) {
     const own = headers.filter((header) => header.method === method);
     requireEqual(`The ${method} runs can only be averaged with the same %, but they`, own, settings);

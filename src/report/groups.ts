@@ -4,7 +4,7 @@ import { isMarked } from "./methods.ts";
 /** Runs that belong into one table: those of a task and a model, its weights kept alike, and the majority class of the task, once a seed. */
 export function groupsOf(runs: readonly Run[]): Run[][] {
   const marked = runs.filter(({ header }) => isMarked(header.method));
-  const keyOf = ({ header }: Run): string => JSON.stringify([header.task, header.model, header.weights]);
+  const keyOf = ({ header }: Run): string => JSON.stringify([header.task, header.model, header.weights, header.untied]);
   const floors = runs.filter(({ header }) => !isMarked(header.method));
   const factsOf = ({ header }: Run): string => JSON.stringify([header.task, header.data, header.split]);
   if (marked.length === 0)

@@ -61,11 +61,15 @@ function costsOf({ steps, seconds, peakBytes, predictedBytes = 0 }: MethodSummar
 }
 
 function captionLines(runs: readonly Run[], summaries: readonly MethodSummary[], paper: PaperColumn): string[] {
-  const { task, model, weights, split, backend, threads, data } = headline(runs);
+  const { task, model, weights, untied, split, backend, threads, data } = headline(runs);
   const parts = `${whole(split.train)} train, ${whole(split.dev)} dev, ${whole(split.test)} test rows`;
+  const kept = [
+    ...(untied ? ["output matrix untied"] : []),
+    ...(weights === undefined ? [] : [`weights in ${weights}`]),
+  ];
   return [
     `${errorCaption(summaries)}.`,
-    `${task}, model ${model}${weights === undefined ? "" : ` (weights in ${weights})`}, ${backend} backend, ${threads} ${threads === 1 ? "thread" : "threads"}; ${parts} from ${data}.`,
+    `${task}, model ${model}${kept.length === 0 ? "" : ` (${kept.join(", ")})`}, ${backend} backend, ${threads} ${threads === 1 ? "thread" : "threads"}; ${parts} from ${data}.`,
     ...(Object.keys(paper.scores).length > 0
       ? [`Paper: ${paper.model} (${paper.table}), ${paper.runs} on the paper's own ${paper.task} rows.`]
       : []),
