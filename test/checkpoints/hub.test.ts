@@ -5,6 +5,7 @@ import { type ResolveModelOptions, resolveModel } from "../../src/checkpoints/hu
 import { snapshotCommit } from "../../src/checkpoints/hubCache.ts";
 import type { DownloadProgress } from "../../src/checkpoints/hubDownload.ts";
 import { hubAddress, hubCacheFolder, hubToken, silenceLimit } from "../../src/checkpoints/hubEnvironment.ts";
+import { hubFetch } from "../../src/checkpoints/hubRequest.ts";
 import { KitError } from "../../src/error.ts";
 import { commitOf, type FakeHub, type FakeHubOptions, type Fault, startFakeHub } from "./fakeHub.ts";
 import { temporaryFolder } from "./files.ts";
@@ -399,6 +400,16 @@ describe("a token", () => {
     newCache();
     expect(read(await resolved())).toBe(weights);
     expect(new Set(hub.requests.map(({ authorization }) => authorization))).toEqual(new Set(["Bearer hf_mine"]));
+    expect(other.requests.map(({ authorization }) => authorization)).toEqual([undefined]);
+  });
+
+  test("is not sent where a list of files goes on at another address", async () => {
+    const other = await startFakeHub({ revisions: { main: whole } });
+    const hub = await startFakeHub({ revisions: { main: whole } });
+    const token = { secret: "hf_mine", from: "HF_TOKEN" };
+    const fetchFromHub = hubFetch({ hubUrl: hub.hubUrl, token, silenceSeconds: 30, wait: async () => {} });
+    for (const { hubUrl } of [hub, other]) await fetchFromHub(`${hubUrl}/api/models/org/tiny/tree/${commitOf("main")}`);
+    expect(hub.requests.map(({ authorization }) => authorization)).toEqual(["Bearer hf_mine"]);
     expect(other.requests.map(({ authorization }) => authorization)).toEqual([undefined]);
   });
 
