@@ -36,7 +36,7 @@ export { adam, type AdamOptions, adamw } from "./tuners/adam.ts";
 export { sgd, type SgdOptions } from "./tuners/sgd.ts";
 export { layerGradientNorms, layerGroups, type LayerGroup } from "./tuners/layers.ts";
 export type { Derivative, Gradient, Objective, StepAt, StepResult, Training, Tuner } from "./tuners/tuner.ts";
-export type { AdaptableNetwork, Adapted, Adapter } from "./adapters/adapter.ts";
+export type { AdaptableNetwork, Adapted, Adapter, LoraPart, LoraParts } from "./adapters/adapter.ts";
 export { lora, type LoraOptions } from "./adapters/lora.ts";
 export { prefix, type PrefixInit, type PrefixOptions } from "./adapters/prefix.ts";
 export { headTuning } from "./adapters/headTuning.ts";

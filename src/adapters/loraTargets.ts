@@ -46,14 +46,14 @@ export function chosen(maps: readonly Target[], choice: Choice): Target[] {
   const names = maps.map(({ name }) => name);
   const [found, out] = [named(names, modules), named(names, exclude)];
   const whole = new Set(typeof modules === "string" ? names : modules);
-  const inLayers = layers.length === 0 ? found : matching(layerPattern(layers, layersPattern), names);
+  const inLayers = layers.length === 0 ? found : matching([layerPattern(layers, layersPattern)], names)[0]!;
   return maps.filter(({ name }) => found.has(name) && !out.has(name) && (whole.has(name) || inLayers.has(name)));
 }
 
 function named(names: readonly string[], wanted: string | readonly string[]): ReadonlySet<string> {
   if (typeof wanted !== "string")
     return new Set(names.filter((name) => wanted.some((end) => name === end || name.endsWith(`.${end}`))));
-  return wanted.toLowerCase() === "all-linear" ? new Set(names) : matching(`(?:${wanted})`, names);
+  return wanted.toLowerCase() === "all-linear" ? new Set(names) : matching([`(?:${wanted})`], names)[0]!;
 }
 
 const layerPattern = (layers: readonly number[], words: readonly string[]): string =>
@@ -66,17 +66,21 @@ export function valuesByPattern(
   otherwise: number,
 ): ReadonlyMap<string, number> {
   const values = new Map(names.map((name) => [name, otherwise]));
-  for (const [pattern, value] of Object.entries(patterns).reverse())
-    for (const name of matching(`(?:.*\\.)?(?:${pattern})`, names)) values.set(name, value);
+  const ends = Object.keys(patterns).map((pattern) => `(?:.*\\.)?(?:${pattern})`);
+  const found = matching(ends, names);
+  for (const [i, value] of [...Object.values(patterns).entries()].reverse())
+    for (const name of found[i]!) values.set(name, value);
   return values;
 }
 
-/** The longest that a pattern, which comes out of a file, may take. */
+/** The longest that patterns, which come out of a file, may take together. */
 const PATTERN_MILLISECONDS = 1000;
 
-/** The names that a pattern of Python's fits from their first letter to their last. */
-function matching(pattern: string, names: readonly string[]): ReadonlySet<string> {
-  const source = `^${pattern.replaceAll("(?P<", "(?<")}$`;
-  const fitting = "const fits = new RegExp(source); names.filter((name) => fits.test(name))";
-  return new Set<string>(runInNewContext(fitting, { source, names: [...names] }, { timeout: PATTERN_MILLISECONDS }));
+/** Of each pattern of Python's the names that it fits from their first letter to their last. */
+function matching(patterns: readonly string[], names: readonly string[]): ReadonlySet<string>[] {
+  const sources = patterns.map((pattern) => `^${pattern.replaceAll("(?P<", "(?<")}$`);
+  const fitting = "sources.map((source) => names.filter((name) => new RegExp(source).test(name)))";
+  const scope = { sources, names: [...names] };
+  const found: string[][] = runInNewContext(fitting, scope, { timeout: PATTERN_MILLISECONDS });
+  return found.map((fits) => new Set(fits));
 }

@@ -30,9 +30,10 @@ export interface SaveAdapterOptions {
  * configuration, without which a folder is no adapter, goes before the old weights do and comes back last, so that a folder never
  * holds halves of two adapters. Throws a KitError where the folder cannot be written, and for a kind of adapter that PEFT does not have.
  *
- * PEFT computes LoRA as the kit does. A prefix it computes otherwise: PEFT counts its virtual tokens as positions, so that a
- * sequence's first token stands at `length` instead of 0. To have the kit's numbers in Python, hand the model the prefix as
- * past_key_values and the positions that its tokens have without one as position_ids.
+ * PEFT computes LoRA as the kit does. A prefix that the kit trained it computes otherwise: PEFT counts the virtual tokens as positions,
+ * so that a sequence's first token stands at `length` instead of 0, whatever position_ids it is given. To have the kit's numbers in
+ * Python, ask the model under PEFT's: base_model(ids, past_key_values=peft_model.get_prompt(1), position_ids=torch.arange(n)[None]); for
+ * RoBERTa, whose positions begin at 2, add 2. PEFT warns of the field `first_position`, which says that a prefix is the kit's.
  */
 export async function saveAdapter(
   folder: string,
@@ -70,8 +71,8 @@ export async function saveAdapter(
 }
 
 /**
- * An adapter's weights from a folder that `saveAdapter` or Python's PEFT wrote, for the network that they were made for. A prefix that
- * was trained by PEFT saw its sequences' tokens at later positions than the kit gives them (see `saveAdapter`).
+ * An adapter's weights from a folder that `saveAdapter` or Python's PEFT wrote, for the network that they were made for. It gives the
+ * numbers of whichever trained it: beside a prefix that PEFT trained, tokens count from its length on (see `saveAdapter`).
  * Throws a KitError for a kind of adapter that the kit does not have, and one that names every missing, misshapen and unknown tensor.
  */
 export function loadAdapter(folder: string, network: AdaptableNetwork): Adapted {

@@ -45,15 +45,15 @@ export interface PrefixLayer {
   readonly values: tf.Tensor;
 }
 
-/** A prefix made of the given tensors, one pair a layer, which become its weights. */
-export function prefixWith(layers: readonly PrefixLayer[]): Adapted {
+/** A prefix made of the given tensors, one pair a layer, which become its weights. Tokens count from `firstPosition` on. */
+export function prefixWith(layers: readonly PrefixLayer[], firstPosition = 0): Adapted {
   const parameters = layers.flatMap(({ keys, values }, i): Parameter[] => [
     { name: `prompt_embeddings.layers.${i}.keys`, value: keys },
     { name: `prompt_embeddings.layers.${i}.values`, value: values },
   ]);
   return {
     parameters,
-    adaptation: { prefix: (layer) => layers[layer]! },
+    adaptation: { prefix: (layer) => layers[layer]!, ...(firstPosition > 0 && { firstPosition }) },
     dispose: () => tf.dispose(parameters.map(({ value }) => value)),
   };
 }

@@ -33,16 +33,21 @@ export function whyNot(lookup: Lookup, cause: unknown): KitError {
 function findingOf(lookup: Lookup, cause: unknown): Finding {
   if (cause === "offline")
     return ["HF_HUB_OFFLINE forbids asking the hub", `unset it to download the model, or ${GIVE_FOLDER}`];
+  if (isFileFault(cause))
+    return [
+      `the download cannot be written (${cause.message})`,
+      "make room, or name another cache folder in HF_HUB_CACHE, and try again: what has arrived is kept",
+    ];
   if (!(cause instanceof HubFault)) return [`the download failed (${messageOf(cause)})`, GIVE_FOLDER];
   const { status, passing, retryAfter } = cause.facts;
   const { hubUrl } = lookup.connection;
   if (status === 401 || status === 403 || status === 404) return refusedFinding(lookup, cause);
   if (passing && retryAfter !== undefined)
     return [
-      `the hub ${hubUrl} answered ${status} and asks to be left alone for ${retryAfter} seconds`,
-      "try again after that, which keeps what has arrived",
+      `the hub ${hubUrl} answered ${status} and asks for a pause of ${retryAfter} seconds`,
+      "try again after that: what has arrived is kept",
     ];
-  if (passing) return [`the hub ${hubUrl} failed (${cause.message})`, "try again, which keeps what has arrived"];
+  if (passing) return [`the hub ${hubUrl} failed (${cause.message})`, "try again: what has arrived is kept"];
   return [`the hub ${hubUrl} cannot be reached (${cause.message})`, GIVE_FOLDER];
 }
 
@@ -72,5 +77,9 @@ function refusedFinding({ id, revision, connection }: Lookup, { facts }: HubFaul
     `correct the name, set HF_TOKEN if it is a private model, or ${GIVE_FOLDER}`,
   ];
 }
+
+/** A full disk, a folder that cannot be written, and the like. */
+const isFileFault = (error: unknown): error is NodeJS.ErrnoException =>
+  error instanceof Error && "syscall" in error && "errno" in error;
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

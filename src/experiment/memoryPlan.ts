@@ -48,7 +48,7 @@ export function predictBytes({ network, theta, passes, lengths, resident }: Plan
   const tokens = Math.min(TOKENS_PER_PASS, sum(lengths));
   return {
     weights: sum([...network.parameters, ...adapter].map(keptBytes)),
-    activations: FLOAT_BYTES * tokens * ACTIVATIONS[passes](sizesOf(network)),
+    activations: FLOAT_BYTES * tokens * ACTIVATIONS[passes](sizesOf(network, adapter)),
     temporaries: FLOAT_BYTES * temporaries(network.parameters, theta, passes),
     gradients: resident.gradients * thetaBytes,
     optimizer: resident.optimizer * thetaBytes,
@@ -73,16 +73,20 @@ interface Sizes {
   readonly layers: number;
 }
 
-function sizesOf({ parameters, layers, keyWidth }: PlannedRun["network"]): Sizes {
+function sizesOf({ parameters, layers, keyWidth }: PlannedRun["network"], adapter: readonly Parameter[]): Sizes {
   const shapes = new Map(parameters.map(({ name, value }) => [name, value.shape]));
   const { query } = layers[0]!;
   const width = shapes.get(`${query}.weight`)![1]!;
   const layer = query.slice(0, query.search(/\.0\./) + 3);
   const matrices = [...shapes].filter(([name, shape]) => name.startsWith(layer) && shape.length === 2);
   const widest = Math.max(...matrices.map(([, [out]]) => out!));
-  const upward = widest === width ? 1 : matrices.filter(([, [out]]) => out === widest).length;
-  const held = upward === 1 ? Math.min(widest, TILE) : upward * widest; // with a gate both are held whole
-  return { width, keys: keyWidth, wide: upward * widest, held, layers: layers.length };
+  const upwards = matrices.filter(([, [out]]) => out === widest).map(([name]) => name.replace(/\.weight$/, ""));
+  const wide = widest === width ? width : upwards.length * widest;
+  const sizes = { width, keys: keyWidth, layers: layers.length };
+  // What an adapter adds to a wide result is as wide, and so is their sum: none of them is made in tiles.
+  if (upwards.some((name) => adapter.some((weight) => weight.name.includes(name))))
+    return { ...sizes, wide: 2 * wide, held: 3 * wide };
+  return { ...sizes, wide, held: wide === widest ? Math.min(widest, TILE) : wide }; // with a gate both are held whole
 }
 
 /** Elements a token that are alive at once. The attention part is freed before the feed-forward part begins. */

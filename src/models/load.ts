@@ -35,7 +35,7 @@ export interface OpenModel {
 
 /** Finds and checks a model's files by folder or hub id, its output matrix untied where asked to. Throws a KitError for whatever does not fit. */
 export async function openModel(id: string = BUNDLED_MODEL, onProgress?: Progress, untied = false): Promise<OpenModel> {
-  const place = existsSync(id) ? id : (BUNDLED[id] ?? id);
+  const place = existsSync(id) || !Object.hasOwn(BUNDLED, id) ? id : BUNDLED[id]!;
   const folder = await resolveModel(place, {
     onProgress: downloadProgress(onProgress),
     accept: (config) => checkConfig(id, readObject(config)),
@@ -55,10 +55,18 @@ export async function openModel(id: string = BUNDLED_MODEL, onProgress?: Progres
 /** A bundled model, or a folder beside the one that was named, whose name is close. */
 function nearest(id: string): string | undefined {
   const parent = dirname(id);
-  const beside = existsSync(parent) ? readdirSync(parent, { withFileTypes: true }) : [];
-  const folders = beside.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  const folders = foldersIn(parent);
   const name = closest(basename(id), [...Object.keys(BUNDLED), ...folders]);
   return name !== undefined && folders.includes(name) ? join(parent, name) : name;
+}
+
+function foldersIn(parent: string): string[] {
+  try {
+    const entries = readdirSync(parent, { withFileTypes: true });
+    return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  } catch {
+    return []; // there is none, or it cannot be read: then none of its folders was meant
+  }
 }
 
 /** Settings of loading a model. */

@@ -6,7 +6,7 @@ export interface TokenBatch {
   readonly ids: Int32Array;
   /** The sequences' lengths, in order. */
   readonly lengths: readonly number[];
-  /** Position of each sequence's first token: 0 where left out. Tokens whose keys are cached shift positions, prefixes do not. */
+  /** Position of each sequence's first token: 0 where left out. Tokens whose keys are cached shift positions; an adaptation may too. */
   readonly starts?: readonly number[];
 }
 

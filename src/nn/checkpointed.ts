@@ -3,7 +3,7 @@ import type { Parameter } from "../tensor/parameter.ts";
 import type { TokenBatch } from "./batch.ts";
 import { gradientsOf, type LossGradient, scalarOf, withZeros } from "./gradient.ts";
 import type { Network } from "./network.ts";
-import { runEmbedding, runLayer, runOutput } from "./stages.ts";
+import { placed, runEmbedding, runLayer, runOutput } from "./stages.ts";
 import { type Tail, tailOf } from "./tail.ts";
 
 /**
@@ -12,11 +12,12 @@ import { type Tail, tailOf } from "./tail.ts";
  */
 export async function checkpointedGradient(
   network: Network,
-  batch: TokenBatch,
+  tokens: TokenBatch,
   rows: ArrayLike<number>,
   loss: (features: tf.Tensor2D) => tf.Scalar,
   theta: readonly Parameter[],
 ): Promise<LossGradient> {
+  const batch = placed(network, tokens);
   const values = theta.map((weight) => weight.value);
   const sums: (tf.Tensor | undefined)[] = theta.map(() => undefined);
   const tail = tailOf(batch, rows);

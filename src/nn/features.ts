@@ -1,11 +1,12 @@
 import * as tf from "@tensorflow/tfjs";
 import type { TokenBatch } from "./batch.ts";
 import type { Network, Past } from "./network.ts";
-import { runEmbedding, runLayer, runOutput } from "./stages.ts";
+import { placed, runEmbedding, runLayer, runOutput } from "./stages.ts";
 import { tailOf } from "./tail.ts";
 
 /** What the output matrix sees at some tokens of a batch, `rows` counting its tokens from 0: [rows, width of the head]. Differentiable. */
-export function features(network: Network, batch: TokenBatch, rows: ArrayLike<number>): tf.Tensor2D {
+export function features(network: Network, tokens: TokenBatch, rows: ArrayLike<number>): tf.Tensor2D {
+  const batch = placed(network, tokens);
   const tail = tailOf(batch, rows);
   let x = tf.tidy(() => runEmbedding(network, batch));
   for (let i = 0; i < network.layers.length; i++) {
@@ -30,10 +31,11 @@ export interface CachedFeatures {
  */
 export function featuresWithCache(
   network: Network,
-  batch: TokenBatch,
+  tokens: TokenBatch,
   rows: ArrayLike<number>,
   past?: readonly Past[],
 ): CachedFeatures {
+  const batch = placed(network, tokens);
   const present: Past[] = [];
   const tail = tailOf(batch, rows);
   let x = tf.tidy(() => runEmbedding(network, batch));

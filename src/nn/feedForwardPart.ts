@@ -1,4 +1,4 @@
-import type * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs";
 import type { Activation } from "../kernels/activation.ts";
 import { feedForward } from "../kernels/feedForward.ts";
 import type { LayerContext } from "./network.ts";
@@ -18,8 +18,10 @@ export function feedForwardPart(
   context: LayerContext,
   residual: tf.Tensor,
 ): tf.Tensor2D {
-  if (context.correction(up.name) || context.correction(down.name))
-    return project(project(x, up, context, { activation }), down, context, { residual });
+  if (context.correction(up.name) || context.correction(down.name)) {
+    const wide = tf.tidy(() => project(x, up, context, { activation }));
+    return project(wide, down, context, { residual });
+  }
   const weights = { up: up.weight, upBias: up.bias!, down: down.weight, downBias: down.bias! };
   return feedForward(x, weights, activation, residual);
 }

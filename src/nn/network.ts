@@ -25,6 +25,8 @@ export interface Adaptation {
   readonly correction?: Corrections;
   /** Keys and values [length, keyWidth] that every sequence sees before its own in that layer (counted from 0). */
   readonly prefix?: (layer: number) => { readonly keys: tf.Tensor; readonly values: tf.Tensor };
+  /** Position of every sequence's first token: 0 where left out; the prefix's length for one that PEFT trained. */
+  readonly firstPosition?: number;
 }
 
 /** What one layer is told beside its input. */

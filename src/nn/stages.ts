@@ -13,6 +13,12 @@ export interface LayerExtras {
   readonly tail?: Tail | undefined;
 }
 
+/** A batch whose tokens have the positions that an adaptation gives them. */
+export function placed({ adaptation }: Network, batch: TokenBatch): TokenBatch {
+  const { firstPosition: first = 0 } = adaptation ?? {};
+  return first === 0 ? batch : { ...batch, starts: batch.lengths.map((_, i) => (batch.starts?.[i] ?? 0) + first) };
+}
+
 /** What the first layer sees of an adapted network: [tokens, width]. */
 export function runEmbedding(network: Network, batch: TokenBatch): tf.Tensor2D {
   return network.embedding(batch, correctionsOf(network));

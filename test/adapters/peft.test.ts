@@ -135,6 +135,7 @@ test("a prefix lies in the folder as one row a token: each layer's keys, then it
       encoder_hidden_size: 8,
       prefix_projection: false,
       modules_to_save: null,
+      first_position: 0, // PEFT has no such field, and counts from the prefix's length on
     });
     adapted.dispose();
   }));

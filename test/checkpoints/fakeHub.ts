@@ -25,6 +25,8 @@ export interface FakeHubOptions {
   readonly faults?: Readonly<Record<string, readonly Fault[]>>;
   /** The token without which no file is given. */
   readonly token?: string;
+  /** A name of the model without its owner, which the hub sends on. */
+  readonly alias?: string;
   /** Which ids are answered as a path. */
   readonly lies?: "commits" | "contents";
 }
@@ -69,7 +71,7 @@ const fileIn = (url: string): string => /\/resolve\/\w+\/(.*)$/.exec(url)?.[1] ?
 
 function answer(options: FakeHubOptions, seen: Seen, fault: Fault | undefined, response: ServerResponse): void {
   const { url } = seen;
-  const { lies, token } = options;
+  const { lies, token, alias } = options;
   const json = (value: unknown) =>
     send(JSON.stringify(value), fault, response.setHeader("Content-Type", "application/json"));
   const revision = Object.keys(options.revisions).find(
@@ -78,6 +80,8 @@ function answer(options: FakeHubOptions, seen: Seen, fault: Fault | undefined, r
   const content = options.revisions[revision ?? ""]?.[fileIn(url)];
   if (typeof fault === "object" && "status" in fault) response.writeHead(fault.status, fault.headers).end();
   else if (typeof fault === "object") response.writeHead(302, { Location: fault.redirect + url }).end();
+  else if (alias && url.includes(`/${alias}/`))
+    response.writeHead(307, { Location: url.replace(`/${alias}/`, "/org/tiny/") }).end();
   else if (!url.includes("org/tiny")) response.writeHead(404).end();
   else if (url.startsWith("/api/models/org/tiny/discussions")) json({ discussions: options.discussions ?? [] });
   else if (revision === undefined) response.writeHead(404, { "X-Error-Code": "RevisionNotFound" }).end();

@@ -5,6 +5,7 @@ import { type ResolveModelOptions, resolveModel } from "../../src/checkpoints/hu
 import { snapshotCommit } from "../../src/checkpoints/hubCache.ts";
 import type { DownloadProgress } from "../../src/checkpoints/hubDownload.ts";
 import { hubAddress, hubCacheFolder, hubToken, silenceLimit } from "../../src/checkpoints/hubEnvironment.ts";
+import { hubFetch } from "../../src/checkpoints/hubRequest.ts";
 import { KitError } from "../../src/error.ts";
 import { commitOf, type FakeHub, type FakeHubOptions, type Fault, startFakeHub } from "./fakeHub.ts";
 import { temporaryFolder } from "./files.ts";
@@ -183,6 +184,26 @@ test("a download takes only the files that the kit reads, reports its progress a
   expect(await resolved()).toBe(folder);
 });
 
+test("an id of one name that the hub sends on to its owner's is downloaded under the name that was asked for", async () => {
+  await useHub({ revisions: { main: whole }, alias: "tiny-large" });
+  const cacheFolder = newCache();
+  const folder = await resolveModel("tiny-large");
+  expect(folder).toBe(snapshotOf(cacheFolder, "main", "tiny-large"));
+  expect(read(folder)).toBe(weights);
+  vi.stubEnv("HF_HUB_OFFLINE", "1");
+  expect(await resolveModel("tiny-large")).toBe(folder);
+});
+
+test("a cache that cannot be written is said, with what to do", async () => {
+  await useHub({ revisions: { main: whole } });
+  const file = join(temporaryFolder(), "file");
+  writeFileSync(file, "");
+  vi.stubEnv("HF_HUB_CACHE", join(file, "cache"));
+  expect(await messageOf(resolved())).toMatch(
+    /the download cannot be written \(ENOTDIR: .*\); make room, or name another cache folder in HF_HUB_CACHE/,
+  );
+});
+
 test("a slash at the end of HF_ENDPOINT changes nothing", async () => {
   const { hubUrl, requests } = await useHub({ revisions: { main: whole } });
   vi.stubEnv("HF_ENDPOINT", `${hubUrl}/`);
@@ -280,7 +301,7 @@ describe("a download that is disturbed", () => {
     const cacheFolder = newCache();
     const { options, waits } = impatient();
     expect(await messageOf(resolved(options))).toMatch(
-      /failed \(it answered 503\); try again, which keeps what has arrived/,
+      /failed \(it answered 503\); try again: what has arrived is kept/,
     );
     expect(starts(broken)).toHaveLength(5);
     expect(waits).toEqual([1, 2, 4, 8]);
@@ -306,9 +327,7 @@ describe("a download that is disturbed", () => {
     await disturbed({ status: 429, headers: { "Retry-After": "3600" } });
     newCache();
     const { options, waits } = impatient();
-    expect(await messageOf(resolved(options))).toMatch(
-      /answered 429 and asks to be left alone for 3600 seconds; try again/,
-    );
+    expect(await messageOf(resolved(options))).toMatch(/answered 429 and asks for a pause of 3600 seconds; try again/);
     expect(waits).toEqual([]);
   });
 
@@ -323,7 +342,7 @@ describe("a download that is disturbed", () => {
     await disturbed(...Array.from({ length: 200 }, (): Fault => "cut anew"));
     newCache();
     expect(await messageOf(resolved(impatient().options))).toMatch(
-      /failed \(.+\); try again, which keeps what has arrived/,
+      /failed \(.+\); try again: what has arrived is kept/,
     );
   });
 
@@ -381,6 +400,16 @@ describe("a token", () => {
     newCache();
     expect(read(await resolved())).toBe(weights);
     expect(new Set(hub.requests.map(({ authorization }) => authorization))).toEqual(new Set(["Bearer hf_mine"]));
+    expect(other.requests.map(({ authorization }) => authorization)).toEqual([undefined]);
+  });
+
+  test("is not sent where a list of files goes on at another address", async () => {
+    const other = await startFakeHub({ revisions: { main: whole } });
+    const hub = await startFakeHub({ revisions: { main: whole } });
+    const token = { secret: "hf_mine", from: "HF_TOKEN" };
+    const fetchFromHub = hubFetch({ hubUrl: hub.hubUrl, token, silenceSeconds: 30, wait: async () => {} });
+    for (const { hubUrl } of [hub, other]) await fetchFromHub(`${hubUrl}/api/models/org/tiny/tree/${commitOf("main")}`);
+    expect(hub.requests.map(({ authorization }) => authorization)).toEqual(["Bearer hf_mine"]);
     expect(other.requests.map(({ authorization }) => authorization)).toEqual([undefined]);
   });
 

@@ -46,6 +46,28 @@ describe.each(["opt-reviews", "roberta-reviews"])("the predicted bytes of %s", (
   });
 });
 
+test.each(["forward", "pair", "backward"] as const)(
+  "the predicted bytes of LoRA on all linear maps are near what results really took, in a %s pass",
+  async (passes) => {
+    const model = await loadModel("opt-reviews");
+    const adapted = lora({ modules: "all-linear" }).begin(model, { seed: 1, vocabulary: model.tokenizer.size });
+    const whole = adaptedModel(model, adapted);
+    const theta = adapted.parameters;
+    const batch = encodeBatch(whole, task.train, "mezo");
+    const objective = objectiveFor(whole, task, {})(batch);
+    const resident = { gradients: passes === "backward" ? 1 : 0, optimizer: 0 };
+    const predicted = predictBytes({ network: whole, theta, passes, lengths: longest(batch.examples), resident });
+    const before = poolBytes().inUse;
+    forgetMost();
+    await WAYS[passes](objective, theta);
+    const ratio = (predicted.activations + predicted.temporaries + predicted.gradients) / (poolBytes().most - before);
+    expect(ratio).toBeGreaterThan(0.75);
+    expect(ratio).toBeLessThan(1.3);
+    adapted.dispose();
+    model.dispose();
+  },
+);
+
 test("weights of 16 bits count half, an adapter's weights count too, and Adam's moments twice", async () => {
   const model = await loadModel(undefined, { weights: "bfloat16" });
   const plan = { network: model, passes: "forward", lengths: [100], theta: [], resident: NOTHING } as const;

@@ -53,6 +53,7 @@ export function ort(): Api {
 
 function load(): Api {
   try {
+    disableTelemetry();
     library = koffi.load(libraryPath());
     const [getApi] = koffi.decode(library.func("void *OrtGetApiBase()")(), koffi.array("void *", 1)) as [Pointer];
     const api = koffi.call(getApi, koffi.proto("void *OrtGetApi(uint32_t)"), API_VERSION);
@@ -68,6 +69,17 @@ function load(): Api {
       `ONNX Runtime was to be loaded from the package onnxruntime-node, but it cannot be on ${process.platform} ${process.arch} (${(error as Error).message}); run npm ci again, or choose another backend with useBackend.`,
     );
   }
+}
+
+/**
+ * Without this, ONNX Runtime writes an id of the machine and a database of events to the home folder as soon as it is loaded, and sends
+ * them to its makers. The variable is set in the process itself: that of a Worker's `process.env` is a copy that no library sees.
+ */
+function disableTelemetry(): void {
+  const [name, value] = ["ORT_DISABLE_TELEMETRY", "1"];
+  if (process.platform === "win32")
+    koffi.load("kernel32.dll").func("bool SetEnvironmentVariableA(const char *, const char *)")(name, value);
+  else koffi.load(null).func("int setenv(const char *, const char *, int)")(name, value, 1);
 }
 
 function libraryPath(): string {

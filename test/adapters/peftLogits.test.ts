@@ -7,13 +7,20 @@ import type { AdaptableNetwork } from "../../src/adapters/adapter.ts";
 import { linearMaps } from "../../src/adapters/loraTargets.ts";
 import { mergeLora } from "../../src/adapters/merge.ts";
 import { loadAdapter, saveAdapter, savedAdapter } from "../../src/adapters/peft.ts";
+import { prefix } from "../../src/adapters/prefix.ts";
 import { openSafetensors } from "../../src/checkpoints/safetensors.ts";
 import { writeSafetensors } from "../../src/checkpoints/write.ts";
+import { adaptedModel } from "../../src/experiment/adaptedModel.ts";
 import { linear } from "../../src/kernels/linear.ts";
-import { lastTokens } from "../../src/nn/batch.ts";
-import { features } from "../../src/nn/features.ts";
+import type { LanguageModel } from "../../src/models/model.ts";
+import { lastTokens, packBatch } from "../../src/nn/batch.ts";
+import { checkpointedGradient } from "../../src/nn/checkpointed.ts";
+import { features, featuresWithCache } from "../../src/nn/features.ts";
+import { plainGradient } from "../../src/nn/gradient.ts";
 import type { Network } from "../../src/nn/network.ts";
-import { apart, BATCH, bitsOf, CONFIGS, networkWith } from "./networks.ts";
+import { apart, BATCH, bitsOf, CONFIGS, FAMILIES, featuresOf, networkWith, ROWS, tail } from "./networks.ts";
+
+const AT = { seed: 1, vocabulary: 32 };
 
 /** An adapter that PEFT 0.21.2 wrote: what its configuration says, the ranks of its modules, and logits that PEFT gave in float64. */
 interface Written {
@@ -207,5 +214,86 @@ test("a LoRA that names no modules is of queries and values, as PEFT has it for 
   );
   expect([...adapted.lora!.parts.keys()]).toEqual(network.layers.flatMap(({ query, value }) => [query, value]));
   adapted.dispose();
+  network.dispose();
+});
+
+/** Prefixes of 3 tokens that PEFT 0.21.2 wrote, and logits as above that it gave with them. */
+const PREFIXES = {
+  opt: [
+    ...[-0.746729, 1.000079, 1.152771, -0.532043, -1.368786, -0.023697, 1.359164, 0.575531],
+    ...[-0.750139, 0.996482, 1.15472, -0.527654, -1.368953, -0.028154, 1.357522, 0.579321],
+  ],
+  roberta: [
+    ...[0.6546, -0.87741, -1.173819, 0.235223, 1.285028, 0.466084, -0.951802, -0.904042],
+    ...[0.651608, -0.88141, -1.172451, 0.239778, 1.28551, 0.461724, -0.954053, -0.900596],
+  ],
+  llama: [
+    ...[-0.081548, 0.316071, -0.082693, -0.273101, 0.224606, 0.156388, -0.305871, 0.002553],
+    ...[-0.026379, -0.058103, 0.056572, 0.028707, -0.071489, 0.008441, 0.067102, -0.04331],
+  ],
+} as const;
+
+/** The same models and prefixes without PEFT, the prefix handed to the model and its tokens counted from 0 on. */
+const UNSHIFTED = {
+  opt: [
+    ...[-0.739119, 1.004778, 1.147069, -0.539057, -1.365931, -0.015524, 1.359628, 0.567547],
+    ...[-0.761545, 0.985064, 1.161491, -0.513488, -1.369972, -0.042734, 1.352621, 0.591912],
+  ],
+  roberta: [
+    ...[0.654893, -0.876863, -1.17389, 0.234647, 1.284865, 0.466594, -0.951432, -0.904402],
+    ...[0.65127, -0.881515, -1.172157, 0.240004, 1.285307, 0.461416, -0.953975, -0.900257],
+  ],
+  llama: [
+    ...[-0.078405, 0.301904, -0.078475, -0.261126, 0.214165, 0.149839, -0.292026, 0.001908],
+    ...[-0.025858, -0.05787, 0.055929, 0.028807, -0.070898, 0.008034, 0.066724, -0.042706],
+  ],
+} as const;
+
+describe.each(FAMILIES)("a prefix of %s", (family) => {
+  test("gives PEFT's logits where PEFT wrote it, and those of unshifted tokens where the kit did; both are kept when it is saved again", async () => {
+    const network = networkWith(CONFIGS[family], valueAt(0.4));
+    const width = 4 * network.keyWidth;
+    const value = valueAt(0.9);
+    const rows = { name: "prompt_embeddings", shape: [3, width] };
+    const data = Float32Array.from({ length: 3 * width }, (_, i) => value(100, i));
+    const folder = mkdtempSync(join(tmpdir(), "peft-prefix-"));
+    writeSafetensors(join(folder, "adapter_model.safetensors"), [{ ...rows, data }], { dtype: "F32" });
+    for (const [written, logits] of [
+      [{ auto_mapping: null }, PREFIXES[family]],
+      [{ first_position: 0 }, UNSHIFTED[family]],
+    ] as const) {
+      const config = { peft_type: "PREFIX_TUNING", num_virtual_tokens: 3, ...written };
+      writeFileSync(join(folder, "adapter_config.json"), JSON.stringify(config));
+      const adapted = loadAdapter(folder, network);
+      const copy = mkdtempSync(join(tmpdir(), "peft-prefix-"));
+      await saveAdapter(copy, savedAdapter(folder), adapted, { network, baseModel: "some/model" });
+      const again = loadAdapter(copy, network);
+      for (const { adaptation } of [adapted, again])
+        expect(apart(logitsOf({ ...network, adaptation }), logits)).toBeLessThan(5e-6);
+      for (const { dispose } of [adapted, again]) dispose();
+    }
+    network.dispose();
+  });
+});
+
+test("beside a prefix that takes positions a model reads fewer tokens, generates as it scores, and has one gradient", async () => {
+  const network = networkWith(CONFIGS.opt, valueAt(0.4));
+  const { adaptation, parameters, dispose } = prefix({ length: 3, init: "random" }).begin(network, AT);
+  const model = { ...network, id: "tiny" } as unknown as LanguageModel;
+  const shifted = adaptedModel(model, { adaptation: { ...adaptation, firstPosition: 3 }, parameters, dispose });
+  expect(shifted.maxLength).toBe(model.maxLength - 3);
+  const whole = features(shifted, BATCH, [9]);
+  const first = featuresWithCache(shifted, packBatch([BATCH.ids.slice(4, 9)]), [4]);
+  const next = featuresWithCache(shifted, { ...packBatch([BATCH.ids.slice(9)]), starts: [5] }, [0], first.present);
+  expect(apart([...next.features.dataSync()], [...whole.dataSync()])).toBeLessThan(1e-5);
+  expect(apart([...whole.dataSync()], featuresOf({ ...network, adaptation }).slice(-16))).toBeGreaterThan(1e-4);
+  const plain = await plainGradient(shifted, BATCH, ROWS, tail, parameters);
+  const checkpointed = await checkpointedGradient(shifted, BATCH, ROWS, tail, parameters);
+  plain.gradients.forEach((of, i) =>
+    expect(apart([...of.dataSync()], [...checkpointed.gradients[i]!.dataSync()])).toBeLessThan(1e-5),
+  );
+  const pasts = [first, next].flatMap(({ present }) => present.flatMap(({ keys, values }) => [keys, values]));
+  tf.dispose([whole, first.features, next.features, ...pasts, ...plain.gradients, ...checkpointed.gradients]);
+  dispose();
   network.dispose();
 });
