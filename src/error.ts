@@ -9,8 +9,13 @@ export function checkOptions(what: string, unknown: object, known: readonly stri
   if (names.length > 0) throw new KitError(`${what} has no option ${names.join(", ")}: it has ${known.join(", ")}.`);
 }
 
+/** A text as an error shows it: its beginning where it is long. */
+export function cut(text: string): string {
+  return text.length > 80 ? `${text.slice(0, 80)}…` : text;
+}
+
 /** The first names of a list, and how many more there are: "a, b, c, d, e and 7,996 more". */
 export function listed(names: readonly string[], most: number = 5): string {
   const rest = names.length - most;
-  return names.slice(0, most).join(", ") + (rest > 0 ? ` and ${rest.toLocaleString("en")} more` : "");
+  return names.slice(0, most).map(cut).join(", ") + (rest > 0 ? ` and ${rest.toLocaleString("en")} more` : "");
 }

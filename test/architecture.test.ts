@@ -10,7 +10,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   kernels: ["tensor"],
   nn: ["tensor", "kernels"],
   checkpoints: [],
-  text: [],
+  text: ["checkpoints"],
   tasks: ["text"],
   models: ["tensor", "kernels", "nn", "checkpoints", "text"],
   adapters: ["tensor", "kernels", "nn", "checkpoints", "models"],

@@ -53,7 +53,13 @@ function openShards(folder: string): Weights {
   const indexPath = join(folder, INDEX);
   const weightMap = readWeightMap(indexPath);
   const names = [...new Set(weightMap.values())].sort();
-  const absent = names.filter((name) => name !== basename(name) || !existsSync(join(folder, name)));
+  const outside = names.filter((name) => name !== basename(name) || name.startsWith(".") || name === "");
+  if (outside.length > 0) {
+    throw new KitError(
+      `Reading ${indexPath}: it names ${listed(outside.map((name) => `"${name}"`))}, which can be no file of its folder; download it again.`,
+    );
+  }
+  const absent = names.filter((name) => !existsSync(join(folder, name)));
   if (absent.length > 0) {
     throw new KitError(`Reading ${indexPath}: its shards ${listed(absent)} are not there; download them again.`);
   }

@@ -1,6 +1,6 @@
-import { KitError } from "../error.ts";
+import { cut, KitError } from "../error.ts";
 import { BYTES_PER_ELEMENT } from "./dtype.ts";
-import { isObject } from "./json.ts";
+import { duplicateKey, isObject } from "./json.ts";
 
 /** One tensor of a safetensors file: where its bytes lie, counted from the start of the file. */
 export interface TensorEntry {
@@ -39,20 +39,24 @@ function parseObject(json: string, fail: Fail): Record<string, unknown> {
     throw fail("its header is not JSON");
   }
   if (!isObject(value)) throw fail("its header is not a JSON object");
+  const twice = duplicateKey(json);
+  if (twice !== undefined) throw fail(`its header has "${cut(twice)}" twice`);
   return value;
 }
 
 function parseEntry(name: string, value: unknown, dataStart: number, fail: Fail): TensorEntry {
   const { dtype, shape, data_offsets: offsets }: Record<string, unknown> = isObject(value) ? value : {};
   if (typeof dtype !== "string" || !isCounts(shape) || !isCounts(offsets) || offsets.length !== 2) {
-    throw fail(`the header's entry "${name}" lacks a dtype, a shape or two data_offsets`);
+    throw fail(`the header's entry "${cut(name)}" lacks a dtype, a shape or two data_offsets`);
   }
   const [begin, end] = offsets as [number, number];
   const bytes = BYTES_PER_ELEMENT.get(dtype);
-  if (bytes === undefined) throw fail(`tensor "${name}" has the unknown dtype "${dtype}"`);
+  if (bytes === undefined) throw fail(`tensor "${cut(name)}" has the unknown dtype "${cut(dtype)}"`);
   const needed = shape.reduce((product, size) => product * size, bytes);
   if (end - begin !== needed) {
-    throw fail(`tensor "${name}" of ${dtype} [${shape}] needs ${needed} bytes but its offsets span ${end - begin}`);
+    throw fail(
+      `tensor "${cut(name)}" of ${dtype} [${cut(String(shape))}] needs ${needed} bytes but its offsets span ${end - begin}`,
+    );
   }
   return { name, dtype, shape, byteOffset: dataStart + begin, byteLength: needed };
 }
@@ -60,11 +64,12 @@ function parseEntry(name: string, value: unknown, dataStart: number, fail: Fail)
 function checkLayout(entries: readonly TensorEntry[], start: number, fileLength: number, fail: Fail): void {
   let end = start;
   for (const entry of entries) {
-    if (entry.byteOffset < end) throw fail(`tensor "${entry.name}" overlaps the one before it`);
-    if (entry.byteOffset > end) throw fail(`there is a gap of ${entry.byteOffset - end} bytes before "${entry.name}"`);
+    if (entry.byteOffset < end) throw fail(`tensor "${cut(entry.name)}" overlaps the one before it`);
+    if (entry.byteOffset > end)
+      throw fail(`there is a gap of ${entry.byteOffset - end} bytes before "${cut(entry.name)}"`);
     end += entry.byteLength;
     if (end > fileLength) {
-      throw fail(`tensor "${entry.name}" ends at byte ${end} but the file has ${fileLength} bytes (truncated?)`);
+      throw fail(`tensor "${cut(entry.name)}" ends at byte ${end} but the file has ${fileLength} bytes (truncated?)`);
     }
   }
   if (end < fileLength) throw fail(`${fileLength - end} bytes follow its last tensor`);

@@ -23,7 +23,7 @@ export function openSafetensors(path: string): SafetensorsFile {
     const headerLength = readHeaderLength(fd, path, fileLength);
     const header = readBytes(fd, path, LENGTH_BYTES, new Uint8Array(headerLength));
     const dataStart = LENGTH_BYTES + headerLength;
-    const tensors = parseHeader(path, new TextDecoder().decode(header), dataStart, fileLength - dataStart);
+    const tensors = parseHeader(path, decodeUtf8(path, header), dataStart, fileLength - dataStart);
     return { path, tensors };
   });
 }
@@ -78,6 +78,14 @@ function readChunks<T>(
     const part = into.subarray(at, at + perChunk);
     readBytes(fd, path, entry.byteOffset + at * bytes, new Uint8Array(chunk, 0, part.length * bytes));
     decode(new Elements(chunk, 0, part.length), part);
+  }
+}
+
+function decodeUtf8(path: string, bytes: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    throw new KitError(`Reading ${path}: its header is not UTF-8; download or convert the file again.`);
   }
 }
 

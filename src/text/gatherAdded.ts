@@ -1,6 +1,7 @@
+import { isObject } from "../checkpoints/json.ts";
 import { KitError } from "../error.ts";
 import type { AddedToken } from "./addedTokens.ts";
-import { isObject, type Json, type TokenizerFiles } from "./tokenizerFiles.ts";
+import type { Json, TokenizerFiles } from "./tokenizerFiles.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 
 /** The special tokens of GPT-2's two files where no other file names any: RoBERTa's and OPT's. */

@@ -1,10 +1,11 @@
 import { Tokenizer as LibraryTokenizer } from "@huggingface/tokenizers";
+import { isObject } from "../checkpoints/json.ts";
 import { KitError } from "../error.ts";
 import { type AddedToken, type Piece, splitterAt } from "./addedTokens.ts";
 import { gatherAdded } from "./gatherAdded.ts";
 import { normalizerOf } from "./normalize.ts";
 import { preTokenizerOf } from "./preTokenize.ts";
-import { isObject, type Json, readTokenizerFiles, type TokenizerFiles } from "./tokenizerFiles.ts";
+import { type Json, readTokenizerFiles, type TokenizerFiles } from "./tokenizerFiles.ts";
 import { readModel } from "./tokenizerModel.ts";
 import { checkAdded, type Vocabulary } from "./vocabulary.ts";
 

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { readObject } from "../checkpoints/json.ts";
 import { KitError } from "../error.ts";
 import { mergesOf } from "./vocabulary.ts";
 
@@ -20,17 +21,17 @@ export interface TokenizerFiles {
   readonly addedTokens: Json;
 }
 
-/** Reads tokenizer.json, or GPT-2's vocab.json and merges.txt, and what stands beside them. Throws a KitError without a tokenizer, and for files that are no JSON. */
+/** Reads tokenizer.json, or GPT-2's vocab.json and merges.txt, and what stands beside them. Throws a KitError without a tokenizer, and for files that are no JSON objects. */
 export function readTokenizerFiles(folder: string): TokenizerFiles {
   const at = (name: string): string => join(folder, name);
-  const optional = (name: string): Json => (existsSync(at(name)) ? readJson(at(name)) : {});
+  const optional = (name: string): Json => (existsSync(at(name)) ? readObject(at(name)) : {});
   const beside = {
     config: optional("tokenizer_config.json"),
     specialTokens: optional("special_tokens_map.json"),
     addedTokens: optional("added_tokens.json"),
   };
   const [whole, vocab, merges] = [at("tokenizer.json"), at("vocab.json"), at("merges.txt")];
-  if (existsSync(whole)) return { path: whole, mergesPath: whole, json: readJson(whole), plain: false, ...beside };
+  if (existsSync(whole)) return { path: whole, mergesPath: whole, json: readObject(whole), plain: false, ...beside };
   if (existsSync(vocab) && existsSync(merges))
     return { path: vocab, mergesPath: merges, json: gpt2(vocab, merges), plain: true, ...beside };
   throw new KitError(
@@ -43,22 +44,6 @@ function gpt2(vocab: string, merges: string): Json {
   return {
     pre_tokenizer: { type: "ByteLevel", add_prefix_space: false, use_regex: true },
     decoder: { type: "ByteLevel" },
-    model: { type: "BPE", vocab: readJson(vocab), merges: mergesOf(readFileSync(merges, "utf8")) },
+    model: { type: "BPE", vocab: readObject(vocab), merges: mergesOf(readFileSync(merges, "utf8")) },
   };
-}
-
-/** Whether a JSON value is an object with named fields. */
-export const isObject = (value: unknown): value is Json =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
-
-function readJson(path: string): Json {
-  let value: unknown;
-  try {
-    value = JSON.parse(readFileSync(path, "utf8"));
-  } catch (error) {
-    const why = (error as Error).message.split("\n")[0]!.slice(0, 200);
-    throw new KitError(`Reading ${path}: ${why}; it must be JSON, so download it again.`);
-  }
-  if (!isObject(value)) throw new KitError(`Reading ${path}: it is not a JSON object; download it again.`);
-  return value;
 }

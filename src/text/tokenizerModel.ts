@@ -1,6 +1,7 @@
+import { isObject } from "../checkpoints/json.ts";
 import { KitError } from "../error.ts";
 import { notComputed } from "./part.ts";
-import { isObject, type Json, type TokenizerFiles } from "./tokenizerFiles.ts";
+import type { Json, TokenizerFiles } from "./tokenizerFiles.ts";
 import { readMerges, readVocabulary, type Vocabulary } from "./vocabulary.ts";
 
 /** The kinds of models, and the settings of each that would change ids and are not computed. */

@@ -12,7 +12,8 @@ export function temporaryFolder(): string {
 
 /** Returns the bytes of a safetensors file: the header's length in 8 bytes, the header, the data. */
 export function safetensorsBytes(header: unknown, data: Uint8Array, headerLength?: number): Buffer {
-  const json = Buffer.from(typeof header === "string" ? header : JSON.stringify(header));
+  const given = typeof header === "string" || Buffer.isBuffer(header);
+  const json = Buffer.from(given ? (header as string) : JSON.stringify(header));
   const length = Buffer.alloc(8);
   length.writeUInt32LE(headerLength ?? json.length);
   return Buffer.concat([length, json, data]);

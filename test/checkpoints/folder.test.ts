@@ -87,8 +87,24 @@ const broken: [string, Files, RegExp][] = [
   [
     "a shard outside the folder",
     { "config.json": config, [INDEX]: '{ "weight_map": { "a": "../x" } }' },
-    /shards \.\.\/x are not there/,
+    /it names "\.\.\/x", which can be no file of its folder/,
   ],
+  [
+    "a shard that is a folder above",
+    { "config.json": config, [INDEX]: '{ "weight_map": { "a": ".." } }' },
+    /it names "\.\.", which can be no file of its folder/,
+  ],
+  [
+    "an index with a tensor twice",
+    {
+      "config.json": config,
+      [INDEX]: `{ "weight_map": { "a": "${one}", "a": "${two}" } }`,
+      [one]: { a: 1 },
+      [two]: { a: 2 },
+    },
+    /index\.json: it has "a" twice; remove/,
+  ],
+  ["a config.json with a field twice", { "config.json": '{"a":1,"a":2}' }, /config\.json: it has "a" twice; remove/],
   [
     "tensors that the shards lack",
     { "config.json": config, [INDEX]: index, [one]: { c: 1 }, [two]: { a: 2 } },

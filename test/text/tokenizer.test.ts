@@ -121,6 +121,11 @@ test.each([
     /the token "b" has the id 3, which "a" has too/,
   ],
   [
+    "a vocab.json with a token twice",
+    { "vocab.json": '{"a":3,"b":4,"a":5}', "merges.txt": "" },
+    /vocab\.json: it has "a" twice/,
+  ],
+  [
     "a merge of three tokens",
     { "vocab.json": '{"a":0,"b":1,"ab":2}', "merges.txt": "#version: 0.2\na b\na b c" },
     /its merge 2 is "a b c" instead of two tokens/,
