@@ -3,6 +3,9 @@ export class KitError extends Error {
   override readonly name: string = "KitError";
 }
 
+/** A number that came out is not finite: of what, and what may help. */
+export class NotFinite extends KitError {}
+
 /** Throws a KitError that names the options left over after `what` took its own. */
 export function checkOptions(what: string, unknown: object, known: readonly string[]): void {
   const names = Object.keys(unknown);

@@ -17,6 +17,7 @@ import { slopesOf } from "./diagnosis/slopes.ts";
 import { bestRate, type Suggested, suggestedBatch, suggestedEps, suggestedRate } from "./diagnosis/suggest.ts";
 import { type Swallowed, swallowedBy } from "./diagnosis/swallowed.ts";
 import { type Begin, checkBegin, encodeBatch, type LabelledBatch } from "./encode.ts";
+import { checkFinite } from "./finite.ts";
 import { objectiveFor, piecesOf } from "./objective.ts";
 
 /** What is to be looked at: the settings that a run of MeZO would have. */
@@ -143,6 +144,7 @@ async function measured(
   const first = objectiveOf(some[0]!);
 
   const loss = await first.value();
+  await checkFinite(model, [loss]);
   const sweep = await sweepOf(at, first, draws.slice(0, 3));
   const plateau = plateauOf(sweep);
   const rounding = await roundingErrorOf(at, first, eps, draws.slice(0, 2));

@@ -7,6 +7,7 @@ import type { Progress } from "../tensor/progress.ts";
 import { costOf, longest } from "./cost.ts";
 import { type Begin, checkBegin, encodeExample } from "./encode.ts";
 import { isFinished } from "./finished.ts";
+import { checkFinite } from "./finite.ts";
 import { runHeader } from "./header.ts";
 import { resetPeak } from "./memory.ts";
 import { predictBytes, scoringPlan } from "./memoryPlan.ts";
@@ -62,6 +63,7 @@ export async function evaluate(model: LanguageModel, task: Task, options: Evalua
     task,
     begin,
   )({ ...part, on: "test", step: 0 }, (done) => onProgress({ label: method, done, total }));
+  await checkFinite(model, [score.loss]);
   const cost = costOf(started, 0, [predictBytes(scoringPlan(model, longest(examples)))]);
   return { header, steps: [], scores: [score], cost };
 }

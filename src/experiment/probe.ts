@@ -14,6 +14,7 @@ import { dotOf } from "./cholesky.ts";
 import { costOf, longest } from "./cost.ts";
 import { type Begin, checkBegin, encodeBatch, type LabelledBatch } from "./encode.ts";
 import { isFinished } from "./finished.ts";
+import { checkFinite } from "./finite.ts";
 import { runHeader } from "./header.ts";
 import type { StopAt } from "./lbfgs.ts";
 import { FOLDS, fitLogisticCV } from "./logisticFolds.ts";
@@ -126,6 +127,7 @@ async function featuresOf(
       const part = items.map((i) => prompts[i]!);
       const batch = packBatch(part.map(({ ids }) => ids));
       const values = await valuesOf(() => features(model, batch, readRows(part, batch.lengths)));
+      await checkFinite(model, values);
       done += part.length;
       onDone(done, prompts.length);
       return split(values, part.length).map((row) => (model.head.bias ? Float64Array.of(...row, 1) : row));

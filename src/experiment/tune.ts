@@ -5,6 +5,7 @@ import type { Training, Tuner } from "../tuners/tuner.ts";
 import { adaptedModel } from "./adaptedModel.ts";
 import { firstOf, stepsTaken } from "./cut.ts";
 import { headersPart } from "./diff.ts";
+import { whyStopped } from "./finite.ts";
 import { tuningHeader } from "./header.ts";
 import { resetPeak } from "./memory.ts";
 import { areTheRuns, checkBase, retrace } from "./retrace.ts";
@@ -37,6 +38,8 @@ export async function tune(model: LanguageModel, task: Task, tuner: Tuner, optio
     const run = await trained(subject, past, settings);
     if (adapted) await options.onAdapted?.(adapted);
     return run;
+  } catch (error) {
+    throw await whyStopped(error, model);
   } finally {
     training?.dispose();
     adapted?.dispose();

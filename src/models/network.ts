@@ -31,7 +31,7 @@ export function loadNetwork(checkpoint: Checkpoint, options: WeightOptions = {},
   const dispose = (): void => tf.dispose(parameters.map(({ value }) => value));
   try {
     for (const [name, shape] of shapes) {
-      parameters.push({ name, ...make(read(places.get(name)!), shape) });
+      parameters.push({ name, ...make(read(places.get(name)!), shape, name) });
       onProgress?.({ label: "loading weights", done: parameters.length, total: shapes.size });
     }
   } catch (error) {

@@ -18,8 +18,8 @@ export interface WeightOptions {
   readonly rounding?: Rounding;
 }
 
-/** Makes a weight [rows, columns] or [size] from its values. */
-export type MakeWeight = (values: Float32Array, shape: readonly number[]) => Omit<Parameter, "name">;
+/** Makes a weight [rows, columns] or [size] from its values; `name` is what errors call it. */
+export type MakeWeight = (values: Float32Array, shape: readonly number[], name: string) => Omit<Parameter, "name">;
 
 /** What weights can be kept in, and how changes of those in 16 bits can be rounded; the first of each is taken where none is named. */
 export const weightFormats: readonly WeightFormat[] = ["float32", "float16", "bfloat16"];
@@ -35,13 +35,30 @@ export function weightMaker({ weights = "float32", rounding = "stochastic" }: We
   if (weights === "float32") return full;
   if (tf.getBackend() !== NATIVE)
     throw new KitError(`Weights in ${weights} need the native backend, and ${tf.getBackend()} was chosen.`);
-  return (values, shape) =>
-    shape.length < 2 ? full(values, shape) : halved(values, shape, { format: weights, rounding });
+  return (values, shape, name) => {
+    if (shape.length < 2) return full(values, shape, name);
+    checkHolds(weights, values, name);
+    return halved(values, shape, { format: weights, rounding });
+  };
 }
 
 /** What runs say of weights that are kept so: "float16, stochastic rounding"; nothing of those in float32. */
 export function keptAs({ weights = "float32", rounding = "stochastic" }: WeightOptions): string | undefined {
   return weights === "float32" ? undefined : `${weights}, ${rounding} rounding`;
+}
+
+/** Beyond this a number is rounded to infinity. */
+const LARGEST: Readonly<Record<HalfFormat, number>> = { float16: 65_520, bfloat16: 3.3961775e38 };
+
+/** Throws a KitError for numbers that are NaN or too large, of which the conversion would make any others. */
+function checkHolds(format: HalfFormat, values: Float32Array, name: string): void {
+  const most = LARGEST[format];
+  let wrong = 0;
+  for (let i = 0; i < values.length; i++) if (!(Math.abs(values[i]!) < most)) wrong++;
+  if (wrong === 0) return;
+  throw new KitError(
+    `The weight ${name} was to be kept in ${format}, but ${wrong} of its ${values.length} numbers are NaN, infinite or ${most} and more; load the model in float32, or get a sound checkpoint.`,
+  );
 }
 
 function halved(values: Float32Array, shape: readonly number[], kind: Omit<Halves, "bits">): ReturnType<MakeWeight> {

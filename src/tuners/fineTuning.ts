@@ -1,4 +1,4 @@
-import { KitError } from "../error.ts";
+import { KitError, NotFinite } from "../error.ts";
 import { norm } from "../tensor/assign.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { atLeastZero, type Condition } from "./options.ts";
@@ -65,7 +65,6 @@ function gradientOf(objective: Objective, theta: readonly Parameter[]): Gradient
 
 function refuseNotFinite(step: number, loss: number, size: number): void {
   if (Number.isFinite(loss) && Number.isFinite(size)) return;
-  throw new KitError(
-    `FT stopped at step ${step}: the loss is ${loss} and its gradient's norm ${size}; try a learning rate ten times smaller.`,
-  );
+  const advice = step === 0 ? "take another model" : "try a learning rate ten times smaller"; // none has done anything yet
+  throw new NotFinite(`FT stopped at step ${step}: the loss is ${loss} and its gradient's norm ${size}; ${advice}.`);
 }

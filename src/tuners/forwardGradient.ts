@@ -1,4 +1,4 @@
-import { KitError } from "../error.ts";
+import { KitError, NotFinite } from "../error.ts";
 import { drawn } from "../tensor/drawn.ts";
 import { descend } from "./descend.ts";
 import { describe, refuseUnknown, type ZerothOptions, zerothOptions } from "./options.ts";
@@ -23,8 +23,8 @@ export function forwardGradient(options: ForwardGradientOptions): Tuner {
       const lr = peak * scheduled(schedule, step, total);
       const { loss, derivative } = derivativeOf(objective, theta, (weight) => drawn(weight, noise, z));
       if (!Number.isFinite(loss) || !Number.isFinite(derivative))
-        throw new KitError(
-          `The forward gradient stopped at step ${step}: the loss is ${loss} and its derivative along z ${derivative}; try a learning rate ten times smaller.`,
+        throw new NotFinite(
+          `The forward gradient stopped at step ${step}: the loss is ${loss} and its derivative along z ${derivative}; ${step === 0 ? "take another model" : "try a learning rate ten times smaller"}.`,
         );
       descend(theta, noise, z, { by: lr * derivative, decay: lr * weightDecay });
       return { lr, loss, projectedGrad: derivative };

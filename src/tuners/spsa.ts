@@ -1,4 +1,4 @@
-import { KitError } from "../error.ts";
+import { NotFinite } from "../error.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { Draw, Perturb } from "../tensor/perturb.ts";
 import type { Objective, Pair } from "./tuner.ts";
@@ -34,8 +34,8 @@ export async function twoSided(theta: readonly Parameter[], objective: Objective
   const projectedGrad = Math.fround((lossPlus - lossMinus) / (2 * eps));
   if (!Number.isFinite(projectedGrad)) {
     if (back !== 0) noise(theta, back, z);
-    throw new KitError(
-      `MeZO stopped at step ${z.step}: the losses at theta + eps z and theta - eps z are ${lossPlus} and ${lossMinus}; ${ADVICE}.`,
+    throw new NotFinite(
+      `MeZO stopped at step ${z.step}: the losses at theta + eps z and theta - eps z are ${lossPlus} and ${lossMinus}; ${adviceAt(z.step)}.`,
     );
   }
   return { found: { lossPlus, lossMinus, projectedGrad }, back };
@@ -83,10 +83,12 @@ export async function finiteLossHere(objective: Objective, { step }: Draw, resto
   const loss = await lossHere(objective, restore);
   if (Number.isFinite(loss)) return loss;
   restore();
-  throw new KitError(`MeZO stopped at step ${step}: the loss is ${loss}; ${ADVICE}.`);
+  throw new NotFinite(`MeZO stopped at step ${step}: the loss is ${loss}; ${adviceAt(step)}.`);
 }
 
-const ADVICE = "try a learning rate ten times smaller, or a smaller eps";
+/** At the first step no learning rate has done anything yet. */
+const adviceAt = (step: number): string =>
+  step === 0 ? "try a smaller eps, or another model" : "try a learning rate ten times smaller, or a smaller eps";
 
 /** The mean of the two losses. */
 export function meanLoss({ lossPlus, lossMinus }: Estimate): number {

@@ -11,7 +11,7 @@ import { sourceOf } from "../../src/tensor/native/backend.ts";
 import { fillValues } from "../../src/tensor/writeValues.ts";
 import { adam } from "../../src/tuners/adam.ts";
 import { mezo } from "../../src/tuners/mezo.ts";
-import { tinyData, tinyModel } from "../tiny.ts";
+import { tinyData, tinyModel, tinyTensors } from "../tiny.ts";
 
 const folder = tinyModel();
 const task = await loadTask("SST-2", { data: tinyData(), train: 24, dev: 12, test: 12, seed: 1 });
@@ -67,6 +67,19 @@ test("a small step is kept in the mean where rounding is stochastic, and mostly 
 });
 
 const dot = (a: readonly number[], b: readonly number[]): number => a.reduce((sum, v, i) => sum + v * b[i]!, 0);
+
+test.each([
+  ["float16", 1e6],
+  ["float16", Number.NaN],
+  ["bfloat16", Number.NaN],
+  ["bfloat16", Number.NEGATIVE_INFINITY],
+] as const)("a matrix with a number that %s cannot hold is refused by its name: %s", async (weights, value) => {
+  const tensors = tinyTensors();
+  tensors.find(({ name }) => name.endsWith("layers.1.fc1.weight"))!.data[7] = value;
+  await expect(loadModel(tinyModel({ tensors }), { weights })).rejects.toThrow(
+    /The weight model\.decoder\.layers\.1\.fc1\.weight was to be kept in b?float16, but 1 of its 512 numbers are NaN/,
+  );
+});
 
 test("what cannot be kept is refused with what there is", async () => {
   await expect(loadModel(folder, { weights: "int8" as "float16" })).rejects.toThrow(

@@ -42,7 +42,7 @@ function randomNetwork(config: Config, weights: WeightFormat): LoadedNetwork {
   const make = weightMaker({ weights });
   const zeros = (shape: readonly number[]): Float32Array => new Float32Array(shape.reduce((a, b) => a * b, 1));
   const parameters = [...opt.shapes(config)].map(
-    ([name, shape]): Parameter => ({ name, ...make(zeros(shape), shape) }),
+    ([name, shape]): Parameter => ({ name, ...make(zeros(shape), shape, name) }),
   );
   const byName = new Map(parameters.map(({ name, value }) => [name, value]));
   const restore = (): void => drawUntrained(parameters, 7);

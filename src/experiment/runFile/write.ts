@@ -1,7 +1,7 @@
 import { createHash, type Hash } from "node:crypto";
 import { appendFileSync, mkdirSync, renameSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
-import { KitError } from "../../error.ts";
+import { KitError, NotFinite } from "../../error.ts";
 import type { Cost, Run, RunHeader, Score, StepRecord, UnfinishedRun } from "../run.ts";
 import type { RunRecorder } from "../tuneOptions.ts";
 import { shortest } from "./float32.ts";
@@ -113,7 +113,7 @@ export function discardPart(path: string): void {
 /** JSON has no NaN and no Infinity: they would be read back as null. */
 function onlyFinite(key: string, value: unknown): unknown {
   if (typeof value !== "number" || Number.isFinite(value)) return value;
-  throw new KitError(`The run's ${key} is ${value}, which a run file cannot hold; try a smaller learning rate.`);
+  throw new NotFinite(`The run's ${key} is ${value}, which a run file cannot hold; try a smaller learning rate.`);
 }
 
 function writing(path: string, write: () => void): void {
