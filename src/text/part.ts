@@ -1,5 +1,5 @@
 import * as library from "@huggingface/tokenizers";
-import { KitError } from "../error.ts";
+import { cut, KitError } from "../error.ts";
 
 /** One part of tokenizer.json: a normalizer or a pre-tokenizer, by its type, with its settings. */
 export interface Part {
@@ -17,7 +17,7 @@ export type Makers<T> = Readonly<Record<string, (part: Part, at: string) => T>>;
 export function makePart<T>(makers: Makers<T>, part: unknown, at: string): T {
   const type = String((part as Part | null)?.type);
   if (Object.hasOwn(makers, type)) return makers[type]!(part as Part, at);
-  throw notComputed(`${at} of type "${type}"`, `it knows ${Object.keys(makers).join(", ")}`);
+  throw notComputed(`${at} of type "${cut(type)}"`, `it knows ${Object.keys(makers).join(", ")}`);
 }
 
 /** The error for a part of a tokenizer that would give other ids than in Python. */
@@ -47,5 +47,8 @@ export function patternOf({ type, pattern }: Part, at: string): RegExp {
     } catch {
       // Told below.
     }
-  throw notComputed(`${at} of type "${type}" with the pattern ${JSON.stringify(pattern)}`, "it needs another pattern");
+  throw notComputed(
+    `${at} of type "${type}" with the pattern ${cut(JSON.stringify(pattern) ?? "nothing")}`,
+    "it needs another pattern",
+  );
 }

@@ -2,6 +2,7 @@ import { Tokenizer as LibraryTokenizer } from "@huggingface/tokenizers";
 import { isObject } from "../checkpoints/json.ts";
 import { KitError } from "../error.ts";
 import { type AddedToken, type Piece, splitterAt } from "./addedTokens.ts";
+import { checkDecoder } from "./decoder.ts";
 import { gatherAdded } from "./gatherAdded.ts";
 import { normalizerOf } from "./normalize.ts";
 import { preTokenizerOf } from "./preTokenize.ts";
@@ -54,6 +55,7 @@ interface Library {
 
 function construct({ path, json }: TokenizerFiles, model: Json, added_tokens: readonly AddedToken[]): Library {
   const { decoder = null } = json;
+  checkDecoder(decoder);
   const rest = { normalizer: null, pre_tokenizer: null, post_processor: null };
   try {
     return new LibraryTokenizer({ model, decoder, added_tokens, ...rest }, {}) as unknown as Library;

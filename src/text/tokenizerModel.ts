@@ -1,5 +1,5 @@
 import { isObject } from "../checkpoints/json.ts";
-import { KitError } from "../error.ts";
+import { cut, KitError } from "../error.ts";
 import { notComputed } from "./part.ts";
 import type { Json, TokenizerFiles } from "./tokenizerFiles.ts";
 import { readMerges, readVocabulary, type Vocabulary } from "./vocabulary.ts";
@@ -32,9 +32,9 @@ export function readModel({ path, mergesPath, json }: TokenizerFiles): {
 /** The model's type, which older files leave out. */
 function kindOf(model: Json): string {
   const { type = Array.isArray(model.vocab) ? "Unigram" : model.merges ? "BPE" : "WordPiece" } = model;
-  const refused = REFUSED[String(type)];
-  if (!refused) throw notComputed(`a model of type "${type}"`, `it knows ${Object.keys(REFUSED).join(", ")}`);
-  const asked = refused.find((setting) => model[setting]);
+  if (!Object.hasOwn(REFUSED, String(type)))
+    throw notComputed(`a model of type "${cut(String(type))}"`, `it knows ${Object.keys(REFUSED).join(", ")}`);
+  const asked = REFUSED[String(type)]!.find((setting) => model[setting]);
   if (asked) throw notComputed(`the setting ${asked} in its ${type} model`, "it knows models without");
   return String(type);
 }

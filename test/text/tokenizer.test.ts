@@ -99,6 +99,19 @@ test.each([
   ["a tokenizer.json that is a number", { "tokenizer.json": "3" }, /tokenizer\.json: it is not a JSON object/],
   ["a tokenizer.json of another kind", { "tokenizer.json": "{}" }, /tokenizer\.json: .*must be a tokenizer/],
   [
+    "a decoder of another kind",
+    {
+      "tokenizer.json":
+        '{"model":{"type":"BPE","vocab":{"a":0},"merges":[]},"decoder":{"type":"Sequence","decoders":[null]}}',
+    },
+    /The tokenizer has a decoder of type "undefined", which the kit does not compute/,
+  ],
+  [
+    "a model that is the name of a method",
+    { "tokenizer.json": '{"model":{"type":"constructor","vocab":{"a":0}}}' },
+    /The tokenizer has a model of type "constructor", which the kit does not compute: it knows BPE, Unigram/,
+  ],
+  [
     "a vocab.json that is a list",
     { "vocab.json": "[1]", "merges.txt": tinyMerges },
     /vocab\.json: it is not a JSON object/,
