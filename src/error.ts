@@ -14,7 +14,16 @@ export function checkOptions(what: string, unknown: object, known: readonly stri
 
 /** A text as an error shows it: its beginning where it is long. */
 export function cut(text: string): string {
-  return text.length > 80 ? `${text.slice(0, 80)}…` : text;
+  return text.length > 120 ? `${text.slice(0, 120)}…` : text;
+}
+
+/** A value of JSON as an error shows it, however long or deep it is. */
+export function shown(value: unknown): string {
+  try {
+    return cut(JSON.stringify(value) ?? "nothing");
+  } catch {
+    return "a value that is nested too deeply";
+  }
 }
 
 /** The first names of a list, and how many more there are: "a, b, c, d, e and 7,996 more". */

@@ -1,4 +1,4 @@
-import { KitError } from "../error.ts";
+import { KitError, shown } from "../error.ts";
 import type { Config } from "./family.ts";
 
 /** What a field of config.json needs to hold, in words, and whether a value is that in its config. */
@@ -84,12 +84,6 @@ export function readFields<C>(family: string, fields: Fields<C>, defaults: Parti
 /** A config with defaults for what it leaves out or sets to null. */
 function withDefaults(defaults: Config, found: Config): Config {
   return { ...defaults, ...Object.fromEntries(Object.entries(found).filter(([, value]) => value !== null)) };
-}
-
-/** A value as an error shows it. */
-function shown(value: unknown): string {
-  const text = JSON.stringify(value) ?? "nothing";
-  return text.length > 40 ? `${text.slice(0, 40)}…` : text;
 }
 
 /** Throws a KitError, which names the family, unless `parts` divides `whole`. */

@@ -1,4 +1,4 @@
-import { KitError } from "../error.ts";
+import { KitError, shown } from "../error.ts";
 import type { RopeScaling } from "../nn/rope.ts";
 import type { Config } from "./family.ts";
 import {
@@ -56,9 +56,9 @@ const DEFAULTS: Partial<Plain> = {
 
 /** A Llama's config with what it leaves out. Throws a KitError for a field that does not fit, and for what is not built. */
 export function readConfig(found: Config): LlamaConfig {
-  const { num_attention_heads: heads, hidden_size: width } = found as { readonly [name: string]: number };
-  const share = width! / heads!;
-  const own = { num_key_value_heads: heads!, head_dim: Number.isInteger(share) ? share : 2 };
+  const { num_attention_heads: heads, hidden_size: width } = found;
+  const share = typeof width === "number" && typeof heads === "number" ? width / heads : 0;
+  const own = { num_key_value_heads: heads as number, head_dim: Number.isInteger(share) && share > 0 ? share : 2 };
   const llama = readFields<Plain>("Llama", FIELDS, { ...DEFAULTS, ...own }, found);
   checkDivides("Llama", llama.num_attention_heads, llama.hidden_size, "a width");
   checkDivides("Llama", llama.num_key_value_heads, llama.num_attention_heads, "queries' heads");
@@ -76,7 +76,9 @@ const SCALING: Fields<RopeScaling> = {
   ...{ factor: positive, low_freq_factor: positive, original_max_position_embeddings: size },
   high_freq_factor: {
     needs: "a number above low_freq_factor",
-    fits: (value, config) => positive.fits(value, config) && (value as number) > Number(config.low_freq_factor),
+    fits: (value, config) =>
+      positive.fits(value, config) &&
+      !(positive.fits(config.low_freq_factor, config) && (value as number) <= (config.low_freq_factor as number)),
   },
 };
 
@@ -91,9 +93,9 @@ function rope(found: Config, longest: number): Pick<LlamaConfig, "rope_theta" | 
   const { rope_theta } = readFields("Llama", THETA, { rope_theta: 10_000 }, { rope_theta: theta ?? null });
   const type = together.rope_type ?? together.type ?? "default";
   const share = together.partial_rotary_factor ?? found.partial_rotary_factor ?? 1;
-  if (share !== 1) throw notBuilt(`turned in a part of ${JSON.stringify(share)} of each head`, "whole heads are");
+  if (share !== 1) throw notBuilt(`turned in a part of ${shown(share)} of each head`, "whole heads are");
   if (type === "default") return { rope_theta };
-  if (type !== "llama3") throw notBuilt(`scaled as ${JSON.stringify(type)}`, 'a scaling of "llama3" is');
+  if (type !== "llama3") throw notBuilt(`scaled as ${shown(type)}`, 'a scaling of "llama3" is');
   const length = found.original_max_position_embeddings ?? together.original_max_position_embeddings ?? longest;
   const scaling = { ...together, original_max_position_embeddings: length };
   return { rope_theta, rope_scaling: readFields("Llama", SCALING, {}, scaling) };
@@ -101,7 +103,7 @@ function rope(found: Config, longest: number): Pick<LlamaConfig, "rope_theta" | 
 
 function notBuilt(what: string, built: string): KitError {
   return new KitError(
-    `The Llama config asks for rotary positions ${what.slice(0, 80)}, but only ${built} built: use another model, or remove rope_scaling to run it within its original length.`,
+    `The Llama config asks for rotary positions ${what}, but only ${built} built: use another model, or remove rope_scaling to run it within its original length.`,
   );
 }
 
@@ -109,7 +111,7 @@ const nonempty = (value: unknown): unknown => {
   if (value === undefined || value === null) return undefined;
   if (typeof value !== "object" || Array.isArray(value))
     throw new KitError(
-      `The Llama config needs an object for rope_scaling and rope_parameters, not ${JSON.stringify(value).slice(0, 40)}: correct config.json.`,
+      `The Llama config needs an object for rope_scaling and rope_parameters, not ${shown(value)}: correct config.json.`,
     );
   return Object.keys(value).length > 0 ? value : undefined;
 };

@@ -1,5 +1,5 @@
 import { isObject } from "../checkpoints/json.ts";
-import { cut, KitError } from "../error.ts";
+import { KitError, shown } from "../error.ts";
 import type { AddedToken } from "./addedTokens.ts";
 import type { Json, TokenizerFiles } from "./tokenizerFiles.ts";
 import type { Vocabulary } from "./vocabulary.ts";
@@ -62,7 +62,7 @@ function specialTokens({ config, specialTokens: map }: TokenizerFiles): Json[] {
 function addedToken(path: string, token: unknown, id: unknown): AddedToken {
   if (!isObject(token) || typeof token.content !== "string" || !Number.isSafeInteger(id) || (id as number) < 0)
     throw new KitError(
-      `Reading ${path}: the added token ${cut(JSON.stringify(token) ?? "nothing")} with the id ${cut(JSON.stringify(id) ?? "nothing")} needs a text and a whole number from 0 on; get the file again from where the model came from.`,
+      `Reading ${path}: the added token ${shown(token)} with the id ${shown(id)} needs a text and a whole number from 0 on; get the file again from where the model came from.`,
     );
   const { content, lstrip, rstrip, single_word, special, normalized = special !== true } = token;
   const flags = { lstrip, rstrip, single_word, special, normalized };

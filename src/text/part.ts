@@ -1,5 +1,5 @@
 import * as library from "@huggingface/tokenizers";
-import { cut, KitError } from "../error.ts";
+import { KitError, shown } from "../error.ts";
 
 /** One part of tokenizer.json: a normalizer or a pre-tokenizer, by its type, with its settings. */
 export interface Part {
@@ -15,9 +15,9 @@ export type Makers<T> = Readonly<Record<string, (part: Part, at: string) => T>>;
  * not among them: another tokenizer's ids would be wrong without a word.
  */
 export function makePart<T>(makers: Makers<T>, part: unknown, at: string): T {
-  const type = String((part as Part | null)?.type);
-  if (Object.hasOwn(makers, type)) return makers[type]!(part as Part, at);
-  throw notComputed(`${at} of type "${cut(type)}"`, `it knows ${Object.keys(makers).join(", ")}`);
+  const type: unknown = (part as Part | null)?.type;
+  if (typeof type === "string" && Object.hasOwn(makers, type)) return makers[type]!(part as Part, at);
+  throw notComputed(`${at} of type ${shown(type)}`, `it knows ${Object.keys(makers).join(", ")}`);
 }
 
 /** The error for a part of a tokenizer that would give other ids than in Python. */
@@ -47,8 +47,5 @@ export function patternOf({ type, pattern }: Part, at: string): RegExp {
     } catch {
       // Told below.
     }
-  throw notComputed(
-    `${at} of type "${type}" with the pattern ${cut(JSON.stringify(pattern) ?? "nothing")}`,
-    "it needs another pattern",
-  );
+  throw notComputed(`${at} of type "${type}" with the pattern ${shown(pattern)}`, "it needs another pattern");
 }

@@ -1,4 +1,4 @@
-import { cut } from "../error.ts";
+import { shown } from "../error.ts";
 import { GPT2_PATTERN, toByteLetters } from "./byteLevel.ts";
 import { type Makers, makePart, notComputed, type Part, partsOf, patternOf } from "./part.ts";
 
@@ -66,7 +66,7 @@ function metaspace(part: Part, at: string): PreTokenize {
 function behaviorOf(part: Part, at: string): Behavior {
   const found = BEHAVIORS.find((one) => one === part.behavior);
   if (found) return found;
-  const asked = `${at} of type "${part.type}" with the behavior ${cut(JSON.stringify(part.behavior) ?? "nothing")}`;
+  const asked = `${at} of type "${part.type}" with the behavior ${shown(part.behavior)}`;
   throw notComputed(asked, `it knows ${BEHAVIORS.join(", ")}`);
 }
 

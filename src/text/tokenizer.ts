@@ -30,6 +30,15 @@ export interface Tokenizer {
  */
 export function loadTokenizer(folder: string, rows: number = Infinity): Tokenizer {
   const files = readTokenizerFiles(folder);
+  try {
+    return tokenizerOf(files, rows);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new KitError(`Reading ${files.path}: its parts are nested too deeply; use a model with another tokenizer.`);
+  }
+}
+
+function tokenizerOf(files: TokenizerFiles, rows: number): Tokenizer {
   const { model, vocabulary } = readModel(files);
   const added = gatherAdded(files, vocabulary, rows);
   checkAdded(files.path, added, vocabulary);

@@ -1,5 +1,5 @@
 import { isObject } from "../checkpoints/json.ts";
-import { cut, KitError } from "../error.ts";
+import { KitError, shown } from "../error.ts";
 import { notComputed } from "./part.ts";
 import type { Json, TokenizerFiles } from "./tokenizerFiles.ts";
 import { readMerges, readVocabulary, type Vocabulary } from "./vocabulary.ts";
@@ -23,7 +23,7 @@ export function readModel({ path, mergesPath, json }: TokenizerFiles): {
   const { unk_token: unknown } = model;
   if (typeof unknown === "string" && !vocabulary.has(unknown))
     throw new KitError(
-      `Reading ${path}: its unk_token ${JSON.stringify(unknown)} is no token; get the file again from where the model came from.`,
+      `Reading ${path}: its unk_token ${shown(unknown)} is no token; get the file again from where the model came from.`,
     );
   const merges = kind === "BPE" && { merges: readMerges(mergesPath, model.merges, vocabulary) };
   return { model: { ...model, type: kind, ...merges }, vocabulary };
@@ -32,11 +32,11 @@ export function readModel({ path, mergesPath, json }: TokenizerFiles): {
 /** The model's type, which older files leave out. */
 function kindOf(model: Json): string {
   const { type = Array.isArray(model.vocab) ? "Unigram" : model.merges ? "BPE" : "WordPiece" } = model;
-  if (!Object.hasOwn(REFUSED, String(type)))
-    throw notComputed(`a model of type "${cut(String(type))}"`, `it knows ${Object.keys(REFUSED).join(", ")}`);
-  const asked = REFUSED[String(type)]!.find((setting) => model[setting]);
+  if (typeof type !== "string" || !Object.hasOwn(REFUSED, type))
+    throw notComputed(`a model of type ${shown(type)}`, `it knows ${Object.keys(REFUSED).join(", ")}`);
+  const asked = REFUSED[type]!.find((setting) => model[setting]);
   if (asked) throw notComputed(`the setting ${asked} in its ${type} model`, "it knows models without");
-  return String(type);
+  return type;
 }
 
 /** Ids by token; a Unigram model has a list of tokens with their scores, in the ids' order. */

@@ -1,4 +1,4 @@
-import { cut, KitError } from "../error.ts";
+import { KitError, shown } from "../error.ts";
 import type { AddedToken } from "./addedTokens.ts";
 
 /** The tokens of a model and their ids. */
@@ -14,12 +14,12 @@ export function readVocabulary(path: string, found: object): Vocabulary {
   const most = IDS_PER_TOKEN * vocabulary.size + SPARE_IDS;
   const owners = new Map<number, string>();
   for (const [token, id] of vocabulary) {
-    const named = `Reading ${path}: the token ${cut(JSON.stringify(token))} has the id ${cut(JSON.stringify(id))}`;
+    const named = `Reading ${path}: the token ${shown(token)} has the id ${shown(id)}`;
     const other = owners.get(id);
     if (!Number.isSafeInteger(id) || id < 0)
       throw new KitError(`${named}, which is no whole number from 0 on; ${AGAIN}.`);
     if (id > most) throw new KitError(`${named}, far more than its ${vocabulary.size} tokens need; ${AGAIN}.`);
-    if (other !== undefined) throw new KitError(`${named}, which ${cut(JSON.stringify(other))} has too; ${AGAIN}.`);
+    if (other !== undefined) throw new KitError(`${named}, which ${shown(other)} has too; ${AGAIN}.`);
     owners.set(id, token);
   }
   return vocabulary;
@@ -38,10 +38,10 @@ export function readMerges(path: string, found: unknown, vocabulary: Vocabulary)
   const merges: readonly unknown[] = Array.isArray(found) ? found : [undefined];
   return merges.map((merge, i) => {
     const pair: unknown = typeof merge === "string" ? merge.split(" ") : merge;
-    const named = `Reading ${path}: its merge ${i + 1} is ${JSON.stringify(merge)?.slice(0, 80)}`;
+    const named = `Reading ${path}: its merge ${i + 1} is ${shown(merge)}`;
     if (!isPair(pair)) throw new KitError(`${named} instead of two tokens; ${AGAIN}.`);
     const absent = [...pair, pair[0] + pair[1]].find((token) => !vocabulary.has(token));
-    if (absent !== undefined) throw new KitError(`${named}, but ${cut(JSON.stringify(absent))} is no token; ${AGAIN}.`);
+    if (absent !== undefined) throw new KitError(`${named}, but ${shown(absent)} is no token; ${AGAIN}.`);
     return pair;
   });
 }
@@ -59,7 +59,7 @@ export function checkAdded(path: string, added: readonly AddedToken[], vocabular
     const right = vocabulary.get(content) ?? next++;
     if (id !== right)
       throw new KitError(
-        `Reading ${path}: the added token ${cut(JSON.stringify(content))} has the id ${id}, but ${right} ${vocabulary.has(content) ? "in the vocabulary" : "is the next after the vocabulary"}; ${AGAIN}.`,
+        `Reading ${path}: the added token ${shown(content)} has the id ${id}, but ${right} ${vocabulary.has(content) ? "in the vocabulary" : "is the next after the vocabulary"}; ${AGAIN}.`,
       );
   }
 }

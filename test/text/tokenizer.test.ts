@@ -99,12 +99,19 @@ test.each([
   ["a tokenizer.json that is a number", { "tokenizer.json": "3" }, /tokenizer\.json: it is not a JSON object/],
   ["a tokenizer.json of another kind", { "tokenizer.json": "{}" }, /tokenizer\.json: .*must be a tokenizer/],
   [
+    "a normalizer of ten thousand in one another",
+    {
+      "tokenizer.json": `{"model":{"type":"BPE","vocab":{"a":0},"merges":[]},"normalizer":${'{"type":"Sequence","normalizers":['.repeat(10_000)}${"]}".repeat(10_000)}}`,
+    },
+    /tokenizer\.json: its parts are nested too deeply/,
+  ],
+  [
     "a decoder of another kind",
     {
       "tokenizer.json":
         '{"model":{"type":"BPE","vocab":{"a":0},"merges":[]},"decoder":{"type":"Sequence","decoders":[null]}}',
     },
-    /The tokenizer has a decoder of type "undefined", which the kit does not compute/,
+    /The tokenizer has a decoder of type nothing, which the kit does not compute/,
   ],
   [
     "a model that is the name of a method",
