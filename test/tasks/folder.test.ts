@@ -69,7 +69,7 @@ test("a file that is too large is refused before it is read, packed or not", asy
   // Sparse: it takes no room on the disk.
   truncateSync(join(folder, "a.csv"), 2 ** 40);
   await expect(readRows(join(folder, "a.csv"))).rejects.toThrow(
-    /a\.csv holds 1048576 MiB, and at most 500 MiB are read at once: give a part of its rows/,
+    /a\.csv holds 1048576 MiB, and at most 500 MiB and 2000000 rows are read at once: give a part of it/,
   );
   const packed = gzipSync("text,label\n");
   packed.writeUInt32LE(2 ** 30, packed.length - 4);
@@ -77,6 +77,15 @@ test("a file that is too large is refused before it is read, packed or not", asy
   await expect(readRows(join(folder, "b.csv.gz"))).rejects.toThrow(
     /b\.csv\.gz holds 1024 MiB unpacked, and at most 500/,
   );
+});
+
+test("a file of more lines than are read at once is refused before they are rows, whatever ends them", async () => {
+  for (const end of ["\n", "\r", "\r\n"]) {
+    const folder = dataFolder({ "a.tsv": `a${end}`.repeat(2_000_001) });
+    await expect(readRows(join(folder, "a.tsv"))).rejects.toThrow(
+      /a\.tsv holds 2000001 lines, and at most .* 2000000 rows/,
+    );
+  }
 });
 
 test("what is no file is refused", async () => {

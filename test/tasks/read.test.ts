@@ -152,5 +152,7 @@ test("Parquet gives the same rows as JSON would, also lists and objects within t
     { sentence: "a fine film", label: 1, answers: { text: ["x", "y"], answer_start: [3, 4] } },
     { sentence: "dull , dull", label: 0, answers: { text: ["z"], answer_start: [0] } },
   ]);
-  expect(await errorOf("a.parquet", "no parquet")).toMatch(/^Cannot read data\/a\.parquet as Parquet \(.+\); download it again, or give/);
+  expect(await errorOf("a.parquet", "no parquet")).toMatch(
+    /^Cannot read data\/a\.parquet as Parquet \(.+\); download it again, or give/,
+  );
 });

@@ -5,6 +5,9 @@ import { KitError } from "../../error.ts";
 /** The most that a file may hold, unpacked: Node's strings end at 512 MiB. */
 export const MOST_BYTES: number = 500 * 2 ** 20;
 
+/** The most rows: a row takes some hundred bytes beside its text, and Node's memory may end at 2 GB. */
+export const MOST_ROWS = 2_000_000;
+
 /** The bytes of a file as it lies there, and unpacked where its name ends in .gz. Throws a KitError for a file that is too large before it is read. */
 export function readBytes(file: string): { readonly packed: Buffer; readonly bytes: Buffer } {
   const packed = wholeFile(file);
@@ -14,8 +17,18 @@ export function readBytes(file: string): { readonly packed: Buffer; readonly byt
 /** The error for a file that is too large to be read at once. */
 export function tooLarge(file: string, held: string): KitError {
   return new KitError(
-    `${file} holds ${held}, and at most ${MOST_BYTES / 2 ** 20} MiB are read at once: give a part of its rows, such as its first million.`,
+    `${file} holds ${held}, and at most ${MOST_BYTES / 2 ** 20} MiB and ${MOST_ROWS} rows are read at once: give a part of it, such as its first million rows.`,
   );
+}
+
+/** Throws a KitError where a text has more lines than rows are read at once, before anything is made of them. */
+export function checkLines(bytes: Buffer, file: string): void {
+  let lines = 0;
+  for (const end of ["\n", "\r"]) {
+    for (let at = bytes.indexOf(end); at >= 0; at = bytes.indexOf(end, at + 1)) lines++;
+    if (lines > MOST_ROWS) throw tooLarge(file, `${lines} lines`);
+    if (lines > 0) return;
+  }
 }
 
 function wholeFile(file: string): Buffer {

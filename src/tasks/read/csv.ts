@@ -22,8 +22,9 @@ export function parseCsv(text: string, file: string, quoting: Quoting = "double"
 
 /** The records of a text, blank lines left out. Throws a CsvError where the quotes do not fit. */
 export function recordsOf(text: string, delimiter: string, quoting: Quoting): TableRecord[] {
+  const ends = text.includes("\r") ? ["\r\n", "\n", "\r"] : "\n";
   const found = parse(text, {
-    ...{ delimiter, record_delimiter: ["\r\n", "\n", "\r"], quote: quoting === "double" ? '"' : null },
+    ...{ delimiter, record_delimiter: ends, quote: quoting === "double" ? '"' : null },
     ...{ info: true, relax_column_count: true, skip_empty_lines: true },
   }) as unknown as { record: string[]; info: Info }[];
   const lines = text.includes("\r") ? lastLines(text, found) : found.map(({ info }) => info.lines);

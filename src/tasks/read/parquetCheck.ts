@@ -1,15 +1,14 @@
 import { type Compressors, type FileMetaData, parquetMetadata, parquetSchema } from "hyparquet";
 import { shown } from "../shown.ts";
-import { MOST_BYTES } from "./bytes.ts";
+import { MOST_BYTES, MOST_ROWS } from "./bytes.ts";
 import { checkPage, isDictionary, type Left, type Levels, readPage } from "./parquetPage.ts";
 import { type Cursor, readStruct, type Struct, type Value } from "./thrift.ts";
 
 type Column = FileMetaData["row_groups"][number]["columns"][number];
 type Schema = ReturnType<typeof parquetSchema>;
 
-/** The most rows, and values in all columns together, that are read at once. */
-const MOST_ROWS = 4_000_000;
-const MOST_VALUES = 20_000_000;
+/** The most values in all columns together. */
+const MOST_VALUES = 10 * MOST_ROWS;
 /** More bytes than any decimal in use has: the reader's time grows with their square. */
 const LONGEST_DECIMAL = 32;
 

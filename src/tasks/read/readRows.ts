@@ -1,6 +1,6 @@
 import { extname } from "node:path";
 import { KitError } from "../../error.ts";
-import { readBytes } from "./bytes.ts";
+import { checkLines, readBytes } from "./bytes.ts";
 import { parseCsv } from "./csv.ts";
 import { sha256 } from "./hash.ts";
 import { parseJson, parseJsonLines } from "./json.ts";
@@ -44,7 +44,11 @@ function parserOf(file: string, { encoding, quoting }: Dialect): Parse {
   const extension = extname(file.replace(/\.gz$/i, "")).toLowerCase();
   if (extension === ".parquet") return parseParquet;
   const parse = LABEL_TEXTS.includes(extension) ? parseLabelText : TEXTS[extension];
-  if (parse) return (bytes) => parse(decodeText(bytes, file, encoding), file, quoting);
+  if (parse)
+    return (bytes) => {
+      checkLines(bytes, file);
+      return parse(decodeText(bytes, file, encoding), file, quoting);
+    };
   const found = extension === "" ? "no extension" : `the extension ${extension}`;
   throw new KitError(`Cannot tell how to read ${file}: it has ${found}; give ${extensions.join(", ")}.`);
 }
