@@ -7,9 +7,10 @@ export function shown(value: unknown): string {
   return shortened(JSON.stringify(pruned(value, MOST_LEVELS)) ?? String(value));
 }
 
-/** A text cut to about 80 characters. */
+/** A text on one line, cut to about 80 characters. */
 export function shortened(text: string): string {
-  return text.length > MOST_CHARACTERS ? `${text.slice(0, MOST_CHARACTERS)}…` : text;
+  const line = text.slice(0, 2 * MOST_CHARACTERS).replace(/[\r\n]+/g, " ");
+  return line.length > MOST_CHARACTERS ? `${line.slice(0, MOST_CHARACTERS)}…` : line;
 }
 
 /** The first few of many names, each as `shown` has it. */

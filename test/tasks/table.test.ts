@@ -107,6 +107,9 @@ test("what an error shows of a row is short, however long and deep the row", asy
   );
   expect(String(await read("a.jsonl", `"${"x".repeat(1e6)}"`)).length).toBeLessThan(250);
   expect(String(await read("a.csv", `a\n1,${"x".repeat(1e6)}\n`)).length).toBeLessThan(250);
+  expect(String(await read("a.json", '[{"a":\n,"b": 1}]'))).toMatch(
+    /^data\/a\.json: this is not valid JSON \([^\n]+\); correct it\.$/,
+  );
   const wide = Array.from({ length: 1000 }, (_, i) => `column ${i}`).join();
   expect(String(await read("a.csv", `${wide}\n${wide},1\n`)).length).toBeLessThan(400);
 });
