@@ -41,12 +41,11 @@ function chapters(run: UnfinishedRun): Chapter[] {
 }
 
 /**
- * What differs between two headers, in words: the first field, those in `except` aside; undefined where none does. Data goes by content,
- * and what was left out of it by the numbers, where both tell: earlier versions of the kit did not write them.
+ * What differs between two headers, in words: the first field, those in `except` aside; undefined where none does. Data goes by content
+ * and by how many rows were left out of it.
  */
 export function headersPart(a: RunHeader, b: RunHeader, except: readonly string[]): string | undefined {
-  const told = a.dropped && b.dropped ? {} : { dropped: undefined };
-  const [left, right] = [a, b].map((header) => flat({ ...header, ...told })) as [Fields, Fields];
+  const [left, right] = [flat(a), flat(b)];
   const same = ["remark", ...(contentOf(a.data) === contentOf(b.data) ? ["data"] : []), ...except];
   const names = [...new Set([...left.keys(), ...right.keys()])].filter((name) => !same.includes(name));
   const name = names.find((each) => left.get(each) !== right.get(each));
