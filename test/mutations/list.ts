@@ -1,0 +1,72 @@
+/** A wrong line that a test must notice. */
+export interface Mutation {
+  /** Below src/. */
+  readonly file: string;
+  /** The text as it is, once in that file, and what is put in its place. */
+  readonly from: string;
+  readonly to: string;
+  /** The test file, below test/, that must fail. */
+  readonly by: string;
+}
+
+const SCRIPTED = "experiment/scripted.test.ts";
+const mutationsBy = (
+  by: string,
+  ...lines: readonly (readonly [file: string, from: string, to: string])[]
+): Mutation[] => lines.map(([file, from, to]) => ({ file, from, to, by }));
+
+/** Wrong lines in what reported numbers are made by, each with the test file that notices it. */
+export const MUTATIONS: readonly Mutation[] = [
+  ...mutationsBy(
+    SCRIPTED,
+    // What is trained on.
+    ["experiment/objective.ts", "-(await maximize.of", "+(await maximize.of"],
+    ["experiment/objective.ts", "share: weights[i]! / total", "share: 1 / pieces.length"],
+    ["experiment/objective.ts", 'maximize ? "candidates" : task.loss', "task.loss"],
+    ["experiment/objective.ts", "pass.loss(seen, head).mul(share)", "pass.loss(seen, head)"],
+    ["experiment/objective.ts", "pieces[i]!.share * both[side]", "both[side] / pieces.length"],
+    ["experiment/measures.ts", 'generated("exact match", matches)', 'generated("exact match", overlap)'],
+    ["experiment/measures.ts", "{ begin: batch.begin }", "{}"],
+    ["experiment/losses.ts", "-mean(logProbs.flat())", "-mean(logProbs.map(mean))"],
+    ["experiment/losses.ts", "of[gold[i]![0]!]!)", "of[gold[i]!.at(-1)!]!)"],
+    ["experiment/lossPasses.ts", "-tokens) as tf.Scalar", "-answers.length) as tf.Scalar"],
+    ["experiment/lossPasses.ts", "-examples) as tf.Scalar", "-right.length) as tf.Scalar"],
+    ["experiment/answerRows.ts", "NO_CANDIDATE = -1e9", "NO_CANDIDATE = 0"],
+    ["experiment/differentiate.ts", "derivative: sum.derivative + derivative,", "derivative,"],
+    ["adapters/headTuning.ts", "tf.mul(head.weight, 1)", "tf.mul(head.weight, 0)"],
+    // What is scored.
+    [
+      "experiment/scorer.ts",
+      "gold[i]!.includes(of.indexOf(Math.max(...of)))",
+      "gold[i]![0] === of.indexOf(Math.max(...of))",
+    ],
+    [
+      "experiment/scorer.ts",
+      "meanScore(values.map((value) => value.f1))",
+      "meanScore(values.map((value) => value.exact))",
+    ],
+    ["experiment/scorer.ts", "demonstrations(from + i)", "demonstrations(i)"],
+    ["experiment/candidateScores.ts", "b, 0) / of.length)", "b, 0))"],
+    ["experiment/generateAnswers.ts", 'text(ids).split("\\n")[0]!', "text(ids)"],
+    ["experiment/generateAnswers.ts", 'text(ids).includes("\\n")', "false"],
+    ["experiment/generateAnswers.ts", "MAX_NEW_TOKENS = 50", "MAX_NEW_TOKENS = 49"],
+    ["experiment/generateAnswers.ts", "answers[items[i]!] = ", "answers[i] = "],
+    ["experiment/probe.ts", "classes.length === 2 ? 0.5 : 1", "1"],
+    ["experiment/logisticFolds.ts", "accuracy > best.accuracy", "accuracy >= best.accuracy"],
+    ["tasks/score.ts", "squares / (n - 1) / n", "squares / n / n"],
+    ["tasks/score.ts", "(accuracy * (1 - accuracy)) / n", "(accuracy * (1 - accuracy)) / (n - 1)"],
+    ["tasks/majority.ts", "classCounts(task.train)", "classCounts(task.test)"],
+    ["tasks/demonstrations.ts", "options[gold[0]!]!", "options[gold.at(-1)!]!"],
+    // Which step is reported.
+    ["experiment/trained.ts", "dev.loss! < Math.min(...earlier)", "dev.loss! <= Math.min(...earlier)"],
+    ["experiment/trained.ts", " || step === steps", ""],
+    ["experiment/cut.ts", "score.loss! < best.loss!", "score.loss! <= best.loss!"],
+    ["experiment/cut.ts", "score.step <= step)", "score.step < step)"],
+    ["experiment/tuneOptions.ts", "Math.ceil(steps / 5)", "Math.ceil(steps / 4)"],
+  ),
+  ...mutationsBy(
+    "experiment/experiment.test.ts",
+    ["experiment/batches.ts", "{seed}/", "{epoch}/"],
+    ["experiment/batches.ts", "(step % perEpoch) * size", "((step + 1) % perEpoch) * size"],
+  ),
+];

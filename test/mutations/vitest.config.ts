@@ -1,0 +1,6 @@
+import type { ViteUserConfig } from "vitest/config";
+
+/** `npm run test:mutations`: a few seconds for each wrong line, apart from `npm test`. */
+const config: ViteUserConfig = { test: { include: ["test/mutations/mutations.ts"], testTimeout: 300_000 } };
+
+export default config;
