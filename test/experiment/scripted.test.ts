@@ -1,10 +1,12 @@
 import { afterEach, describe, expect, test } from "vitest";
 import { headTuning } from "../../src/adapters/headTuning.ts";
+import { costOf } from "../../src/experiment/cost.ts";
 import { bestStep, cut } from "../../src/experiment/cut.ts";
 import { evaluate, evaluateMajority } from "../../src/experiment/evaluate.ts";
 import { generateAnswers } from "../../src/experiment/generateAnswers.ts";
 import { accuracy, exactMatch, f1 } from "../../src/experiment/measures.ts";
 import { probe } from "../../src/experiment/probe.ts";
+import type { Run } from "../../src/experiment/run.ts";
 import { tune } from "../../src/experiment/tune.ts";
 import type { Example, Task } from "../../src/tasks/task.ts";
 import type { Perturb } from "../../src/tensor/perturb.ts";
@@ -404,10 +406,36 @@ test("linear probing puts half of a two-class fit into each answer's row, of the
   // scale · r = n · C · scale² / (1 + exp(2 · scale · r)); this scale makes it ln(3) / 2, and half of the two rows' difference too.
   const [n, C] = [5, 1e-4];
   const model = scripted(SCRIPT, { scale: sqrt((2 * log(3)) / (n * C)) });
-  const task = taskOf(Array.from({ length: 2 * n }, (_, i) => asked(i % 2 ? "bad" : "good", i % 2)));
-  const run = await probe(model, task);
+  const train = Array.from({ length: 2 * n }, (_, i) => asked(i % 2 ? "bad" : "good", i % 2));
+  const test = [asked("good", 0), asked("bad", 1), asked("good", 1, 0), asked("bad", 0)];
+  const run = await probe(model, taskOf(test, { train }));
   expect(run.header.options.C).toBeCloseTo(C, 12);
-  expectScore(run.scores[0], { score: 1, standardError: 0, loss: log(1 + 1 / sqrt(3)) });
+  const loss = (2 * log(1 + 1 / sqrt(3)) + 2 * log(1 + sqrt(3))) / 4;
+  expectScore(run.scores[0], { score: 3 / 4, standardError: sqrt(3 / 64), loss });
+});
+
+describe("the cost of a run", () => {
+  // A token takes 5 · 18 numbers of the table's width and 2 · 18 of keys and values, in four bytes each.
+  const bytesOf = (tokens: number): number => 4 * 126 * tokens;
+  const long = (words: number): Example => example(`${"a ".repeat(words)}it was good`, YES_NO, 0);
+
+  test("says its steps, and predicts the widest pass of training or of scoring", async () => {
+    const model = scripted();
+    const tuned = async (task: Task): Promise<Run> =>
+      tune(model, task, mezo({ lr: 0 }), { ...setting, steps: 3, microBatchSize: 2 });
+    // 24 tokens each with the begin token; two examples at once, on both sides.
+    const training = await tuned(taskOf([asked("good", 0)], { train: [long(20), long(20), long(20), long(20)] }));
+    expect(training.cost).toMatchObject({ steps: 3, predicted: { activations: 2 * bytesOf(2 * 24) } });
+    const scoring = await tuned(taskOf([asked("good", 0)], { dev: [long(60), long(40)] }));
+    expect(scoring.cost.predicted).toMatchObject({ activations: bytesOf(64 + 44) });
+  });
+
+  test("is in seconds", () => {
+    const parts = { weights: 0, activations: 0, temporaries: 0, gradients: 0, optimizer: 0 };
+    const { seconds } = costOf(performance.now() - 2000, 0, [parts]);
+    expect(seconds).toBeGreaterThanOrEqual(2);
+    expect(seconds).toBeLessThan(1000);
+  });
 });
 
 test("the majority class is that of the training part, scored on the test part", () => {
