@@ -146,6 +146,17 @@ describe("a masked model", () => {
       expectScore((await evaluate(model, task, { begin })).scores[0], { score: 1, standardError: 0, loss: log(4 / 3) });
     expect(model.seen).toEqual(["<s> good it was <mask> </s>", "<bos> good it was <mask> </s>"]);
   });
+
+  test("reads no more than its longest sequence, whatever the prompt allows, and keeps the mask", async () => {
+    const long = [{ text: `good ${"a ".repeat(100)}` }, MASK] as const;
+    const model = scripted(SCRIPT, { masked: true });
+    await evaluate(
+      model,
+      taskOf([{ masked: { prompt: { parts: long, maxLength: 200 }, options: YES_NO }, gold: [0] }]),
+    );
+    expect(model.seen[0]!.split(" ")).toHaveLength(80);
+    expect(model.seen[0]).toMatch(/^<s> good a .* a <mask> <\/s>$/);
+  });
 });
 
 test("in context the model sees the demonstrations with their first right answers before the prompt", async () => {
@@ -236,11 +247,18 @@ describe("tune", () => {
     expect(cut(run, 7).scores).toEqual(run.scores.slice(0, 5));
   });
 
-  test("begins at the base weights, by default with the paper's batch of 16 and five looks", async () => {
+  test("begins at the base weights, by default with the paper's batch of 16 and five looks, and says on what", async () => {
     const model = scripted(good(0.25));
     model.follow(good(0.9));
-    const run = await tune(model, taskOf([asked("good", 0)]), follows(model, Array(20).fill(good(0.5))), { steps: 20 });
-    expect(run.header).toMatchObject({ method: "scripted", seed: 0 });
+    const task = taskOf([asked("good", 0)], { dev: [asked("good", 0), asked("bad", 1)] });
+    const run = await tune(model, task, follows(model, Array(20).fill(good(0.5))), { steps: 20 });
+    const facts = {
+      task: "scripted",
+      metric: "accuracy",
+      prompts: "autoregressive",
+      split: { train: 1, dev: 2, test: 1 },
+    };
+    expect(run.header).toMatchObject({ method: "scripted", seed: 0, ...facts });
     expect(run.header.options).toEqual({ steps: 20, batchSize: 16, evaluateEvery: 4, begin: "mezo" });
     expect(run.steps[0]!.losses).toEqual([close(-log(0.25))]);
     expect(run.scores.map(({ on, step }) => `${on} ${step}`)).toEqual([
@@ -366,21 +384,21 @@ describe("tune", () => {
   // Examples count alike, though the first's right answer is longer.
   const MEASURED = [example("it was bad", [" blue red"], 0), example("it was good", [" red"], 0)];
   test.each([
-    [accuracy, [asked("good", 0), asked("bad", 0)], "yes", "bad", [1, 1 / 2]],
-    [f1, MEASURED, "red", "good", [3 / 4, 1 / 4]],
-    [exactMatch, MEASURED, "red", "good", [1 / 2, 0]],
+    ["accuracy", accuracy, [asked("good", 0), asked("bad", 0)], ["yes", "bad"], [1, 1 / 2]],
+    ["F1", f1, MEASURED, ["red", "good"], [3 / 4, 1 / 4]],
+    ["exact match", exactMatch, MEASURED, ["red", "good"], [1 / 2, 0]],
   ])(
-    "may make $name large: its negative is the loss, and theta moves up",
-    async (maximize, examples, word, after, [above, below]) => {
+    "may make %s large: its negative is the loss, and theta moves up",
+    async (name, maximize, examples, [word, after], [above, below]) => {
       const model = scripted({
         ...SCRIPT,
         ...ANSWERS,
         good: { red: 0.35, blue: 0.36, yes: 0.1 },
         bad: { blue: 0.5, yes: 0.2, no: 0.25 },
       });
-      const place = placeOf(model, word, after);
+      const place = placeOf(model, word!, after!);
       const before = model.head.weight.dataSync()[place]!;
-      const tuner = mezo({ lr: 4, eps: 1, noise: along(model, word, after) });
+      const tuner = mezo({ lr: 4, eps: 1, noise: along(model, word!, after!) });
       const settings = {
         ...setting,
         steps: 1,
@@ -390,7 +408,7 @@ describe("tune", () => {
         keepWeights: true,
       } as const;
       const run = await tune(model, taskOf(examples, { loss: "answer" }), tuner, settings);
-      expect(run.header).toMatchObject({ passes: "sweeps", options: { microBatchSize: 1, maximize: maximize.name } });
+      expect(run.header).toMatchObject({ passes: "sweeps", options: { microBatchSize: 1, maximize: name } });
       expect(model.seen.filter((text) => text.startsWith("<s>"))).toEqual([]);
       expect(run.steps[0]).toMatchObject({
         losses: [close(-above!), close(-below!)],
