@@ -247,6 +247,47 @@ describe("tune", () => {
     expect(cut(run, 7).scores).toEqual(run.scores.slice(0, 5));
   });
 
+  // Of each look the share of yes after "good", where it is right, and after "bad", where it is wrong.
+  const SHARES: [number, number][] = [
+    [0.4, 0.6], // none right
+    [0.6, 0.9], // one, at a higher loss
+    [0.9, 0.6], // one, at a lower loss
+    [0.55, 0.45], // both, at a higher loss
+    [0.99, 0.6], // one, at the lowest loss
+  ];
+  const filled = (word: string, gold: number): Example => ({
+    masked: { prompt: { parts: [{ text: word }, MASK], maxLength: 20 }, options: YES_NO },
+    gold: [gold],
+  });
+
+  test.each([
+    ["the highest score, of equal ones the first", {}, [1, 2, 4]],
+    ["the lowest loss where that is asked", { chooseBy: "loss" } as const, [1, 3, 5]],
+  ])("chooses with masked models by %s", async (_what, options, best) => {
+    const model = scripted(SCRIPT, { masked: true });
+    const task = taskOf([filled("good", 0), filled("bad", 1)]);
+    const scripts = SHARES.map(([yes, no]) => ({ good: { yes, no: 1 - yes }, bad: { yes: no, no: 1 - no } }));
+    const run = await tune(model, task, follows(model, scripts), {
+      ...setting,
+      ...options,
+      steps: 5,
+      evaluateEvery: 1,
+    });
+    const [dev, test] = ["dev", "test"].map((on) => run.scores.filter((score) => score.on === on));
+    expect(dev!.map(({ score }) => score)).toEqual([0, 1 / 2, 1 / 2, 1, 1 / 2]);
+    expect(dev!.map(({ loss }) => loss)).toEqual(SHARES.map(([a, b]) => close(-(log(a) + log(1 - b)) / 2)));
+    expect(test!.map(({ step }) => step)).toEqual(best);
+    expect(bestStep(run)).toBe(best.at(-1));
+  });
+
+  test("looks ten times with masked models", async () => {
+    const model = scripted(SCRIPT, { masked: true });
+    const run = await tune(model, taskOf([filled("good", 0)]), follows(model, Array(20).fill(SCRIPT)), { steps: 20 });
+    expect(run.scores.filter(({ on }) => on === "dev").map(({ step }) => step)).toEqual(
+      Array.from({ length: 10 }, (_, i) => 2 * (i + 1)),
+    );
+  });
+
   test("begins at the base weights, by default with the paper's batch of 16 and five looks, and says on what", async () => {
     const model = scripted(good(0.25));
     model.follow(good(0.9));
@@ -430,6 +471,10 @@ test("linear probing puts half of a two-class fit into each answer's row, of the
   expect(run.header.options.C).toBeCloseTo(C, 12);
   const loss = (2 * log(1 + 1 / sqrt(3)) + 2 * log(1 + sqrt(3))) / 4;
   expectScore(run.scores[0], { score: 3 / 4, standardError: sqrt(3 / 64), loss });
+  // MeZO from there begins with these rows.
+  const settings = { ...setting, batchSize: 2 * n, steps: 1, from: run };
+  const { steps } = await tune(model, taskOf(test, { train }), mezo({ lr: 0, eps: 1e-7 }), settings);
+  for (const found of steps[0]!.losses) expect(found).toBeCloseTo(log(1 + 1 / sqrt(3)), 5);
 });
 
 describe("the cost of a run", () => {

@@ -58,11 +58,13 @@ export const MUTATIONS: readonly Mutation[] = [
     ["tasks/majority.ts", "classCounts(task.train)", "classCounts(task.test)"],
     ["tasks/demonstrations.ts", "options[gold[0]!]!", "options[gold.at(-1)!]!"],
     // Which step is reported.
-    ["experiment/trained.ts", "dev.loss! < Math.min(...earlier)", "dev.loss! <= Math.min(...earlier)"],
+    ["experiment/trained.ts", "isBest(dev, earlier, chooseBy)", "true"],
     ["experiment/trained.ts", " || step === steps", ""],
     ["experiment/cut.ts", "score.loss! < best.loss!", "score.loss! <= best.loss!"],
+    ["experiment/cut.ts", "score.score > best.score", "score.score >= best.score"],
     ["experiment/cut.ts", "score.step <= step)", "score.step < step)"],
-    ["experiment/tuneOptions.ts", "Math.ceil(steps / 5)", "Math.ceil(steps / 4)"],
+    ["experiment/tuneOptions.ts", "autoregressive: { times: 5", "autoregressive: { times: 4"],
+    ["experiment/tuneOptions.ts", 'times: 10, chooseBy: "score"', 'times: 10, chooseBy: "loss"'],
   ),
   ...mutationsBy(
     "experiment/experiment.test.ts",
