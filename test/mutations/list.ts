@@ -9,7 +9,6 @@ export interface Mutation {
   readonly by: string;
 }
 
-const SCRIPTED = "experiment/scripted.test.ts";
 const mutationsBy = (
   by: string,
   ...lines: readonly (readonly [file: string, from: string, to: string])[]
@@ -18,8 +17,7 @@ const mutationsBy = (
 /** Wrong lines in what reported numbers are made by, each with the test file that notices it. */
 export const MUTATIONS: readonly Mutation[] = [
   ...mutationsBy(
-    SCRIPTED,
-    // What is trained on.
+    "experiment/scripted/tune.test.ts",
     ["experiment/objective.ts", "-(await maximize.of", "+(await maximize.of"],
     ["experiment/objective.ts", "share: weights[i]! / total", "share: 1 / pieces.length"],
     ["experiment/objective.ts", 'maximize ? "candidates" : task.loss', "task.loss"],
@@ -34,7 +32,9 @@ export const MUTATIONS: readonly Mutation[] = [
     ["experiment/answerRows.ts", "NO_CANDIDATE = -1e9", "NO_CANDIDATE = 0"],
     ["experiment/differentiate.ts", "derivative: sum.derivative + derivative,", "derivative,"],
     ["adapters/headTuning.ts", "tf.mul(head.weight, 1)", "tf.mul(head.weight, 0)"],
-    // What is scored.
+  ),
+  ...mutationsBy(
+    "experiment/scripted/scores.test.ts",
     [
       "experiment/scorer.ts",
       "gold[i]!.includes(of.indexOf(Math.max(...of)))",
@@ -57,7 +57,9 @@ export const MUTATIONS: readonly Mutation[] = [
     ["tasks/score.ts", "(accuracy * (1 - accuracy)) / n", "(accuracy * (1 - accuracy)) / (n - 1)"],
     ["tasks/majority.ts", "classCounts(task.train)", "classCounts(task.test)"],
     ["tasks/demonstrations.ts", "options[gold[0]!]!", "options[gold.at(-1)!]!"],
-    // Which step is reported.
+  ),
+  ...mutationsBy(
+    "experiment/scripted/looks.test.ts",
     ["experiment/trained.ts", "isBest(dev, earlier, chooseBy)", "true"],
     ["experiment/trained.ts", " || step === steps", ""],
     ["experiment/cut.ts", "score.loss! < best.loss!", "score.loss! <= best.loss!"],
