@@ -62,6 +62,11 @@ export const MUTATIONS: readonly Mutation[] = [
     "experiment/scripted/looks.test.ts",
     ["experiment/trained.ts", "isBest(dev, earlier, chooseBy)", "true"],
     ["experiment/trained.ts", " || step === steps", ""],
+    [
+      "experiment/trained.ts",
+      'scores.findLast(({ on }) => on === "dev")',
+      'scores.findLast(({ on }) => on === "test")',
+    ],
     ["experiment/cut.ts", "score.loss! < best.loss!", "score.loss! <= best.loss!"],
     ["experiment/cut.ts", "score.score > best.score", "score.score >= best.score"],
     ["experiment/cut.ts", "score.step <= step)", "score.step < step)"],

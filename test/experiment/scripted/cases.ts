@@ -31,8 +31,13 @@ export const example = (prompt: string, options: readonly string[], ...gold: num
 });
 
 export const YES_NO: readonly string[] = [" yes", " no"];
+/** Answers of one token and of two. */
+export const LONG: readonly string[] = [" yes", " no way"];
+
+/** "it was good", say, to be continued by yes or no. */
 export const asked = (word: string, ...gold: number[]): Example => example(`it was ${word}`, YES_NO, ...gold);
 
+/** A task whose parts are all its test part, but for what is given. */
 export const taskOf = (test: Example[], rest: Partial<Task> = {}): Task => ({
   ...{ name: "scripted", metric: "accuracy", loss: "candidates", data: "scripted", train: test, dev: test, test },
   ...rest,
@@ -40,8 +45,7 @@ export const taskOf = (test: Example[], rest: Partial<Task> = {}): Task => ({
 
 /** A number that float32 comes near. */
 export const close = (value: number): unknown => expect.closeTo(value, 5);
-/** Answers of one token and of two. */
-export const LONG: readonly string[] = [" yes", " no way"];
+
 /** What is generated: "red" after "good", "blue sky" after "bad", and "la la la …" after "odd". */
 export const ANSWERS: Script = {
   good: { red: 0.5, blue: 0.3 },

@@ -111,7 +111,7 @@ describe("tune", () => {
 
   test("tells of the mean loss of the last 50 steps, and of the last dev score", async () => {
     const model = scripted(good(0.9));
-    const task = taskOf([asked("bad", 1)], { train: [asked("good", 0)] });
+    const task = taskOf([asked("bad", 1)], { train: [asked("good", 0)], dev: [asked("bad", 1), asked("bad", 0)] });
     const notes: (string | undefined)[] = [];
     await tune(model, task, follows(model, Array(60).fill(good(0.5))), {
       ...{ ...setting, steps: 60, evaluateEvery: 40 },
@@ -119,7 +119,7 @@ describe("tune", () => {
     });
     // The first step alone saw the first script.
     expect([notes[0], notes[39], notes[40], notes[59]]).toEqual([
-      ...["loss 0.105", "loss 0.678", "loss 0.679, dev 100.0 %", "loss 0.693, dev 100.0 %"],
+      ...["loss 0.105", "loss 0.678", "loss 0.679, dev 50.0 %", "loss 0.693, dev 50.0 %"],
     ]);
   });
 });

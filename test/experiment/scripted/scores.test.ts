@@ -25,7 +25,7 @@ function expectScore(found: object | undefined, expected: Expected): void {
   expect((found as { exactMatch?: number }).exactMatch === undefined).toBe(expected.exactMatch === undefined);
 }
 
-/** Generated: "red", "blue sky" and "la la la …". */
+/** The first is the longest; right, half right and wrong by `ANSWERS`. */
 const QUESTIONS = [
   example("a a it was good", [" red"], 0),
   example("a it was bad", [" blue"], 0),
