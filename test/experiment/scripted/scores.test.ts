@@ -156,7 +156,7 @@ test("linear probing puts half of a two-class fit into each answer's row, of the
 });
 
 test("the majority class is that of the training part, scored on the test part", () => {
-  const task = taskOf([asked("good", 0), asked("good", 1, 0), asked("bad", 1), asked("bad", 0)], {
+  const task = taskOf([asked("good", 0), asked("good", 1, 0), asked("bad", 1, 0), asked("bad", 1)], {
     train: [asked("odd", 0), asked("odd", 0), asked("odd", 1)],
   });
   const { header, scores } = evaluateMajority(task, 3);
