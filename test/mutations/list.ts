@@ -121,6 +121,6 @@ export const MUTATIONS: readonly Mutation[] = [
   ...mutationsBy(
     "report/groups.test.ts",
     ["report/groups.ts", "header.data, header.split]", "header.data]"],
-    ["report/groups.ts", "header.model, header.weights]", "header.model]"],
+    ["report/groups.ts", "header.model, header.weights, ", "header.model, "],
   ),
 ];
