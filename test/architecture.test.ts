@@ -31,10 +31,16 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "experiment",
     "report",
   ],
+  // What runs notebooks, for the terminal and for Jupyter: it loads the kit for cells.
+  "cli/notebooks": ["cli", "notebook"],
 };
 
 const files = readdirSync(src, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts"));
-const folderOf = (file: string): string => file.split("/")[0]!;
+/** The room of a file: its folder of src/, or the one below it where that has a line of its own. */
+const folderOf = (file: string): string => {
+  const [folder, below] = file.split("/");
+  return `${folder}/${below}` in MAY_IMPORT ? `${folder}/${below}` : folder!;
+};
 
 const textOf = (file: string): string => readFileSync(join(src, file), "utf8");
 

@@ -5,7 +5,7 @@ import type { TokenBatch } from "../src/nn/batch.ts";
 import { writeValues } from "../src/tensor/writeValues.ts";
 import type { Tokenizer } from "../src/text/tokenizer.ts";
 
-/** The probabilities of words after a word, such as { good: { yes: 0.6, no: 0.2 } }; all others share the rest, so the least word is never below them. */
+/** The probabilities of words after a word, such as { good: { yes: 0.6, no: 0.2 } }; all others share the rest. */
 export type Script = Readonly<Record<string, Readonly<Record<string, number>>>>;
 
 /** A model that says what its script says: its output matrix is a table of log-probabilities, and all it sees is one word. */
@@ -18,7 +18,7 @@ export interface ScriptedModel extends LanguageModel {
 
 /** How a scripted model reads. */
 export interface ScriptedOptions {
-  /** It fills masks and sees the first word of its text, instead of continuing the last. */
+  /** It fills masks, where it sees the first word of its text, instead of continuing the last. */
   readonly masked?: boolean;
   /** The length of what its output matrix sees. */
   readonly scale?: number;
@@ -31,26 +31,23 @@ export function scriptedModel(words: string, script: Script, options: ScriptedOp
   const { masked = false, scale = 1 } = options;
   const tokenizer = wordTokenizer([...SPECIAL, "\n", ...words.split(" ")]);
   const { size } = tokenizer;
+  const mask = tokenizer.id("<mask>");
   const sight = tf.tidy(() => tf.mul(tf.eye(size), scale));
   const table = tf.tensor2d(tableOf(script, tokenizer, scale), [size, size]);
   const follow = (other: Script): void => writeValues(table, tableOf(other, tokenizer, scale));
   const seen: string[] = [];
   const embedding = (batch: TokenBatch): tf.Tensor2D => {
-    seen.push(...sequencesOf(batch).map((ids) => ids.map(tokenizer.word).join(" ")));
-    const ids = masked ? sequencesOf(batch).flatMap((ids) => ids.map(() => ids[1]!)) : batch.ids;
-    return embed(tf.tensor1d(ids, "int32"), sight);
+    const sequences = sequencesOf(batch);
+    seen.push(...sequences.map((ids) => ids.map(tokenizer.word).join(" ")));
+    const words = sequences.flatMap((ids) => ids.map((id) => (id === mask ? ids[1]! : id)));
+    return embed(tf.tensor1d(words, "int32"), sight);
   };
   return {
-    ...{
-      id: "scripted",
-      folder: "",
-      weightsHash: "scripted",
-      tokenizer,
-      prompts: masked ? "masked" : "autoregressive",
-    },
+    ...{ id: "scripted", folder: "", weightsHash: "scripted", tokenizer },
+    prompts: masked ? "masked" : "autoregressive",
     ...{ maxLength: 80, begin: { mezo: 0, config: 3 }, end: 1, keyWidth: size, keyHeads: 1, head: { weight: table } },
     embedding,
-    // One layer that changes nothing: it is known by a weight, whose width memory predictions go by.
+    // One layer, which changes nothing; its name is that of a weight, by whose width memory is predicted.
     layers: [{ query: "lm_head", value: "lm_head", run: passOn }],
     output: (x) => x as tf.Tensor2D,
     parameters: [{ name: "lm_head.weight", value: table }],

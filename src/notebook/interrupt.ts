@@ -1,4 +1,4 @@
-import { cellSignal } from "../cli/notebooks/cellSignal.ts";
+import { cellSignal } from "./cellSignal.ts";
 
 /** Throws a KitError once the reader has pressed Interrupt: for loops of one's own. */
 export function stopIfInterrupted(): void {

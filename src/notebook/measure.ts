@@ -1,13 +1,13 @@
 import { readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { Job } from "../cli/job.ts";
-import { cellSignal } from "../cli/notebooks/cellSignal.ts";
 import { parseOptions } from "../cli/options.ts";
 import { inOwnProcess } from "../cli/ownProcess.ts";
 import { preflight } from "../cli/preflight.ts";
 import type { Run } from "../experiment/run.ts";
 import { readRun } from "../experiment/runFile/read.ts";
 import type { Progress } from "../tensor/progress.ts";
+import { cellSignal } from "./cellSignal.ts";
 import { display } from "./display.ts";
 import {
   bestOf,

@@ -4,9 +4,9 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { abandonment, interruption } from "../../src/cli/notebooks/cellSignal.ts";
 import { type Notebook, sourceOf } from "../../src/cli/notebooks/runNotebook.ts";
 import { readRun } from "../../src/experiment/runFile/read.ts";
+import { abandonment, interruption } from "../../src/notebook/cellSignal.ts";
 
 const root = resolve(import.meta.dirname, "../..");
 /** Inside the project, since cells find the kit in a node_modules above them; git ignores it. */

@@ -25,6 +25,17 @@ test("test rows are told as the fewest and the most of a method's runs", () => {
   expect(summarize([one, fewer])[0]!.n).toEqual([900, 1000]);
 });
 
+test("what the peak was predicted to be is a mean over all runs, and absent where one does not say", () => {
+  const [one, other] = twoSeeds as [Run, Run];
+  const parts = { weights: 300, activations: 0, temporaries: 0, gradients: 0, optimizer: 0, runtime: 100 };
+  const telling = (run: Run, weights: number): Run => ({
+    ...run,
+    cost: { ...run.cost, predicted: { ...parts, weights } },
+  });
+  expect(summarize([telling(one, 300), telling(other, 400)])[0]!.predictedBytes).toBe(450);
+  expect(summarize([telling(one, 300), other])[0]).not.toHaveProperty("predictedBytes");
+});
+
 test("methods come in the order of the paper's table, others after them", () => {
   const adam = madeUpRun("MeZO-Adam", 0.7);
   expect(summarize([adam, ...oneSeed]).map(({ method }) => method)).toEqual([

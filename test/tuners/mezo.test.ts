@@ -70,6 +70,12 @@ describe("MeZO (Algorithm 1)", () => {
     expect(tf.memory().numTensors).toBe(tensors);
   });
 
+  test("has its projected gradient in float32, so that a run file holds the very number that theta moved by", async () => {
+    const objective: Objective = { value: () => Number.NaN, pair: () => ({ lossPlus: 0.1, lossMinus: 0 }) };
+    const { projectedGrad } = await started(mezo({ lr: 0, eps: 0.5 }), weights({ w: 3 })).step(objective, at(0));
+    expect(projectedGrad).toBe(Math.fround(0.1));
+  });
+
   test("falls to a learning rate of 0 with the linear schedule, and stays with the constant one (Table 7)", async () => {
     const theta = weights({ a: 4 });
     const rates = async (schedule: "constant" | "linear"): Promise<number[]> =>

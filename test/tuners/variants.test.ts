@@ -10,7 +10,7 @@ import { mezoLayers } from "../../src/tuners/mezoLayers.ts";
 import { mezoSign } from "../../src/tuners/mezoSign.ts";
 import { expectationModified, varianceModified } from "../../src/tuners/modified.ts";
 import { mezoMomentum } from "../../src/tuners/momentum.ts";
-import { nSpsa, samplesAt } from "../../src/tuners/nSpsa.ts";
+import { nSpsa, samplesAt, summary } from "../../src/tuners/nSpsa.ts";
 import { onePoint } from "../../src/tuners/onePoint.ts";
 import { estimate } from "../../src/tuners/spsa.ts";
 import { quadratic, started, train, valuesOf, weight, weights, zOf } from "./weights.ts";
@@ -105,6 +105,14 @@ describe("n-SPSA", () => {
     const theta = weights({ a: 3 });
     const results = await train(nSpsa({ lr: 0, n: 4, samples: "linear" }), theta, quadratic(theta), 8);
     expect(results.map(({ projectedGrad }) => (projectedGrad as number[]).length)).toEqual([1, 1, 1, 1, 2, 2, 3, 3]);
+  });
+
+  test("tells the mean of its losses, and every projected gradient", () => {
+    const found = [
+      { lossPlus: 1, lossMinus: 3, projectedGrad: -2 },
+      { lossPlus: 5, lossMinus: 7.5, projectedGrad: 4 },
+    ];
+    expect(summary(found)).toEqual({ loss: 4.125, projectedGrad: [-2, 4] });
   });
 
   test("decays the weights once a step", async () => {

@@ -1,7 +1,7 @@
 import { createRequire } from "node:module";
 import vm from "node:vm";
 import type { KitError } from "../../error.ts";
-import { abandonment, interruption, withCellSignal } from "./cellSignal.ts";
+import { abandonment, interruption, withCellSignal } from "../../notebook/cellSignal.ts";
 
 const require = createRequire(import.meta.url);
 

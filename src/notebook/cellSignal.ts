@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import { KitError } from "../../error.ts";
+import { KitError } from "../error.ts";
 
 /** Where the kernel keeps the signals that Interrupt aborts: one for all copies of the kit that cells may load. */
 const KEY = Symbol.for("mezo-kit.cellSignals");
