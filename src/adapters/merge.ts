@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { KitError } from "../error.ts";
+import { noteMeant } from "../models/goneWeights.ts";
 import type { Correction } from "../nn/network.ts";
 import { storage } from "../tensor/backend.ts";
 import type { Parameter } from "../tensor/parameter.ts";
@@ -23,6 +24,7 @@ export function mergeLora(model: readonly Parameter[], { adaptation, lora }: Ada
     return { projection, weight };
   });
   for (const { projection, weight } of places) add(weight!, correction(projection)!);
+  noteMeant(model);
 }
 
 function checkFit(projection: string, weight: tf.Tensor | undefined, { a, b }: LoraPart): void {

@@ -16,6 +16,7 @@ import { useBackend } from "../tensor/backend.ts";
 import type { Progress } from "../tensor/progress.ts";
 import { amount, whole } from "./commandLine.ts";
 import { taskOf } from "./job.ts";
+import { rowsName } from "./names.ts";
 import { addData, addMachine, type CliOptions } from "./options.ts";
 import { checkPrompts, checkWeights, checkWritable } from "./preflight.ts";
 import { type Settings, settingsFor, type Trained } from "./settings.ts";
@@ -75,8 +76,8 @@ export function diagnosing(): Command {
 async function doctor(options: DoctorRequest): Promise<void> {
   const progress = terminalProgress();
   try {
-    const found = await examined(options, progress.report);
-    const files = await saveFigure(plotPlateau(found), join(resolve(options.figures), nameOf(found)));
+    const { found, rows } = await examined(options, progress.report);
+    const files = await saveFigure(plotPlateau(found), join(resolve(options.figures), nameOf(found, rows)));
     progress.stop();
     const shown = files.map((path) => relative(process.cwd(), path)).join(", ");
     process.stdout.write(`${diagnosisText(found)}\nPicture: ${shown}\n`);
@@ -85,7 +86,13 @@ async function doctor(options: DoctorRequest): Promise<void> {
   }
 }
 
-async function examined(options: DoctorRequest, onProgress: Progress): Promise<Diagnosis> {
+interface Examined {
+  readonly found: Diagnosis;
+  /** What the picture's name says of the rows. */
+  readonly rows: string | undefined;
+}
+
+async function examined(options: DoctorRequest, onProgress: Progress): Promise<Examined> {
   const { seed, backend, threads, weights, rounding, untied } = options;
   const definition = findTask(taskName(options));
   checkPrompts(definition, await openModel(options.model, onProgress, options.untied));
@@ -98,7 +105,8 @@ async function examined(options: DoctorRequest, onProgress: Progress): Promise<D
     const { adapter } = METHODS[options.method];
     const { lr, eps, batchSize } = settingsOf(options, model);
     const settings = { lr, eps, batchSize, seed, onProgress, ...(adapter && { adapter: adapter() }) };
-    return await diagnose(model, task, settings);
+    const found = await diagnose(model, task, settings);
+    return { found, rows: await rowsName(task.name, [task.data]) };
   } finally {
     model.dispose();
   }
@@ -114,7 +122,8 @@ function settingsOf({ method, lr, eps, batchSize }: DoctorRequest, model: Langua
   return { lr: lr ?? defaults.lr, eps: eps ?? defaults.eps, batchSize: batchSize ?? defaults.batchSize };
 }
 
-function nameOf({ task, model, weights, method }: Diagnosis): string {
+function nameOf({ task, model, weights, method }: Diagnosis, rows: string | undefined): string {
+  const on = rows === undefined ? task : `${task}-${rows}`;
   const kept = weights === undefined ? "" : `-${weights.replace(/,.*/, "")}`;
-  return `${task}-${model.replace(/^.*\//, "")}${kept}-${method.replace(/ \((.*)\)/, "-$1")}-plateau`.toLowerCase();
+  return `${on}-${model.replace(/^.*\//, "")}${kept}-${method.replace(/ \((.*)\)/, "-$1")}-plateau`.toLowerCase();
 }

@@ -213,7 +213,11 @@ export function addMachine(parser: Command): void {
 function addOutput(parser: Command): void {
   parser
     .optionsGroup("Output:")
-    .option("--out <folder>", "where the runs are written; runs of equal names are replaced", "data/runs")
+    .option(
+      "--out <folder>",
+      "where the runs are written; those of equal task, rows, model, method and seed are replaced",
+      "data/runs",
+    )
     .option("--figures <folder>", "where the picture is written; one of equal name is replaced", "figures")
     .option("--resume", "keeps finished runs of equal settings, and goes on with one that was cut short", false)
     .option(

@@ -1,10 +1,13 @@
 import { accessSync, constants, mkdirSync } from "node:fs";
+import { hashFiles } from "../checkpoints/hash.ts";
 import { KitError } from "../error.ts";
-import { openModel } from "../models/load.ts";
+import { contentOf } from "../experiment/dataIdentity.ts";
+import { type OpenModel, openModel } from "../models/load.ts";
 import { findTask, tasks } from "../tasks/index.ts";
 import type { TaskDefinition } from "../tasks/task.ts";
 import type { Progress } from "../tensor/progress.ts";
-import { type CheckedPlan, planOf, taskOf } from "./job.ts";
+import { type CheckedPlan, type DrawnRows, type Job, planOf, taskOf } from "./job.ts";
+import { headerAt, rowsName } from "./names.ts";
 import type { CliOptions } from "./options.ts";
 import { settingsOf, tunerOf } from "./runMethod.ts";
 import type { Trained } from "./settings.ts";
@@ -18,25 +21,51 @@ export async function preflight(options: CliOptions, onProgress: Progress): Prom
   checkWeights(options);
   const trained = options.methods.filter((method) => /^(FT|MeZO)/.test(method)) as Trained[];
   for (const method of trained) tunerOf(method, settingsOf(options, model, method), options);
-  const remarks = await remarksOn(chosen, options);
+  const drawn = await drawnRows(chosen, options);
   checkWritable(options.out, "--out");
   checkWritable(options.figures, "--figures");
   const names = chosen.map(({ name }) => name);
-  const plan = planOf(options, names, (method, task) => reasonAgainst(method, findTask(task), model.prompts));
-  return { ...plan, remarks };
+  const reason = (method: string, task: string) => reasonAgainst(method, findTask(task), model.prompts);
+  const plan = planOf(options, names, reason, drawn);
+  if (!options.smoke) checkReplaced(plan.jobs, drawn, model);
+  return { ...plan, remarks: new Set(drawn.flatMap(({ task, remark }) => (remark ? [`${task}: ${remark}.`] : []))) };
 }
 
-/** Loads each task under each seed, and returns what is to be known about the rows. */
-async function remarksOn(chosen: readonly TaskDefinition[], options: CliOptions): Promise<Set<string>> {
-  const remarks = new Set<string>();
-  for (const { name } of chosen) {
+/** Draws the rows of each task under each seed, as its runs will. */
+async function drawnRows(chosen: readonly TaskDefinition[], options: CliOptions): Promise<DrawnRows[]> {
+  const drawn: DrawnRows[] = [];
+  for (const { name: task } of chosen) {
     for (const seed of options.seeds) {
-      const { remark } = await taskOf({ task: name, seed, options });
-      if (remark !== undefined) remarks.add(`${name}: ${remark}.`);
+      const { data, remark } = await taskOf({ task, seed, options });
+      const name = await rowsName(task, [data]);
+      drawn.push({ task, seed, data, ...(remark !== undefined && { remark }), ...(name !== undefined && { name }) });
     }
   }
-  return remarks;
+  return drawn;
 }
+
+/**
+ * Throws a KitError where a run would take the place of one of another model or of other rows: a folder of the same last name, or a file
+ * that was made otherwise. With other settings it does so, as the help says.
+ */
+function checkReplaced(jobs: readonly Job[], drawn: readonly DrawnRows[], { id, checkpoint }: OpenModel): void {
+  let weightsHash: string | undefined;
+  for (const { file, task, seed } of jobs) {
+    const header = headerAt(file);
+    if (!header) continue;
+    const rows = drawn.find((one) => one.task === task && one.seed === seed)!;
+    if (contentOf(header.data) !== contentOf(rows.data)) throw inTheWay(file, `on ${header.data}`, `on ${rows.data}`);
+    if (header.weightsHash === "none") continue;
+    weightsHash ??= hashFiles(checkpoint.files);
+    if (header.weightsHash !== weightsHash)
+      throw inTheWay(file, `of ${header.model} ${header.weightsHash}`, `of ${id} ${weightsHash}`);
+  }
+}
+
+const inTheWay = (file: string, is: string, wanted: string): KitError =>
+  new KitError(
+    `${file} holds a run ${is}, whose place one ${wanted} was to take: name another folder with --out, or move that file away.`,
+  );
 
 type Prompts = "autoregressive" | "masked";
 

@@ -1,4 +1,5 @@
 import type { Adapter } from "../adapters/adapter.ts";
+import { restoreUnnoticed } from "../models/goneWeights.ts";
 import type { LanguageModel } from "../models/model.ts";
 import type { Task } from "../tasks/task.ts";
 import { canPair } from "../tensor/pair.ts";
@@ -86,7 +87,7 @@ export async function diagnose(model: LanguageModel, task: Task, options: Diagno
     return { ...about(model, task, settings), ...found, prompt };
   } finally {
     adapted?.dispose();
-    if (!adapted && !(canPair() && settings.noise.law)) model.restore();
+    if (!adapted && !(canPair() && settings.noise.law)) restoreUnnoticed(model);
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Adapted } from "../adapters/adapter.ts";
 import { checkOptions } from "../error.ts";
+import { bringBaseBack } from "../models/goneWeights.ts";
 import type { LanguageModel } from "../models/model.ts";
 import type { Progress } from "../tensor/progress.ts";
 import { adaptedModel } from "./adaptedModel.ts";
@@ -42,7 +43,7 @@ export async function replay(model: LanguageModel, run: UnfinishedRun, options: 
   const adapted = adapterOf(header)?.begin(model, { seed: header.seed, vocabulary: model.tokenizer.size });
   const dispose = (): void => {
     adapted?.dispose();
-    if (!adapted) model.restore();
+    if (!adapted) bringBaseBack(model, header.method);
   };
   const theta = adapted?.parameters ?? model.parameters;
   try {

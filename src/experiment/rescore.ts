@@ -1,5 +1,6 @@
 import type { Adapted } from "../adapters/adapter.ts";
 import { checkOptions, KitError } from "../error.ts";
+import { bringBaseBack } from "../models/goneWeights.ts";
 import type { LanguageModel } from "../models/model.ts";
 import type { Task } from "../tasks/task.ts";
 import type { Progress } from "../tensor/progress.ts";
@@ -39,7 +40,7 @@ export async function rescore(model: LanguageModel, task: Task, run: Run, option
     return await scoredAgain(scoredOf(model, task, adapted), run, looks, record);
   } finally {
     adapted?.dispose();
-    if (!adapted) model.restore();
+    if (!adapted) bringBaseBack(model, first.method);
   }
 }
 

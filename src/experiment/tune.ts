@@ -1,4 +1,5 @@
 import { KitError } from "../error.ts";
+import { bringBaseBack, noteAdapterGone, noteGone } from "../models/goneWeights.ts";
 import type { LanguageModel } from "../models/model.ts";
 import type { Task } from "../tasks/task.ts";
 import type { Training, Tuner } from "../tuners/tuner.ts";
@@ -24,7 +25,10 @@ export async function tune(model: LanguageModel, task: Task, tuner: Tuner, optio
   const settings = tuneSettings(options, model.prompts);
   const { adapter, seed } = settings;
   const past = pastOf(model, tuningHeader({ model, task, seed }, tuner, settings), settings);
-  if ("cost" in past) return past;
+  if ("cost" in past) {
+    (adapter ? noteAdapterGone : noteGone)(model, past.header.method);
+    return past;
+  }
   model.restore();
   resetPeak();
   const drawn = { seed: firstOf(past).header.seed, vocabulary: model.tokenizer.size };
@@ -43,7 +47,9 @@ export async function tune(model: LanguageModel, task: Task, tuner: Tuner, optio
   } finally {
     training?.dispose();
     adapted?.dispose();
-    if (!options.keepWeights && !adapted) model.restore();
+    const { method } = past.header;
+    if (adapted && !options.onAdapted) noteAdapterGone(model, method);
+    if (!adapted && !options.keepWeights) bringBaseBack(model, method);
   }
 }
 

@@ -8,6 +8,7 @@ import type { Progress } from "../tensor/progress.ts";
 import { fillValues } from "../tensor/writeValues.ts";
 import { families } from "./families.ts";
 import type { Config, Limits, ModelFamily } from "./family.ts";
+import { noteMeant } from "./goneWeights.ts";
 import { type WeightOptions, weightMaker } from "./weights.ts";
 
 /** A network with the weights of a checkpoint in it. */
@@ -44,6 +45,7 @@ export function loadNetwork(checkpoint: Checkpoint, options: WeightOptions = {},
     ...family.limits(checkpoint.config),
     ...family.build(checkpoint.config, (name) => byName.get(name)!),
     restore: () => {
+      noteMeant(parameters);
       for (const { name, value } of parameters) fillValues(value, (into) => read(places.get(name)!, into));
     },
     dispose,

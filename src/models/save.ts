@@ -5,6 +5,7 @@ import { type StoredAs, safetensorsWriter } from "../checkpoints/write.ts";
 import { checkOptions, KitError } from "../error.ts";
 import { storage } from "../tensor/backend.ts";
 import type { Parameter } from "../tensor/parameter.ts";
+import { whyGone } from "./goneWeights.ts";
 import type { LanguageModel } from "./model.ts";
 
 /** How a model is saved. */
@@ -36,7 +37,9 @@ const COMPANIONS = [
  * model.safetensors, under the names that the architecture has there, with the config.json and the tokenizer that the model came with.
  * Tensor by tensor, so that the model is never held twice. The configuration, without which a folder is no model, goes before the
  * old weights do and comes back last, so that a folder never holds halves of two models. Throws a KitError where the folder cannot be
- * written or is the one that the model came from, where an adapter stands beside the weights, and for a value that `dtype` cannot hold.
+ * written or is the one that the model came from, where an adapter stands beside the weights, for a value
+ * that `dtype` cannot hold, and where the weights are not those that the model's last run has tuned: `tune` and `replay` bring the base
+ * weights back. After the model's own `restore` these can be saved.
  */
 export async function saveModel(model: LanguageModel, folder: string, options: SaveModelOptions = {}): Promise<void> {
   const { dtype = "F32", ...unknown } = options;
@@ -80,7 +83,8 @@ async function writeWeights(parameters: readonly Parameter[], path: string, dtyp
   }
 }
 
-function checkSavable({ id, folder: source, adaptation }: LanguageModel, folder: string, dtype: StoredAs): void {
+function checkSavable(model: LanguageModel, folder: string, dtype: StoredAs): void {
+  const { id, folder: source, adaptation } = model;
   if (!Object.hasOwn(TORCH, dtype))
     throw new KitError(
       `Saving ${id} as ${dtype}: there is no such kind; choose one of ${Object.keys(TORCH).join(", ")}.`,
@@ -89,6 +93,9 @@ function checkSavable({ id, folder: source, adaptation }: LanguageModel, folder:
     throw new KitError(
       `Saving ${id}: an adapter stands beside its weights and is no part of them; save it with saveAdapter, or add a LoRA to them with mergeLora first.`,
     );
+  const why = whyGone(model);
+  if (why !== undefined)
+    throw new KitError(`Saving ${id}: ${why}; after model.restore() the base weights can be saved.`);
   if (existsSync(folder) && realpathSync(folder) === realpathSync(source))
     throw new KitError(
       `Saving ${id} into ${folder}: its base weights lie there, which runs are made again from; choose another folder.`,

@@ -1,6 +1,7 @@
 import type { Parameter } from "../tensor/parameter.ts";
 import { gaussian } from "../tensor/perturb.ts";
 import { fillValues } from "../tensor/writeValues.ts";
+import { noteMeant } from "./goneWeights.ts";
 import type { LanguageModel } from "./model.ts";
 import { saveModel } from "./save.ts";
 
@@ -21,6 +22,7 @@ const isMatrix = ({ value }: Parameter): boolean => value.shape.length > 1;
 export async function saveUntrained(model: LanguageModel, folder: string, seed = 0): Promise<void> {
   try {
     drawUntrained(model.parameters, seed);
+    noteMeant(model.parameters);
     await saveModel(model, folder);
   } finally {
     model.restore();

@@ -72,10 +72,8 @@ export async function measure(options: MeasureOptions, onProgress: Progress = li
   const { out = RUNS, grid = {}, ...rest } = options;
   checkGrid(grid);
   const places = ["--out", isSmoke() ? smokeFolder() : out, "--figures", "../figures/smoke"];
-  const plan = await preflight(
-    parseOptions([...argvOf(rest), ...places, ...(isSmoke() ? [] : ["--resume"])]),
-    onProgress,
-  );
+  const asked = parseOptions([...argvOf(rest), ...places, ...(isSmoke() ? [] : ["--resume"])]);
+  const plan = await preflight({ ...asked, smoke: isSmoke() }, onProgress);
   const runs: Run[] = [];
   for (const jobs of jobsByMethod(plan.jobs))
     runs.push(...(await atRates(jobs, [...new Set(grid[jobs[0]!.method])], onProgress)));

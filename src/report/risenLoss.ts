@@ -16,14 +16,15 @@ interface Start {
 
 const RISEN = "The dev loss rose in training and never fell below its start";
 
-/**
- * How many times the loss of the first batch a dev loss must be to count as risen. A batch is a few rows: in the runs of data/runs, which
- * all learn or stay, dev losses are up to 3.4 times that of a lucky first batch of 0.17, and 1.4 times that of others.
- */
-const BEYOND_CHANCE = 2;
+/** The loss of a coin: a first batch's below it says little, since sure answers to a few rows have any small loss. */
+const LEAST_START = Math.LN2;
 
-/** Below one nat a first batch says little: sure answers to a few rows have any small loss. */
-const LEAST_START = 1;
+/**
+ * What a first batch's loss stands for at most: four standard errors more than it, where a row's loss spreads by half its mean. In data/runs,
+ * where no run diverged, dev losses are up to 1.4 times the loss of the first batch, and 3.4 times that of a lucky one of 0.17.
+ */
+const mostOf = (loss: number, batchSize: number): number =>
+  Math.max(loss, LEAST_START) * (1 + 2 / Math.sqrt(batchSize));
 
 /** A line for the foot of a table that names the runs whose dev loss rose and never fell below its start; none where there are no such runs. */
 export function risenLossLines(runs: readonly Run[]): string[] {
@@ -67,7 +68,7 @@ function risenLoss(run: Run): RisenLoss | undefined {
   const start = startOf(run, first);
   if (!start || looks.length === 0) return undefined;
   const lowest = Math.min(...looks);
-  const bar = start.of === "dev" ? start.loss : BEYOND_CHANCE * Math.max(start.loss, LEAST_START);
+  const bar = start.of === "dev" ? start.loss : mostOf(start.loss, Number(run.header.options.batchSize));
   return lowest > bar ? { run, start, lowest } : undefined;
 }
 

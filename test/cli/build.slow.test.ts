@@ -16,6 +16,9 @@ import { readRun } from "../../src/experiment/runFile/read.ts";
 import { tinyData, tinyModel } from "../tiny.ts";
 import { folder } from "./mezo.ts";
 
+/** Compiling is slow on a busy machine: this catches a hang. */
+vi.setConfig({ testTimeout: 900_000 });
+
 const root = resolve(import.meta.dirname, "../..");
 
 /** A clone of the kit after `npm ci`: nothing is built yet. */
@@ -89,7 +92,7 @@ test("a command whose sources are changed and built again while it runs does all
   expect(names).toEqual([expect.stringMatching(/seed1\.jsonl$/), expect.stringMatching(/seed2\.jsonl$/)]);
   for (const name of names) expect(readRun(join(cwd, "runs", name)).steps).toHaveLength(1500);
   expect(readFileSync(join(at, "dist/cli/worker.js"), "utf8")).toContain("the worker of other sources");
-}, 180_000);
+});
 
 test("a package has the command and what it runs, and no build but one", () => {
   const text = execFileSync("npm", ["pack", "--dry-run", "--json"], { cwd: root, encoding: "utf8" });

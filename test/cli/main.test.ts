@@ -48,8 +48,8 @@ describe("the command line", () => {
     expect(stdout).toContain("91.4");
     expect(stdout).toContain("A smoke run");
     expect(readdirSync(join(cwd, "pictures")).toSorted()).toEqual([
-      expect.stringMatching(/^sst-2-tiny-opt-\w+-accuracy-memory\.png$/i),
-      expect.stringMatching(/^sst-2-tiny-opt-\w+-accuracy-memory\.svg$/i),
+      expect.stringMatching(/^sst-2-rows-[0-9a-f]{8}-tiny-opt-\w+-accuracy-memory\.png$/i),
+      expect.stringMatching(/^sst-2-rows-[0-9a-f]{8}-tiny-opt-\w+-accuracy-memory\.svg$/i),
     ]);
     const runs = readdirSync(join(cwd, "runs"));
     expect(runs).toHaveLength(methods.length);

@@ -2,13 +2,25 @@ import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import type { Adapted } from "../../src/adapters/adapter.ts";
 import { lora } from "../../src/adapters/lora.ts";
 import { writeSafetensors } from "../../src/checkpoints/write.ts";
 import { adaptedModel } from "../../src/experiment/adaptedModel.ts";
-import { type LanguageModel, loadModel } from "../../src/index.ts";
+import {
+  diagnose,
+  type LanguageModel,
+  loadModel,
+  loadTask,
+  mergeLora,
+  mezo,
+  replay,
+  saveUntrained,
+  type Task,
+  tune,
+} from "../../src/index.ts";
 import { saveModel } from "../../src/models/save.ts";
 import { gaussian } from "../../src/tensor/perturb.ts";
-import { tinyModel, tinyTensors } from "../tiny.ts";
+import { tinyData, tinyModel, tinyTensors } from "../tiny.ts";
 
 const scratch = (): string => mkdtempSync(join(tmpdir(), "saved-"));
 const bitsOf = ({ parameters }: LanguageModel): Map<string, string> =>
@@ -66,6 +78,87 @@ describe("a saved model", () => {
     const again = await loadModel(folder);
     expect(bitsOf(again)).toEqual(bitsOf(model));
     again.dispose();
+    model.dispose();
+  });
+});
+
+describe("after a run", () => {
+  const begun = async (): Promise<[LanguageModel, Task, string]> => [
+    await loadModel(tinyModel()),
+    await loadTask("SST-2", { data: tinyData(), train: 16, dev: 4, test: 4, seed: 1 }),
+    scratch(),
+  ];
+  const tuner = mezo({ lr: 1e-2 });
+  const settings = { steps: 3, batchSize: 2 };
+  const GONE =
+    /the weights that MeZO tuned are not in it: replay the run .* keepWeights: true; after model\.restore\(\)/;
+
+  test("the base weights, which are back, are not saved for the tuned ones, until the model is restored", async () => {
+    const [model, task, folder] = await begun();
+    const base = bitsOf(model);
+    await tune(model, task, tuner, settings);
+    await expect(saveModel(model, folder)).rejects.toThrow(GONE);
+    // a z that cannot be had inside a pass: theta is moved there and back, and restored
+    const swept = ((...args: Parameters<typeof gaussian>) => gaussian(...args)) as typeof gaussian;
+    await diagnose(model, task, { lr: 1e-2, batchSize: 4, draws: 3, noise: swept });
+    await expect(saveModel(model, folder)).rejects.toThrow(GONE);
+    expect(existsSync(join(folder, "config.json"))).toBe(false);
+    model.restore();
+    await saveModel(model, folder);
+    const again = await loadModel(folder);
+    expect(bitsOf(again)).toEqual(base);
+    again.dispose();
+    model.dispose();
+  });
+
+  test("the weights that tune was told to keep are saved, and those that replay gives, until it takes them back", async () => {
+    const [model, task, folder] = await begun();
+    const run = await tune(model, task, tuner, { ...settings, keepWeights: true });
+    const tuned = bitsOf(model);
+    await saveModel(model, join(folder, "kept"));
+    await tune(model, task, tuner, settings);
+    const replayed = await replay(model, run);
+    await saveModel(replayed.model, join(folder, "replayed"));
+    replayed.dispose();
+    await expect(saveModel(model, join(folder, "late"))).rejects.toThrow(GONE);
+    for (const name of ["kept", "replayed"]) {
+      const again = await loadModel(join(folder, name));
+      expect(bitsOf(again)).toEqual(tuned);
+      again.dispose();
+    }
+    model.dispose();
+  });
+
+  test("that was there already and is only read, the model is not saved for it", async () => {
+    const [model, task, folder] = await begun();
+    const run = await tune(model, task, tuner, settings);
+    model.restore();
+    await tune(model, task, tuner, { ...settings, keepWeights: true, resume: run });
+    await expect(saveModel(model, folder)).rejects.toThrow(GONE);
+    model.dispose();
+  });
+
+  test("of an adapter the base weights are not saved for it, but where it was merged into them, or was taken", async () => {
+    const [model, task, folder] = await begun();
+    await tune(model, task, tuner, { ...settings, adapter: lora() });
+    await expect(saveModel(model, folder)).rejects.toThrow(
+      /the adapter that MeZO \(LoRA\) tuned is no part of it: .*saveAdapter/,
+    );
+    const merge = (adapted: Adapted): void => mergeLora(model.parameters, adapted);
+    await tune(model, task, tuner, { ...settings, adapter: lora(), onAdapted: merge });
+    const merged = bitsOf(model);
+    await saveModel(model, folder);
+    const again = await loadModel(folder);
+    expect(bitsOf(again)).toEqual(merged);
+    again.dispose();
+    model.dispose();
+  });
+
+  test("a model that was never trained can be made of it", async () => {
+    const [model, task, folder] = await begun();
+    await tune(model, task, tuner, settings);
+    await saveUntrained(model, folder);
+    expect(existsSync(join(folder, "model.safetensors"))).toBe(true);
     model.dispose();
   });
 });

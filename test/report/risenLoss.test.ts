@@ -21,7 +21,7 @@ function trainedRun(steps: readonly number[], dev: readonly number[], change: Pa
   });
   return {
     ...run,
-    header: { ...run.header, tuner: "MeZO", passes: "pair", ...change },
+    header: { ...run.header, tuner: "MeZO", passes: "pair", options: { batchSize: 16 }, ...change },
     steps: steps.map((loss, step) => ({ step, losses: [loss - 0.01, loss + 0.01], projectedGrad: 1 })),
     scores: [...dev.map(look), ...run.scores.filter(({ on }) => on === "test")],
   };
@@ -51,6 +51,19 @@ describe("a run whose dev loss rose", () => {
     expect(ill.layout.height - well.layout.height).toBeGreaterThan(0);
   });
 
+  test.each([
+    [64, 1.25],
+    [16, 1.5],
+    [4, 2],
+  ])(
+    "is named where it rose beyond the chance of a first batch of %i rows: over %d times its loss",
+    (batchSize, times) => {
+      const options = { batchSize };
+      expect(warning(trainedRun([2], [2 * times + 0.01], { options }))).toBeDefined();
+      expect(warning(trainedRun([2], [2 * times - 0.01], { options }))).toBeUndefined();
+    },
+  );
+
   test("is named by its task in a table of several", () => {
     const other = trainedRun([0.7, 0.6], [0.6], { task: "RTE" });
     expect(WARNING.exec(taskTable([diverged, other]))?.[1]).toMatch(/^MeZO on SST-2 \(seed 0/);
@@ -75,7 +88,10 @@ describe("no run is named", () => {
     ["whose dev loss stayed what it was", atStart(trainedRun([0.7], [0.7]), 0.7)],
     ["whose first batch was a lucky one", trainedRun([0.17, 0.6, 0.5], [0.57, 0.55])],
     ["of long texts, whose batches are far apart", trainedRun([6, 9, 8], [8.34])],
-    ["whose steps' numbers are no losses", trainedRun([-0.5, -0.4], [3], { options: { maximize: "accuracy" } })],
+    [
+      "whose steps' numbers are no losses",
+      trainedRun([-0.5, -0.4], [3], { options: { batchSize: 16, maximize: "accuracy" } }),
+    ],
     ["that has no steps", madeUpRun("ICL", 0.5)],
     ["that was not scored on dev", trainedRun([0.7], [])],
   ])("%s", (_what, run) => {
