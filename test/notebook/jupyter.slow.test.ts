@@ -226,6 +226,7 @@ console.log("done");`,
       { source: 'void setTimeout(() => console.log("late"), 200);' },
       { source: 'await new Promise((done) => setTimeout(done, 600));\nconsole.log("next");' },
       { source: 'console.log("shown before the error"); throw new Error("broken");' },
+      { source: "throw undefined;" },
     ]);
     const { cells } = await throughJupyter(path);
     const [, order, live, unheard, native, , next, failed] = cells.map((cell) =>
@@ -242,6 +243,7 @@ console.log("done");`,
     expect(unheard![1]).toEqual(["stderr", expect.stringContaining("Error: unheard")]);
     expect(native).toEqual([["stdout", "own\n"]]);
     expect(next).toEqual([["stdout", "next\n"]]);
+    expect(cells.at(-1)!.outputs).toMatchObject([{ output_type: "error", evalue: "undefined" }]);
     expect(failed).toEqual([
       ["stdout", "shown before the error\n"],
       [undefined, "broken"],
