@@ -177,18 +177,35 @@ describe.skipIf(!python)(`Jupyter's own client${python ? "" : `: ${needed}`}`, (
     expect(cells.map(({ count }) => count)).toEqual([1, 2, 3, 4]);
   });
 
-  test("ends each cell of the quickstart with a sentence wherever it is interrupted, and runs it when it is run again", async () => {
+  test("ends the quickstart's cells that load, tune and draw with a sentence when they are interrupted, and runs them when they are run again", async () => {
+    const after = (milliseconds: number): string =>
+      `void setTimeout(() => { process.kill(process.pid, "SIGINT"); }, ${milliseconds});`;
+    const moments: Readonly<Record<number, string>> = { 2: after(0), 4: after(100), 6: after(0) };
     const sources = cellsOf(join(root, "notebooks/00-quickstart.ipynb"));
-    const moments = [0.05, 0.05, 0.6, 0.4, 2, 0.5, 0.7, 0.05];
-    const cells = sources.flatMap((source, i) => [{ source, interrupt: { seconds: moments[i]! } }, { source }]);
-    const ran = await throughJupyter(write("anywhere.ipynb", cells), { MEZO_SCALE: "smoke" });
+    const cells = sources.flatMap((source, i) => [
+      ...(moments[i] ? [{ source: `${moments[i]}\n${source}`, isInterrupted: true }] : []),
+      { source },
+    ]);
+    const { cells: ran, isAlive } = await throughJupyter(write("anywhere.ipynb", cells), { MEZO_SCALE: "smoke" });
     const sentences = [interruption().message, abandonment().message];
-    for (const [i, cell] of ran.cells.entries()) {
-      const errors = errorsOf(cell).map(({ evalue }) => evalue);
-      if (i % 2 === 1) expect(errors).toEqual([]);
-      else expect(sentences).toContain(errors.join());
+    for (const [i, cell] of cells.entries()) {
+      const errors = errorsOf(ran[i]!).map(({ evalue }) => evalue);
+      if ("isInterrupted" in cell) expect(sentences).toContain(errors.join());
+      else expect(errors).toEqual([]);
     }
-    expect(ran.isAlive).toBe(true);
+    expect(isAlive).toBe(true);
+  });
+
+  test("loads a module again whose loading was interrupted", async () => {
+    writeFileSync(
+      join(scratch, "half.cjs"),
+      'const fs = require("node:fs");\nif (!fs.existsSync("half")) { fs.writeFileSync("half", "\\n"); for (;;); }\nmodule.exports = "whole";',
+    );
+    const source = 'console.log(require("./half.cjs"));';
+    const path = write("half.ipynb", [{ source, interrupt: { file: join(scratch, "half"), lines: 1 } }, { source }]);
+    const { cells } = await throughJupyter(path);
+    expect(errorsOf(cells[0]!)).toMatchObject([{ evalue: interruption().message }]);
+    expect(textOf(cells[1]!)).toBe("whole\n");
   });
 
   test("loses none of 100,000 lines to a client that takes 2.5 ms a message, nor of lines that change between the streams", async () => {

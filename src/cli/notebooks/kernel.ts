@@ -10,7 +10,8 @@ import { jupyter, startKernel } from "./tslab.ts";
  * that the kit's loops look at.
  */
 // As cells import it, and before any: Interrupt in the middle of that would leave the kit half loaded for good.
-createRequire(import.meta.url)("mezo-kit/notebook");
+const load = createRequire(import.meta.url);
+for (const kit of ["mezo-kit", "mezo-kit/notebook"]) load(kit);
 
 const printValue = console.log;
 const printError = console.error;
