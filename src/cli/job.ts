@@ -22,7 +22,7 @@ export type Message =
   | { readonly progress: Parameters<Progress>[0] }
   | { readonly note: string }
   | { readonly done: true }
-  | { readonly error: string };
+  | { readonly error: string; readonly isNotFinite: boolean };
 
 /** A method that is not run on a task, and why. */
 export interface Omission {

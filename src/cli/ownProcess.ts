@@ -1,5 +1,5 @@
 import { type ChildProcess, fork } from "node:child_process";
-import { KitError } from "../error.ts";
+import { KitError, NotFinite } from "../error.ts";
 import type { Run } from "../experiment/run.ts";
 import { readRun } from "../experiment/runFile/read.ts";
 import { discardPart } from "../experiment/runFile/write.ts";
@@ -59,7 +59,7 @@ function finished(child: ChildProcess, job: Job, onProgress: Progress): Promise<
     child.on("error", (error) => failed(new KitError(`${label} got no process of its own (${error.message}).`)));
     child.on("close", (code, signal) => {
       if (last && "done" in last) done();
-      else if (last && "error" in last) failed(new KitError(last.error));
+      else if (last && "error" in last) failed(new (last.isNotFinite ? NotFinite : KitError)(last.error));
       // Ctrl-C reaches the processes of a terminal in any order: the child may be gone before this one has heard of it.
       else if (signal === "SIGINT" || signal === "SIGTERM") failed(new Interrupted(signal));
       else failed(new CutShort(`${label} ended early (${signal ?? `exit code ${code}`}): --resume goes on with it.`));

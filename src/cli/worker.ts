@@ -1,3 +1,4 @@
+import { NotFinite } from "../error.ts";
 import { stepsTaken } from "../experiment/cut.ts";
 import { isRetraceable } from "../experiment/fromHeader.ts";
 import type { UnfinishedRun } from "../experiment/run.ts";
@@ -64,7 +65,7 @@ process.once("message", async (job: Job) => {
   process.once("disconnect", () => process.exit(1));
   const outcome = await runJob(job).then(
     (): Message => ({ done: true }),
-    (error: unknown): Message => ({ error: messageOf(error) }),
+    (error: unknown): Message => ({ error: messageOf(error), isNotFinite: error instanceof NotFinite }),
   );
   await send(outcome);
   process.removeAllListeners("disconnect");

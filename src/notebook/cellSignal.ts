@@ -24,11 +24,11 @@ export function withCellSignal<T>(signal: AbortSignal, cell: () => T): T {
 /** What ends an interrupted cell. */
 export const interruption = (): KitError =>
   new KitError(
-    "Interrupted: run again, the cell goes on from here where its runs are written down (measure, recorded), and begins anew elsewhere.",
+    "Interrupted: run again, the cell resumes from here where its runs are written down (measure, recorded), and begins anew elsewhere.",
   );
 
 /** What ends an interrupted cell whose work does not end with it. */
 export const abandonment = (): KitError =>
   new KitError(
-    "Interrupted: the cell no longer waits, but what it waited for goes on until it looks up, or to its end; restart the kernel to be rid of it.",
+    "Interrupted: the cell no longer waits, but what it waited for goes on until it next checks for Interrupt, or to its end; restart the kernel to stop it.",
   );

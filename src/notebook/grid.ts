@@ -3,11 +3,12 @@ import type { Job } from "../cli/job.ts";
 import { KitError } from "../error.ts";
 import type { Run } from "../experiment/run.ts";
 import { percent } from "../report/format.ts";
+import { paperGrid } from "../report/paperGrid.ts";
 
 /** Learning rates to try, by method as the paper's tables print it. */
 export type RateGrid = Readonly<Record<string, readonly number[]>>;
 
-/** The runs of one method on one task, a seed each, that share a learning rate. */
+/** The runs of one method on one task, a seed each, that share a learning rate: none where one of them diverged. */
 export interface RateRuns {
   readonly rate: number;
   readonly runs: readonly Run[];
@@ -19,9 +20,14 @@ const TIE = 1e-9;
 /** A learning rate as the paper prints it: "1e-6", "5e-2". */
 export const rateText = (rate: number): string => rate.toExponential().replace("e+", "e");
 
-/** Throws a KitError for a rate that is no number above 0. */
+/** Throws a KitError for a name that is no trained method of the paper's tables, and for a rate that is no number above 0. */
 export function checkGrid(grid: RateGrid): void {
+  const trained = Object.keys({ ...paperGrid("RoBERTa"), ...paperGrid("OPT") });
   for (const [method, rates] of Object.entries(grid)) {
+    if (!trained.includes(method))
+      throw new KitError(
+        `The grid has learning rates for ${method}, but the methods that have one are ${trained.join(", ")}: choose one of these.`,
+      );
     const wrong = rates.find((rate) => !(rate > 0 && Number.isFinite(rate)));
     if (wrong !== undefined)
       throw new KitError(
@@ -63,15 +69,24 @@ export function devScore(runs: readonly Run[]): number {
   return best.reduce((sum, score) => sum + score, 0) / best.length;
 }
 
-/** The runs at the rate with the best `devScore`; of rates that tie, the smallest. Unlike the paper, which does not say how it chose. */
+/**
+ * The runs at the rate with the best `devScore`; of rates that tie, the smallest. Unlike the paper, which does not say how it chose. Throws
+ * a KitError where all have diverged.
+ */
 export function bestOf(tried: readonly RateRuns[]): RateRuns {
-  const rising = [...tried].sort((a, b) => a.rate - b.rate);
+  const rising = tried.filter(({ runs }) => runs.length > 0).sort((a, b) => a.rate - b.rate);
+  if (rising.length === 0)
+    throw new KitError(
+      `The best of several learning rates was to be chosen, but training diverged at each (${tried.map(({ rate }) => rateText(rate)).join(", ")}): add smaller ones to the grid.`,
+    );
   return rising.reduce((best, next) => (devScore(next.runs) > devScore(best.runs) + TIE ? next : best));
 }
 
 /** One line that says what was chosen, and the dev score at each rate: "MeZO on SST-2: learning rate 1e-4 (best on dev: 1e-4 81.2 %, 1e-5 60.0 %)". */
 export function choiceText(chosen: RateRuns, tried: readonly RateRuns[]): string {
   const { method, task } = chosen.runs[0]!.header;
-  const scores = tried.map(({ rate, runs }) => `${rateText(rate)} ${percent(devScore(runs))} %`);
+  const scores = tried.map(
+    ({ rate, runs }) => `${rateText(rate)} ${runs.length > 0 ? `${percent(devScore(runs))} %` : "diverged"}`,
+  );
   return `${method} on ${task}: learning rate ${rateText(chosen.rate)} (best on dev: ${scores.join(", ")})`;
 }

@@ -4,6 +4,7 @@ import type { Job } from "../cli/job.ts";
 import { parseOptions } from "../cli/options.ts";
 import { inOwnProcess } from "../cli/ownProcess.ts";
 import { preflight } from "../cli/preflight.ts";
+import { NotFinite } from "../error.ts";
 import type { Run } from "../experiment/run.ts";
 import { readRun } from "../experiment/runFile/read.ts";
 import type { Progress } from "../tensor/progress.ts";
@@ -65,8 +66,8 @@ export interface MeasureOptions {
  * Measures methods on a task as `npm start` does, each run in a process of its own, so that its peak memory is its own. Runs that are in the
  * folder with these very settings are read and not made again, and one that was cut short is gone on with. Where the grid has several
  * learning rates for a method, its runs at each are in grid/lr-<rate> below the folder; those of the rate with the best dev score (the mean
- * over the seeds of each run's best) are returned, and one line says which. Throws a KitError where a run cannot be made, or is there with
- * other settings.
+ * over the seeds of each run's best) are returned, and one line says which, and at which rates training diverged. Throws a KitError where a
+ * run cannot be made, or is there with other settings.
  */
 export async function measure(options: MeasureOptions, onProgress: Progress = liveChart()): Promise<Run[]> {
   const { out = RUNS, grid = {}, ...rest } = options;
@@ -87,11 +88,21 @@ async function atRates(jobs: readonly Job[], rates: readonly number[], onProgres
   const tried: RateRuns[] = [];
   for (const rate of rates) {
     const told: Progress = (event) => onProgress({ ...event, label: atRate(event.label, rate) });
-    tried.push({ rate, runs: await runsOf(inGrid(jobs, rate), told) });
+    tried.push({ rate, runs: await unlessDiverged(runsOf(inGrid(jobs, rate), told)) });
   }
   const best = bestOf(tried);
   display({ "text/plain": choiceText(best, tried) });
   return best.runs;
+}
+
+/** Runs, or none where one of them diverged: the grid goes on, and what is finished stays. */
+async function unlessDiverged(runs: Promise<Run[]>): Promise<Run[]> {
+  try {
+    return await runs;
+  } catch (error) {
+    if (error instanceof NotFinite) return [];
+    throw error;
+  }
 }
 
 /** "MeZO at 1e-6: dev" of "MeZO: dev". */

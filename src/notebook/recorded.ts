@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import { stepsTaken } from "../experiment/cut.ts";
 import { isRetraceable } from "../experiment/fromHeader.ts";
 import type { Run, UnfinishedRun } from "../experiment/run.ts";
@@ -22,6 +23,7 @@ export async function recorded(
   make: (past: Past) => Promise<Run>,
   folder: string = NOTEBOOK_RUNS,
 ): Promise<Run> {
+  await setImmediate(); // ends the cell's synchronous part, in which Interrupt would leave the file open
   const path = resolve(isSmoke() ? smokeFolder() : folder, `${name}.jsonl`);
   const { run: resume, file: begun } = (!isSmoke() && earlierRun(path)) || {};
   const goesOn = resume && (!begun || (stepsTaken(resume) > 0 && isRetraceable(resume.header)));

@@ -42,8 +42,16 @@ function asHtml(columns: string[], rows: string[][], toTheRight: boolean[], capt
 const escaped = (text: string): string =>
   text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
 
+/** Columns of a text are no wider: one long cell leaves the rest of its row behind, and not all others too. */
+const WIDEST = 200;
+
 function asText(columns: string[], rows: string[][], toTheRight: boolean[], caption?: string): string {
-  const widths = columns.map((name, j) => rows.reduce((most, row) => Math.max(most, row[j]!.length), name.length));
+  const widths = columns.map((name, j) =>
+    Math.min(
+      WIDEST,
+      rows.reduce((most, row) => Math.max(most, row[j]!.length), name.length),
+    ),
+  );
   const line = (texts: string[]): string =>
     texts
       .map((text, j) => (toTheRight[j] ? text.padStart(widths[j]!) : text.padEnd(widths[j]!)))

@@ -176,6 +176,12 @@ test("a failure's line is the compiler's, or the source's line that is most like
   );
 });
 
+test("an error text of 200,000 lines is reported whole", () => {
+  const error = new Error("x");
+  error.stack = "line\n".repeat(200_000);
+  expect(reported(undefined, [error]).traceback.length).toBeGreaterThan(200_000);
+});
+
 test("of a KitError the sentence alone is stored", () => {
   expect(reported(undefined, [new KitError("One sentence.")]).traceback).toEqual(["KitError: One sentence."]);
 });

@@ -81,6 +81,11 @@ test("a table of rows and one of their frame look alike, columns that the first 
   expect(printed(() => show(frame(rows)))).toBe(text);
 });
 
+test("one long cell does not widen all rows", () => {
+  const rows = [{ a: "y".repeat(1e6) }, ...Array.from({ length: 1000 }, (_, i) => ({ a: i, b: 1 }))];
+  expect(printed(() => show(rows)).length).toBeLessThan(2e6);
+});
+
 test("a table of 200,000 rows is shown", () => {
   expect(printed(() => show(Array.from({ length: 200_000 }, (_, i) => ({ i })))).length).toBeGreaterThan(200_000);
 });

@@ -4,6 +4,7 @@ import { parseOptions } from "../../src/cli/options.ts";
 import { KitError } from "../../src/error.ts";
 import type { Run } from "../../src/experiment/run.ts";
 import { bestOf, checkGrid, choiceText, devScore, inGrid, jobsByMethod, rateText } from "../../src/notebook/grid.ts";
+import { paperRates } from "../../src/report/paperGrid.ts";
 import { madeUpRun } from "../report/runs.ts";
 
 /** A run of MeZO whose dev scores on the way are these. */
@@ -50,6 +51,28 @@ test("each rate has a folder of its own below that of the runs", () => {
   const [first] = inGrid(mezo!, 1e-6);
   expect(first?.file).toBe("/runs/grid/lr-1e-6/sst-2-opt-reviews-mezo-seed1.jsonl");
   expect(first?.options.lr).toEqual({ MeZO: 1e-6, FT: 1e-3 });
+});
+
+test("a rate at which training diverged is named and left out; where all are, a sentence says so", () => {
+  const tried = [
+    { rate: 1e-2, runs: [] },
+    { rate: 1e-4, runs: [withDev(0.6)] },
+  ];
+  expect(bestOf(tried)).toBe(tried[1]);
+  expect(choiceText(tried[1]!, tried)).toBe(
+    "MeZO on SST-2: learning rate 1e-4 (best on dev: 1e-2 diverged, 1e-4 60.0 %)",
+  );
+  expect(() => bestOf([tried[0]!, { rate: 0.1, runs: [] }])).toThrow(
+    "training diverged at each (1e-2, 1e-1): add smaller ones to the grid.",
+  );
+});
+
+test("a grid names the methods of the paper's tables, and others are refused", () => {
+  for (const family of ["OPT", "RoBERTa"] as const) expect(() => checkGrid(paperRates(family))).not.toThrow();
+  for (const name of ["MeZo", "mezo-lora", "Zero-shot", ""])
+    expect(() => checkGrid({ MeZO: [1e-6], [name]: [1e-6] })).toThrow(
+      `The grid has learning rates for ${name}, but the methods that have one are FT, FT (SGD), FT (LoRA)`,
+    );
 });
 
 test("rates are written as the paper prints them, and must be above 0", () => {

@@ -47,7 +47,11 @@ describe("each notebook", () => {
 interface StoredCell {
   readonly cell_type: string;
   readonly execution_count: number | null;
-  readonly outputs: { readonly output_type: string; readonly data?: object }[];
+  readonly outputs: {
+    readonly output_type: string;
+    readonly text?: readonly string[];
+    readonly data?: Readonly<Record<string, readonly string[]>>;
+  }[];
 }
 
 const cellsOf = (text: string): StoredCell[] => (JSON.parse(text) as { cells: StoredCell[] }).cells;
@@ -73,6 +77,29 @@ describe("npm run notebooks", () => {
   test("fails a cell whose promise was rejected and that nobody awaited", async () => {
     const path = write("rejected.ipynb", 'void Promise.reject(new Error("unheard"));');
     expect(await npmRunNotebooks(path)).toMatchObject({ code: 1, err: expect.stringContaining("Error: unheard") });
+  });
+
+  test("runs cells with every form of a top-level await, and stores what they show", async () => {
+    const path = write(
+      "await.ipynb",
+      "async function* numbers() { yield 1; yield 2; }\nfor await (const n of numbers()) console.log(n);",
+      "const three = await (async () => 3)();\nthree",
+      "if (three > 2) for await (const n of [4, 5]) console.log(n satisfies number);",
+      'process.stdout.write("10 %\\r20 %\\r");\nconsole.log("done");\nconsole.error("y".repeat(3e6).length);',
+      'import { frame, show } from "mezo-kit/notebook";\nshow(frame([{ method: "MeZO", accuracy: 75.1 }, { accuracy: null, method: "FT" }]));',
+    );
+    const { code, err } = await npmRunNotebooks("--store", path);
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+    const shown = cellsOf(readFileSync(path, "utf8")).map(({ outputs }) =>
+      outputs.map(({ text, data }) => (text ?? data!["text/plain"]!).join("")),
+    );
+    expect(shown).toEqual([
+      ["1\n2\n"],
+      ["3\n"],
+      ["4\n5\n"],
+      ["done\n", "3000000\n"],
+      ["method  accuracy\n------  --------\nMeZO        75.1\nFT             –"],
+    ]);
   });
 
   test("knows the types of the kit: none has become any", async () => {

@@ -50,7 +50,7 @@ export function cellInterrupt(stopWaiting: () => void): CellInterrupt {
       setTimeout(() => void (controller === interrupted && stopWaiting()), GRACE_MILLISECONDS).unref();
     },
     told: (error) => {
-      const { code, message } = error as { code?: unknown; message?: unknown };
+      const { code, message } = Object(error) as { readonly code?: unknown; readonly message?: unknown };
       if (code === "ERR_SCRIPT_EXECUTION_INTERRUPTED") {
         forgetHalfLoaded();
         return abort();

@@ -21,7 +21,7 @@ export function reported(before: Failure | undefined, args: readonly unknown[]):
       : { ename: "TypeScriptError", evalue: text, traceback: [] });
   // A KitError is one sentence for the user; where in the kit it was thrown is of no use to them.
   const lines = first instanceof Error && first.name === "KitError" ? [String(first)] : text.split("\n");
-  record.traceback.push(...lines.filter((line) => !OWN_FRAME.test(line)));
+  for (const line of lines) if (!OWN_FRAME.test(line)) record.traceback.push(line);
   return record;
 }
 

@@ -45,7 +45,8 @@ async function main(argv: readonly string[]): Promise<void> {
       "--install [folder]",
       "only puts the kernel where VS Code and other Jupyters of this user find it, or into a folder for JUPYTER_PATH",
     )
-    .argument("[arguments...]", "for Jupyter, after another --: such as --no-browser");
+    .argument("[arguments...]", "for Jupyter, such as --no-browser or a notebook")
+    .allowUnknownOption();
   const { options, args } = parsed<{ install?: string | true }>(parser, argv);
   if (options.install === true)
     return void process.stdout.write(

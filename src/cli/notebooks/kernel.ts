@@ -1,5 +1,5 @@
-import "../../notebook/index.ts"; // before any cell: Interrupt while a cell imports the kit would leave it half loaded
 import { AsyncLocalStorage } from "node:async_hooks";
+import { createRequire } from "node:module";
 import { cellInterrupt, turns } from "./cellInterrupt.ts";
 import { type Failure, reported, SILENT } from "./failure.ts";
 import { type MergedStreams, mergedStreams, type StreamName, writer } from "./streams.ts";
@@ -9,6 +9,10 @@ import { jupyter, startKernel } from "./tslab.ts";
  * Starts tslab's kernel for Jupyter with what it lacks: no output is lost, cells have counts and error texts, and Interrupt aborts a signal
  * that the kit's loops look at.
  */
+// As cells import it, and before any: Interrupt in the middle of that would leave the kit half loaded for good.
+const load = createRequire(import.meta.url);
+for (const kit of ["mezo-kit", "mezo-kit/notebook"]) load(kit);
+
 const printValue = console.log;
 const printError = console.error;
 let failure: Failure | undefined;

@@ -24,6 +24,9 @@ export interface Outcome {
   readonly failed?: string;
 }
 
+/** Ends a start that hangs; on a busy machine one takes a minute. */
+const START_SECONDS = 600;
+
 /** The text of a cell. */
 export const sourceOf = ({ source }: { readonly source: string | string[] }): string => [source].flat().join("");
 
@@ -46,7 +49,7 @@ export async function runNotebook(
   let failed: string | undefined;
   let cells = 0;
   try {
-    await kernel.next(60);
+    await kernel.next(START_SECONDS);
     for (const cell of code) {
       cells++;
       onCell?.(cells, code.length);
