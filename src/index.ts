@@ -51,7 +51,7 @@ export type { RunRecorder, TuneOptions } from "./experiment/tuneOptions.ts";
 export { replay, type Replayed, type ReplayOptions } from "./experiment/replay.ts";
 export { bestStep, type ChooseBy, cut, stepsTaken, undo } from "./experiment/cut.ts";
 export { rescore, type RescoreOptions } from "./experiment/rescore.ts";
-export { diff, type Parting } from "./experiment/diff.ts";
+export { type Difference, diff, type Parting, partingText } from "./experiment/diff.ts";
 export { diagnose, type DiagnoseOptions, type Diagnosis } from "./experiment/diagnose.ts";
 export { taskObjective, type TaskObjectiveOptions } from "./experiment/landscape/taskObjective.ts";
 export { type Landscape, landscape, type Slope } from "./experiment/landscape/landscape.ts";
@@ -61,6 +61,7 @@ export { accuracy, exactMatch, f1, type Measure } from "./experiment/measures.ts
 export type { Begin, LabelledBatch } from "./experiment/encode.ts";
 export { compactRun, readCompact } from "./experiment/runFile/compact.ts";
 export { type Found, readRun, readUnfinished } from "./experiment/runFile/read.ts";
+export { type OpenRun, resumeRun } from "./experiment/runFile/resume.ts";
 export { createRunFile, type RunFile, writeRun } from "./experiment/runFile/write.ts";
 export type { Cost, Run, RunHeader, Score, StepRecord, UnfinishedRun } from "./experiment/run.ts";
 export { markdownTable, table } from "./report/table.ts";

@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { Command } from "commander";
 import { KitError } from "../error.ts";
 import { stepsTaken } from "../experiment/cut.ts";
@@ -18,9 +18,12 @@ export const compacting = (): Command =>
 function writeCompact(path: string, into: string): void {
   const { run } = readUnfinished(path);
   const bytes = compactRun(run);
+  const whole = `${into}.${process.pid}`;
   try {
-    writeFileSync(into, bytes);
+    writeFileSync(whole, bytes);
+    renameSync(whole, into);
   } catch (error) {
+    rmSync(whole, { force: true });
     const { code } = error as NodeJS.ErrnoException;
     throw new KitError(`${into}: the run was to be written there, but it cannot be (${code}); name another file.`);
   }

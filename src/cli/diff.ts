@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import { stepsTaken } from "../experiment/cut.ts";
-import { diff } from "../experiment/diff.ts";
+import { diff, partingText } from "../experiment/diff.ts";
 import { readUnfinished } from "../experiment/runFile/read.ts";
 
 /** The command that says where two runs part and why. */
@@ -18,7 +18,7 @@ function diffRuns(one: string, other: string): void {
   const parting = diff(a, b);
   process.stdout.write(
     parting
-      ? `They part after ${parting.step} steps: ${parting.why}.\n`
-      : `They are the same over ${stepsTaken(a)} steps.\n`,
+      ? `They part after ${parting.step} steps: ${partingText(parting)}.\n`
+      : `They are the same over ${stepsTaken(a)} steps and ${a.scores.length} scores.\n`,
   );
 }

@@ -1,8 +1,9 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { KitError, NotFinite } from "../error.ts";
 import type { Run } from "../experiment/run.ts";
+import { checkUnlocked, type Lock, lockRun } from "../experiment/runFile/lock.ts";
 import { readRun } from "../experiment/runFile/read.ts";
-import { discardPart } from "../experiment/runFile/write.ts";
+import { checkBegin } from "../experiment/runFile/write.ts";
 import type { Progress } from "../tensor/progress.ts";
 import { Interrupted } from "./exit.ts";
 import { ownProgram } from "./frozen.ts";
@@ -15,16 +16,31 @@ export interface Supervision {
   readonly signal: AbortSignal;
 }
 
-/** A run whose process was ended from outside: what it has written can be gone on with. */
-class CutShort extends KitError {}
+/** Throws a KitError, before any of the jobs is begun, where another process is at one, and where one that was cut short is not to be resumed. */
+export function checkJobs(jobs: readonly Job[]): void {
+  for (const { file, options } of jobs) {
+    checkUnlocked(file);
+    if (!options.resume) checkBegin(file);
+  }
+}
 
 /**
  * Does a job in a process of its own, so that its peak memory is its own too, and returns the run from its file. Throws the
- * signal's reason once it has aborted, and a KitError where the job failed; then the process is gone. What a run that
- * was cut short has written stays under its `.part` name, to be resumed; of one that failed nothing is left.
+ * signal's reason once it has aborted, and a KitError where the job failed or another process is at it; then the process is gone, and
+ * the steps that the run has taken stay under its `.part` name, to be resumed.
  */
-export async function inOwnProcess(job: Job, { onProgress, signal }: Supervision): Promise<Run> {
-  signal.throwIfAborted();
+export async function inOwnProcess(job: Job, supervision: Supervision): Promise<Run> {
+  supervision.signal.throwIfAborted();
+  const lock = lockRun(job.file);
+  try {
+    await done(job, lock, supervision);
+    return readRun(job.file);
+  } finally {
+    lock.release();
+  }
+}
+
+async function done(job: Job, lock: Lock, { onProgress, signal }: Supervision): Promise<void> {
   const child = fork(ownProgram("cli/worker.js"), {
     stdio: ["ignore", "ignore", "inherit", "ipc"],
     serialization: "advanced",
@@ -33,16 +49,15 @@ export async function inOwnProcess(job: Job, { onProgress, signal }: Supervision
   const stop = (): void => void child.kill("SIGKILL");
   signal.addEventListener("abort", stop);
   try {
+    if (child.pid !== undefined) lock.share(child.pid);
     // What the process had told before it was stopped may still arrive.
     await finished(child, job, (event) => void (signal.aborted || onProgress(event)));
   } catch (error) {
-    if (signal.aborted) throw signal.reason;
-    if (!(error instanceof CutShort || error instanceof Interrupted)) discardPart(job.file);
-    throw error;
+    throw signal.aborted ? signal.reason : error;
   } finally {
+    stop();
     signal.removeEventListener("abort", stop);
   }
-  return readRun(job.file);
 }
 
 /** Sends the job; returns when its process has ended well, and throws a KitError when it has ended otherwise. */
@@ -62,7 +77,7 @@ function finished(child: ChildProcess, job: Job, onProgress: Progress): Promise<
       else if (last && "error" in last) failed(new (last.isNotFinite ? NotFinite : KitError)(last.error));
       // Ctrl-C reaches the processes of a terminal in any order: the child may be gone before this one has heard of it.
       else if (signal === "SIGINT" || signal === "SIGTERM") failed(new Interrupted(signal));
-      else failed(new CutShort(`${label} ended early (${signal ?? `exit code ${code}`}): --resume goes on with it.`));
+      else failed(new KitError(`${label} ended early (${signal ?? `exit code ${code}`}): --resume goes on with it.`));
     });
     child.send(job);
   });

@@ -7,7 +7,7 @@ import { taskTable } from "../report/taskTable.ts";
 import { interruption, unlessAborted } from "./interrupt.ts";
 import type { Omission } from "./job.ts";
 import { type CliOptions, optionsOf, tableCommand } from "./options.ts";
-import { inOwnProcess } from "./ownProcess.ts";
+import { checkJobs, inOwnProcess } from "./ownProcess.ts";
 import { savePicture } from "./picture.ts";
 import { preflight } from "./preflight.ts";
 
@@ -39,6 +39,7 @@ async function doAll(options: CliOptions, { runs, omissions }: Results): Promise
   const signal = interruption();
   try {
     const plan = await unlessAborted(signal, preflight(options, progress.report));
+    checkJobs(plan.jobs);
     omissions.push(...plan.omissions);
     for (const remark of plan.remarks) process.stderr.write(`${remark}\n`);
     for (const job of plan.jobs) runs.push(await inOwnProcess(job, { onProgress: progress.report, signal }));

@@ -1,9 +1,6 @@
 import { NotFinite } from "../error.ts";
 import { stepsTaken } from "../experiment/cut.ts";
-import { isRetraceable } from "../experiment/fromHeader.ts";
-import type { UnfinishedRun } from "../experiment/run.ts";
-import { earlierRun } from "../experiment/runFile/read.ts";
-import { createRunFile, type RunFile, writeRun } from "../experiment/runFile/write.ts";
+import { beginRun, type OpenRun, resumeRun } from "../experiment/runFile/resume.ts";
 import { loadModel } from "../models/load.ts";
 import { useBackend } from "../tensor/backend.ts";
 import type { Progress } from "../tensor/progress.ts";
@@ -36,29 +33,31 @@ async function runJob(job: Job): Promise<void> {
   await useBackend(options.backend, options.threads);
   const onProgress = reporter();
   const task = await taskOf(job);
-  const { run: resume, file } = begun(job);
+  const { file, run: resume, end } = opened(job);
   const { weights, rounding, untied } = options;
   const model = (): ReturnType<typeof loadModel> => loadModel(options.model, { weights, rounding, untied, onProgress });
   const setup = { model, task, seed, options, onProgress, record: file, ...(resume && { resume }) };
-  const run = await runMethod(method, setup);
-  if (run === resume) return; // it was finished already
-  // Methods that take steps have written their run as it happened.
-  if (run.steps.length > 0) file.finish(run.cost);
-  else writeRun(job.file, run);
+  try {
+    end(await runMethod(method, setup));
+  } finally {
+    file.release();
+  }
 }
 
-/** The file of a job, and what is in it already where the job is to be resumed. */
-function begun({ file, options, method }: Job): { readonly file: RunFile; readonly run?: UnfinishedRun } {
-  const { run, torn, file: begun } = (options.resume && earlierRun(file)) || {};
-  const anew = { file: createRunFile(file) };
-  if (!run) return anew;
-  if (!begun) return { ...anew, run };
-  if (stepsTaken(run) === 0) return anew;
-  const steps = `${method}: resumed after ${stepsTaken(run)} steps`;
-  const note = torn ? `${steps}, its last line, which was torn, left out` : steps;
-  const canResume = isRetraceable(run.header);
-  void send({ note: canResume ? `${note}.` : `${method}: begun anew, since a run file does not hold its gradients.` });
-  return canResume ? { run, file: begun } : anew;
+/** The file of a job, with what is in it where the job is to be resumed; says what is gone on with. */
+function opened({ file, options, method }: Job): OpenRun {
+  if (!options.resume) return beginRun(file);
+  const run = resumeRun(file);
+  const note = noteOf(run);
+  if (note !== undefined) void send({ note: `${method}: ${note}.` });
+  return run;
+}
+
+function noteOf({ run, torn, aside }: OpenRun): string | undefined {
+  if (aside !== undefined)
+    return `begun anew, since a run file does not hold its gradients; what was there is kept in ${aside}`;
+  if (!run || "cost" in run) return undefined;
+  return `resumed after ${stepsTaken(run)} steps${torn ? ", its last line, which was torn, left out" : ""}`;
 }
 
 process.once("message", async (job: Job) => {

@@ -5,13 +5,13 @@ import type { Task } from "../tasks/task.ts";
 import type { Training, Tuner } from "../tuners/tuner.ts";
 import { adaptedModel } from "./adaptedModel.ts";
 import { firstOf, stepsTaken } from "./cut.ts";
-import { headersPart } from "./diff.ts";
+import { differenceText, headersDiffer } from "./diff.ts";
 import { whyStopped } from "./finite.ts";
 import { tuningHeader } from "./header.ts";
 import { resetPeak } from "./memory.ts";
 import { areTheRuns, checkBase, retrace } from "./retrace.ts";
 import type { Run, RunHeader, UnfinishedRun } from "./run.ts";
-import { trained } from "./trained.ts";
+import { type Subject, trained } from "./trained.ts";
 import { type TuneOptions, type TuneSettings, tuneSettings } from "./tuneOptions.ts";
 
 /**
@@ -22,13 +22,24 @@ import { type TuneOptions, type TuneSettings, tuneSettings } from "./tuneOptions
  * leave the last ones. Throws a KitError for options that do not fit and where a loss is not finite.
  */
 export async function tune(model: LanguageModel, task: Task, tuner: Tuner, options: TuneOptions): Promise<Run> {
-  const settings = tuneSettings(options, model.prompts);
-  const { adapter, seed } = settings;
-  const past = pastOf(model, tuningHeader({ model, task, seed }, tuner, settings), settings);
-  if ("cost" in past) {
-    (adapter ? noteAdapterGone : noteGone)(model, past.header.method);
+  try {
+    const settings = tuneSettings(options, model.prompts);
+    const past = pastOf(model, tuningHeader({ model, task, seed: settings.seed }, tuner, settings), settings);
+    if (!("cost" in past)) return await tunedFrom(past, { model, task, tuner }, settings);
+    (settings.adapter ? noteAdapterGone : noteGone)(model, past.header.method);
     return past;
+  } catch (error) {
+    options.record?.release?.();
+    throw error;
   }
+}
+
+async function tunedFrom(
+  past: UnfinishedRun,
+  { model, task, tuner }: Pick<Subject, "model" | "task" | "tuner">,
+  settings: TuneSettings,
+): Promise<Run> {
+  const { adapter, onAdapted, keepWeights } = settings;
   model.restore();
   resetPeak();
   const drawn = { seed: firstOf(past).header.seed, vocabulary: model.tokenizer.size };
@@ -40,7 +51,7 @@ export async function tune(model: LanguageModel, task: Task, tuner: Tuner, optio
     areTheRuns(theta, past, model);
     const subject = { model: adapted ? adaptedModel(model, adapted) : model, theta, task, tuner, training };
     const run = await trained(subject, past, settings);
-    if (adapted) await options.onAdapted?.(adapted);
+    if (adapted) await onAdapted?.(adapted);
     return run;
   } catch (error) {
     throw await whyStopped(error, model);
@@ -48,8 +59,8 @@ export async function tune(model: LanguageModel, task: Task, tuner: Tuner, optio
     training?.dispose();
     adapted?.dispose();
     const { method } = past.header;
-    if (adapted && !options.onAdapted) noteAdapterGone(model, method);
-    if (!adapted && !options.keepWeights) bringBaseBack(model, method);
+    if (adapted && !onAdapted) noteAdapterGone(model, method);
+    if (!adapted && !keepWeights) bringBaseBack(model, method);
   }
 }
 
@@ -57,9 +68,11 @@ export async function tune(model: LanguageModel, task: Task, tuner: Tuner, optio
 function pastOf(model: LanguageModel, header: RunHeader, { resume, from, steps }: TuneSettings): Run | UnfinishedRun {
   const past = resume ?? { header, steps: [], scores: [], ...(from && { before: from }) };
   if (resume || from) checkBase(model, past);
-  const why = resume && headersPart(resume.header, header, ["threads", "kit"]);
-  if (why)
-    throw new KitError(`A run was to be resumed, but ${why}: resume it with the settings that it was begun with.`);
+  const difference = resume && headersDiffer(resume.header, header, ["threads", "kit"]);
+  if (difference)
+    throw new KitError(
+      `A run was to be resumed, but ${differenceText(difference)}: resume it with the settings that it was begun with, or write this one to another folder.`,
+    );
   if (from && adapterText(firstOf(from).header) !== adapterText(header))
     throw new KitError(
       `A run was to be begun from another's weights, but that has ${adapterText(firstOf(from).header)} and this ${adapterText(header)}: they need the same adapter.`,

@@ -52,6 +52,8 @@ export interface RunRecorder {
   start(header: RunHeader, before?: UnfinishedRun): void;
   step(step: StepRecord): void;
   score(score: Score): void;
+  /** The run has ended by an error: nothing more will come. */
+  release?(): void;
 }
 
 /** The options with what was left out. */

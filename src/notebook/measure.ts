@@ -7,6 +7,7 @@ import { preflight } from "../cli/preflight.ts";
 import { NotFinite } from "../error.ts";
 import type { Run } from "../experiment/run.ts";
 import { readRun } from "../experiment/runFile/read.ts";
+import { setAside } from "../experiment/runFile/resume.ts";
 import type { Progress } from "../tensor/progress.ts";
 import { cellSignal } from "./cellSignal.ts";
 import { display } from "./display.ts";
@@ -110,7 +111,10 @@ const atRate = (label: string, rate: number): string => label.replace(/^[^:]*/, 
 
 async function runsOf(jobs: readonly Job[], onProgress: Progress): Promise<Run[]> {
   const runs: Run[] = [];
-  for (const job of jobs) runs.push(await inOwnProcess(job, { onProgress, signal: cellSignal() }));
+  for (const job of jobs) {
+    if (isSmoke()) setAside(job.file);
+    runs.push(await inOwnProcess(job, { onProgress, signal: cellSignal() }));
+  }
   return runs;
 }
 

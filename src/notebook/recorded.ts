@@ -1,10 +1,7 @@
 import { resolve } from "node:path";
 import { setImmediate } from "node:timers/promises";
-import { stepsTaken } from "../experiment/cut.ts";
-import { isRetraceable } from "../experiment/fromHeader.ts";
 import type { Run, UnfinishedRun } from "../experiment/run.ts";
-import { earlierRun } from "../experiment/runFile/read.ts";
-import { createRunFile, writeRun } from "../experiment/runFile/write.ts";
+import { beginRun, resumeRun, setAside } from "../experiment/runFile/resume.ts";
 import type { RunRecorder } from "../experiment/tuneOptions.ts";
 import { isSmoke, NOTEBOOK_RUNS, smokeFolder } from "./places.ts";
 
@@ -16,21 +13,23 @@ export interface Past {
 
 /**
  * Returns the run that the folder (../data/runs/notebooks by default) has under that name, or makes it with `make`, written down step by step:
- * one that was cut short is gone on with. Smoke runs are kept apart and always made. Throws a KitError where the file has a run of other settings, and what `make` throws.
+ * one that was cut short is gone on with. Smoke runs are kept apart and always made. Throws a KitError where the file has a run of other
+ * settings, which is left as it is, and where another process is writing it, and what `make` throws.
  */
 export async function recorded(
   name: string,
   make: (past: Past) => Promise<Run>,
   folder: string = NOTEBOOK_RUNS,
 ): Promise<Run> {
-  await setImmediate(); // ends the cell's synchronous part, in which Interrupt would leave the file open
+  await setImmediate(); // ends the cell's synchronous part, in which Interrupt would leave the run locked
   const path = resolve(isSmoke() ? smokeFolder() : folder, `${name}.jsonl`);
-  const { run: resume, file: begun } = (!isSmoke() && earlierRun(path)) || {};
-  const goesOn = resume && (!begun || (stepsTaken(resume) > 0 && isRetraceable(resume.header)));
-  const file = (goesOn && begun) || createRunFile(path);
-  const run = await make({ record: file, ...(goesOn && { resume }) });
-  if (run === resume) return run;
-  if (run.steps.length > 0) file.finish(run.cost);
-  else writeRun(path, run);
-  return run;
+  if (isSmoke()) setAside(path);
+  const { file, run: resume, end } = isSmoke() ? beginRun(path) : resumeRun(path);
+  try {
+    const run = await make({ record: file, ...(resume && { resume }) });
+    end(run);
+    return run;
+  } finally {
+    file.release();
+  }
 }

@@ -22,6 +22,12 @@ export function command(name: string, args: readonly string[], cwd: string = fol
   return { ...result, cwd };
 }
 
+/** Runs the command line as the `"$0" "$@"` of a shell's script, in a folder. */
+export function inShell(script: string, args: readonly string[], cwd: string): Ended {
+  const result = spawnSync("sh", ["-c", script, process.execPath, program("main"), ...args], { cwd, encoding: "utf8" });
+  return { ...result, cwd };
+}
+
 /** Runs the command line in a folder of its own. */
 export const mezo = (...args: string[]): Ended => command("main", ["--threads", "1", ...args]);
 

@@ -1,26 +1,11 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import seedrandom from "seedrandom";
 import { expect, test } from "vitest";
-import { readRun } from "../../src/experiment/runFile/read.ts";
-import { tinyData, tinyModel } from "../tiny.ts";
 import { command, folder, mezo, startedIn } from "./mezo.ts";
 import { childrenOf } from "./processes.ts";
+import { lines, resultOf, small } from "./runs.ts";
 
-const small = [
-  ...["--model", tinyModel(), "--data", tinyData(), "--train", "24", "--dev", "6", "--test", "6", "--batch-size", "2"],
-  ...["--out", "runs", "--figures", "pictures"],
-];
 const long = [...small, "--method", "mezo", "--steps", "1500", "--lr", "1e-4"];
-
-const runsIn = (cwd: string): string[] => (existsSync(join(cwd, "runs")) ? readdirSync(join(cwd, "runs")) : []);
-
-/** Lines of the run that is under way, or finished. */
-function lines(cwd: string): number {
-  const [name] = runsIn(cwd);
-  return name === undefined ? 0 : readFileSync(join(cwd, "runs", name), "utf8").split("\n").length - 1;
-}
 
 test("a training process that is killed at 20 random moments and resumed each time ends with the very weights and scores of one that was not", async () => {
   const whole = mezo(...long);
@@ -44,8 +29,6 @@ test("a training process that is killed at 20 random moments and resumed each ti
   const { status, stderr } = command("main", ["--threads", "1", ...long, "--resume"], cwd);
   expect(status).toBe(0);
   expect(stderr).toMatch(/MeZO: resumed after \d+ steps/);
-  const [expected, found] = [whole.cwd, cwd].map((at) => readRun(join(at, "runs", runsIn(at)[0]!)));
-  expect(found!.steps).toEqual(expected!.steps);
-  expect(found!.scores).toEqual(expected!.scores);
-  expect(found!.scores.at(-1)!.theta).toMatch(/^[0-9a-f]{16}$/);
+  expect(resultOf(cwd)).toEqual(resultOf(whole.cwd));
+  expect(resultOf(cwd).scores.at(-1)!.theta).toMatch(/^[0-9a-f]{16}$/);
 });

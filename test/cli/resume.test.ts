@@ -1,39 +1,73 @@
-import { spawnSync } from "node:child_process";
-import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import {
+  appendFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
-import { tinyData, tinyModel } from "../tiny.ts";
-import { command, folder, mezo, startedIn } from "./mezo.ts";
-import { until } from "./processes.ts";
+import { command, folder, inShell, mezo, startedIn } from "./mezo.ts";
+import { lastLine, locksIn, resultOf, runIn, runsIn, small, untilLines } from "./runs.ts";
 
-const small = [
-  ...["--model", tinyModel(), "--data", tinyData(), "--train", "24", "--dev", "6", "--test", "6", "--batch-size", "2"],
-  ...["--out", "runs", "--figures", "pictures"],
-];
 const long = [...small, "--method", "mezo", "--steps", "1500", "--lr", "1e-4"];
 
-const runsIn = (cwd: string): string[] => (existsSync(join(cwd, "runs")) ? readdirSync(join(cwd, "runs")) : []);
+let whole: ReturnType<typeof resultOf> | undefined;
 
-/** Lines of the run that is under way, or finished. */
-function lines(cwd: string): number {
-  const [name] = runsIn(cwd);
-  return name === undefined ? 0 : readFileSync(join(cwd, "runs", name), "utf8").split("\n").length - 1;
+/** What that command's run holds where nothing befalls it. */
+function undisturbed(): ReturnType<typeof resultOf> {
+  whole ??= resultOf(mezo(...long).cwd);
+  return whole;
+}
+
+/** A run of which at least ten lines are written, ended by SIGTERM. */
+async function cutShort(): Promise<{ readonly cwd: string; readonly part: string; readonly bytes: Buffer }> {
+  const started = startedIn(folder(), ...long);
+  await untilLines(started, 10);
+  started.child.kill("SIGTERM");
+  const { stderr, cwd, status } = await started.ended;
+  expect(status).toBe(143);
+  expect(stderr).toMatch(/--resume goes on/);
+  expect(locksIn(cwd)).toEqual([]);
+  const part = runIn(cwd);
+  expect(part).toMatch(/\.part$/);
+  return { cwd, part, bytes: readFileSync(part) };
 }
 
 describe("--resume", () => {
-  test("cuts a torn last line off, says so, and goes on", async () => {
-    const { child, ended, cwd } = startedIn(folder(), ...long);
-    await until(() => lines(cwd) >= 10);
-    child.kill("SIGTERM");
-    const { stderr } = await ended;
-    expect(stderr).toMatch(/--resume goes on/);
-    const [part] = runsIn(cwd);
-    expect(part).toMatch(/\.part$/);
-    appendFileSync(join(cwd, "runs", part!), '{"step":12');
+  test("cuts a torn last line off, says so, and ends with the very weights and scores of a run that was not cut short", async () => {
+    const { cwd, part } = await cutShort();
+    appendFileSync(part, '{"step":12');
     const resumed = command("main", ["--threads", "1", ...long, "--resume"], cwd);
     expect(resumed.status).toBe(0);
     expect(resumed.stderr).toMatch(/resumed after \d+ steps, its last line, which was torn, left out/);
     expect(runsIn(cwd)).toEqual([expect.stringMatching(/mezo-seed1\.jsonl$/)]);
+    expect(locksIn(cwd)).toEqual([]);
+    expect(resultOf(cwd)).toEqual(undisturbed());
+    expect(resultOf(cwd).scores.at(-1)!.theta).toMatch(/^[0-9a-f]{16}$/);
+  });
+
+  test("with other settings, and a new run in its place, are refused and leave a run that was cut short byte for byte", async () => {
+    const { cwd, part, bytes } = await cutShort();
+    appendFileSync(part, '{"step":12');
+    const torn = Buffer.concat([bytes, Buffer.from('{"step":12')]);
+    const refusals: [string[], RegExp][] = [
+      [["--resume", "--lr", "5e-4"], /to be resumed, but options\.lr is 0\.0001 in one and 0\.0005 in the other/],
+      [["--resume", "--batch-size", "3"], /to be resumed, but options\.batchSize is/],
+      [[], /mezo-seed1\.jsonl\.part: a run was cut short there after \d+ steps: resume it with --resume, or remove/],
+    ];
+    for (const [args, sentence] of refusals) {
+      const { status, stdout, stderr } = command("main", ["--threads", "1", ...long, ...args], cwd);
+      expect(status).toBe(1);
+      expect(stdout).toBe("");
+      expect(lastLine(stderr)).toMatch(sentence);
+      expect(readFileSync(part)).toEqual(torn);
+      expect(readdirSync(join(cwd, "runs"))).toHaveLength(1);
+    }
   });
 
   test("keeps a finished run of the same settings, and refuses one of others", () => {
@@ -49,7 +83,7 @@ describe("--resume", () => {
     expect(readFileSync(join(cwd, "runs", name!), "utf8")).toBe(before);
   });
 
-  test("begins FT anew, whose steps no file tells, and says so", () => {
+  test("begins FT anew, whose steps no file tells, says so, and keeps what was there", () => {
     const cwd = folder();
     mkdirSync(join(cwd, "runs"));
     const ft = [...small, "--method", "ft", "--steps", "5"];
@@ -57,11 +91,69 @@ describe("--resume", () => {
     expect(first.status).toBe(0);
     const [name] = runsIn(cwd);
     const text = readFileSync(join(cwd, "runs", name!), "utf8").split("\n");
-    appendFileSync(join(cwd, "runs", `${name}.part`), `${text.slice(0, 3).join("\n")}\n`);
-    spawnSync("rm", [join(cwd, "runs", name!)]);
+    const part = join(cwd, "runs", `${name}.part`);
+    writeFileSync(part, `${text.slice(0, 3).join("\n")}\n`);
+    rmSync(join(cwd, "runs", name!));
     const again = command("main", ["--threads", "1", ...ft, "--resume"], cwd);
     expect(again.status).toBe(0);
-    expect(again.stderr).toMatch(/FT: begun anew/);
+    expect(again.stderr).toMatch(/FT: begun anew, .* kept in \S+-ft-seed1\.jsonl\.part\.1\./);
+    expect(readFileSync(`${part}.1`, "utf8")).toBe(`${text.slice(0, 3).join("\n")}\n`);
+    expect(runsIn(cwd)).toEqual([name]);
+  });
+});
+
+describe("a run whose file fails it", () => {
+  test("for lack of room keeps its steps, says that --resume goes on, and ends as if there had been room", () => {
+    const cwd = folder();
+    const script = 'ulimit -f 16 && exec "$0" "$@"'; // 8 or 16 KiB, as the shell counts
+    const full = inShell(script, ["--threads", "1", ...long], cwd);
+    expect(full.status).toBe(1);
+    expect(full.stdout).toBe("");
+    expect(lastLine(full.stderr)).toMatch(
+      /mezo-seed1\.jsonl: .* there is no room for it \(EFBIG\); .* kept in \S+\.jsonl\.part, and --resume goes on with it once there is room\.$/,
+    );
+    expect(runsIn(cwd)).toEqual([expect.stringMatching(/\.part$/)]);
+    expect(statSync(runIn(cwd)).size).toBeGreaterThan(4096);
+    expect(locksIn(cwd)).toEqual([]);
+    const resumed = command("main", ["--threads", "1", ...long, "--resume"], cwd);
+    expect(resumed.stderr).toMatch(/resumed after \d+ steps\./);
+    expect(resumed.status).toBe(0);
+    expect(resultOf(cwd)).toEqual(undisturbed());
+  });
+
+  test("since it was cut by hand stops at the next step, says so, and leaves no broken run in place", async () => {
+    const started = startedIn(folder(), ...long);
+    await untilLines(started, 30);
+    truncateSync(runIn(started.cwd), 1000);
+    const { status, stderr, cwd } = await started.ended;
+    expect(status).toBe(1);
+    expect(lastLine(stderr)).toMatch(/mezo-seed1\.jsonl\.part was cut by another program/);
+    expect(runsIn(cwd)).toEqual([expect.stringMatching(/\.part$/)]);
+    expect(locksIn(cwd)).toEqual([]);
+  });
+});
+
+describe("a run that is under way", () => {
+  test("is left alone by the same command and by --resume, which are refused at once in one sentence", async () => {
+    const started = startedIn(folder(), ...small, "--method", "majority,mezo", "--steps", "1000000");
+    const { child, cwd, ended } = started;
+    const part = (): string => join(cwd, "runs", runsIn(cwd).find((name) => name.endsWith("mezo-seed1.jsonl.part"))!);
+    while (!runsIn(cwd).some((name) => name.endsWith("mezo-seed1.jsonl.part"))) await setTimeout(5);
+    const before = [statSync(part()).ino, readFileSync(part())] as const;
+    const finished = statSync(join(cwd, "runs", runsIn(cwd)[0]!));
+    for (const more of [[], ["--resume"]]) {
+      const args = ["--threads", "1", ...small, "--method", "majority,mezo", "--steps", "1000000", ...more];
+      const { status, stdout, stderr } = command("main", args, cwd);
+      expect(status).toBe(1);
+      expect(stdout).toBe("");
+      expect(stderr.trim()).toMatch(/^\S+mezo-seed1\.jsonl: process \d+ and \d+ is writing that run: [^\n]*$/);
+    }
+    expect(statSync(part()).ino).toBe(before[0]);
+    expect(readFileSync(part()).subarray(0, before[1].length)).toEqual(before[1]);
+    expect(statSync(join(cwd, "runs", runsIn(cwd)[0]!)).mtimeMs).toBe(finished.mtimeMs);
+    child.kill("SIGINT");
+    expect((await ended).status).toBe(130);
+    expect(locksIn(cwd)).toEqual([]);
   });
 });
 

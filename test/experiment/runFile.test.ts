@@ -1,48 +1,15 @@
-import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import seedrandom from "seedrandom";
 import { describe, expect, test } from "vitest";
 import { KitError } from "../../src/error.ts";
-import type { Run, Score, StepRecord, UnfinishedRun } from "../../src/experiment/run.ts";
-import { compactRun, readCompact } from "../../src/experiment/runFile/compact.ts";
-import { earlierRun, readRun, readUnfinished } from "../../src/experiment/runFile/read.ts";
-import { createRunFile, discardPart, writeRun } from "../../src/experiment/runFile/write.ts";
-
-const scratch = (): string => mkdtempSync(join(tmpdir(), "runs-"));
-const EPS = 1e-3;
-
-/** A step with losses and an estimate that need all their digits. */
-const step = (n: number): StepRecord => {
-  const [plus, minus] = [0.6428023335338795 + Math.sin(n) / 7, 0.6278265251514611 + Math.cos(n) / 9];
-  return { step: n, losses: [plus, minus], projectedGrad: Math.fround((plus - minus) / (2 * EPS)) };
-};
-const score = (on: "dev" | "test", at: number): Score => ({ on, step: at, score: 0.75, standardError: 0.1, n: 12 });
-const run: Run = {
-  header: {
-    format: 2,
-    kit: "0.1.0",
-    noise: "philox4x32-10 box-muller 1",
-    model: "tiny",
-    weightsHash: "none",
-    backend: "native",
-    threads: 1,
-    task: "SST-2",
-    data: "rows.csv",
-    split: { train: 24, dev: 12, test: 12 },
-    metric: "accuracy",
-    prompts: "autoregressive",
-    seed: 1,
-    method: "MeZO",
-    tuner: "MeZO",
-    passes: "pair",
-    options: { lr: 1e-6, eps: EPS, begin: "mezo", steps: 3 },
-  },
-  steps: [step(0), step(1), step(2)],
-  scores: [score("dev", 0), score("dev", 2), score("test", 2), score("dev", 3)],
-  cost: { seconds: 1.5, steps: 3, peakBytes: 2 ** 20 },
-};
+import type { Run, UnfinishedRun } from "../../src/experiment/run.ts";
+import { compactRun } from "../../src/experiment/runFile/compact.ts";
+import { readRun, readUnfinished } from "../../src/experiment/runFile/read.ts";
+import { resumeRun } from "../../src/experiment/runFile/resume.ts";
+import { createRunFile, writeRun } from "../../src/experiment/runFile/write.ts";
+import { run, score, scratch, step } from "./sampleRun.ts";
 
 describe("a run file", () => {
   test("comes back as it was written", () => {
@@ -59,14 +26,20 @@ describe("a run file", () => {
     expect(order).toEqual(["dev 0", 0, 1, "dev 2", "test 2", 2, "dev 3"]);
   });
 
-  test("has its name only when the run is finished; until then it can be discarded", () => {
+  test("has its name only when the run is finished; one that is let go of stays where it has a step, and goes where it has none", () => {
     const file = join(scratch(), "run.jsonl");
-    createRunFile(file).start(run.header);
+    const empty = createRunFile(file);
+    empty.start(run.header);
     expect(existsSync(file)).toBe(false);
     expect(() => readRun(`${file}.part`)).toThrow(/is no finished run/);
-    discardPart(file);
-    expect(existsSync(`${file}.part`)).toBe(false);
-    expect(() => discardPart(file)).not.toThrow();
+    empty.release();
+    expect(readdirSync(join(file, ".."))).toEqual([]);
+    const other = createRunFile(file);
+    other.start(run.header);
+    other.step(step(0));
+    other.release();
+    expect(readdirSync(join(file, ".."))).toEqual(["run.jsonl.part"]);
+    expect(() => other.step(step(1))).toThrow(/whose file is not open/);
   });
 
   test.each([Number.NaN, Number.POSITIVE_INFINITY])("refuses the number %s and leaves nothing", (loss) => {
@@ -98,9 +71,12 @@ describe("a run file", () => {
     expect(existsSync(`${file}.part`)).toBe(false);
   });
 
-  test("whose folder vanishes during the run is refused as a KitError", () => {
+  test("takes no step before its start, and no second start", () => {
     const record = createRunFile(join(scratch(), "never-started", "run.jsonl"));
     expect(() => record.step(step(0))).toThrow(KitError);
+    record.start(run.header);
+    expect(() => record.start(run.header)).toThrow(/whose file is not open/);
+    record.release();
   });
 
   test("that is not there is refused with its path", () => {
@@ -135,8 +111,10 @@ describe("a run file", () => {
     expect(readUnfinished(`${file}.part`)).toMatchObject({ torn: false, run: { steps: [step(0)] } });
     appendFileSync(`${file}.part`, '{"step":1,"los');
     expect(readUnfinished(`${file}.part`)).toMatchObject({ torn: true, run: { steps: [step(0)] } });
-    const earlier = earlierRun(file)!;
+    record.release();
+    const earlier = resumeRun(file);
     expect(earlier.torn).toBe(true);
+    earlier.file.release();
   });
 
   test("that was cut short is gone on with to the very bytes that it would have had", () => {
@@ -144,11 +122,11 @@ describe("a run file", () => {
     writeRun(whole, run);
     const lines = readFileSync(whole, "utf8").split("\n");
     writeFileSync(`${other}.part`, `${lines.slice(0, 4).join("\n")}\n{"step":2,`);
-    const { file, run: earlier } = earlierRun(other)!;
-    for (const score of run.scores.slice(earlier.scores.length, 3)) file!.score(score);
-    file!.step(run.steps[2]!);
-    file!.score(run.scores[3]!);
-    file!.finish(run.cost);
+    const { file, run: earlier, end } = resumeRun(other);
+    for (const score of run.scores.slice(earlier!.scores.length, 3)) file.score(score);
+    file.step(run.steps[2]!);
+    file.score(run.scores[3]!);
+    end(run);
     expect(readFileSync(other, "utf8")).toBe(readFileSync(whole, "utf8"));
   });
 
@@ -187,26 +165,6 @@ const forked: Run = {
   ...{ header: other, steps: [step(3), step(4)], scores: [score("dev", 5)] },
   ...{ cost: run.cost, before },
 };
-
-describe("a run in binary", () => {
-  test("comes back with its estimates, which its losses give, in at most 8 bytes a step", () => {
-    const steps = Array.from({ length: 1000 }, (_, n) => step(n));
-    const long: Run = { ...run, steps, scores: [score("dev", 1000)] };
-    const bytes = compactRun(long);
-    expect(bytes.length / steps.length).toBeLessThanOrEqual(8);
-    const again = readCompact(bytes);
-    expect({ ...again, steps: [] }).toEqual({ ...long, steps: [] });
-    expect(again.steps.map(({ projectedGrad }) => projectedGrad)).toEqual(steps.map((s) => s.projectedGrad));
-    for (const { losses, projectedGrad } of again.steps)
-      expect(Math.fround((losses[0]! - losses[1]!) / (2 * EPS))).toBe(projectedGrad);
-    expect(readCompact(compactRun(forked))).toMatchObject({ header: other, before: { header: run.header } });
-  });
-
-  test("is none where a step has more to it than one estimate", () => {
-    const header = { ...run.header, tuner: "MeZO-n-SPSA" };
-    expect(() => compactRun({ ...run, header })).toThrow(/of MeZO-n-SPSA .* more to them than one estimate/);
-  });
-});
 
 describe("10,000 damaged files", () => {
   const random = seedrandom.alea("fuzz");

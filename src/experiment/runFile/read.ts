@@ -4,9 +4,10 @@ import { KitError } from "../../error.ts";
 import { stepsTaken } from "../cut.ts";
 import type { Cost, Run, Score, StepRecord, UnfinishedRun } from "../run.ts";
 import { BY_ESTIMATE } from "./byEstimate.ts";
+import { digits } from "./chain.ts";
 import { isCompact, readCompact } from "./compact.ts";
 import { type Line, parseLine } from "./lines.ts";
-import { continuedRunFile, digits, partOf, type RunFile } from "./write.ts";
+import { quote } from "./sentences.ts";
 
 /** A run as a file has it. */
 export interface Found {
@@ -28,17 +29,29 @@ export function readUnfinished(path: string): Found {
   return isCompact(bytes) ? { run: readCompact(bytes, path), torn: false } : readLines(bytes, path);
 }
 
-/** A run that is to be gone on with, and the file to do it in, which a finished one lacks; undefined where none was begun. */
-export function earlierRun(path: string): (Found & { readonly file?: RunFile }) | undefined {
-  const part = partOf(path);
-  if (!existsSync(part)) {
-    return existsSync(path) ? { run: readRun(path), torn: false } : undefined;
+/** What a run that was cut short has left: the run, as far as whole lines tell it, and these lines. */
+export interface Left extends Found {
+  readonly bytes: Uint8Array;
+}
+
+/** Reads what is left of a run that was cut short; undefined where no step is, nor a file. Throws a KitError as `readRun` does. */
+export function readLeft(part: string): Left | undefined {
+  if (!existsSync(part)) return undefined;
+  const all = contents(part);
+  const bytes = all.subarray(0, all.lastIndexOf("\n") + 1);
+  if (bytes.length === 0) return undefined;
+  const { run } = readLines(bytes, part);
+  return run.steps.length > 0 ? { run, bytes, torn: bytes.length < all.length } : undefined;
+}
+
+/** How many steps a run that was cut short has left in a file; undefined where they cannot be read. */
+export function stepsIn(part: string): number | undefined {
+  try {
+    const left = readLeft(part);
+    return left ? stepsTaken(left.run) : 0;
+  } catch {
+    return undefined;
   }
-  const bytes = contents(part);
-  const whole = bytes.subarray(0, bytes.lastIndexOf("\n") + 1);
-  if (whole.length === 0) return undefined;
-  const { run } = readLines(whole, part);
-  return { run, torn: whole.length < bytes.length, file: continuedRunFile(path, whole) };
 }
 
 function contents(path: string): Buffer {
@@ -63,7 +76,7 @@ function readLines(bytes: Buffer, path: string): Found {
   for (let end = bytes.indexOf(10); end >= 0; end = bytes.indexOf(10, from), number++) {
     const where = `${path} line ${number}`;
     const line = bytes.subarray(from, end + 1);
-    const record = parseLine(line.toString("utf8"), where);
+    const record = parseLine(line, where);
     growing = added(growing, record, where);
     checkHash(record, line, hash, where);
     from = end + 1;
@@ -112,5 +125,5 @@ function checked(record: StepRecord, { header }: UnfinishedRun, wrong: (what: st
   const [plus = Number.NaN, minus = Number.NaN, ...more] = record.losses;
   const grad = Math.fround((plus - minus) / (2 * Number(header.options.eps)));
   if (more.length === 0 && grad === record.projectedGrad) return record;
-  throw wrong(`has losses from which ${record.projectedGrad} does not follow`);
+  throw wrong(`has losses from which ${quote(record.projectedGrad)} does not follow`);
 }

@@ -1,126 +1,167 @@
-import { createHash, type Hash } from "node:crypto";
-import { appendFileSync, mkdirSync, renameSync, rmSync, truncateSync, writeFileSync } from "node:fs";
-import { dirname } from "node:path";
-import { KitError, NotFinite } from "../../error.ts";
-import type { Cost, Run, RunHeader, Score, StepRecord, UnfinishedRun } from "../run.ts";
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync, renameSync, statSync } from "node:fs";
+import { KitError } from "../../error.ts";
+import type { Cost, Run, RunHeader, UnfinishedRun } from "../run.ts";
 import type { RunRecorder } from "../tuneOptions.ts";
-import { shortest } from "./float32.ts";
-
-/** A run on its way to a file: what has happened is on disk, under a `.part` name until `finish` gives it its own. */
-export interface RunFile extends RunRecorder {
-  finish(cost: Cost): void;
-}
-
-/** Where a run is written while it is unfinished. */
-export const partOf = (path: string): string => `${path}.part`;
-
-/** The digits of a run file's hashes. */
-export const digits = (hash: Hash): string => hash.digest("hex").slice(0, 16);
+import { type Chain, chain } from "./chain.ts";
+import { type Lock, locked, lockRun } from "./lock.ts";
+import { openPart, type Part, partOf } from "./part.ts";
+import { stepsIn } from "./read.ts";
+import { unwritable, writing } from "./sentences.ts";
 
 /**
- * Starts a run file, JSON Lines as data/schema/run.schema.json has them: each line is on disk when the call returns, so that a process
- * that is killed loses at most the step in flight. Throws a KitError, from whichever call it is, for a number that is not finite and
- * where the file cannot be written.
+ * A run on its way to a file, which this process alone writes: what has happened is in a file of its name with `.part` behind it, until
+ * `finish` gives it its own. Each call throws a KitError where the file cannot be written, where another program has changed it, and for
+ * a number that is not finite; what was written by then stays.
+ */
+export interface RunFile extends RunRecorder {
+  finish(cost: Cost): void;
+  /** Ends the writing without the run having ended: it can be resumed. A file without a step is removed. Does nothing after `finish`. */
+  release(): void;
+}
+
+/**
+ * A new run's file, JSON Lines as data/schema/run.schema.json has them. When a call returns, the system has the line: a process that is
+ * killed loses at most the step in flight. When a score or the end returns, the disk has all lines up to there: a machine that crashes
+ * loses at most the steps since the last score, which are made again when the run is resumed. A finished run of that name stays until
+ * this one is finished. Throws a KitError, with nothing changed, where the run is being written already (a lock beside it says so),
+ * where one that was cut short has steps there, and where the file cannot be written.
  */
 export function createRunFile(path: string): RunFile {
-  return runFile(path, createHash("sha256"), () => {
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(partOf(path), "");
+  return locked(path, (lock) => newFile(path, lock));
+}
+
+/** A new run's file, for who has its lock; one that is to be written perhaps takes the lock at its start. Throws as `createRunFile` does. */
+export function newFile(path: string, lock?: Lock): RunFile {
+  checkName(path);
+  checkBegin(path);
+  return runFile(path, lock, chain());
+}
+
+/** Throws a KitError where a run that was cut short has steps there, which are not to be lost. */
+export function checkBegin(path: string): void {
+  const steps = stepsIn(partOf(path));
+  if (steps === 0) return;
+  const after = steps === undefined ? "" : ` after ${steps} step${steps === 1 ? "" : "s"}`;
+  throw new KitError(
+    `${partOf(path)}: a run was cut short there${after}: resume it with --resume, or remove or rename that file to begin anew.`,
+  );
+}
+
+/** Throws a KitError where a folder has the run's name. */
+function checkName(path: string): void {
+  const there = writing(path, () => statSync(path, { throwIfNoEntry: false }));
+  if (there?.isDirectory()) throw unwritable(path, { code: "EISDIR" });
+}
+
+/** A run's file as it is found when the run is resumed: its whole lines, and whether they end with the cost. */
+export interface Begun {
+  readonly bytes: Uint8Array;
+  readonly isEnded: boolean;
+}
+
+/** The file of a run that was cut short: its whole lines stay, and what is behind them goes when the next one is written. */
+export function resumedFile(path: string, lock: Lock, begun: Begun): RunFile {
+  const part = writing(path, () => openPart(path, begun.bytes.length));
+  return runFile(path, lock, chain(createHash("sha256").update(begun.bytes)), { part, isEnded: begun.isEnded });
+}
+
+interface Started {
+  readonly part: Part;
+  readonly isEnded: boolean;
+}
+
+function runFile(path: string, taken: Lock | undefined, lines: Chain, begun?: Started): RunFile {
+  let lock = taken;
+  let part = begun?.part;
+  let hasSteps = begun !== undefined;
+  let isOver = false;
+  const release = (): void => {
+    if (hasSteps) part?.close();
+    else part?.remove();
+    part = undefined;
+    lock?.release();
+    isOver = true;
+  };
+  /** Whatever fails, nothing more is written: what is there is a run's beginning. */
+  const orRelease = (work: (open: Part) => void): void => {
+    if (!part) throw notOpen(path);
+    try {
+      writing(path, () => work(part!), hasSteps ? partOf(path) : undefined);
+    } catch (error) {
+      release();
+      throw error;
+    }
+  };
+  const append = (text: string, isLasting: boolean): void =>
+    orRelease((open) => open.append(Buffer.from(text), isLasting));
+  return {
+    start: (header: RunHeader, before?: UnfinishedRun) => {
+      if (part || isOver) throw notOpen(path);
+      lock ??= lockRun(path);
+      const text = (before ? lines.run(before) : "") + lines.header(header);
+      part = writing(path, () => openPart(path, 0));
+      append(text, false); // in one go, so that the steps of the run before never stand there without what follows them
+    },
+    step: (step) => {
+      append(lines.step(step), false);
+      hasSteps = true;
+    },
+    score: (score) => append(lines.score(score), true),
+    finish: (cost) => {
+      if (!begun?.isEnded) append(lines.cost(cost), true);
+      orRelease((open) => open.place(lines.digest()));
+      hasSteps = true;
+      release();
+    },
+    release,
+  };
+}
+
+const notOpen = (path: string): KitError =>
+  new KitError(
+    `${path}: a run was to be written there whose file is not open: begin one with createRunFile and its start, or go on with one with resumeRun.`,
+  );
+
+/**
+ * Writes a whole run, steps and scores in the order they were made. Throws a KitError as `createRunFile` does; a finished run of that name
+ * is left as it was then, and what could be written of this one is kept under its `.part` name, with which a second call goes on.
+ */
+export function writeRun(path: string, run: Run): void {
+  const lines = chain();
+  const bytes = Buffer.from(lines.run(run) + lines.cost(run.cost));
+  locked(path, (lock) => {
+    checkName(path);
+    const known = beginningOf(bytes, path);
+    const part = writing(path, () => openPart(path, known));
+    try {
+      part.append(bytes.subarray(known), true);
+      part.place(lines.digest());
+    } catch (error) {
+      const isKept = stepsIn(partOf(path)) !== 0;
+      if (isKept) part.close();
+      else part.remove();
+      throw unwritable(path, error, isKept ? partOf(path) : undefined);
+    }
+    lock.release();
   });
 }
 
-/** Goes on with an unfinished run file whose whole lines are `bytes`; what is behind them is cut off. */
-export function continuedRunFile(path: string, bytes: Uint8Array): RunFile {
-  writing(path, () => truncateSync(partOf(path), bytes.length));
-  return runFile(path, createHash("sha256").update(bytes), () => {});
+/** How many of a run's bytes are in its `.part` already. Throws as `checkBegin` where others are there that are not to be lost. */
+function beginningOf(bytes: Buffer, path: string): number {
+  const part = partOf(path);
+  const found = writing(path, () => (existsSync(part) ? readFileSync(part) : Buffer.alloc(0)));
+  if (found.length <= bytes.length && found.equals(bytes.subarray(0, found.length))) return found.length;
+  checkBegin(path);
+  return 0;
 }
 
-function runFile(path: string, hash: Hash, begin: () => void): RunFile {
-  const line = (record: object): void => {
-    const text = `${JSON.stringify(record, onlyFinite)}\n`;
-    writing(path, () => appendFileSync(partOf(path), text));
-    hash.update(text);
-  };
-  const hashed = (record: object): void => {
-    const own = JSON.stringify(record, onlyFinite).slice(0, -1);
-    line({ ...record, hash: digits(hash.copy().update(own)) });
-  };
-  const chapter = ({ header, steps, scores, before }: UnfinishedRun): void => {
-    if (before) chapter(before);
-    hashed({ header });
-    for (const write of inOrder({ step: stepLine, score: hashed }, steps, scores)) write();
-  };
-  const stepLine = (step: StepRecord): void => line(shortened(step));
-  return {
-    start: (header: RunHeader, before?: UnfinishedRun) => {
-      writing(path, begin);
-      if (before) chapter(before);
-      hashed({ header });
-    },
-    step: stepLine,
-    score: hashed,
-    finish: (cost) => {
-      hashed({ cost });
-      writing(path, () => renameSync(partOf(path), path));
-    },
-  };
-}
-
-/** Writes a whole run, steps and scores in the order they were made. Throws a KitError as `createRunFile` does, and leaves nothing then. */
-export function writeRun(path: string, { header, steps, scores, cost, before }: Run): void {
-  const file = createRunFile(path);
-  try {
-    file.start(header, before);
-    for (const write of inOrder(file, steps, scores)) write();
-    file.finish(cost);
-  } catch (error) {
-    discardPart(path);
-    throw error;
-  }
-}
-
-/** What writes each step and score, in the order they were made. */
-function inOrder(
-  file: Pick<RunRecorder, "step" | "score">,
-  steps: readonly StepRecord[],
-  scores: readonly Score[],
-): (() => void)[] {
-  const records = [
-    ...steps.map((step) => ({ taken: step.step + 1, write: () => file.step(step) })),
-    ...scores.map((score) => ({ taken: score.step, write: () => file.score(score) })),
-  ];
-  return records.toSorted((a, b) => a.taken - b.taken).map(({ write }) => write);
-}
-
-/** The step with its estimates in the fewest digits that tell them. */
-function shortened({ projectedGrad, ...step }: StepRecord): StepRecord {
-  if (projectedGrad === undefined) return step;
-  return {
-    ...step,
-    projectedGrad: typeof projectedGrad === "number" ? shortest(projectedGrad) : projectedGrad.map(shortest),
-  };
-}
-
-/** Removes what a run that did not finish has left beside `path`; throws nothing, since another error is under way then. */
-export function discardPart(path: string): void {
-  try {
-    rmSync(partOf(path), { force: true });
-  } catch {
-    // Where it cannot be removed, its name still says that it is no finished run.
-  }
-}
-
-/** JSON has no NaN and no Infinity: they would be read back as null. */
-function onlyFinite(key: string, value: unknown): unknown {
-  if (typeof value !== "number" || Number.isFinite(value)) return value;
-  throw new NotFinite(`The run's ${key} is ${value}, which a run file cannot hold; try a smaller learning rate.`);
-}
-
-function writing(path: string, write: () => void): void {
-  try {
-    write();
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    throw new KitError(`${path}: a run was to be written there, but it cannot be (${code}); name another folder.`);
-  }
+/** Gives a `.part` that has steps another name, for who has the run's lock, and returns it; undefined where there is none. */
+export function renameAside(path: string): string | undefined {
+  const part = partOf(path);
+  if (stepsIn(part) === 0) return undefined;
+  let n = 1;
+  while (existsSync(`${part}.${n}`)) n++;
+  writing(path, () => renameSync(part, `${part}.${n}`));
+  return `${part}.${n}`;
 }
