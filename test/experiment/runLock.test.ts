@@ -2,10 +2,25 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join, resolve } from "node:path";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { checkUnlocked, lockRun } from "../../src/experiment/runFile/lock.ts";
 import { createRunFile, writeRun } from "../../src/experiment/runFile/write.ts";
 import { run, scratch, step } from "./sampleRun.ts";
+
+/** What happens right after a file is read, once. */
+const afterRead = vi.hoisted(() => new Map<string, () => void>());
+
+vi.mock("node:fs", async (original) => {
+  const fs = await original<typeof import("node:fs")>();
+  const readFileSync = (...args: Parameters<typeof fs.readFileSync>): ReturnType<typeof fs.readFileSync> => {
+    const content = fs.readFileSync(...args);
+    const happens = afterRead.get(String(args[0]));
+    afterRead.delete(String(args[0]));
+    happens?.();
+    return content;
+  };
+  return { ...fs, readFileSync };
+});
 
 const lockFile = (path: string): string => `${path}.lock`;
 const written = (path: string, owner: object): void => writeFileSync(lockFile(path), JSON.stringify(owner));
@@ -99,6 +114,16 @@ describe("a run's lock", () => {
       expect(existsSync(lockFile(path))).toBe(false);
     },
   );
+
+  test("whose owner is gone is not taken from one that took it over a moment before", async () => {
+    const path = fresh();
+    written(path, { host: hostname(), processes: [{ pid: await gone() }] });
+    const other = { host: hostname(), processes: [{ pid: idle() }] };
+    afterRead.set(lockFile(path), () => written(path, other));
+    expect(() => lockRun(path)).toThrow(new RegExp(`process ${other.processes[0]!.pid} is writing that run`));
+    expect(ownerIn(path)).toEqual(other);
+    expect(readdirSync(join(path, ".."))).toEqual(["run.jsonl.lock"]);
+  });
 
   test("of another machine is respected, and says what to remove", async () => {
     const path = fresh();
