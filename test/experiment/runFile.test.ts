@@ -39,7 +39,7 @@ describe("a run file", () => {
     other.step(step(0));
     other.release();
     expect(readdirSync(join(file, ".."))).toEqual(["run.jsonl.part"]);
-    expect(() => other.step(step(1))).toThrow(/whose file is not open/);
+    expect(() => other.step(step(1))).toThrow(/but none is open/);
   });
 
   test.each([Number.NaN, Number.POSITIVE_INFINITY])("refuses the number %s and leaves nothing", (loss) => {
@@ -75,7 +75,7 @@ describe("a run file", () => {
     const record = createRunFile(join(scratch(), "never-started", "run.jsonl"));
     expect(() => record.step(step(0))).toThrow(KitError);
     record.start(run.header);
-    expect(() => record.start(run.header)).toThrow(/whose file is not open/);
+    expect(() => record.start(run.header)).toThrow(/but none is open/);
     record.release();
   });
 

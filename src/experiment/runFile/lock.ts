@@ -194,7 +194,8 @@ const ME: Owner = { host: hostname(), processes: [processOf(process.pid)] };
 
 function taken(path: string, owner: Owner | undefined): KitError {
   const { host, processes } = owner ?? { ...ME, processes: [] };
-  const who = `process ${processes.map(({ pid }) => pid).join(" and ") || "of another command"}`;
+  const one = (host === ME.host && processes.find(lives)) || processes[0];
+  const who = one ? `process ${one.pid}` : "another process";
   return new KitError(
     host === ME.host
       ? `${path}: ${who} is writing that run: let it end, or stop it and go on with --resume.`

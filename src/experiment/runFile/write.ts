@@ -120,7 +120,7 @@ function runFile(path: string, taken: Lock | undefined, lines: Chain, begun?: St
 
 const notOpen = (path: string): KitError =>
   new KitError(
-    `${path}: a run was to be written there whose file is not open: begin one with createRunFile and its start, or go on with one with resumeRun.`,
+    `${path}: a run was to be written there, but none is open: begin one with createRunFile and start, or resume one with resumeRun.`,
   );
 
 /**
