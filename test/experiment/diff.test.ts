@@ -94,8 +94,8 @@ describe("where two runs part", () => {
   });
 
   test("is told shortly, however long the values are", () => {
-    const long = (letter: string): Run => ({ ...run, header: { ...run.header, remark: letter.repeat(1e6) } });
-    expect(text(long("a"), long("b\n"))).toMatch(/^remark is a+… in one and (b )+b?… in the other$/);
+    const long = (letter: string): Run => ({ ...run, header: { ...run.header, model: letter.repeat(1e6) } });
+    expect(text(long("a"), long("b\n"))).toMatch(/^model is a+… in one and (b )+b?… in the other$/);
     expect(text(long("a"), long("b\n")).length).toBeLessThan(300);
   });
 });
