@@ -1,7 +1,18 @@
-import { closeSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { hostname } from "node:os";
 import { dirname, resolve } from "node:path";
 import { KitError } from "../../error.ts";
+import { partOf } from "./part.ts";
 import { quote, writing } from "./sentences.ts";
 
 /** A run that this process alone may write. */
@@ -42,12 +53,14 @@ export function lockRun(path: string): Lock {
   const file = lockOf(path);
   if (held.has(file))
     throw new KitError(`${path}: this process is writing that run already: let it end first, or name another file.`);
-  const isOwn = writing(path, () => {
+  const kept = existsSync(partOf(path)) ? partOf(path) : undefined;
+  const making = (): boolean => {
     mkdirSync(dirname(file), { recursive: true });
     return take(file, path) === "made";
-  });
+  };
+  const isOwn = writing(path, making, kept);
   const lock: Lock = {
-    share: (pid) => writing(path, () => rename(file, { ...ME, processes: [...ME.processes, processOf(pid)] })),
+    share: (pid) => writing(path, () => rename(file, { ...ME, processes: [...ME.processes, processOf(pid)] }), kept),
     release: () => {
       if (held.get(file) !== lock) return;
       held.delete(file);
