@@ -1,6 +1,22 @@
-/** An error whose message is one sentence for the user: what was asked, what was found, what to do. The CLI prints it alone. */
+/**
+ * An error whose message is one sentence for the user: what was asked, what was found, what to do. The CLI prints it alone. What was
+ * found may come from anyone's file, so whatever the message is made of, it is one line without control characters, of 600 characters at
+ * most: a longer one loses its middle.
+ */
 export class KitError extends Error {
   override readonly name: string = "KitError";
+
+  constructor(message: string) {
+    super(withoutMiddle(message.replace(/[\r\n\u2028\u2029]+[ \t]*/g, " ").replace(/\p{Cc}/gu, "\ufffd")));
+  }
+}
+
+const LONGEST = 600;
+/** Room for what to do about it, which stands at the end. */
+const END = 200;
+
+function withoutMiddle(line: string): string {
+  return line.length <= LONGEST ? line : `${line.slice(0, LONGEST - END - 3)} … ${line.slice(-END)}`;
 }
 
 /** A number that came out is not finite: of what, and what may help. */

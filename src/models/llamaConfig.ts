@@ -29,7 +29,7 @@ export interface LlamaConfig {
   readonly max_position_embeddings: number;
   readonly rms_norm_eps: number;
   readonly rope_theta: number;
-  readonly rope_scaling?: RopeScaling;
+  readonly rope_scaling?: RopeScaling | undefined;
   readonly hidden_act: string;
   readonly attention_bias: boolean;
   readonly mlp_bias: boolean;
@@ -94,7 +94,7 @@ function rope(found: Config, longest: number): Pick<LlamaConfig, "rope_theta" | 
   const type = together.rope_type ?? together.type ?? "default";
   const share = together.partial_rotary_factor ?? found.partial_rotary_factor ?? 1;
   if (share !== 1) throw notBuilt(`turned in a part of ${shown(share)} of each head`, "whole heads are");
-  if (type === "default") return { rope_theta };
+  if (type === "default") return { rope_theta, rope_scaling: undefined };
   if (type !== "llama3") throw notBuilt(`scaled as ${shown(type)}`, 'a scaling of "llama3" is');
   const length = found.original_max_position_embeddings ?? together.original_max_position_embeddings ?? longest;
   const scaling = { ...together, original_max_position_embeddings: length };

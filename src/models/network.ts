@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import type { Checkpoint, TensorPlace } from "../checkpoints/folder.ts";
 import { readTensor } from "../checkpoints/safetensors.ts";
-import { KitError, listed } from "../error.ts";
+import { KitError, listed, shown } from "../error.ts";
 import type { Network } from "../nn/network.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { Progress } from "../tensor/progress.ts";
@@ -96,10 +96,10 @@ export function checkConfig(model: string, config: Config): void {
 }
 
 function familyOf(model: string, config: Config): ModelFamily {
-  const type = String(config.model_type);
-  if (Object.hasOwn(families, type)) return families[type]!;
+  const { model_type: type } = config;
+  if (typeof type === "string" && Object.hasOwn(families, type)) return families[type]!;
   throw new KitError(
-    `${model} holds a model of type "${type}", which the kit cannot build: it knows ${Object.keys(families).join(", ")}.`,
+    `${model} holds a model of type ${shown(type)}, which the kit cannot build: it knows ${Object.keys(families).join(", ")}.`,
   );
 }
 

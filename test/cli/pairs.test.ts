@@ -1,8 +1,9 @@
-import { describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parseOptions } from "../../src/cli/options.ts";
 import { reasonAgainst } from "../../src/cli/preflight.ts";
 import { runMethod } from "../../src/cli/runMethod.ts";
 import { loadModel } from "../../src/models/load.ts";
+import type { LanguageModel } from "../../src/models/model.ts";
 import { methods } from "../../src/report/methods.ts";
 import { tasks } from "../../src/tasks/index.ts";
 import { loadTask } from "../../src/tasks/load.ts";
@@ -16,6 +17,11 @@ const METHODS = ["Majority", "Zero-shot", "ICL", "LP", "FT (LoRA)", "MeZO (prefi
 describe.each(["opt-reviews", "roberta-reviews"])("the bundled %s", (id) => {
   const kind = id === "opt-reviews" ? "autoregressive" : "masked";
   const own = tasks.filter((task) => task[kind]);
+  let model: LanguageModel;
+  beforeAll(async () => {
+    model = await loadModel(id);
+  });
+  afterAll(() => model.dispose());
 
   test(`has the paper's ${kind} tasks`, () => {
     expect(own).toHaveLength(kind === "masked" ? 6 : 11);
@@ -23,8 +29,7 @@ describe.each(["opt-reviews", "roberta-reviews"])("the bundled %s", (id) => {
   });
 
   test.each(own)("scores $name by every method, or says why not", async (definition) => {
-    const model = await loadModel(id);
-    const task = await loadTask(definition, { data: "samples", train: 12, dev: 2, test: 3, seed: 1 });
+    const task = await loadTask(definition, { data: "samples", train: 6, dev: 1, test: 2, seed: 1 });
     for (const method of METHODS) {
       const reason = reasonAgainst(method, definition, kind);
       if (reason !== undefined) {
@@ -40,6 +45,5 @@ describe.each(["opt-reviews", "roberta-reviews"])("the bundled %s", (id) => {
         expect(Number.isFinite(loss)).toBe(true);
       }
     }
-    model.dispose();
   });
 });

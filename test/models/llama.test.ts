@@ -52,6 +52,16 @@ describe("the Llama family", () => {
     free([...older.parameters, ...newer.parameters, ...plain.parameters]);
   });
 
+  test("leaves positions as they are where the scaling that a config names is the default one", () => {
+    const plain = tinyNetwork(CONFIGS.llama!);
+    for (const rope_scaling of [{ rope_type: "default" }, { type: "default", factor: 8 }, { factor: 8 }]) {
+      const named = tinyNetwork({ ...CONFIGS.llama, rope_scaling });
+      expect(logitsOf(named.network, [1, 2, 3])).toEqual(logitsOf(plain.network, [1, 2, 3]));
+      free(named.parameters);
+    }
+    free(plain.parameters);
+  });
+
   test("refuses what is not built, by its name", () => {
     const shapes = (change: Config) => () => llama.shapes({ ...CONFIGS.llama, ...change });
     expect(shapes({ rope_scaling: { type: "yarn", factor: 2 } })).toThrow(/scaled as "yarn"/);

@@ -63,7 +63,9 @@ async function main(argv: readonly string[]): Promise<void> {
     }
   };
   await Promise.all(Array.from({ length: jobs }, next));
-  if (failures.length > 0) throw new KitError(failures.join("\n"));
+  if (failures.length === 0) return;
+  process.stderr.write(`${failures.join("\n")}\n`);
+  process.exitCode = 1;
 }
 
 /** On a terminal, the cell that is under way. */

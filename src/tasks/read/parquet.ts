@@ -27,10 +27,14 @@ export async function parseParquet(bytes: Buffer, path: string): Promise<ParsedR
     const left = { characters: MOST_BYTES };
     return rows.map((row, i) => ({ fields: plain(row, left) as ParsedRow["fields"], place: `row ${i + 1}` }));
   } catch (error) {
-    throw new KitError(
-      `Cannot read ${path} as Parquet (${shortened((error as Error).message)}); download it again, or give JSON Lines.`,
-    );
+    throw new KitError(`Cannot read ${path} as Parquet (${reasonOf(error)}); download it again, or give JSON Lines.`);
   }
+}
+
+/** What is wrong with a file; where its reader stumbles over a part that is not there, that tells nobody anything. */
+function reasonOf(error: unknown): string {
+  const { message } = error as Error;
+  return message.includes("undefined") ? "a part of it is damaged or missing" : shortened(message);
 }
 
 /** The value with bigints as numbers. Throws where texts, which many rows may share in the file, are too long for all of them. */

@@ -6,7 +6,7 @@ import { moveMany, setNoiseThreads, sweepMany } from "../../../src/tensor/noise/
 import type { Move } from "../../../src/tensor/noise/wasm.ts";
 
 const LAWS = ["gaussian", "rademacher"] as const;
-const SIZES = [1, 63, 2049, 40_000, 200_000];
+const SIZES = [1, 63, 2049, 40_000, 70_001];
 
 /** So many that a round of them is not enough. */
 const movesOf = (name: string, count = 300): Move[] =>
