@@ -28,22 +28,36 @@ export function checkOptions(what: string, unknown: object, known: readonly stri
   if (names.length > 0) throw new KitError(`${what} has no option ${names.join(", ")}: it has ${known.join(", ")}.`);
 }
 
-/** A text as an error shows it: its beginning where it is long. */
-export function cut(text: string): string {
-  return text.length > 120 ? `${text.slice(0, 120)}…` : text;
+const MOST_CHARACTERS = 80;
+const MOST_ITEMS = 8;
+const MOST_LEVELS = 4;
+
+/** A value as an error shows it: as JSON, its beginning where it is long, without what lies deep in it; "nothing" for undefined. */
+export function shown(value: unknown): string {
+  return shortened(JSON.stringify(pruned(value, MOST_LEVELS)) ?? "nothing");
 }
 
-/** A value of JSON as an error shows it, however long or deep it is. */
-export function shown(value: unknown): string {
-  try {
-    return cut(JSON.stringify(value) ?? "nothing");
-  } catch {
-    return "a value that is nested too deeply";
-  }
+/** A text as an error shows it: on one line, its beginning where it is long. */
+export function shortened(text: string): string {
+  const line = text.slice(0, 2 * MOST_CHARACTERS).replace(/[\r\n]+/g, " ");
+  return line.length > MOST_CHARACTERS ? `${line.slice(0, MOST_CHARACTERS)}…` : line;
 }
 
 /** The first names of a list, and how many more there are: "a, b, c, d, e and 7,996 more". */
 export function listed(names: readonly string[], most: number = 5): string {
   const rest = names.length - most;
-  return names.slice(0, most).map(cut).join(", ") + (rest > 0 ? ` and ${rest.toLocaleString("en")} more` : "");
+  return names.slice(0, most).map(shortened).join(", ") + (rest > 0 ? ` and ${rest.toLocaleString("en")} more` : "");
+}
+
+/** The value without what lies too deep or too far behind; a bigint, which JSON lacks, as a number. */
+function pruned(value: unknown, levels: number): unknown {
+  if (typeof value === "string") return value.slice(0, MOST_CHARACTERS + 1);
+  if (typeof value === "bigint") return Number(value);
+  if (typeof value !== "object" || value === null) return value;
+  if (levels === 0) return "…";
+  if (Array.isArray(value)) return value.slice(0, MOST_ITEMS).map((item) => pruned(item, levels - 1));
+  const entries = Object.entries(value).slice(0, MOST_ITEMS);
+  return Object.fromEntries(
+    entries.map(([name, inner]) => [name.slice(0, MOST_CHARACTERS), pruned(inner, levels - 1)]),
+  );
 }

@@ -1,4 +1,4 @@
-import { cut, KitError } from "../error.ts";
+import { KitError, shortened } from "../error.ts";
 import { BYTES_PER_ELEMENT } from "./dtype.ts";
 import { duplicateKey, isObject } from "./json.ts";
 
@@ -40,22 +40,22 @@ function parseObject(json: string, fail: Fail): Record<string, unknown> {
   }
   if (!isObject(value)) throw fail("its header is not a JSON object");
   const twice = duplicateKey(json);
-  if (twice !== undefined) throw fail(`its header has "${cut(twice)}" twice`);
+  if (twice !== undefined) throw fail(`its header has "${shortened(twice)}" twice`);
   return value;
 }
 
 function parseEntry(name: string, value: unknown, dataStart: number, fail: Fail): TensorEntry {
   const { dtype, shape, data_offsets: offsets }: Record<string, unknown> = isObject(value) ? value : {};
   if (typeof dtype !== "string" || !isCounts(shape) || !isCounts(offsets) || offsets.length !== 2) {
-    throw fail(`the header's entry "${cut(name)}" lacks a dtype, a shape or two data_offsets`);
+    throw fail(`the header's entry "${shortened(name)}" lacks a dtype, a shape or two data_offsets`);
   }
   const [begin, end] = offsets as [number, number];
   const bytes = BYTES_PER_ELEMENT.get(dtype);
-  if (bytes === undefined) throw fail(`tensor "${cut(name)}" has the unknown dtype "${cut(dtype)}"`);
+  if (bytes === undefined) throw fail(`tensor "${shortened(name)}" has the unknown dtype "${shortened(dtype)}"`);
   const needed = shape.reduce((product, size) => product * size, bytes);
   if (end - begin !== needed) {
     throw fail(
-      `tensor "${cut(name)}" of ${dtype} [${cut(String(shape))}] needs ${needed} bytes but its offsets span ${end - begin}`,
+      `tensor "${shortened(name)}" of ${dtype} [${shortened(String(shape))}] needs ${needed} bytes but its offsets span ${end - begin}`,
     );
   }
   return { name, dtype, shape, byteOffset: dataStart + begin, byteLength: needed };
@@ -64,12 +64,14 @@ function parseEntry(name: string, value: unknown, dataStart: number, fail: Fail)
 function checkLayout(entries: readonly TensorEntry[], start: number, fileLength: number, fail: Fail): void {
   let end = start;
   for (const entry of entries) {
-    if (entry.byteOffset < end) throw fail(`tensor "${cut(entry.name)}" overlaps the one before it`);
+    if (entry.byteOffset < end) throw fail(`tensor "${shortened(entry.name)}" overlaps the one before it`);
     if (entry.byteOffset > end)
-      throw fail(`there is a gap of ${entry.byteOffset - end} bytes before "${cut(entry.name)}"`);
+      throw fail(`there is a gap of ${entry.byteOffset - end} bytes before "${shortened(entry.name)}"`);
     end += entry.byteLength;
     if (end > fileLength) {
-      throw fail(`tensor "${cut(entry.name)}" ends at byte ${end} but the file has ${fileLength} bytes (truncated?)`);
+      throw fail(
+        `tensor "${shortened(entry.name)}" ends at byte ${end} but the file has ${fileLength} bytes (truncated?)`,
+      );
     }
   }
   if (end < fileLength) throw fail(`${fileLength - end} bytes follow its last tensor`);

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { cut, KitError } from "../error.ts";
+import { KitError, shortened } from "../error.ts";
 
 /** Whether a JSON value is an object with named fields. */
 export function isObject(value: unknown): value is Record<string, unknown> {
@@ -14,12 +14,14 @@ export function readObject(path: string): Record<string, unknown> {
     json = readFileSync(path, "utf8");
     value = JSON.parse(json);
   } catch (error) {
-    throw new KitError(`Reading ${path}: ${cut((error as Error).message)}; it must be JSON, so download it again.`);
+    throw new KitError(
+      `Reading ${path}: ${shortened((error as Error).message)}; it must be JSON, so download it again.`,
+    );
   }
   if (!isObject(value)) throw new KitError(`Reading ${path}: it is not a JSON object; download it again.`);
   const twice = duplicateKey(json);
   if (twice === undefined) return value;
-  throw new KitError(`Reading ${path}: it has "${cut(twice)}" twice; remove the one that is not meant.`);
+  throw new KitError(`Reading ${path}: it has "${shortened(twice)}" twice; remove the one that is not meant.`);
 }
 
 /** A key that an object anywhere in a JSON text has twice, of which JSON.parse would take the last without a word; undefined where none has. */

@@ -1,7 +1,10 @@
 import type { Parameter } from "../tensor/parameter.ts";
-import type { LoadedNetwork } from "./network.ts";
 
-type Tunable = Pick<LoadedNetwork, "parameters" | "restore">;
+/** What has weights that runs tune. */
+interface Tunable {
+  readonly parameters: readonly Parameter[];
+  restore(): void;
+}
 
 /**
  * By a model's weights, why they are not what its last run has tuned. Who saves such a model will expect the tuned weights, so that it is

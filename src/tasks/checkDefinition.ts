@@ -1,5 +1,4 @@
-import { KitError } from "../error.ts";
-import { shown } from "./shown.ts";
+import { KitError, shown } from "../error.ts";
 import type { Example, TaskDefinition } from "./task.ts";
 
 const KEYS = [

@@ -1,6 +1,6 @@
 import { statSync } from "node:fs";
 import { basename, dirname, join, posix } from "node:path";
-import { KitError } from "../error.ts";
+import { KitError, shown } from "../error.ts";
 import { deduplicate } from "./deduplicate.ts";
 import { droppedRows, droppedText } from "./dropped.ts";
 import { examplesOf, isLabelled } from "./examples.ts";
@@ -10,7 +10,6 @@ import { jointSha256 } from "./read/hash.ts";
 import { readRows } from "./read/readRows.ts";
 import type { Dialect, Quoting, Rows } from "./read/rows.ts";
 import { samplesOf } from "./samples.ts";
-import { shown } from "./shown.ts";
 import { checkSizes } from "./sizes.ts";
 import {
   drawTest,

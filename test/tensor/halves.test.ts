@@ -47,6 +47,19 @@ describe.each(FORMATS)("numbers in %s", (format) => {
     });
   });
 
+  test.each(["nearest", "stochastic"] as const)(
+    "beyond the largest, %s, are the largest, and do not wrap around",
+    (kind) => {
+      const values = Float32Array.of(65504, 65519, 65535, 65536, 1e6, -1e6, 3e38, -65520);
+      const draw = kind === "stochastic" ? { key: KEY, from: 0 } : undefined;
+      const [fast, plain] = [empty(values.length, "float16", kind), new Uint16Array(values.length)];
+      narrow(values, fast, 0, draw?.key);
+      plainNarrow(values, "float16", plain, draw);
+      expect(fast.bits).toEqual(plain);
+      expect([...widened(fast)]).toEqual([65504, 65504, 65504, 65504, 65504, -65504, 65504, -65504]);
+    },
+  );
+
   test("are drawn with the bits of the plain twin, from any group on", () => {
     const whole = empty(VALUES.length, format, "stochastic");
     narrow(VALUES, whole, 0, KEY);

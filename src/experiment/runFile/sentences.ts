@@ -6,7 +6,7 @@ const LONGEST = 80;
 export function quote(value: unknown): string {
   if (Array.isArray(value)) return "a list";
   if (typeof value === "object" && value !== null) return "an object";
-  const text = String(value).replace(/[\s\p{Cc}]+/gu, " ");
+  const text = String(value ?? "nothing").replace(/[\s\p{Cc}]+/gu, " ");
   return text.length <= LONGEST ? text : `${text.slice(0, LONGEST - 1)}…`;
 }
 

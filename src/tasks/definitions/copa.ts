@@ -1,7 +1,6 @@
-import { KitError } from "../../error.ts";
+import { KitError, shown } from "../../error.ts";
 import { rightStrip } from "../../text/strip.ts";
 import type { Fields } from "../read/rows.ts";
-import { shown } from "../shown.ts";
 import type { TaskDefinition } from "../task.ts";
 import { labelField, textField } from "./fields.ts";
 

@@ -1,6 +1,5 @@
-import { KitError } from "../../error.ts";
+import { KitError, listed, shown } from "../../error.ts";
 import type { Fields } from "../read/rows.ts";
-import { listed, shown } from "../shown.ts";
 
 /** What sets write in place of a label: GLUE's test files, and SNLI and MNLI where annotators did not agree. */
 const NO_LABEL: readonly string[] = ["-1", "-1.0", "-"];
@@ -74,7 +73,7 @@ function present(fields: Fields, what: string, names: readonly string[]): unknow
   const value = names.map((name) => fields[name]).find((field) => !isBlank(field));
   if (value !== undefined) return value;
   const found = Object.keys(fields).filter((name) => !isBlank(fields[name]));
-  const has = found.length > 0 ? listed(found) : "no field at all";
+  const has = found.length > 0 ? listed(found.map(shown), 8) : "no field at all";
   throw new KitError(`the row has no ${what} (a field ${names.join(" or ")}; it has ${has}); add it or drop the row.`);
 }
 

@@ -1,6 +1,5 @@
-import { KitError } from "../../error.ts";
+import { KitError, shown } from "../../error.ts";
 import type { Fields } from "../read/rows.ts";
-import { shown } from "../shown.ts";
 import type { TaskDefinition } from "../task.ts";
 import { objectIn, objectsIn, textField, textsField } from "./fields.ts";
 

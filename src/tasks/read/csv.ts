@@ -1,6 +1,5 @@
 import { CsvError, type Info, parse } from "csv-parse/sync";
-import { KitError } from "../../error.ts";
-import { shortened } from "../shown.ts";
+import { KitError, shortened } from "../../error.ts";
 import type { ParsedRow, Quoting } from "./rows.ts";
 import { namedRows, type TableRecord } from "./table.ts";
 import { linesOf } from "./text.ts";

@@ -1,7 +1,6 @@
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { KitError } from "../../error.ts";
-import { listed } from "../shown.ts";
+import { KitError, listed } from "../../error.ts";
 import { jointSha256 } from "./hash.ts";
 import { extensions, readRows } from "./readRows.ts";
 import type { Dialect, Rows } from "./rows.ts";

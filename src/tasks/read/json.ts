@@ -1,5 +1,4 @@
-import { KitError } from "../../error.ts";
-import { shortened, shown } from "../shown.ts";
+import { KitError, shortened, shown } from "../../error.ts";
 import type { Fields, ParsedRow } from "./rows.ts";
 import { linesOf } from "./text.ts";
 

@@ -1,8 +1,7 @@
 import { brotliDecompressSync, gunzipSync } from "node:zlib";
 import { type Compressors, parquetReadObjects } from "hyparquet";
 import { decompressLz4Raw, decompressZstd } from "hyparquet-compressors";
-import { KitError } from "../../error.ts";
-import { shortened } from "../shown.ts";
+import { KitError, shortened } from "../../error.ts";
 import { MOST_BYTES } from "./bytes.ts";
 import { checkParquet } from "./parquetCheck.ts";
 import type { ParsedRow } from "./rows.ts";

@@ -1,5 +1,5 @@
 import { type Compressors, type FileMetaData, parquetMetadata, parquetSchema } from "hyparquet";
-import { shown } from "../shown.ts";
+import { shown } from "../../error.ts";
 import { MOST_BYTES, MOST_ROWS } from "./bytes.ts";
 import { checkPage, isDictionary, type Left, type Levels, readPage } from "./parquetPage.ts";
 import { type Cursor, readStruct, type Struct, type Value } from "./thrift.ts";

@@ -1,5 +1,4 @@
-import { KitError } from "../../error.ts";
-import { listed, shown } from "../shown.ts";
+import { KitError, listed, shown } from "../../error.ts";
 import type { ParsedRow } from "./rows.ts";
 
 /** A row of a table as its file has it, and its place there. */
@@ -56,7 +55,7 @@ function row(names: readonly string[], { values, place }: TableRecord, file: str
   if (values.length <= names.length)
     return { fields: Object.fromEntries(values.map((value, i) => [names[i]!, value])), place };
   throw new KitError(
-    `${file} ${place}: ${values.length} fields stand under a header of ${names.length} (${listed(names)}); remove the extra ones, or quote the text.`,
+    `${file} ${place}: ${values.length} fields stand under a header of ${names.length} (${listed(names.map(shown), 8)}); remove the extra ones, or quote the text.`,
   );
 }
 

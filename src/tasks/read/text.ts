@@ -1,7 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import iconv from "iconv-lite";
-import { KitError } from "../../error.ts";
-import { shown } from "../shown.ts";
+import { KitError, shown } from "../../error.ts";
 
 const NEWLINE = 10;
 

@@ -1,6 +1,5 @@
 import { CsvError } from "csv-parse/sync";
-import { KitError } from "../../error.ts";
-import { shortened } from "../shown.ts";
+import { KitError, shortened } from "../../error.ts";
 import { recordsOf } from "./csv.ts";
 import type { ParsedRow, Quoting } from "./rows.ts";
 import { LAST_COLUMN, namedRows, type TableRecord } from "./table.ts";

@@ -26,12 +26,15 @@ function floatOf(bits: number): number {
 
 const signed = (sign: number, magnitude: number): number => (sign ? -magnitude : magnitude);
 
-/** float32 in 16 bits: the nearest number, ties to even, or with a draw one of the two neighbours. */
+/** float32 in 16 bits: the nearest finite number, ties to even, or with a draw one of the two neighbours. */
 export function plainNarrow(values: Float32Array, format: HalfFormat, into: Uint16Array, draw?: RoundingDraw): void {
   values.forEach((value, i) => {
     into[i] = ROUND[format](value, draw && shareOf(draw.key, draw.from + i));
   });
 }
+
+/** The bits of float16's largest number, 65504, which what is larger becomes. */
+const LARGEST = 0x7bff;
 
 const ROUND: Readonly<Record<HalfFormat, (value: number, share: number | undefined) => number>> = {
   bfloat16: (value, share) => {
@@ -43,7 +46,8 @@ const ROUND: Readonly<Record<HalfFormat, (value: number, share: number | undefin
     float[0] = value;
     const [sign, size] = [(word[0]! >>> 31) << 15, word[0]! & 0x7fffffff];
     if (size < 0x38800000) return sign | lastPlaces(Math.abs(value) * 2 ** 24, share);
-    return sign | ((size - (112 << 23) + (share === undefined ? 0xfff + ((size >>> 13) & 1) : share >>> 3)) >>> 13);
+    const normal = (size - (112 << 23) + (share === undefined ? 0xfff + ((size >>> 13) & 1) : share >>> 3)) >>> 13;
+    return sign | Math.min(normal, LARGEST);
   },
 };
 

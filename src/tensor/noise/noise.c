@@ -171,6 +171,7 @@ static inline u32x4 narrowed(f32x4 x, format f, int stochastic, u32x4 share) {
   u32x4 bits = (u32x4)x, sign = bits >> 31 << 15, a = bits & ~SIGN;
   if (f == BFLOAT16) return (bits + (stochastic ? share : 0x7fff + (bits >> 16 & 1))) >> 16;
   u32x4 normal = (a + (stochastic ? share >> 3 : 0xfff + (a >> 13 & 1)) - (112u << 23)) >> 13;
+  normal = (u32x4)wasm_u32x4_min((v128_t)normal, (v128_t)splat(0x7bff)); // a larger number than 65504 would wrap around
   f32x4 places = (f32x4)a * 0x1p24f; // of the last place of the smallest numbers
   f32x4 cut = stochastic ? (f32x4)wasm_f32x4_floor((v128_t)(places + to_float((i32x4)share) * 0x1p-16f)) : (f32x4)wasm_f32x4_nearest((v128_t)places);
   u32x4 small = (u32x4)__builtin_convertvector(cut, i32x4), is_normal = (u32x4)(a >= 0x38800000);
