@@ -28,7 +28,7 @@ export function checkOptions(what: string, unknown: object, known: readonly stri
   if (names.length > 0) throw new KitError(`${what} has no option ${names.join(", ")}: it has ${known.join(", ")}.`);
 }
 
-const MOST_CHARACTERS = 80;
+const MOST_CHARACTERS = 120;
 const MOST_ITEMS = 8;
 const MOST_LEVELS = 4;
 

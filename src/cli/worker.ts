@@ -1,6 +1,7 @@
 import { NotFinite } from "../error.ts";
 import { stepsTaken } from "../experiment/cut.ts";
-import { beginRun, type OpenRun, resumeRun } from "../experiment/runFile/resume.ts";
+import { beginRun, type OpenRun, resumeRun, setAside } from "../experiment/runFile/resume.ts";
+import type { RunFile } from "../experiment/runFile/write.ts";
 import { loadModel } from "../models/load.ts";
 import { useBackend } from "../tensor/backend.ts";
 import type { Progress } from "../tensor/progress.ts";
@@ -39,12 +40,22 @@ async function runJob(job: Job): Promise<void> {
   const setup = { model, task, seed, options, onProgress, record: file, ...(resume && { resume }) };
   try {
     end(await runMethod(method, setup));
+  } catch (error) {
+    if (error instanceof NotFinite) keepDiverged(job, file);
+    throw error;
   } finally {
     file.release();
   }
 }
 
-/** The file of a job, with what is in it where the job is to be resumed; says what is gone on with. */
+/** A run that has diverged would do so again where it is resumed: its steps make way for a run with other settings. */
+function keepDiverged({ method, file: path }: Job, file: RunFile): void {
+  file.release();
+  const aside = setAside(path);
+  if (aside !== undefined) void send({ note: `${method}: the steps until then are kept in ${aside}.` });
+}
+
+/** The file of a job, with what is in it where the job is to be resumed; says what is resumed. */
 function opened({ file, options, method }: Job): OpenRun {
   if (!options.resume) return beginRun(file);
   const run = resumeRun(file);

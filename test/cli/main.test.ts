@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { readRun } from "../../src/experiment/runFile/read.ts";
 import { tinyData, tinyModel } from "../tiny.ts";
-import { folder, mezo } from "./mezo.ts";
+import { command, folder, mezo } from "./mezo.ts";
 
 const model = tinyModel();
 const data = tinyData();
@@ -138,8 +138,8 @@ describe("the command line", () => {
       expect(existsSync(join(cwd, output)) ? readdirSync(join(cwd, output)) : []).toEqual([]);
   });
 
-  test("stops at a loss that is no number with the step and what to try, and leaves nothing half-written", () => {
-    const { status, stderr, cwd } = mezo(
+  test("stops at a loss that is no number with the step and what to try, and makes way for a smaller rate", () => {
+    const diverging = [
       "--model",
       model,
       "--data",
@@ -153,9 +153,14 @@ describe("the command line", () => {
       "runs",
       "--figures",
       "pictures",
-    );
+    ];
+    const { status, stderr, cwd } = mezo(...diverging);
     expect(status).toBe(1);
     expect(stderr).toMatch(/MeZO stopped at step \d+: the losses .* try a learning rate ten times smaller/);
-    expect(readdirSync(join(cwd, "runs"))).toEqual([]);
+    const kept = readdirSync(join(cwd, "runs"));
+    expect(kept).toEqual([expect.stringMatching(/\.part\.1$/)]);
+    expect(stderr).toContain(kept[0]);
+    const again = command("main", ["--threads", "1", ...diverging.with(diverging.indexOf("1e30"), "1e-4")], cwd);
+    expect(again.status).toBe(0);
   });
 });

@@ -91,7 +91,7 @@ describe("a run in binary", () => {
     [
       "a header without eps",
       changed(chapter({ header: { ...run.header, options: {} } })),
-      /steps of MeZO with eps undefined/,
+      /steps of MeZO with eps nothing/,
     ],
     [
       "a header of format 1",

@@ -42,11 +42,15 @@ export function resumeRun(path: string): OpenRun {
   });
 }
 
-/** Sets the steps aside that a run which was cut short has left, where there are any, so that it can be begun anew. Throws as `beginRun`. */
-export function setAside(path: string): void {
-  locked(path, (lock) => {
-    renameAside(path);
+/**
+ * Sets the steps aside that a run which was cut short has left, so that it can be begun anew; gives the file that keeps them, where there
+ * are any. Throws as `beginRun`.
+ */
+export function setAside(path: string): string | undefined {
+  return locked(path, (lock) => {
+    const aside = renameAside(path);
     lock.release();
+    return aside;
   });
 }
 

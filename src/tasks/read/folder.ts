@@ -1,6 +1,6 @@
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { KitError, listed } from "../../error.ts";
+import { KitError, listed, shown } from "../../error.ts";
 import { jointSha256 } from "./hash.ts";
 import { extensions, readRows } from "./readRows.ts";
 import type { Dialect, Rows } from "./rows.ts";
@@ -92,7 +92,7 @@ function wholeSet(folder: string, shards: readonly Shard[]): string[] {
       );
   if (shards.length > count)
     throw new KitError(
-      `${folder} holds ${shards.length} files of a set of ${count} (${listed(shards.map(({ file }) => file))}): leave one set there.`,
+      `${folder} holds ${shards.length} files of a set of ${count} (${listed(shards.map(({ file }) => shown(file)))}): leave one set there.`,
     );
   return shards.toSorted((a, b) => a.shard.index - b.shard.index).map(({ file }) => file);
 }
