@@ -1,6 +1,6 @@
 import { fork } from "node:child_process";
 import { resolve } from "node:path";
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { parsed, whole } from "../../src/cli/commandLine.ts";
 import { KitError } from "../../src/error.ts";
 import { terminalProgress } from "../../src/report/progress.ts";
@@ -29,11 +29,13 @@ function readersNamed(text: string): Reader[] {
 function command(): Command {
   return new Command("npm run fuzz --")
     .description("Gives readers damaged files. Each case is made from its seed: --from and --cases say which seeds.")
-    .option(
-      "--reader <names>",
-      `readers, with commas between them, of ${readers.map(({ name }) => name).join(", ")}`,
-      readersNamed,
-      readers,
+    .addOption(
+      new Option(
+        "--reader <names>",
+        `readers, with commas between them, of ${readers.map(({ name }) => name).join(", ")}`,
+      )
+        .argParser(readersNamed)
+        .default(readers, "all"),
     )
     .option("--from <seed>", "the first seed", whole(0), 0)
     .option("--cases <n>", "how many cases a reader", whole(1), 2000)
