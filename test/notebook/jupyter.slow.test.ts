@@ -138,7 +138,7 @@ describe.skipIf(!python)(`Jupyter's own client${python ? "" : `: ${needed}`}`, (
 
   test("ends an interrupted measure with one sentence, and goes on with it when the cell is run again", async () => {
     const run = join(scratch, "sst-2-opt-reviews-mezo-seed1.jsonl");
-    const measuring = `const runs = await measure({ methods: ["MeZO"], train: 32, dev: 8, test: 8, steps: 60, batchSize: 4, threads: 1, out: "." });`;
+    const measuring = `const runs = await measure({ methods: ["MeZO"], train: 32, dev: 8, test: 8, steps: 250, batchSize: 4, threads: 1, out: "." });`;
     const path = write("measured.ipynb", [
       { source: 'import { measure } from "mezo-kit/notebook";' },
       { source: measuring, interrupt: { file: `${run}.part`, lines: 15 } },
@@ -153,7 +153,7 @@ describe.skipIf(!python)(`Jupyter's own client${python ? "" : `: ${needed}`}`, (
     const whole = kept.slice(0, kept.lastIndexOf("\n") + 1);
     expect(whole.split("\n").length).toBeGreaterThan(15);
     expect(readFileSync(run, "utf8").startsWith(whole)).toBe(true);
-    expect(cells.at(-1)!.outputs).toMatchObject([{ text: "[ 60 ]\n" }]);
+    expect(cells.at(-1)!.outputs).toMatchObject([{ text: "[ 250 ]\n" }]);
   });
 
   test("shows the compiler's message for a type error, and ends a loop that never ends its turn and a wait for nothing with a sentence", async () => {
