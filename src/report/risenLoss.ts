@@ -16,15 +16,12 @@ interface Start {
 
 const RISEN = "The dev loss rose in training and never fell below its start";
 
-/** The loss of a coin: a first batch's below it says little, since sure answers to a few rows have any small loss. */
-const LEAST_START = Math.LN2;
-
 /**
- * What a first batch's loss stands for at most: four standard errors more than it, where a row's loss spreads by half its mean. In data/runs,
- * where no run diverged, dev losses are up to 1.4 times the loss of the first batch, and 3.4 times that of a lucky one of 0.17.
+ * What the dev loss before training is at most, by the loss of the first batch: that is of a few rows, which a model may answer by chance
+ * with any small loss. In data/runs, where no run diverged, dev losses are up to 1.4 times a first batch's loss, and 3.4 times that of a
+ * lucky one of 0.17; runs that diverge pass any such bar.
  */
-const mostOf = (loss: number, batchSize: number): number =>
-  Math.max(loss, LEAST_START) * (1 + 2 / Math.sqrt(batchSize));
+const mostOf = (loss: number): number => 2 * Math.max(loss, 1);
 
 /** A line for the foot of a table that names the runs whose dev loss rose and never fell below its start; none where there are no such runs. */
 export function risenLossLines(runs: readonly Run[]): string[] {
@@ -68,7 +65,7 @@ function risenLoss(run: Run): RisenLoss | undefined {
   const start = startOf(run, first);
   if (!start || looks.length === 0) return undefined;
   const lowest = Math.min(...looks);
-  const bar = start.of === "dev" ? start.loss : mostOf(start.loss, Number(run.header.options.batchSize));
+  const bar = start.of === "dev" ? start.loss : mostOf(start.loss);
   return lowest > bar ? { run, start, lowest } : undefined;
 }
 
