@@ -1,7 +1,9 @@
 import { type ChildProcess, fork } from "node:child_process";
+import { existsSync } from "node:fs";
 import { KitError, NotFinite } from "../error.ts";
 import type { Run } from "../experiment/run.ts";
 import { checkUnlocked, type Lock, lockRun } from "../experiment/runFile/lock.ts";
+import { partOf } from "../experiment/runFile/part.ts";
 import { readRun } from "../experiment/runFile/read.ts";
 import { checkBegin } from "../experiment/runFile/write.ts";
 import type { Progress } from "../tensor/progress.ts";
@@ -31,16 +33,19 @@ export function checkJobs(jobs: readonly Job[]): void {
  */
 export async function inOwnProcess(job: Job, supervision: Supervision): Promise<Run> {
   supervision.signal.throwIfAborted();
-  const lock = lockRun(job.file);
+  const lock = isOnlyRead(job) ? undefined : lockRun(job.file);
   try {
     await done(job, lock, supervision);
     return readRun(job.file);
   } finally {
-    lock.release();
+    lock?.release();
   }
 }
 
-async function done(job: Job, lock: Lock, { onProgress, signal }: Supervision): Promise<void> {
+/** A finished run that is to be kept needs no lock, so that several commands and notebooks can show it at once. */
+const isOnlyRead = ({ file, options }: Job): boolean => options.resume && existsSync(file) && !existsSync(partOf(file));
+
+async function done(job: Job, lock: Lock | undefined, { onProgress, signal }: Supervision): Promise<void> {
   const child = fork(ownProgram("cli/worker.js"), {
     stdio: ["ignore", "ignore", "inherit", "ipc"],
     serialization: "advanced",
@@ -49,7 +54,7 @@ async function done(job: Job, lock: Lock, { onProgress, signal }: Supervision): 
   const stop = (): void => void child.kill("SIGKILL");
   signal.addEventListener("abort", stop);
   try {
-    if (child.pid !== undefined) lock.share(child.pid);
+    if (child.pid !== undefined) lock?.share(child.pid);
     // What the process had told before it was stopped may still arrive.
     await finished(child, job, (event) => void (signal.aborted || onProgress(event)));
   } catch (error) {
