@@ -83,6 +83,17 @@ describe("--resume", () => {
     expect(readFileSync(join(cwd, "runs", name!), "utf8")).toBe(before);
   });
 
+  test("reads a finished run in several commands at once", async () => {
+    const short = [...small, "--method", "mezo", "--steps", "5"];
+    const { cwd } = mezo(...short);
+    const [name] = runsIn(cwd);
+    const before = readFileSync(join(cwd, "runs", name!), "utf8");
+    const commands = Array.from({ length: 3 }, () => startedIn(cwd, ...short, "--resume").ended);
+    expect((await Promise.all(commands)).map(({ status }) => status)).toEqual([0, 0, 0]);
+    expect(readFileSync(join(cwd, "runs", name!), "utf8")).toBe(before);
+    expect(runsIn(cwd)).toEqual([name]);
+  });
+
   test("begins FT anew, whose steps no file tells, says so, and keeps what was there", () => {
     const cwd = folder();
     mkdirSync(join(cwd, "runs"));
