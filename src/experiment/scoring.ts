@@ -9,10 +9,10 @@ export interface Pass<Result> {
   readonly read: (values: Float32Array) => readonly Result[];
 }
 
-/** Results for some items, to be had from forward passes that are independent of one another. */
+/** Results for some items, from forward passes that are independent of one another. */
 export interface Scoring<Result> {
   readonly passes: readonly Pass<Result>[];
-  /** Tensors that the passes share, which are freed with `disposeScoring`. */
+  /** Tensors that the passes share, to be freed after the last of them. */
   readonly shared: readonly tf.Tensor[];
 }
 
