@@ -16,7 +16,7 @@ import { argv, execPath, pid } from "node:process";
 import { fileURLToPath } from "node:url";
 
 // Builds dist/ where src/ has changed, and disturbs nothing that runs: each build is compiled into a folder of its own, .dist-<id of its
-// sources>, which stays as it is and from which commands that are at work start their processes (src/cli/frozen.ts). dist/ is a copy of the
+// sources>, which stays as it is and from which commands that are at work start their processes (src/measure/process.ts). dist/ is a copy of the
 // newest, and takes the place of the one before by renaming.
 
 const ROOT = resolve(import.meta.dirname, "..");

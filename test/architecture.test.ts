@@ -11,28 +11,20 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   nn: ["tensor", "kernels"],
   checkpoints: [],
   text: ["checkpoints"],
-  tasks: ["text"],
   models: ["tensor", "kernels", "nn", "checkpoints", "text"],
   adapters: ["tensor", "kernels", "nn", "checkpoints", "models"],
+  tasks: ["text"],
   tuners: ["tensor"],
-  experiment: ["tensor", "kernels", "nn", "models", "adapters", "text", "tasks", "tuners"],
-  report: ["experiment", "tensor"],
-  notebook: ["tensor", "experiment", "report", "cli"],
-  cli: [
-    "tensor",
-    "kernels",
-    "nn",
-    "checkpoints",
-    "models",
-    "adapters",
-    "text",
-    "tasks",
-    "tuners",
-    "experiment",
-    "report",
-  ],
+  record: ["tensor", "tasks", "tuners", "adapters"],
+  loss: ["tensor", "kernels", "nn", "text", "models", "tasks", "tuners", "record"],
+  experiment: ["tensor", "kernels", "nn", "text", "models", "adapters", "tasks", "tuners", "record", "loss"],
+  measure: ["tensor", "checkpoints", "models", "adapters", "tasks", "tuners", "record", "loss", "experiment"],
+  report: ["tensor", "record", "experiment", "measure"],
+  lab: ["tensor", "models", "adapters", "tasks", "tuners", "record", "loss", "experiment", "report"],
+  cli: ["tensor", "models", "adapters", "tasks", "record", "experiment", "measure", "report", "lab"],
+  notebook: ["tensor", "record", "measure", "report", "cli"],
   // What runs notebooks, for the terminal and for Jupyter: it loads the kit for cells.
-  "cli/notebooks": ["cli", "notebook"],
+  "cli/notebooks": ["cli", "measure", "notebook"],
 };
 
 const files = readdirSync(src, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts"));
@@ -110,14 +102,14 @@ test("imports are seen in every form, and a cycle is told by its chain", () => {
   expect(cycleIn(Object.keys(graph), (file) => graph[file]!)).toEqual(["b", "d", "b"]);
 });
 
-test("only tensor, kernels, nn, models, adapters and experiment know TensorFlow.js", () => {
+test("only tensor, kernels, nn, models, adapters, loss, experiment, lab and the GPU install know TensorFlow.js", () => {
   const using = files.filter((file) => textOf(file).includes('"@tensorflow/tfjs'));
-  const allowed = new Set(["tensor", "kernels", "nn", "models", "adapters", "experiment", "cli"]);
+  const allowed = new Set(["tensor", "kernels", "nn", "models", "adapters", "loss", "experiment", "lab", "cli"]);
   expect(using.filter((file) => !allowed.has(folderOf(file)))).toEqual([]);
   expect(using.length).toBeGreaterThan(5);
 });
 
-test("every file of src/ is under 260 lines, generated ones aside", () => {
-  const long = files.filter((file) => !file.endsWith("generated.ts") && textOf(file).split("\n").length > 260);
+test("every file of src/ is under 300 lines, generated ones aside", () => {
+  const long = files.filter((file) => !file.endsWith("generated.ts") && textOf(file).split("\n").length > 300);
   expect(long).toEqual([]);
 });

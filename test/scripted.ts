@@ -1,8 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 import { embed } from "../src/kernels/embed.ts";
-import type { LanguageModel } from "../src/models/model.ts";
+import type { LanguageModel } from "../src/models/network.ts";
 import type { TokenBatch } from "../src/nn/batch.ts";
-import { writeValues } from "../src/tensor/writeValues.ts";
+import { writeValues } from "../src/tensor/parameter.ts";
 import type { Tokenizer } from "../src/text/tokenizer.ts";
 
 /** The probabilities of words after a word, such as { good: { yes: 0.6, no: 0.2 } }; all others share the rest. */

@@ -1,4 +1,5 @@
 import type * as tf from "@tensorflow/tfjs";
+import { KitError } from "../error.ts";
 import type { LoadedNetwork } from "../models/network.ts";
 import type { Adaptation, Head } from "../nn/network.ts";
 import type { Parameter } from "../tensor/parameter.ts";
@@ -45,4 +46,10 @@ export interface Adapted {
   readonly lora?: LoraParts;
   /** Frees the adapter's weights. */
   dispose(): void;
+}
+
+/** Throws a KitError unless an option is a whole number from 1 on. */
+export function checkCount(adapter: string, option: string, value: number): void {
+  if (!(Number.isInteger(value) && value >= 1))
+    throw new KitError(`${adapter} needs a whole number from 1 on as ${option}, not ${value}.`);
 }

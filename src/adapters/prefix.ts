@@ -2,10 +2,9 @@ import * as tf from "@tensorflow/tfjs";
 import seedrandom from "seedrandom";
 import { checkOptions, KitError } from "../error.ts";
 import { packBatch } from "../nn/batch.ts";
-import { featuresWithCache } from "../nn/features.ts";
+import { featuresWithCache } from "../nn/run.ts";
 import type { Parameter } from "../tensor/parameter.ts";
-import type { AdaptableNetwork, Adapted, Adapter } from "./adapter.ts";
-import { checkCount } from "./options.ts";
+import { type AdaptableNetwork, type Adapted, type Adapter, checkCount } from "./adapter.ts";
 
 /** Where a prefix's keys and values start: those of real tokens, or random numbers (Table 17 compares them). */
 export type PrefixInit = "activations" | "random";

@@ -1,11 +1,9 @@
 import { existsSync, statSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { KitError } from "../error.ts";
-import { cachedSnapshots, findCached } from "./hubCache.ts";
+import { cachedSnapshots, findCached, type Lookup, whyNot } from "./hubCache.ts";
 import { type DownloadProgress, downloadModel } from "./hubDownload.ts";
-import { hubAddress, hubCacheFolder, hubToken, isOffline, silenceLimit } from "./hubEnvironment.ts";
-import { type Lookup, whyNot } from "./hubFinding.ts";
-import type { Connection } from "./hubRequest.ts";
+import { type Connection, hubAddress, hubCacheFolder, hubToken, isOffline, silenceLimit } from "./hubRequest.ts";
 
 /** Options of resolveModel. */
 export interface ResolveModelOptions {

@@ -1,6 +1,6 @@
 import { closeSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
 import { KitError } from "../error.ts";
-import { encodeBF16, encodeF16 } from "./dtype.ts";
+import { encodeBF16, encodeF16 } from "./safetensors.ts";
 
 /** A tensor's place in a file to be written. */
 export interface TensorShape {

@@ -1,4 +1,4 @@
-import { runCommand } from "./exit.ts";
+import { runCommand } from "../measure/process.ts";
 import { mezo } from "./program.ts";
 
 await runCommand(mezo);

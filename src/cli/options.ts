@@ -1,54 +1,30 @@
 import { resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
-import type { ChooseBy } from "../experiment/cut.ts";
-import { roundings, type WeightFormat, weightFormats } from "../models/weights.ts";
-import { methods } from "../report/methods.ts";
-import type { Quoting } from "../tasks/read/rows.ts";
+import { methods } from "../measure/methods.ts";
+import type { CliOptions, PerMethod } from "../measure/request.ts";
+import { roundings, weightFormats } from "../models/weights.ts";
 import { backendNames } from "../tensor/backend.ts";
-import type { Rounding } from "../tensor/halves/format.ts";
 import { amount, parsed, whole } from "./commandLine.ts";
-import { methodNamed, type PerMethod, perMethod } from "./perMethod.ts";
 
-/** What the command line asks for, checked. */
-export interface CliOptions {
-  readonly model: string | undefined;
-  /** Names of tasks, or "all" for those that the model has prompts for. */
-  readonly tasks: readonly string[] | "all";
-  readonly data: string | undefined;
-  readonly encoding: string | undefined;
-  readonly quoting: Quoting | undefined;
-  readonly methods: readonly string[];
-  readonly seeds: readonly number[];
-  readonly train: number | undefined;
-  readonly dev: number | undefined;
-  readonly test: number;
-  /** Training examples of each class, as the paper's RoBERTa experiments draw them. */
-  readonly k: number | undefined;
-  readonly shots: number;
-  readonly demonstrations: "fresh" | "fixed";
-  readonly steps: PerMethod | undefined;
-  readonly batchSize: PerMethod | undefined;
-  readonly lr: PerMethod | undefined;
-  readonly eps: PerMethod | undefined;
-  readonly checkpointing: boolean;
-  /** What the best step is chosen by on the dev part, where it is not the authors' choice for the kind of model. */
-  readonly chooseBy: ChooseBy | undefined;
-  readonly weightDecay: number;
-  readonly schedule: "constant" | "linear";
-  readonly noise: "gaussian" | "rademacher";
-  readonly begin: "mezo" | "config";
-  readonly backend: "auto" | (typeof backendNames)[number];
-  readonly threads: number | undefined;
-  /** What the model's matrices are kept in, and what becomes of changes that are smaller than its numbers can hold. */
-  readonly weights: WeightFormat;
-  readonly rounding: Rounding;
-  /** Whether a tied output matrix gets weights of its own. */
-  readonly untied: boolean;
-  readonly out: string;
-  readonly figures: string;
-  readonly smoke: boolean;
-  /** Keeps what is finished, and goes on with runs that were cut short. */
-  readonly resume: boolean;
+/** The method of that name, whatever its case and punctuation: "mezo-lora" is MeZO (LoRA). */
+export function methodNamed(name: string): string | undefined {
+  const plain = (text: string): string => text.toLowerCase().replace(/[^a-z0-9]/g, "");
+  return methods.find((method) => plain(method) === plain(name));
+}
+
+/** Reads "1e-6", or "mezo=1e-6,ft=1e-5", each value by `read`. */
+export function perMethod(read: (text: string) => number): (text: string) => PerMethod {
+  return (text) => {
+    if (!text.includes("=")) return { all: read(text) };
+    return Object.fromEntries(
+      text.split(",").map((part) => {
+        const [name = "", value = ""] = part.split("=");
+        const method = methodNamed(name);
+        if (!method) throw new InvalidArgumentError(`${name.trim()} is no method: name ${methods.join(", ")}.`);
+        return [method, read(value)];
+      }),
+    );
+  };
 }
 
 /** As commander gives them. */

@@ -2,10 +2,8 @@ import { Command } from "commander";
 import { KIT_VERSION } from "../experiment/header.ts";
 import { listingBackends } from "./backends.ts";
 import { perform } from "./commandLine.ts";
-import { compacting } from "./compact.ts";
-import { diffing } from "./diff.ts";
 import { diagnosing } from "./doctor.ts";
-import { replaying } from "./replay.ts";
+import { compacting, diffing, replaying } from "./runs.ts";
 import { measuring } from "./table.ts";
 
 /** The command line; its help has that of its main command too. */

@@ -2,12 +2,12 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { Command } from "commander";
 import { KitError } from "../error.ts";
-import { readRun } from "../experiment/runFile/read.ts";
-import { groupsOf } from "../report/groups.ts";
+import { runCommand } from "../measure/process.ts";
+import { readRun } from "../record/read.ts";
+import { groupsOf } from "../report/summary.ts";
 import { markdownTable } from "../report/table.ts";
 import { parsed } from "./commandLine.ts";
-import { runCommand } from "./exit.ts";
-import { savePicture } from "./picture.ts";
+import { savePicture } from "./table.ts";
 
 async function main(argv: readonly string[]): Promise<void> {
   const command = new Command("npm run report --")

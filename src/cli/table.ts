@@ -1,15 +1,29 @@
-import { relative } from "node:path";
+import { join, relative } from "node:path";
 import type { Command } from "commander";
-import type { Run } from "../experiment/run.ts";
+import { type Omission, preflight, rowsName } from "../measure/plan.ts";
+import { checkJobs, inOwnProcess, interruption, unlessAborted } from "../measure/process.ts";
+import type { CliOptions } from "../measure/request.ts";
+import type { Run } from "../record/run.ts";
+import { plotAccuracyMemory } from "../report/plot.ts";
 import { terminalProgress } from "../report/progress.ts";
-import { table } from "../report/table.ts";
-import { taskTable } from "../report/taskTable.ts";
-import { interruption, unlessAborted } from "./interrupt.ts";
-import type { Omission } from "./job.ts";
-import { type CliOptions, optionsOf, tableCommand } from "./options.ts";
-import { checkJobs, inOwnProcess } from "./ownProcess.ts";
-import { savePicture } from "./picture.ts";
-import { preflight } from "./preflight.ts";
+import { saveFigure } from "../report/render.ts";
+import { headline } from "../report/summary.ts";
+import { table, taskTable } from "../report/table.ts";
+import { optionsOf, tableCommand } from "./options.ts";
+
+/** Draws accuracy against memory of runs of one task and model into a folder; the files that it wrote. */
+export async function savePicture(runs: readonly Run[], folder: string): Promise<string[]> {
+  const { task, model, weights, untied } = headline(runs);
+  const rows = await rowsName(
+    task,
+    runs.map(({ header }) => header.data),
+  );
+  const on = rows === undefined ? task : `${task}-${rows}`;
+  const kept = untied ? "-untied" : "";
+  const format = weights === undefined ? "" : `-${weights.replace(/,.*/, "")}`;
+  const name = `${on}-${model.replace(/^.*\//, "")}${kept}${format}-accuracy-memory`.toLowerCase();
+  return saveFigure(plotAccuracyMemory(runs), join(folder, name));
+}
 
 /** The command that measures methods and prints them in one table. */
 export const measuring = (): Command =>

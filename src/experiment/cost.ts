@@ -1,10 +1,136 @@
-import { runtimeBytes } from "../tensor/runtime.ts";
+import { readFileSync, writeFileSync } from "node:fs";
+import type { AdaptableNetwork } from "../adapters/adapter.ts";
+import { TILE } from "../kernels/feedForwardTiles.ts";
+import { tokensOf } from "../loss/candidates.ts";
+import { TOKENS_PER_PASS } from "../loss/passes.ts";
+import { EXAMPLES_PER_REPORT } from "../loss/score.ts";
+import type { Cost, PredictedBytes } from "../record/run.ts";
+import { runtimeBytes } from "../tensor/backend.ts";
+import type { Parameter } from "../tensor/parameter.ts";
 import type { EncodedExample } from "../text/prompt.ts";
-import { tokensOf } from "./candidateScores.ts";
-import { peakBytes } from "./memory.ts";
-import { type PredictedBytes, totalBytes } from "./memoryPlan.ts";
-import type { Cost } from "./run.ts";
-import { EXAMPLES_PER_REPORT } from "./scorer.ts";
+import type { Resident } from "../tuners/tuner.ts";
+
+/**
+ * Forgets the peak so far, so that `peakBytes` tells of what follows. Linux alone can do this; elsewhere the peak is the process's,
+ * and a run that wants its own has a process to itself.
+ */
+export function resetPeak(): void {
+  try {
+    writeFileSync("/proc/self/clear_refs", "5");
+  } catch {
+    // No such file, or not ours to write: the peak stays the process's.
+  }
+}
+
+/** Peak resident memory of this process in bytes, since `resetPeak` where the system can tell. */
+export function peakBytes(): number {
+  try {
+    const peak = /VmHWM:\s+(\d+) kB/.exec(readFileSync("/proc/self/status", "utf8"));
+    if (peak) return Number(peak[1]) * 1024;
+  } catch {
+    // Not Linux.
+  }
+  return process.resourceUsage().maxRSS * 1024;
+}
+
+/** How a run goes through the network. */
+export type Passes = "forward" | "pair" | "backward" | "checkpointed";
+
+/** What a prediction depends on. */
+export interface PlannedRun {
+  readonly network: Pick<AdaptableNetwork, "parameters" | "layers" | "keyWidth">;
+  /** What is trained; none where nothing is. */
+  readonly theta: readonly Parameter[];
+  readonly passes: Passes;
+  /** Tokens of each example of the largest batch that is run at once. */
+  readonly lengths: readonly number[];
+  readonly resident: Resident;
+}
+
+/** What a run holds that trains nothing, and MeZO. */
+export const NOTHING: Resident = { gradients: 0, optimizer: 0 };
+
+/** Scoring with the weights as they are. */
+export function scoringPlan(network: PlannedRun["network"], lengths: readonly number[]): PlannedRun {
+  return { network, theta: [], passes: "forward", lengths, resident: NOTHING };
+}
+
+const FLOAT_BYTES = 4;
+
+/** The predicted bytes of a run, from the shapes of its weights and the tokens of its widest pass alone. */
+export function predictBytes({ network, theta, passes, lengths, resident }: PlannedRun): PredictedBytes {
+  const adapter = theta.filter((weight) => !network.parameters.includes(weight));
+  const thetaBytes = FLOAT_BYTES * elements(theta);
+  const tokens = Math.min(TOKENS_PER_PASS, sum(lengths));
+  return {
+    weights: sum([...network.parameters, ...adapter].map(keptBytes)),
+    activations: FLOAT_BYTES * tokens * ACTIVATIONS[passes](sizesOf(network, adapter)),
+    temporaries: FLOAT_BYTES * temporaries(network.parameters, theta, passes),
+    gradients: resident.gradients * thetaBytes,
+    optimizer: resident.optimizer * thetaBytes,
+  };
+}
+
+/** All parts together. */
+export function totalBytes(parts: PredictedBytes): number {
+  return sum(Object.values(parts));
+}
+
+const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
+const elements = (weights: readonly Parameter[]): number => sum(weights.map(({ value }) => value.size));
+const keptBytes = ({ value, bytes }: Parameter): number => value.size * (bytes ?? FLOAT_BYTES);
+
+/** Widths of a network's results: of a layer, of its keys, of what its feed-forward part makes in all and holds at once; and its layers. */
+interface Sizes {
+  readonly width: number;
+  readonly keys: number;
+  readonly wide: number;
+  readonly held: number;
+  readonly layers: number;
+}
+
+function sizesOf({ parameters, layers, keyWidth }: PlannedRun["network"], adapter: readonly Parameter[]): Sizes {
+  const shapes = new Map(parameters.map(({ name, value }) => [name, value.shape]));
+  const { query } = layers[0]!;
+  const width = shapes.get(`${query}.weight`)![1]!;
+  const layer = query.slice(0, query.search(/\.0\./) + 3);
+  const matrices = [...shapes].filter(([name, shape]) => name.startsWith(layer) && shape.length === 2);
+  const widest = Math.max(...matrices.map(([, [out]]) => out!));
+  const upwards = matrices.filter(([, [out]]) => out === widest).map(([name]) => name.replace(/\.weight$/, ""));
+  const wide = widest === width ? width : upwards.length * widest;
+  const sizes = { width, keys: keyWidth, layers: layers.length };
+  // What an adapter adds to a wide result is as wide, and so is their sum: none of them is made in tiles.
+  if (upwards.some((name) => adapter.some((weight) => weight.name.includes(name))))
+    return { ...sizes, wide: 2 * wide, held: 3 * wide };
+  return { ...sizes, wide, held: wide === widest ? Math.min(widest, TILE) : wide }; // with a gate both are held whole
+}
+
+/** Elements a token that are alive at once. The attention part is freed before the feed-forward part begins. */
+function forwardElements({ width, keys, held }: Sizes): number {
+  return Math.max(5 * width + 2 * keys, 4 * width + held);
+}
+
+/** Elements a token that a layer's backward pass needs again. */
+const savedElements = ({ width, keys, wide }: Sizes): number => 8 * width + 2 * keys + wide;
+
+const ACTIVATIONS: Readonly<Record<Passes, (sizes: Sizes) => number>> = {
+  forward: forwardElements,
+  pair: (sizes) => 2 * forwardElements(sizes),
+  backward: (sizes) => (2 * sizes.layers + 3) * savedElements(sizes), // TensorFlow.js frees what the backward pass makes at its end
+  checkpointed: (sizes) => sizes.layers * sizes.width + 3 * savedElements(sizes),
+};
+
+/** Elements of weights' copies. An embedding is formed by rows and tiles, which are no larger. */
+function temporaries(all: readonly Parameter[], theta: readonly Parameter[], passes: Passes): number {
+  const halves = all.filter(({ bytes }) => bytes === 2);
+  const moved = passes === "pair" ? theta : [];
+  return 2 * largestMatrix(moved) + largestMatrix(halves);
+}
+
+function largestMatrix(weights: readonly Parameter[]): number {
+  const matrices = weights.filter(({ name, value }) => value.rank === 2 && !name.includes("embed"));
+  return Math.max(0, ...matrices.map(({ value }) => value.size));
+}
 
 /** What a run that began at `started` (performance.now()) has cost; of several predictions the largest is kept. */
 export function costOf(started: number, steps: number, predictions: readonly PredictedBytes[]): Cost {

@@ -1,18 +1,16 @@
 import { checkOptions, KitError } from "../error.ts";
-import type { LanguageModel } from "../models/model.ts";
-import { demonstrationSeeds, demonstrations } from "../tasks/demonstrations.ts";
-import { majority } from "../tasks/majority.ts";
+import { type Begin, checkBegin, encodeExample } from "../loss/encode.ts";
+import { scorerFor } from "../loss/score.ts";
+import type { LanguageModel } from "../models/network.ts";
+import { isFinished } from "../record/diff.ts";
+import type { Run, UnfinishedRun } from "../record/run.ts";
+import { majority } from "../tasks/score.ts";
+import { demonstrationSeeds, demonstrations } from "../tasks/split.ts";
 import type { Task } from "../tasks/task.ts";
 import type { Progress } from "../tensor/progress.ts";
-import { costOf, longest } from "./cost.ts";
-import { type Begin, checkBegin, encodeExample } from "./encode.ts";
-import { isFinished } from "./finished.ts";
+import { costOf, longest, predictBytes, resetPeak, scoringPlan } from "./cost.ts";
 import { checkFinite } from "./finite.ts";
 import { runHeader } from "./header.ts";
-import { resetPeak } from "./memory.ts";
-import { predictBytes, scoringPlan } from "./memoryPlan.ts";
-import type { Run, UnfinishedRun } from "./run.ts";
-import { scorerFor } from "./scorer.ts";
 
 /** Settings of an evaluation without training. */
 export interface EvaluateOptions {

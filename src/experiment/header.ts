@@ -1,13 +1,28 @@
 import { createRequire } from "node:module";
 import * as tf from "@tensorflow/tfjs";
-import type { LanguageModel } from "../models/model.ts";
+import type { LanguageModel } from "../models/network.ts";
+import type { RunHeader } from "../record/run.ts";
 import type { Task } from "../tasks/task.ts";
 import { threadCount } from "../tensor/native/session.ts";
 import { canPair } from "../tensor/pair.ts";
 import type { Tuner } from "../tuners/tuner.ts";
-import { pinned } from "./pinned.ts";
-import type { RunHeader } from "./run.ts";
 import type { TuneSettings } from "./tuneOptions.ts";
+
+/** All settings that the result depends on, for the header: the tuner's, the adapter's under its name, and the run's own. */
+export function pinned(tuner: Tuner, settings: TuneSettings): RunHeader["options"] {
+  const { adapter, steps, batchSize, evaluateEvery, chooseBy, begin, microBatchSize, maximize, checkpointing } =
+    settings;
+  const named = Object.entries(adapter?.options ?? {}).map(([name, value]) => [`${adapter!.name}.${name}`, value]);
+  return {
+    ...tuner.options,
+    ...Object.fromEntries(named),
+    ...{ steps, batchSize, evaluateEvery, begin },
+    ...(chooseBy !== "loss" && { chooseBy }),
+    ...(microBatchSize !== undefined && { microBatchSize }),
+    ...(maximize && { maximize: maximize.name }),
+    ...(checkpointing && { checkpointing }),
+  };
+}
 
 const { version } = createRequire(import.meta.url)("../../package.json") as { version: string };
 

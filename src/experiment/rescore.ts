@@ -1,18 +1,26 @@
 import type { Adapted } from "../adapters/adapter.ts";
 import { checkOptions, KitError } from "../error.ts";
+import type { Begin } from "../loss/encode.ts";
 import { bringBaseBack } from "../models/goneWeights.ts";
-import type { LanguageModel } from "../models/model.ts";
+import type { LanguageModel } from "../models/network.ts";
+import { adapterOf, tunerOf } from "../record/header.ts";
+import type { RunRecorder } from "../record/run.ts";
+import {
+  type ChooseBy,
+  choosesBy,
+  contentOf,
+  firstOf,
+  type Run,
+  type RunHeader,
+  type Score,
+  type StepRecord,
+  stepsTaken,
+} from "../record/run.ts";
 import type { Task } from "../tasks/task.ts";
 import type { Progress } from "../tensor/progress.ts";
-import { adaptedModel } from "./adaptedModel.ts";
-import { type ChooseBy, choosesBy, firstOf, stepsTaken } from "./cut.ts";
-import { contentOf } from "./dataIdentity.ts";
-import type { Begin } from "./encode.ts";
-import { adapterOf, tunerOf } from "./fromHeader.ts";
-import { areTheRuns, checkBase, retrace, takeAgain } from "./retrace.ts";
-import type { Run, RunHeader, Score, StepRecord } from "./run.ts";
+import { adaptedModel } from "./finite.ts";
+import { areTheRuns, checkBase, retrace, takeAgain } from "./replay.ts";
 import { encoded, isDue, type Looks, type Scored, scoring } from "./trained.ts";
-import type { RunRecorder } from "./tuneOptions.ts";
 
 /** How a run is to be looked at; what is left out stays as it was. */
 export interface RescoreOptions {

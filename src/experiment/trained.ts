@@ -1,20 +1,25 @@
 import { setImmediate } from "node:timers/promises";
-import type { LanguageModel } from "../models/model.ts";
+import { batches, encodeBatch, type LabelledBatch } from "../loss/encode.ts";
+import { type ObjectiveOptions, objectiveFor } from "../loss/objective.ts";
+import { scorerFor } from "../loss/score.ts";
+import type { LanguageModel } from "../models/network.ts";
+import type { RunRecorder } from "../record/run.ts";
+import {
+  isBest,
+  type PredictedBytes,
+  type Run,
+  type Score,
+  type StepRecord,
+  stepsTaken,
+  type UnfinishedRun,
+} from "../record/run.ts";
 import type { Task } from "../tasks/task.ts";
 import { canPair } from "../tensor/pair.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { Resident, Training, Tuner } from "../tuners/tuner.ts";
-import { batches } from "./batches.ts";
-import { costOf, longest } from "./cost.ts";
-import { isBest, stepsTaken } from "./cut.ts";
-import { encodeBatch, type LabelledBatch } from "./encode.ts";
-import { heard } from "./heard.ts";
-import { NOTHING, type Passes, type PredictedBytes, predictBytes } from "./memoryPlan.ts";
-import { type ObjectiveOptions, objectiveFor } from "./objective.ts";
-import type { Run, Score, StepRecord, UnfinishedRun } from "./run.ts";
-import { scorerFor } from "./scorer.ts";
-import { thetaHash } from "./thetaHash.ts";
-import type { RunRecorder, TuneSettings } from "./tuneOptions.ts";
+import { costOf, longest, NOTHING, type Passes, predictBytes } from "./cost.ts";
+import { heard, thetaHash } from "./replay.ts";
+import type { TuneSettings } from "./tuneOptions.ts";
 
 /** What is scored: the model as its weights are, and the tuned ones among them. */
 export interface Scored {

@@ -1,16 +1,14 @@
 import { KitError } from "../error.ts";
 import { bringBaseBack, noteAdapterGone, noteGone } from "../models/goneWeights.ts";
-import type { LanguageModel } from "../models/model.ts";
+import type { LanguageModel } from "../models/network.ts";
+import { differenceText, headersDiffer } from "../record/diff.ts";
+import { firstOf, type Run, type RunHeader, stepsTaken, type UnfinishedRun } from "../record/run.ts";
 import type { Task } from "../tasks/task.ts";
 import type { Training, Tuner } from "../tuners/tuner.ts";
-import { adaptedModel } from "./adaptedModel.ts";
-import { firstOf, stepsTaken } from "./cut.ts";
-import { differenceText, headersDiffer } from "./diff.ts";
-import { whyStopped } from "./finite.ts";
+import { resetPeak } from "./cost.ts";
+import { adaptedModel, whyStopped } from "./finite.ts";
 import { tuningHeader } from "./header.ts";
-import { resetPeak } from "./memory.ts";
-import { areTheRuns, checkBase, retrace } from "./retrace.ts";
-import type { Run, RunHeader, UnfinishedRun } from "./run.ts";
+import { areTheRuns, checkBase, retrace } from "./replay.ts";
 import { type Subject, trained } from "./trained.ts";
 import { type TuneOptions, type TuneSettings, tuneSettings } from "./tuneOptions.ts";
 

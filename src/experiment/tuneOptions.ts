@@ -1,11 +1,10 @@
 import type { Adapted, Adapter } from "../adapters/adapter.ts";
 import { checkOptions, KitError } from "../error.ts";
-import type { LanguageModel } from "../models/model.ts";
+import { type Begin, checkBegin } from "../loss/encode.ts";
+import type { Measure } from "../loss/score.ts";
+import type { LanguageModel } from "../models/network.ts";
+import type { ChooseBy, RunRecorder, UnfinishedRun } from "../record/run.ts";
 import type { Progress } from "../tensor/progress.ts";
-import type { ChooseBy } from "./cut.ts";
-import { type Begin, checkBegin } from "./encode.ts";
-import type { Measure } from "./measures.ts";
-import type { RunHeader, Score, StepRecord, UnfinishedRun } from "./run.ts";
 
 /**
  * Settings of a training run; the paper's for OPT are 20,000 steps of 16 examples, scored on dev every 4,000 (Table 16), and for RoBERTa
@@ -45,15 +44,6 @@ export interface TuneOptions {
   readonly onProgress?: Progress;
   /** Told of each piece of the run as it is made, so that it can be written down at once. */
   readonly record?: RunRecorder;
-}
-
-/** What listens to a run while it happens. */
-export interface RunRecorder {
-  start(header: RunHeader, before?: UnfinishedRun): void;
-  step(step: StepRecord): void;
-  score(score: Score): void;
-  /** The run has ended by an error: nothing more will come. */
-  release?(): void;
 }
 
 /** The options with what was left out. */

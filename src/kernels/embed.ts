@@ -1,7 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { fused, fusedGradient } from "../tensor/fused.ts";
-import { type Halves, isHalves } from "../tensor/halves/format.ts";
-import { widen } from "../tensor/halves/halves.ts";
+import { type Halves, isHalves, widen } from "../tensor/halves.ts";
 import { filledTensor, NATIVE, nativeKernel, runKernel, sourceOf, viewOf } from "../tensor/native/backend.ts";
 import { floats, type Graph, INT32, node, value } from "../tensor/native/onnx.ts";
 import { type Both, blank, pairRule } from "../tensor/pair.ts";

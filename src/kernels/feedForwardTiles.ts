@@ -1,11 +1,10 @@
-import { isHalves, type Source } from "../tensor/halves/format.ts";
-import { widen } from "../tensor/halves/halves.ts";
+import { isHalves, type Source, widen } from "../tensor/halves.ts";
 import { floats, type Graph, INT32, node, value } from "../tensor/native/onnx.ts";
 import { give, take } from "../tensor/native/pool.ts";
 import { runGraph, type View } from "../tensor/native/session.ts";
 import type { FormRows } from "../tensor/pair.ts";
 import type { Activation } from "./activation.ts";
-import { evenBlocks, ROWS_AT_ONCE, someRows } from "./blocks.ts";
+import { evenBlocks, ROWS_AT_ONCE, someRows } from "./elementwise.ts";
 import { linearGraph } from "./linear.ts";
 
 /**

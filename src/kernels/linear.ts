@@ -5,7 +5,7 @@ import { floats, type Graph, node } from "../tensor/native/onnx.ts";
 import { runGraph } from "../tensor/native/session.ts";
 import { fusedTangent, total } from "../tensor/tangent.ts";
 import { type Activation, activationGradient, activationNode, activationReference } from "./activation.ts";
-import { evenBlocks, ROWS_AT_ONCE, someRows } from "./blocks.ts";
+import { evenBlocks, ROWS_AT_ONCE, someRows } from "./elementwise.ts";
 
 /** What may follow the product in the same pass: a bias [out] for every row, then an activation or a residual [rows, out] to add. */
 export type LinearExtras = { readonly bias?: tf.Tensor } & (

@@ -1,20 +1,28 @@
 import { existsSync, readdirSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { type Checkpoint, openCheckpoint } from "../checkpoints/folder.ts";
-import { hashFiles } from "../checkpoints/hash.ts";
 import { resolveModel } from "../checkpoints/hub.ts";
 import { snapshotCommit } from "../checkpoints/hubCache.ts";
-import { readObject } from "../checkpoints/json.ts";
-import { KitError } from "../error.ts";
+import type { DownloadProgress } from "../checkpoints/hubDownload.ts";
+import { hashFiles, readObject } from "../checkpoints/json.ts";
+import { closest, KitError } from "../error.ts";
 import type { Network } from "../nn/network.ts";
 import { ensureBackend } from "../tensor/backend.ts";
 import type { Progress } from "../tensor/progress.ts";
-import { closest } from "../text/closest.ts";
 import { loadTokenizer, type Tokenizer } from "../text/tokenizer.ts";
-import { downloadProgress } from "./download.ts";
-import type { LanguageModel } from "./model.ts";
-import { checkConfig, loadNetwork, planNetwork, untie } from "./network.ts";
+import { checkConfig, type LanguageModel, loadNetwork, planNetwork, untie } from "./network.ts";
 import { keptAs, type WeightOptions } from "./weights.ts";
+
+/** Returns a listener of downloads that tells them, in bytes, as the progress "downloading" with the file as its note. */
+export function downloadProgress(onProgress: Progress = () => {}): (download: DownloadProgress) => void {
+  return ({ file, bytes, totalBytes, waitSeconds, checking }) =>
+    onProgress({
+      label: checking ? "checking the download" : "downloading",
+      done: bytes,
+      total: totalBytes,
+      note: waitSeconds === undefined ? file : `${file}: no answer, the hub is asked again in ${waitSeconds} s`,
+    });
+}
 
 /** The model that is loaded where none is named: a small OPT trained on film reviews (data/models/opt-reviews/README.md). */
 export const BUNDLED_MODEL: string = "opt-reviews";

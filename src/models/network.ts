@@ -3,9 +3,9 @@ import type { Checkpoint, TensorPlace } from "../checkpoints/folder.ts";
 import { readTensor } from "../checkpoints/safetensors.ts";
 import { KitError, listed, shown } from "../error.ts";
 import type { Network } from "../nn/network.ts";
-import type { Parameter } from "../tensor/parameter.ts";
+import { fillValues, type Parameter } from "../tensor/parameter.ts";
 import type { Progress } from "../tensor/progress.ts";
-import { fillValues } from "../tensor/writeValues.ts";
+import type { Tokenizer } from "../text/tokenizer.ts";
 import { families } from "./families.ts";
 import type { Config, Limits, ModelFamily } from "./family.ts";
 import { noteMeant } from "./goneWeights.ts";
@@ -131,4 +131,21 @@ function mismatch(folder: string, kinds: Readonly<Record<string, readonly string
     names.length > 0 ? [`${names.length} ${kind} (${listed(names)})`] : [],
   );
   return `${folder}: the weights do not fit its config.json: ${parts.join("; ")}; get a complete checkpoint of the model that the config describes.`;
+}
+
+/** A language model, ready to run: its weights, its forward pass and its tokenizer. */
+export interface LanguageModel extends LoadedNetwork {
+  /** The hub id that was asked for, or the folder's last name. */
+  readonly id: string;
+  /** Where its files lie on this machine. */
+  readonly folder: string;
+  /** The hub's commit, where the model came from there. */
+  readonly revision?: string;
+  /** First 16 hexadecimal digits of the SHA-256 over the weight files. */
+  readonly weightsHash: string;
+  readonly tokenizer: Tokenizer;
+  /** Whether the output matrix was given weights of its own, where the checkpoint has it tied to the embedding. */
+  readonly untied?: boolean;
+  /** How matrices are kept where not in float32: "float16, stochastic rounding". */
+  readonly kept?: string;
 }

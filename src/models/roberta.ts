@@ -2,27 +2,30 @@ import * as tf from "@tensorflow/tfjs";
 import { KitError } from "../error.ts";
 import { add } from "../kernels/elementwise.ts";
 import { embed } from "../kernels/embed.ts";
-import { layerNorm } from "../kernels/layerNorm.ts";
-import { attend } from "../nn/attend.ts";
+import { layerNorm } from "../kernels/norm.ts";
 import { positionsOf, type TokenBatch } from "../nn/batch.ts";
-import { feedForwardPart } from "../nn/feedForwardPart.ts";
-import { freeing } from "../nn/freeing.ts";
+import { attend, feedForwardPart, freeing, type Projection, type ProjectionExtras, project } from "../nn/layers.ts";
 import type { Corrections, Layer, LayerContext, Network } from "../nn/network.ts";
-import { type Projection, type ProjectionExtras, project } from "../nn/project.ts";
-import { type Config, type Limits, type ModelFamily, projection, type Weights } from "./family.ts";
 import {
+  type Config,
   checkDivides,
+  denseShapes,
   type Fields,
   flag,
+  type Limits,
   layers,
+  type ModelFamily,
+  normShapes,
   only,
   positive,
+  projection,
   readFields,
   size,
   tokenId,
   tokenIds,
-} from "./fields.ts";
-import { denseShapes, normShapes, under } from "./shapes.ts";
+  under,
+  type Weights,
+} from "./family.ts";
 
 /** Sizes and switches of a RoBERTa config.json, under its own names. */
 interface RobertaConfig {

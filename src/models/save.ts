@@ -4,9 +4,9 @@ import { readObject } from "../checkpoints/json.ts";
 import { type StoredAs, safetensorsWriter } from "../checkpoints/write.ts";
 import { checkOptions, KitError } from "../error.ts";
 import { storage } from "../tensor/backend.ts";
-import type { Parameter } from "../tensor/parameter.ts";
-import { whyGone } from "./goneWeights.ts";
-import type { LanguageModel } from "./model.ts";
+import { fillValues, gaussian, type Parameter } from "../tensor/parameter.ts";
+import { noteMeant, whyGone } from "./goneWeights.ts";
+import type { LanguageModel } from "./network.ts";
 
 /** How a model is saved. */
 export interface SaveModelOptions {
@@ -100,4 +100,28 @@ function checkSavable(model: LanguageModel, folder: string, dtype: StoredAs): vo
     throw new KitError(
       `Saving ${id} into ${folder}: its base weights lie there, which runs are made again from; choose another folder.`,
     );
+}
+
+/** Sets weights as before all training: matrices 0.02 times a normal, as OPT and RoBERTa began, biases 0, the norms' gains 1. */
+export function drawUntrained(parameters: readonly Parameter[], seed: number): void {
+  const [matrices, vectors] = [parameters.filter(isMatrix), parameters.filter((one) => !isMatrix(one))];
+  gaussian(matrices, 0.02, { seed, step: 0 }, 0);
+  for (const { name, value } of vectors)
+    fillValues(value, (values) => values.fill(/norm\.weight$/i.test(name) ? 1 : 0));
+}
+
+const isMatrix = ({ value }: Parameter): boolean => value.shape.length > 1;
+
+/**
+ * Writes a model of the same shape, configuration and tokenizer that has never been trained into a folder, which `loadModel` loads: what
+ * pretraining is worth is seen by its side. The model itself is as loaded afterwards. Throws as `saveModel` does.
+ */
+export async function saveUntrained(model: LanguageModel, folder: string, seed = 0): Promise<void> {
+  try {
+    drawUntrained(model.parameters, seed);
+    noteMeant(model.parameters);
+    await saveModel(model, folder);
+  } finally {
+    model.restore();
+  }
 }

@@ -1,7 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { KitError } from "../error.ts";
-import type { HalfFormat, Halves, Rounding } from "../tensor/halves/format.ts";
-import { narrow } from "../tensor/halves/halves.ts";
+import { type HalfFormat, type Halves, narrow, type Rounding } from "../tensor/halves.ts";
 import { halfTensor, NATIVE } from "../tensor/native/backend.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 

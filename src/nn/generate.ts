@@ -3,8 +3,8 @@ import { KitError } from "../error.ts";
 import { embed } from "../kernels/embed.ts";
 import { linear } from "../kernels/linear.ts";
 import { lastTokens, packBatch, type TokenBatch } from "./batch.ts";
-import { featuresWithCache } from "./features.ts";
 import type { Network, Past } from "./network.ts";
+import { featuresWithCache } from "./run.ts";
 
 /** Where greedy decoding ends. */
 export interface GenerateOptions {

@@ -1,5 +1,61 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import { randomBytes } from "node:crypto";
 import { createRequire } from "node:module";
+import { KitError } from "../error.ts";
+
+/** Where the kernel keeps the signals that Interrupt aborts: one for all copies of the kit that cells may load. */
+const KEY = Symbol.for("mezo-kit.cellSignals");
+
+const kept = globalThis as unknown as Record<symbol, AsyncLocalStorage<AbortSignal> | undefined>;
+const never = new AbortController().signal;
+
+/**
+ * Aborts when the reader presses Interrupt during the cell that calls, whichever runs by then: work that a cell left behind is still that
+ * cell's. Its reason is a KitError that says so.
+ */
+export function cellSignal(): AbortSignal {
+  return kept[KEY]?.getStore() ?? never;
+}
+
+/** Runs a cell with a signal of its own. */
+export function withCellSignal<T>(signal: AbortSignal, cell: () => T): T {
+  kept[KEY] ??= new AsyncLocalStorage();
+  return kept[KEY].run(signal, cell);
+}
+
+/** What ends an interrupted cell. */
+export const interruption = (): KitError =>
+  new KitError(
+    "Interrupted: run again, the cell resumes from here where its runs are written down (measure, recorded), and begins anew elsewhere.",
+  );
+
+/** What ends an interrupted cell whose work does not end with it. */
+export const abandonment = (): KitError =>
+  new KitError(
+    "Interrupted: the cell no longer waits, but what it waited for goes on until it next checks for Interrupt, or to its end; restart the kernel to stop it.",
+  );
+
+/** Throws a KitError once the reader has pressed Interrupt: for loops of one's own. */
+export function stopIfInterrupted(): void {
+  cellSignal().throwIfAborted();
+}
+
+/** The work's result, or the KitError as soon as the reader presses Interrupt; what the work gives after that is dropped. */
+export async function unlessInterrupted<T>(work: Promise<T>): Promise<T> {
+  const signal = cellSignal();
+  if (signal.aborted) work.catch(() => {}); // nobody hears it
+  signal.throwIfAborted();
+  let stop = (): void => {};
+  const stopped = new Promise<never>((_, failed) => {
+    stop = () => failed(signal.reason);
+  });
+  signal.addEventListener("abort", stop);
+  try {
+    return await Promise.race([work, stopped]);
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
+}
 
 const require = createRequire(import.meta.url);
 

@@ -1,9 +1,9 @@
 import { basename, dirname, join } from "node:path";
-import type { Job } from "../cli/job.ts";
 import { KitError } from "../error.ts";
-import type { Run } from "../experiment/run.ts";
-import { percent } from "../report/format.ts";
-import { paperGrid } from "../report/paperGrid.ts";
+import { paperGrid } from "../measure/paper.ts";
+import type { Job } from "../measure/plan.ts";
+import type { Run } from "../record/run.ts";
+import { percent } from "../report/table.ts";
 
 /** Learning rates to try, by method as the paper's tables print it. */
 export type RateGrid = Readonly<Record<string, readonly number[]>>;

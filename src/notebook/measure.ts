@@ -1,16 +1,14 @@
 import { readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
-import type { Job } from "../cli/job.ts";
 import { parseOptions } from "../cli/options.ts";
-import { inOwnProcess } from "../cli/ownProcess.ts";
-import { preflight } from "../cli/preflight.ts";
 import { NotFinite } from "../error.ts";
-import type { Run } from "../experiment/run.ts";
-import { readRun } from "../experiment/runFile/read.ts";
-import { setAside } from "../experiment/runFile/resume.ts";
+import { type Job, preflight } from "../measure/plan.ts";
+import { inOwnProcess } from "../measure/process.ts";
+import { readRun } from "../record/read.ts";
+import type { Run } from "../record/run.ts";
+import { setAside } from "../record/write.ts";
 import type { Progress } from "../tensor/progress.ts";
-import { cellSignal } from "./cellSignal.ts";
-import { display } from "./display.ts";
+import { cellSignal, display } from "./display.ts";
 import {
   bestOf,
   checkGrid,
@@ -22,8 +20,8 @@ import {
   rateText,
   withRate,
 } from "./grid.ts";
-import { liveChart } from "./liveChart.ts";
-import { isSmoke, RUNS, smokeFolder } from "./places.ts";
+import { liveChart } from "./live.ts";
+import { isSmoke, RUNS, smokeFolder } from "./runs.ts";
 
 /** A setting of a training method: one for all, or one for each method that is named as on the command line: { mezo: 1e-4 }. */
 export type PerMethodSetting = number | Readonly<Record<string, number>>;

@@ -1,17 +1,115 @@
-import type { Run, RunHeader } from "../experiment/run.ts";
-import type { Figure } from "./figure.ts";
-import { FONT_FAMILY } from "./fonts.ts";
-import { errorCaption } from "./format.ts";
-import { majorityLine } from "./majorityLine.ts";
-import { isMarked } from "./methods.ts";
-import { type PaperColumn, paperFor } from "./paper.ts";
-import { paperGround, paperMarks } from "./paperMarks.ts";
+import { isMarked, methods } from "../measure/methods.ts";
+import { type PaperColumn, paperFor } from "../measure/paper.ts";
+import type { Run, RunHeader } from "../record/run.ts";
 import { risenLossNote } from "./risenLoss.ts";
-import { methodLabels, methodMarks } from "./runMarks.ts";
-import { plotArea, type Scales, scalesOf } from "./scales.ts";
-import { FONT_SIZE, INK, margin, paperPanel, picture, QUIET, runsPanel, SMALL_FONT_SIZE } from "./style.ts";
+import {
+  methodLabels,
+  methodMarks,
+  pixelOf,
+  plotArea,
+  points,
+  type Rectangle,
+  runsBox,
+  type Scales,
+  scalesOf,
+  spread,
+} from "./runMarks.ts";
+import {
+  type Figure,
+  FONT_FAMILY,
+  FONT_SIZE,
+  INK,
+  MARK_SIZE,
+  margin,
+  markOf,
+  PANEL_COLOR,
+  paperPanel,
+  picture,
+  QUIET,
+  runsPanel,
+  SMALL_FONT_SIZE,
+  textWidth,
+} from "./style.ts";
 import { headline, type MethodSummary, summarize } from "./summary.ts";
-import { textWidth } from "./textWidth.ts";
+import { errorCaption, percent } from "./table.ts";
+
+/** The majority class as a dashed line with its text over the left end, and the pixels that the two take. */
+export interface MajorityLine {
+  readonly shape: Readonly<Record<string, unknown>>;
+  readonly annotation: Readonly<Record<string, unknown>>;
+  readonly boxes: readonly Rectangle[];
+}
+
+/** The majority class as a line through the panel of our runs: what it costs is no matter. */
+export function majorityLine({ score }: MethodSummary, scales: Scales): MajorityLine {
+  const y = 100 * score;
+  const text = `Majority class ${percent(score)}`;
+  const width = textWidth(text, { size: SMALL_FONT_SIZE, bold: false }) + SMALL_FONT_SIZE;
+  const pixel = pixelOf(scales, 0, score).y;
+  return {
+    shape: {
+      ...{ type: "line", layer: "below", xref: "x domain", x0: 0, x1: 1, y0: y, y1: y },
+      line: { color: QUIET, width: 1.5, dash: "dash" },
+    },
+    annotation: {
+      ...{ text, x: 0, xref: "x domain", xanchor: "left", xshift: 4, y, yanchor: "bottom", showarrow: false },
+      ...{ font: { size: SMALL_FONT_SIZE, color: QUIET }, bgcolor: "rgba(255,255,255,0.8)", borderpad: 0 },
+    },
+    boxes: [
+      { x: 0, y: pixel - 1.3 * SMALL_FONT_SIZE, width, height: 1.3 * SMALL_FONT_SIZE },
+      { x: 0, y: pixel - 1, width: runsBox.width, height: 2 },
+    ],
+  };
+}
+
+const MARK_AT = 0.12;
+const LABEL_AT = 0.2;
+const LABEL_DISTANCE = 1.15 * FONT_SIZE;
+
+/** Hollow marks with labels for what the paper reports; labels of close scores are moved apart. */
+export function paperMarks(paper: PaperColumn, scales: Scales): Record<string, unknown>[] {
+  const shown = methods.flatMap((method) => {
+    const score = paper.scores[method];
+    return score === undefined ? [] : [{ method, score }];
+  });
+  const heights = spread(
+    shown.map(({ score }) => score),
+    points(scales, LABEL_DISTANCE),
+    scales.accuracy[1] - points(scales, LABEL_DISTANCE / 2),
+  );
+  const labels = {
+    ...{ xaxis: "x2", x: shown.map(() => LABEL_AT), y: heights, mode: "text", textposition: "middle right" },
+    text: shown.map(({ method, score }) => `${method} ${score.toFixed(1)}`),
+    textfont: { size: FONT_SIZE, color: INK },
+  };
+  const hollow = shown.map(({ method, score }) => ({
+    ...{ xaxis: "x2", x: [MARK_AT], y: [score], mode: "markers" },
+    marker: {
+      color: markOf(method).color,
+      symbol: `${markOf(method).symbol}-open`,
+      size: MARK_SIZE,
+      line: { width: 2.5 },
+    },
+  }));
+  return [...hollow, labels];
+}
+
+/** The ground of the paper's panel. */
+export function paperGround(): Record<string, unknown> {
+  return {
+    ...{
+      type: "rect",
+      layer: "below",
+      xref: "paper",
+      yref: "paper",
+      y0: 0,
+      y1: 1,
+      x0: paperPanel[0],
+      x1: paperPanel[1],
+    },
+    ...{ fillcolor: PANEL_COLOR, line: { width: 0 } },
+  };
+}
 
 const CAPTION_DEPTH = 62;
 

@@ -1,5 +1,4 @@
-import { stepsTaken } from "../experiment/cut.ts";
-import type { Run } from "../experiment/run.ts";
+import { type Run, stepsTaken } from "../record/run.ts";
 
 /** A run whose dev loss was, at every look, larger than before training. */
 interface RisenLoss {

@@ -1,8 +1,76 @@
 import { KitError } from "../error.ts";
-import { totalBytes } from "../experiment/memoryPlan.ts";
-import type { Run, RunHeader, Score } from "../experiment/run.ts";
-import { checkComparable } from "./comparable.ts";
-import { isMarked, methodsOf } from "./methods.ts";
+import { totalBytes } from "../experiment/cost.ts";
+import { isMarked, methodsOf } from "../measure/methods.ts";
+import { type Run, type RunHeader, type Score, sourceOf } from "../record/run.ts";
+
+/** Runs that belong into one table: those of a task and a model, its weights kept alike, and the majority class of the task, once a seed. */
+export function groupsOf(runs: readonly Run[]): Run[][] {
+  const marked = runs.filter(({ header }) => isMarked(header.method));
+  const keyOf = ({ header }: Run): string => JSON.stringify([header.task, header.model, header.weights, header.untied]);
+  const floors = runs.filter(({ header }) => !isMarked(header.method));
+  const factsOf = ({ header }: Run): string => JSON.stringify([header.task, header.data, header.split]);
+  if (marked.length === 0)
+    return [...new Set(floors.map(factsOf))].map((facts) => floors.filter((run) => factsOf(run) === facts));
+  return [...new Set(marked.map(keyOf))].map((key) => {
+    const own = marked.filter((run) => keyOf(run) === key);
+    const floor = floors.filter((run) => factsOf(run) === factsOf(own[0]!));
+    const seeds = [...new Set(floor.map(({ header }) => header.seed))];
+    return [...seeds.map((seed) => floor.find(({ header }) => header.seed === seed)!), ...own];
+  });
+}
+
+/** What must be the same in two runs, by the name of its field in the header. */
+type Facts = Readonly<Record<string, unknown>>;
+
+/**
+ * Throws a KitError with the first field that tells runs apart: all of one report must be of one task, data and model, and those
+ * averaged for one method must differ in nothing but their seeds and the machine.
+ */
+export function checkComparable(runs: readonly Run[]): void {
+  const headers = runs.map(({ header }) => header);
+  if (headers.length === 0) throw new KitError("A report was asked for without any run; give at least one.");
+  const isOneSource = new Set(headers.map(({ data }) => sourceOf(data))).size === 1;
+  requireEqual("A report needs runs of the same %, but these", headers, ({ task, data }) => ({
+    task,
+    ...(!isOneSource && { data }),
+  }));
+  const withModel = headers.filter(({ method }) => isMarked(method));
+  requireEqual(
+    "A report needs runs of the same %, but these",
+    withModel,
+    ({ model, weightsHash, weights, untied }) => ({
+      model,
+      weightsHash,
+      ...(weights !== undefined && { weights }),
+      ...(untied && { untied }),
+    }),
+  );
+  for (const method of methodsOf(runs)) {
+    const own = headers.filter((header) => header.method === method);
+    requireEqual(`The ${method} runs can only be averaged with the same %, but they`, own, settings);
+  }
+}
+
+/** What a method finds in its seed's rows stands among its options too: the majority's label, the strength of LP's penalty. */
+const FOUND: readonly string[] = ["label", "C"];
+
+function settings({ kit, split, options }: RunHeader): Facts {
+  const asked = Object.fromEntries(Object.entries(options).filter(([name]) => !FOUND.includes(name)));
+  return { kit, ...named("split", split), ...named("options", asked) };
+}
+
+function named(group: string, fields: Facts): Facts {
+  return Object.fromEntries(Object.entries(fields).map(([name, value]) => [`${group}.${name}`, value]));
+}
+
+function requireEqual(asked: string, headers: readonly RunHeader[], factsOf: (header: RunHeader) => Facts): void {
+  const facts = headers.map(factsOf);
+  for (const field of new Set(facts.flatMap(Object.keys))) {
+    const values = [...new Set(facts.map((own) => own[field] ?? "none"))];
+    if (values.length > 1)
+      throw new KitError(`${asked.replace("%", field)} have ${values.join(" and ")}; report them apart.`);
+  }
+}
 
 /** One method over its runs: what a row of the table and a mark of the figure show. */
 export interface MethodSummary {

@@ -1,10 +1,57 @@
 import Table from "cli-table3";
-import type { Run } from "../experiment/run.ts";
-import { errorCaption, mebibytes, percent, whole } from "./format.ts";
-import { isMarked } from "./methods.ts";
-import { type PaperColumn, paperFor } from "./paper.ts";
+import { isMarked, methodsOf } from "../measure/methods.ts";
+import { type PaperColumn, paperFor } from "../measure/paper.ts";
+import type { Run } from "../record/run.ts";
 import { risenLossLines } from "./risenLoss.ts";
 import { headline, type MethodSummary, summarize } from "./summary.ts";
+
+const MEBIBYTE = 2 ** 20;
+
+/** A share of 1 as percent with one decimal: "91.4". */
+export function percent(share: number): string {
+  return (100 * share).toFixed(1);
+}
+
+/** Bytes as MiB. */
+export function mebibytes(bytes: number): number {
+  return bytes / MEBIBYTE;
+}
+
+/** A number without decimals, thousands apart: "1,000". */
+export function whole(value: number): string {
+  return Math.round(value).toLocaleString("en-US");
+}
+
+/** One line on what ± and n are in these summaries: binomial for one run, of the mean over seeds for several. */
+export function errorCaption(summaries: readonly MethodSummary[]): string {
+  const several = summaries.filter(({ seeds }) => seeds.length > 1);
+  const single = summaries.filter(({ seeds }) => seeds.length === 1);
+  const kinds = [
+    ...(several.length > 0
+      ? [`± standard error of the mean over ${seedCounts(several)} seeds${only(several, single)}`]
+      : []),
+    ...(single.length > 0 ? [`± binomial standard error of one run${only(single, several)}`] : []),
+  ];
+  return `${kinds.join("; ")}; n = ${testRows(summaries)} test rows${several.length > 0 ? " each" : ""}`;
+}
+
+/** Names the methods that a kind of error belongs to, where there are others. */
+function only(own: readonly MethodSummary[], others: readonly MethodSummary[]): string {
+  return others.length === 0 ? "" : ` (${own.map(({ method }) => method).join(", ")})`;
+}
+
+function seedCounts(summaries: readonly MethodSummary[]): string {
+  return range(summaries.map(({ seeds }) => seeds.length));
+}
+
+function testRows(summaries: readonly MethodSummary[]): string {
+  return range(summaries.flatMap(({ n }) => n));
+}
+
+function range(values: readonly number[]): string {
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  return low === high ? whole(low) : `${whole(low)} to ${whole(high)}`;
+}
 
 /**
  * The runs of one task as a table for the terminal, one row a method, beside
@@ -19,7 +66,7 @@ export function table(runs: readonly Run[], paper: PaperColumn = paperFor(runs))
     colAligns: head.map((_, index) => (index === 0 ? "left" : "right")),
     style: { head: [], border: [] },
   });
-  grid.push(...summaries.map((summary) => cells(summary, paper, withPrediction(summaries))));
+  grid.push(...summaries.map((summary) => methodCells(summary, paper, withPrediction(summaries))));
   return [grid.toString(), ...captionLines(runs, summaries, paper)].join("\n");
 }
 
@@ -28,7 +75,7 @@ export function markdownTable(runs: readonly Run[], paper: PaperColumn = paperFo
   const summaries = summarize(runs);
   const head = headings(runs, summaries, paper);
   const rule = head.map((_, index) => (index === 0 ? "---" : "---:"));
-  const rows = [head, rule, ...summaries.map((summary) => cells(summary, paper, withPrediction(summaries)))];
+  const rows = [head, rule, ...summaries.map((summary) => methodCells(summary, paper, withPrediction(summaries)))];
   return [...rows.map((row) => `| ${row.join(" | ")} |`), "", captionLines(runs, summaries, paper).join(" ")].join(
     "\n",
   );
@@ -44,7 +91,7 @@ function withPrediction(summaries: readonly MethodSummary[]): boolean {
   return summaries.every(({ method, predictedBytes }) => !isMarked(method) || predictedBytes !== undefined);
 }
 
-function cells(summary: MethodSummary, paper: PaperColumn, predicted: boolean): string[] {
+function methodCells(summary: MethodSummary, paper: PaperColumn, predicted: boolean): string[] {
   const costs = costsOf(summary, predicted);
   return [
     summary.method,
@@ -75,4 +122,55 @@ function captionLines(runs: readonly Run[], summaries: readonly MethodSummary[],
       : []),
     ...risenLossLines(runs),
   ];
+}
+
+/**
+ * Runs of several tasks in the layout of the paper's Table 1: a row a method and a column a task, each cell the mean over the seeds
+ * with its standard error and, where the paper has it, the paper's number below. Throws as `summarize` does.
+ */
+export function taskTable(runs: readonly Run[]): string {
+  const tasks = [...new Set(runs.map(({ header }) => header.task))];
+  const grid = new Table({
+    head: ["method", ...tasks],
+    colAligns: ["left", ...tasks.map(() => "right" as const)],
+    style: { head: [], border: [], compact: true },
+  });
+  grid.push(...factRows(runs, tasks), ...methodsOf(runs).map((method) => [method, ...taskCells(runs, tasks, method)]));
+  return [grid.toString(), caption(runs)].join("\n");
+}
+
+function ofTask(runs: readonly Run[], task: string): Run[] {
+  return runs.filter(({ header }) => header.task === task);
+}
+
+/** The metric of each task, and the rows of its parts. */
+function factRows(runs: readonly Run[], tasks: readonly string[]): string[][] {
+  const headers = tasks.map((task) => headline(ofTask(runs, task)));
+  return [
+    ["metric", ...headers.map(({ metric }) => metric)],
+    ["rows", ...headers.map(({ split }) => `${split.train}/${split.dev}/${split.test}`)],
+  ];
+}
+
+function taskCells(runs: readonly Run[], tasks: readonly string[], method: string): string[] {
+  return tasks.map((task) => {
+    const own = ofTask(runs, task);
+    const summary = summarize(own).find((one) => one.method === method);
+    const paper = paperFor(own).scores[method];
+    const ours = summary ? `${percent(summary.score)} ± ${percent(summary.standardError)}` : "–";
+    return paper === undefined ? ours : `${ours}\n(${paper.toFixed(1)})`;
+  });
+}
+
+function caption(runs: readonly Run[]): string {
+  const { model, backend } = headline(runs);
+  const sources = [...new Set(runs.map(({ header }) => header.data))];
+  const samples = sources.some((data) => data.includes("samples"));
+  return [
+    `In %; ± is one standard error; in brackets ${paperFor(runs).model} in the paper (${paperFor(runs).table}). Rows: train/dev/test. Model ${model}, ${backend} backend.`,
+    ...(samples
+      ? ["Some tasks were run on the kit's samples, which are not the data set: their scores only show that it runs."]
+      : []),
+    ...risenLossLines(runs),
+  ].join("\n");
 }

@@ -1,8 +1,69 @@
 import { KitError } from "../error.ts";
-import { checkExample } from "./checkDefinition.ts";
+import { MASK } from "../text/prompt.ts";
 import { UnlabelledRow } from "./definitions/fields.ts";
-import type { Fields, LocatedRow, Rows } from "./read/rows.ts";
-import type { Example, TaskDefinition } from "./task.ts";
+import type { Fields, LocatedRow, Rows } from "./read/table.ts";
+import { checkExample, type Dropped, type Example, type TaskDefinition } from "./task.ts";
+
+/** The examples that are left, and how many are not. */
+export interface Deduplicated {
+  readonly examples: readonly Example[];
+  /** Those that repeat an earlier one, right answers included. */
+  readonly repeated: number;
+  /** Those with the texts of an earlier one and other right answers. */
+  readonly contradicting: number;
+}
+
+/** The first example of each text (prompt and options), as pandas' drop_duplicates keeps it, white space and Unicode form aside. */
+export function deduplicate(examples: readonly Example[]): Deduplicated {
+  const firsts = new Map<string, Example>();
+  let [repeated, contradicting] = [0, 0];
+  for (const example of examples) {
+    const text = textsOf(example).map(normalise).join("\0");
+    const first = firsts.get(text);
+    if (!first) firsts.set(text, example);
+    else if (first.gold.join() === example.gold.join()) repeated++;
+    else contradicting++;
+  }
+  return { examples: [...firsts.values()], repeated, contradicting };
+}
+
+/** The text in Unicode's composed form (NFC), with single spaces for all white space; every letter, sign and case is kept. */
+function normalise(text: string): string {
+  return text
+    .normalize("NFC")
+    .replace(/\p{White_Space}+/gu, " ")
+    .trim();
+}
+
+function textsOf({ autoregressive, masked }: Example): string[] {
+  if (autoregressive) return [autoregressive.prompt, ...autoregressive.options];
+  return masked?.prompt.parts.map((part) => (part === MASK ? "" : part.text)) ?? [];
+}
+
+/** By reason, what is true of one row and of several. */
+const REASONS: Readonly<Record<Dropped["reason"], readonly [one: string, several: string]>> = {
+  repeated: ["repeats an earlier one", "repeat an earlier one"],
+  contradicting: [
+    "has the text of an earlier one and another label",
+    "have the text of an earlier one and another label",
+  ],
+  unlabelled: ["has no label", "have no label"],
+};
+
+/** The numbers of rows as a task has them; undefined where none was left out. */
+export function droppedRows(rows: Readonly<Record<Dropped["reason"], number>>): readonly Dropped[] | undefined {
+  const reasons = Object.keys(REASONS) as Dropped["reason"][];
+  const dropped = reasons.map((reason) => ({ reason, rows: rows[reason] })).filter((some) => some.rows > 0);
+  return dropped.length > 0 ? dropped : undefined;
+}
+
+/** "left out: 3 rows that repeat an earlier one, 1 row that has no label". */
+export function droppedText(dropped: readonly Dropped[]): string {
+  const parts = dropped.map(({ reason, rows }) =>
+    rows === 1 ? `1 row that ${REASONS[reason][0]}` : `${rows} rows that ${REASONS[reason][1]}`,
+  );
+  return `left out: ${parts.join(", ")}`;
+}
 
 /** The examples of some rows, and how many rows say that they have no label. */
 export interface Labelled {

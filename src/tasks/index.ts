@@ -1,22 +1,17 @@
-import { KitError } from "../error.ts";
-import { closest } from "../text/closest.ts";
-import { checkDefinition } from "./checkDefinition.ts";
+import { closest, KitError } from "../error.ts";
 import { boolq } from "./definitions/boolq.ts";
-import { cb } from "./definitions/cb.ts";
 import { copa } from "./definitions/copa.ts";
 import { drop } from "./definitions/drop.ts";
-import { mnli } from "./definitions/mnli.ts";
+import { cb, mnli, rte, snli } from "./definitions/inference.ts";
 import { multirc } from "./definitions/multirc.ts";
 import { record } from "./definitions/record.ts";
-import { rte } from "./definitions/rte.ts";
-import { snli } from "./definitions/snli.ts";
 import { squad } from "./definitions/squad.ts";
 import { sst2 } from "./definitions/sst2.ts";
 import { sst5 } from "./definitions/sst5.ts";
 import { trec } from "./definitions/trec.ts";
 import { wic } from "./definitions/wic.ts";
 import { wsc } from "./definitions/wsc.ts";
-import type { TaskDefinition } from "./task.ts";
+import { checkDefinition, type TaskDefinition } from "./task.ts";
 
 /** All tasks of the kit, in the order of the paper's tables; a new one is its own file and a line here. */
 export const tasks: readonly TaskDefinition[] = [

@@ -1,17 +1,14 @@
-import { statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { basename, dirname, join, posix } from "node:path";
+import { fileURLToPath } from "node:url";
 import { KitError, shown } from "../error.ts";
-import { deduplicate } from "./deduplicate.ts";
-import { droppedRows, droppedText } from "./dropped.ts";
-import { examplesOf, isLabelled } from "./examples.ts";
-import { findTask } from "./index.ts";
-import { missingPart, readPart } from "./read/folder.ts";
-import { jointSha256 } from "./read/hash.ts";
-import { readRows } from "./read/readRows.ts";
-import type { Dialect, Quoting, Rows } from "./read/rows.ts";
-import { samplesOf } from "./samples.ts";
-import { checkSizes } from "./sizes.ts";
+import { deduplicate, droppedRows, droppedText, examplesOf, isLabelled } from "./examples.ts";
+import { findTask, plain } from "./index.ts";
+import { missingPart, readPart, readRows } from "./read/folder.ts";
+import type { Dialect, Quoting, Rows } from "./read/table.ts";
+import { jointSha256 } from "./read/text.ts";
 import {
+  checkSizes,
   drawTest,
   kShotSplit,
   type PartSizes,
@@ -22,6 +19,16 @@ import {
   threeParts,
 } from "./split.ts";
 import type { Dropped, Example, Task, TaskDefinition } from "./task.ts";
+
+/**
+ * The few rows in the task's own form that come with the kit, made up for it: they show that a task works, and no score on them means
+ * anything. Throws a KitError where the kit has none for the task.
+ */
+export async function samplesOf({ name }: TaskDefinition): Promise<Rows> {
+  const file = fileURLToPath(new URL(`../../data/samples/${plain(name)}.jsonl`, import.meta.url));
+  if (!existsSync(file)) throw new KitError(`${name} has no rows of its own in the kit: name a data folder or file.`);
+  return { ...(await readRows(file)), name: `samples of ${name}` };
+}
 
 /** How a folder's train file becomes train and dev: as the authors do, both shrinking alike, or as the folder's files stand. */
 export type Split = "paper" | "proportional" | "files";

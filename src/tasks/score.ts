@@ -1,4 +1,46 @@
 import { KitError } from "../error.ts";
+import { splitSpace } from "../text/decoder.ts";
+import type { Example, Task } from "./task.ts";
+
+/** ASCII's punctuation, as Python's string.punctuation has it. */
+const PUNCTUATION = /[!-/:-@[-`{-~]/g;
+/** The articles as whole words, by Python's idea of a word. */
+const ARTICLES = /(?<![\p{L}\p{N}_])(?:a|an|the)(?![\p{L}\p{N}_])/gu;
+
+/** The words of an answer as SQuAD's official script compares them: small letters, no punctuation, no articles. */
+export function answerWords(answer: string): string[] {
+  const text = answer.toLowerCase().replace(PUNCTUATION, "").replace(ARTICLES, " ");
+  return splitSpace(text);
+}
+
+/** 1 where an answer has the same words in the same order as a right one (SQuAD's exact match), else 0. */
+export function matchesExactly(answer: string, right: readonly string[]): number {
+  const words = answerWords(answer).join(" ");
+  return right.some((one) => answerWords(one).join(" ") === words) ? 1 : 0;
+}
+
+/**
+ * The token F1 of an answer, 0 to 1: the harmonic mean of precision and recall over the words it shares with a right one, for the right
+ * one that it fits best. As in SQuAD's official script, an answer without words scores 0, whatever is right.
+ */
+export function tokenF1(answer: string, right: readonly string[]): number {
+  const words = answerWords(answer);
+  return Math.max(0, ...right.map((one) => overlap(words, answerWords(one))));
+}
+
+function overlap(words: readonly string[], right: readonly string[]): number {
+  const left = new Map<string, number>();
+  for (const word of right) left.set(word, (left.get(word) ?? 0) + 1);
+  let same = 0;
+  for (const word of words) {
+    const count = left.get(word) ?? 0;
+    if (count > 0) same++;
+    left.set(word, count - 1);
+  }
+  if (same === 0) return 0;
+  const [precision, recall] = [same / words.length, same / right.length];
+  return (2 * precision * recall) / (precision + recall);
+}
 
 /** A share of right answers, its binomial standard error √(a(1−a)/n), both between 0 and 1, and the number of answers. */
 export interface Accuracy {
@@ -30,4 +72,42 @@ export function meanScore(scores: readonly number[]): MeanScore {
   const mean = scores.reduce((sum, score) => sum + score, 0) / n;
   const squares = scores.reduce((sum, score) => sum + (score - mean) ** 2, 0);
   return { mean, standardError: n === 1 ? 0 : Math.sqrt(squares / (n - 1) / n), n };
+}
+
+/** The most frequent label of the training part and how it scores on the test part. */
+export interface Majority extends Accuracy {
+  readonly label: number;
+}
+
+/**
+ * The score of always answering the most frequent training label (the lower one on a tie): the floor of every method. Throws where the
+ * task has no labels that its rows share.
+ */
+export function majority(task: Task): Majority {
+  if (!hasClasses(task)) {
+    throw new KitError(
+      `The majority class of ${task.name} was asked for, but its rows have no classes in common: compare with zero-shot instead.`,
+    );
+  }
+  const counts = classCounts(task.train);
+  const label = counts.indexOf(Math.max(...counts));
+  const right = task.test.filter(({ gold }) => gold.includes(label)).length;
+  return { label, ...accuracyOf(right, task.test.length) };
+}
+
+/** Whether all examples choose among the same classes, such as true and false: not where answers are written out, or each row has its own number of options. */
+export function hasClasses({ metric, classes, train, dev, test }: Omit<Task, "name" | "loss" | "data">): boolean {
+  const counts = [...train, ...dev, ...test].map(optionCount);
+  return metric === "accuracy" && classes !== "none" && counts.every((count) => count === counts[0]);
+}
+
+/** How many examples have each label (their first right answer), [labels]. */
+export function classCounts(examples: readonly Example[]): number[] {
+  const counts = new Array<number>(Math.max(0, ...examples.map(optionCount))).fill(0);
+  for (const { gold } of examples) counts[gold[0]!] = counts[gold[0]!]! + 1;
+  return counts;
+}
+
+function optionCount({ autoregressive, masked }: Example): number {
+  return (autoregressive ?? masked)?.options.length ?? 0;
 }

@@ -1,8 +1,20 @@
+import seedrandom from "seedrandom";
 import { KitError } from "../error.ts";
-import { classCounts, hasClasses } from "./majority.ts";
-import { numpyPermutation, numpyShuffle } from "./numpy.ts";
-import { realSizes } from "./sizes.ts";
+import { strip } from "../text/decoder.ts";
+import { numpyIntegers, numpyPermutation, numpyShuffle } from "./numpy.ts";
+import { classCounts, hasClasses } from "./score.ts";
 import type { Example, Task } from "./task.ts";
+
+/** A copy of the items in an order that the seed alone decides (Fisher–Yates on seedrandom's Alea generator). */
+export function shuffle<Item>(items: readonly Item[], seed: string): Item[] {
+  const random = seedrandom.alea(seed);
+  const shuffled = [...items];
+  for (let i = shuffled.length - 1; i > 0; i--) {
+    const j = Math.floor(random() * (i + 1));
+    [shuffled[i], shuffled[j]] = [shuffled[j]!, shuffled[i]!];
+  }
+  return shuffled;
+}
 
 /** The examples of a task's three parts, and what to know about them. */
 export type Parts = Pick<Task, "train" | "dev" | "test" | "remark">;
@@ -109,4 +121,68 @@ function draw(pool: readonly Example[], count: number, seed: number): Example[] 
   return numpyPermutation(pool.length, seed)
     .slice(0, count)
     .map((index) => pool[index]!);
+}
+
+/** A seed for the demonstrations of each of `n` evaluated rows, as the authors' code draws them under its seed 0. */
+export function demonstrationSeeds(n: number, seed: number): number[] {
+  return numpyIntegers(10_000, n, seed);
+}
+
+/**
+ * The texts of `shots` different examples with their right answers: the first of NumPy's permutation of the pool under the seed, as the
+ * authors' code draws them; all of them where there are fewer.
+ */
+export function demonstrations(
+  pool: readonly Example[],
+  { shots, seed }: { readonly shots: number; readonly seed: number },
+): string[] {
+  return numpyPermutation(pool.length, seed)
+    .slice(0, shots)
+    .map((i) => verbalize(pool[i]!));
+}
+
+/** The prompt with its first right answer, white space stripped at both ends. Throws where the example has no autoregressive form. */
+export function verbalize({ autoregressive, gold }: Example): string {
+  if (!autoregressive)
+    throw new KitError(
+      "A demonstration was to be made of an example for masked models; choose a task with autoregressive prompts.",
+    );
+  return strip(autoregressive.prompt + autoregressive.options[gold[0]!]!);
+}
+
+/** Wanted numbers of examples, one for each part of a split, with the part's name. */
+export type Sizes = Readonly<Record<string, number>>;
+
+/** Throws where a wanted size is no whole number of at least 1. */
+export function checkSizes(sizes: Sizes): void {
+  for (const [part, size] of Object.entries(sizes)) {
+    if (Number.isInteger(size) && size >= 1) continue;
+    throw new KitError(`The ${part} part must have a whole number of examples, at least 1, not ${size}.`);
+  }
+}
+
+/**
+ * The real sizes of the parts drawn from `rows` rows: those asked for where there are enough, else in about the
+ * same proportions and at least 1 each; throws where there are fewer rows than parts. Unlike the paper, whose dev part
+ * keeps its 500 however few are left to train on (54 for WSC), a short file shrinks all parts alike.
+ */
+export function realSizes<Wanted extends Sizes>(wanted: Wanted, rows: number, from: string): Wanted {
+  const parts = Object.entries(wanted);
+  if (rows < parts.length) {
+    const names = parts.map(([part]) => part).join(", ");
+    throw new KitError(`${from} has too few rows (${rows}) for ${names} to have one each; give more rows.`);
+  }
+  // One row is set aside for each part and the others are shared out.
+  const ends = cumulative(parts.map(([, size]) => size - 1));
+  const scale = Math.min(1, (rows - parts.length) / Math.max(1, ends.at(-1)!));
+  const shares = ends.map((end, index) => Math.round(end * scale) - Math.round((ends[index - 1] ?? 0) * scale));
+  return Object.fromEntries(parts.map(([part], index) => [part, 1 + shares[index]!])) as Wanted;
+}
+
+function cumulative(values: readonly number[]): number[] {
+  let sum = 0;
+  return values.map((value) => {
+    sum += value;
+    return sum;
+  });
 }

@@ -1,16 +1,27 @@
 import * as tf from "@tensorflow/tfjs";
 import { KitError } from "../error.ts";
-import { cpu } from "./cpu/backend.ts";
+import { cpu } from "./cpu.ts";
 import { deferring } from "./deferred.ts";
 import { silence } from "./native/backend.ts";
 import { native } from "./native/load.ts";
 import { setThreads } from "./native/session.ts";
 import { setNoiseThreads } from "./noise/sweep.ts";
-import { noteRuntime } from "./runtime.ts";
 import type { Backend, Storage } from "./storage.ts";
-import { tensorflow } from "./tensorflow/backend.ts";
-import { wasm } from "./wasm/backend.ts";
+import { tensorflow } from "./tensorflow.ts";
+import { wasm } from "./wasm.ts";
 import { webgpu } from "./webgpu/backend.ts";
+
+let bytes: number | undefined;
+
+/** Told when a backend is ready: the first time, notes what the process holds with its libraries loaded. */
+export function noteRuntime(): void {
+  bytes ??= process.memoryUsage.rss();
+}
+
+/** Resident bytes of the process when its first backend was ready, before any weight was loaded; undefined before that. */
+export function runtimeBytes(): number | undefined {
+  return bytes;
+}
 
 /** Where tensors are computed; `native` is the default. */
 export type BackendName = "native" | "cpu" | "wasm" | "webgpu" | "tensorflow";

@@ -3,8 +3,7 @@ import { KitError } from "../error.ts";
 import { storage } from "./backend.ts";
 import { type Distribution, type NoiseKey, noiseKey } from "./noise/key.ts";
 import { spreadMany } from "./noise/sweep.ts";
-import type { Parameter } from "./parameter.ts";
-import type { Draw } from "./perturb.ts";
+import type { Draw, Parameter } from "./parameter.ts";
 
 /** The two places theta + eps z and theta − eps z. */
 export interface Shift {

@@ -1,6 +1,5 @@
 import type * as tf from "@tensorflow/tfjs";
-import { isHalves, type Source } from "./halves/format.ts";
-import { narrow, widened } from "./halves/halves.ts";
+import { isHalves, narrow, type Source, widened } from "./halves.ts";
 import type { Distribution, NoiseKey } from "./noise/key.ts";
 import { moveMany, sweepMany } from "./noise/sweep.ts";
 import type { Move } from "./noise/wasm.ts";

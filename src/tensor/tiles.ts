@@ -1,7 +1,7 @@
 import { type Distribution, noiseKey } from "./noise/key.ts";
 import { moveMany } from "./noise/sweep.ts";
 import type { Move } from "./noise/wasm.ts";
-import type { Draw } from "./perturb.ts";
+import type { Draw } from "./parameter.ts";
 
 /** Elements of a weight that are worked on at once: with a few arrays of that size, all in the second-level cache. A multiple of 2048. */
 export const TILE = 16_384;

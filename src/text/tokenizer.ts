@@ -1,14 +1,11 @@
 import { Tokenizer as LibraryTokenizer } from "@huggingface/tokenizers";
 import { isObject } from "../checkpoints/json.ts";
 import { KitError } from "../error.ts";
-import { type AddedToken, type Piece, splitterAt } from "./addedTokens.ts";
+import { gatherAdded, type Piece, splitterAt } from "./addedTokens.ts";
 import { checkDecoder } from "./decoder.ts";
-import { gatherAdded } from "./gatherAdded.ts";
-import { normalizerOf } from "./normalize.ts";
-import { preTokenizerOf } from "./preTokenize.ts";
-import { type Json, readTokenizerFiles, type TokenizerFiles } from "./tokenizerFiles.ts";
-import { readModel } from "./tokenizerModel.ts";
-import { checkAdded, type Vocabulary } from "./vocabulary.ts";
+import { normalizerOf, preTokenizerOf } from "./split.ts";
+import { type Json, readModel, readTokenizerFiles, type TokenizerFiles } from "./tokenizerFiles.ts";
+import { type AddedToken, checkAdded, type Vocabulary } from "./vocabulary.ts";
 
 /** A text encoder: strings to token ids and back. */
 export interface Tokenizer {

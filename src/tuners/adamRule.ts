@@ -1,4 +1,4 @@
-import { update } from "../tensor/assign.ts";
+import { update } from "../tensor/parameter.ts";
 import { decayRate, refuseUnless } from "./options.ts";
 import type { Rule } from "./rule.ts";
 

@@ -1,4 +1,4 @@
-import { drawn } from "../tensor/drawn.ts";
+import { drawn } from "../tensor/parameter.ts";
 import type { Zeroth } from "./options.ts";
 import type { Rule } from "./rule.ts";
 import { scheduled } from "./schedule.ts";

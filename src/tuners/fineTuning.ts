@@ -1,6 +1,5 @@
 import { KitError, NotFinite } from "../error.ts";
-import { norm } from "../tensor/assign.ts";
-import type { Parameter } from "../tensor/parameter.ts";
+import { norm, type Parameter } from "../tensor/parameter.ts";
 import { atLeastZero, type Condition } from "./options.ts";
 import type { Rule } from "./rule.ts";
 import { type Schedule, scheduled } from "./schedule.ts";

@@ -1,5 +1,5 @@
 import { KitError, NotFinite } from "../error.ts";
-import { drawn } from "../tensor/drawn.ts";
+import { drawn } from "../tensor/parameter.ts";
 import { descend } from "./descend.ts";
 import { describe, refuseUnknown, type ZerothOptions, zerothOptions } from "./options.ts";
 import { scheduled } from "./schedule.ts";

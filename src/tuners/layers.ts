@@ -1,5 +1,4 @@
-import type { Parameter } from "../tensor/parameter.ts";
-import type { Draw, Perturb } from "../tensor/perturb.ts";
+import type { Draw, Parameter, Perturb } from "../tensor/parameter.ts";
 import { estimate } from "./spsa.ts";
 import type { Objective } from "./tuner.ts";
 

@@ -1,6 +1,6 @@
-import { rewrite } from "../tensor/assign.ts";
 import type { Distribution } from "../tensor/noise/key.ts";
 import type { Move } from "../tensor/noise/wasm.ts";
+import { rewrite } from "../tensor/parameter.ts";
 import { eachTile, movesOf, moveTile, TILE } from "../tensor/tiles.ts";
 import { type AdamSettings, adamSettings, descendByMoments, intoMoments } from "./adamRule.ts";
 import { describe, type ZerothOptions, zerothOptions } from "./options.ts";

@@ -1,5 +1,4 @@
-import { rewrite } from "../tensor/assign.ts";
-import type { Parameter } from "../tensor/parameter.ts";
+import { type Parameter, rewrite } from "../tensor/parameter.ts";
 import { eachTile, movesOf, moveTile, TILE } from "../tensor/tiles.ts";
 import { decays } from "./descend.ts";
 import { subtract } from "./momentum.ts";

@@ -1,5 +1,4 @@
-import type { Parameter } from "../tensor/parameter.ts";
-import type { Draw, Perturb } from "../tensor/perturb.ts";
+import type { Draw, Parameter, Perturb } from "../tensor/parameter.ts";
 import { describe, refuseUnless, type ZerothOptions, zerothOptions } from "./options.ts";
 import { scheduled } from "./schedule.ts";
 import { estimate, finiteLossHere, lossHere } from "./spsa.ts";

@@ -1,4 +1,4 @@
-import { update } from "../tensor/assign.ts";
+import { update } from "../tensor/parameter.ts";
 import { decays } from "./descend.ts";
 import { estimated } from "./estimated.ts";
 import { describe, type ZerothOptions, zerothOptions } from "./options.ts";

@@ -1,7 +1,5 @@
 import { KitError } from "../error.ts";
-import { norm } from "../tensor/assign.ts";
-import type { Parameter } from "../tensor/parameter.ts";
-import type { Draw, Perturb } from "../tensor/perturb.ts";
+import { type Draw, norm, type Parameter, type Perturb } from "../tensor/parameter.ts";
 import { descend } from "./descend.ts";
 import { type LayerGroup, layerGradientNorms, layerGroups } from "./layers.ts";
 import {

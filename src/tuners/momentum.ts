@@ -1,5 +1,4 @@
-import { update } from "../tensor/assign.ts";
-import { zerosLike } from "../tensor/drawn.ts";
+import { update, zerosLike } from "../tensor/parameter.ts";
 import { decays } from "./descend.ts";
 import { decayRate, describe, refuseUnless, type ZerothOptions, zerothOptions } from "./options.ts";
 import { scheduled } from "./schedule.ts";

@@ -1,4 +1,4 @@
-import type { Draw } from "../tensor/perturb.ts";
+import type { Draw } from "../tensor/parameter.ts";
 import { descend } from "./descend.ts";
 import { describe, oneOf, refuseUnless, wholeFromOne, type ZerothOptions, zerothOptions } from "./options.ts";
 import { type Schedule, scheduled, schedules } from "./schedule.ts";

@@ -1,5 +1,5 @@
 import { KitError } from "../error.ts";
-import { gaussian, type Perturb } from "../tensor/perturb.ts";
+import { gaussian, type Perturb } from "../tensor/parameter.ts";
 import { type Schedule, schedules } from "./schedule.ts";
 
 /** What every zeroth-order tuner takes; the paper's grids are in Tables 15 and 16. */

@@ -1,5 +1,5 @@
 import type { Distribution } from "../tensor/noise/key.ts";
-import type { Draw, Perturb } from "../tensor/perturb.ts";
+import type { Draw, Perturb } from "../tensor/parameter.ts";
 import { type Condition, refuseUnless, wholeFromOne } from "./options.ts";
 
 /** A step that was taken: its z, and the estimate along it. */

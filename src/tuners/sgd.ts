@@ -1,4 +1,4 @@
-import { update } from "../tensor/assign.ts";
+import { update } from "../tensor/parameter.ts";
 import { decays } from "./descend.ts";
 import { type FineTuningOptions, fineTuning, fineTuningConditions, fineTuningKeys } from "./fineTuning.ts";
 import { decayRate, refuseRate, refuseUnknown, refuseUnless } from "./options.ts";

@@ -1,6 +1,5 @@
 import { NotFinite } from "../error.ts";
-import type { Parameter } from "../tensor/parameter.ts";
-import type { Draw, Perturb } from "../tensor/perturb.ts";
+import type { Draw, Parameter, Perturb } from "../tensor/parameter.ts";
 import type { Objective, Pair } from "./tuner.ts";
 
 /** Where and how to estimate: along z of the draw, at a distance of eps. */

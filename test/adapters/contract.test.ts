@@ -1,15 +1,14 @@
 import * as tf from "@tensorflow/tfjs";
 import { describe, expect, test } from "vitest";
 import type { Adapter } from "../../src/adapters/adapter.ts";
-import { headTuning } from "../../src/adapters/headTuning.ts";
+import { headTuning } from "../../src/adapters/head.ts";
 import { lora } from "../../src/adapters/lora.ts";
 import { prefix } from "../../src/adapters/prefix.ts";
 import { linear } from "../../src/kernels/linear.ts";
-import { checkpointedGradient } from "../../src/nn/checkpointed.ts";
-import { features } from "../../src/nn/features.ts";
-import { plainGradient } from "../../src/nn/gradient.ts";
+import { checkpointedGradient, plainGradient } from "../../src/nn/gradient.ts";
 import type { Network } from "../../src/nn/network.ts";
-import { gaussian } from "../../src/tensor/perturb.ts";
+import { features } from "../../src/nn/run.ts";
+import { gaussian } from "../../src/tensor/parameter.ts";
 import { mezo } from "../../src/tuners/mezo.ts";
 import { apart, BATCH, bitsOf, FAMILIES, ROWS, tail, withNetwork } from "./networks.ts";
 

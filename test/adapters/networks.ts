@@ -10,8 +10,8 @@ import { families } from "../../src/models/families.ts";
 import type { Config } from "../../src/models/family.ts";
 import { type LoadedNetwork, loadNetwork } from "../../src/models/network.ts";
 import { packBatch, type TokenBatch } from "../../src/nn/batch.ts";
-import { features } from "../../src/nn/features.ts";
 import type { Network } from "../../src/nn/network.ts";
+import { features } from "../../src/nn/run.ts";
 
 const COMMON = { hidden_size: 16, num_hidden_layers: 2, num_attention_heads: 4, max_position_embeddings: 64 };
 

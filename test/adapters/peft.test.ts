@@ -3,13 +3,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { AdaptableNetwork, Adapter } from "../../src/adapters/adapter.ts";
-import { headTuning } from "../../src/adapters/headTuning.ts";
+import { headTuning } from "../../src/adapters/head.ts";
 import { lora } from "../../src/adapters/lora.ts";
 import { loadAdapter, saveAdapter, savedAdapter } from "../../src/adapters/peft.ts";
 import { prefix } from "../../src/adapters/prefix.ts";
 import { openSafetensors, readTensor } from "../../src/checkpoints/safetensors.ts";
 import { writeSafetensors } from "../../src/checkpoints/write.ts";
-import { gaussian } from "../../src/tensor/perturb.ts";
+import { gaussian } from "../../src/tensor/parameter.ts";
 import { bitsOf, FAMILIES, featuresOf, withNetwork } from "./networks.ts";
 
 const AT = { seed: 2, vocabulary: 32 };

@@ -2,8 +2,8 @@ import * as tf from "@tensorflow/tfjs";
 import { describe, expect, test } from "vitest";
 import { prefix, prefixIds } from "../../src/adapters/prefix.ts";
 import { packBatch } from "../../src/nn/batch.ts";
-import { features, featuresWithCache } from "../../src/nn/features.ts";
 import type { Network } from "../../src/nn/network.ts";
+import { features, featuresWithCache } from "../../src/nn/run.ts";
 import { apart, BATCH, FAMILIES, featuresOf, KEY_WIDTH, withNetwork } from "./networks.ts";
 
 const AT = { seed: 7, vocabulary: 32 };

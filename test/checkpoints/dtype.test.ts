@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { decodeBF16, decodeF16, encodeF16 } from "../../src/checkpoints/dtype.ts";
+import { decodeBF16, decodeF16, encodeF16 } from "../../src/checkpoints/safetensors.ts";
 
 const everyHalf = Uint16Array.from({ length: 0x10000 }, (_, bits) => bits);
 

@@ -1,7 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { encodeF16 } from "../../src/checkpoints/dtype.ts";
-import { openSafetensors, readTensor, type SafetensorsFile } from "../../src/checkpoints/safetensors.ts";
+import { encodeF16, openSafetensors, readTensor, type SafetensorsFile } from "../../src/checkpoints/safetensors.ts";
 import { needs, shared } from "../shared.ts";
 
 const full = "golden/opt-tiny.safetensors";

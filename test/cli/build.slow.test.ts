@@ -12,7 +12,7 @@ import {
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { describe, expect, test, vi } from "vitest";
-import { readRun } from "../../src/experiment/runFile/read.ts";
+import { readRun } from "../../src/record/read.ts";
 import { tinyData, tinyModel } from "../tiny.ts";
 import { folder } from "./mezo.ts";
 
@@ -84,14 +84,14 @@ test("a command whose sources are changed and built again while it runs does all
     timeout: 60_000,
     interval: 20,
   });
-  writeFileSync(join(at, "src/cli/worker.ts"), 'throw new Error("the worker of other sources");\n');
+  writeFileSync(join(at, "src/measure/worker.ts"), 'throw new Error("the worker of other sources");\n');
   expect(build(at).status).toBe(0);
   expect(readdirSync(join(cwd, "runs")).filter((name) => name.endsWith("seed2.jsonl"))).toEqual([]); // it is still at work
   expect(await ended).toBe(0);
   const names = readdirSync(join(cwd, "runs"));
   expect(names).toEqual([expect.stringMatching(/seed1\.jsonl$/), expect.stringMatching(/seed2\.jsonl$/)]);
   for (const name of names) expect(readRun(join(cwd, "runs", name)).steps).toHaveLength(1500);
-  expect(readFileSync(join(at, "dist/cli/worker.js"), "utf8")).toContain("the worker of other sources");
+  expect(readFileSync(join(at, "dist/measure/worker.js"), "utf8")).toContain("the worker of other sources");
 });
 
 test("a package has the command and what it runs, and no build but one", () => {

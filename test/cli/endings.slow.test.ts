@@ -1,7 +1,7 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { readRun } from "../../src/experiment/runFile/read.ts";
+import { readRun } from "../../src/record/read.ts";
 import { tinyData, tinyModel } from "../tiny.ts";
 import { mezo } from "./mezo.ts";
 

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { readRun } from "../../src/experiment/runFile/read.ts";
+import { readRun } from "../../src/record/read.ts";
 import { tinyData, tinyModel } from "../tiny.ts";
 import { command, folder, mezo } from "./mezo.ts";
 

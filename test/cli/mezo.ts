@@ -14,17 +14,23 @@ export interface Ended {
 /** A new empty folder. */
 export const folder = (): string => mkdtempSync(join(tmpdir(), "cli-"));
 
-const program = (name: string): string => resolve(import.meta.dirname, `../../dist/cli/${name}.js`);
+const root = resolve(import.meta.dirname, "../..");
+
+const program = (name: string): readonly string[] =>
+  name.startsWith("bench/") ? [join(root, "test/bench/run.mjs"), name.slice(6)] : [join(root, `dist/cli/${name}.js`)];
 
 /** Runs one of the kit's programs to its end, in a folder of its own unless one is given. */
 export function command(name: string, args: readonly string[], cwd: string = folder()): Ended {
-  const result = spawnSync(process.execPath, [program(name), ...args], { cwd, encoding: "utf8" });
+  const result = spawnSync(process.execPath, [...program(name), ...args], { cwd, encoding: "utf8" });
   return { ...result, cwd };
 }
 
 /** Runs the command line as the `"$0" "$@"` of a shell's script, in a folder. */
 export function inShell(script: string, args: readonly string[], cwd: string): Ended {
-  const result = spawnSync("sh", ["-c", script, process.execPath, program("main"), ...args], { cwd, encoding: "utf8" });
+  const result = spawnSync("sh", ["-c", script, process.execPath, ...program("main"), ...args], {
+    cwd,
+    encoding: "utf8",
+  });
   return { ...result, cwd };
 }
 
@@ -43,7 +49,7 @@ export const started = (...args: string[]): Started => startedIn(folder(), ...ar
 
 /** Starts the command line in a folder. */
 export function startedIn(cwd: string, ...args: string[]): Started {
-  const child = spawn(process.execPath, [program("main"), "--threads", "1", ...args], { cwd });
+  const child = spawn(process.execPath, [...program("main"), "--threads", "1", ...args], { cwd });
   const texts = { stdout: "", stderr: "" };
   for (const name of ["stdout", "stderr"] as const)
     child[name].on("data", (bytes) => {

@@ -1,9 +1,9 @@
 import { basename } from "node:path";
 import { describe, expect, test } from "vitest";
-import { planOf, taskOf } from "../../src/cli/job.ts";
-import { type CliOptions, parseOptions } from "../../src/cli/options.ts";
-import { settingsOf } from "../../src/cli/runMethod.ts";
-import { methods } from "../../src/report/methods.ts";
+import { parseOptions } from "../../src/cli/options.ts";
+import { methods, settingsOf } from "../../src/measure/methods.ts";
+import { planOf, taskOf } from "../../src/measure/plan.ts";
+import type { CliOptions } from "../../src/measure/request.ts";
 
 describe("options", () => {
   test("without any are those of the bundled model: every method once", () => {

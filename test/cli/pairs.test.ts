@@ -1,10 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parseOptions } from "../../src/cli/options.ts";
-import { reasonAgainst } from "../../src/cli/preflight.ts";
-import { runMethod } from "../../src/cli/runMethod.ts";
+import { methods, runMethod } from "../../src/measure/methods.ts";
+import { reasonAgainst } from "../../src/measure/plan.ts";
 import { loadModel } from "../../src/models/load.ts";
-import type { LanguageModel } from "../../src/models/model.ts";
-import { methods } from "../../src/report/methods.ts";
+import type { LanguageModel } from "../../src/models/network.ts";
 import { tasks } from "../../src/tasks/index.ts";
 import { loadTask } from "../../src/tasks/load.ts";
 

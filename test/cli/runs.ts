@@ -1,8 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
-import type { Run } from "../../src/experiment/run.ts";
-import { readRun } from "../../src/experiment/runFile/read.ts";
+import { readRun } from "../../src/record/read.ts";
+import type { Run } from "../../src/record/run.ts";
 import { tinyData, tinyModel } from "../tiny.ts";
 import type { Started } from "./mezo.ts";
 

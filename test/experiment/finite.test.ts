@@ -1,10 +1,10 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { lora } from "../../src/adapters/lora.ts";
 import { KitError } from "../../src/error.ts";
-import { diagnose } from "../../src/experiment/diagnose.ts";
 import { evaluate } from "../../src/experiment/evaluate.ts";
 import { probe } from "../../src/experiment/probe.ts";
 import { tune } from "../../src/experiment/tune.ts";
+import { diagnose } from "../../src/lab/diagnose.ts";
 import { loadModel } from "../../src/models/load.ts";
 import { loadTask } from "../../src/tasks/load.ts";
 import { adam } from "../../src/tuners/adam.ts";

@@ -1,13 +1,16 @@
 import { describe, expect, test } from "vitest";
 import { minimize } from "../../src/experiment/lbfgs.ts";
 import {
+  FOLDS,
   fitLogistic,
+  fitLogisticCV,
   gramOf,
   type LabelledRows,
   logisticObjective,
   logisticPrecondition,
+  STRENGTHS,
+  stratifiedFolds,
 } from "../../src/experiment/logistic.ts";
-import { FOLDS, fitLogisticCV, STRENGTHS, stratifiedFolds } from "../../src/experiment/logisticFolds.ts";
 
 // The optima and chosen C below are those of scikit-learn 1.2.2 (multi_class="multinomial"; single fits by newton-cg, tol 1e-10,
 // since its L-BFGS stops sooner), on rows drawn once and rounded to two digits.

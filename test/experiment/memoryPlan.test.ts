@@ -1,11 +1,10 @@
 import * as tf from "@tensorflow/tfjs";
 import { describe, expect, test } from "vitest";
 import { lora } from "../../src/adapters/lora.ts";
-import { adaptedModel } from "../../src/experiment/adaptedModel.ts";
-import { longest } from "../../src/experiment/cost.ts";
-import { encodeBatch } from "../../src/experiment/encode.ts";
-import { NOTHING, type Passes, predictBytes, totalBytes } from "../../src/experiment/memoryPlan.ts";
-import { objectiveFor } from "../../src/experiment/objective.ts";
+import { longest, NOTHING, type Passes, predictBytes, totalBytes } from "../../src/experiment/cost.ts";
+import { adaptedModel } from "../../src/experiment/finite.ts";
+import { encodeBatch } from "../../src/loss/encode.ts";
+import { objectiveFor } from "../../src/loss/objective.ts";
 import { loadModel } from "../../src/models/load.ts";
 import { loadTask } from "../../src/tasks/load.ts";
 import { forgetMost, poolBytes } from "../../src/tensor/native/pool.ts";

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { evaluate } from "../../src/experiment/evaluate.ts";
 import { probe, probeHead } from "../../src/experiment/probe.ts";
 import { loadModel } from "../../src/models/load.ts";
-import type { LanguageModel } from "../../src/models/model.ts";
+import type { LanguageModel } from "../../src/models/network.ts";
 import { loadTask } from "../../src/tasks/load.ts";
 import type { Example, Task } from "../../src/tasks/task.ts";
 import { viewOf } from "../../src/tensor/native/backend.ts";

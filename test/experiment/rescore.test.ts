@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
 import { lora } from "../../src/adapters/lora.ts";
-import { type ChooseBy, cut } from "../../src/experiment/cut.ts";
 import { rescore } from "../../src/experiment/rescore.ts";
 import { tune } from "../../src/experiment/tune.ts";
 import { loadModel } from "../../src/index.ts";
+import { type ChooseBy, cut } from "../../src/record/run.ts";
 import { loadTask } from "../../src/tasks/load.ts";
 import { adam } from "../../src/tuners/adam.ts";
 import { mezo } from "../../src/tuners/mezo.ts";

@@ -10,7 +10,7 @@ import { openSafetensors, readTensor } from "../../src/checkpoints/safetensors.t
 import { families } from "../../src/models/families.ts";
 import { type LoadedNetwork, loadNetwork } from "../../src/models/network.ts";
 import { packBatch } from "../../src/nn/batch.ts";
-import { features } from "../../src/nn/features.ts";
+import { features } from "../../src/nn/run.ts";
 import type { Reader, Sample } from "./fuzz.ts";
 import { CONFIGS, safetensors, tensorsOf, weightsOf } from "./samples.ts";
 

@@ -4,7 +4,7 @@ import { expect } from "vitest";
 import { openSafetensors, readTensor } from "../../src/checkpoints/safetensors.ts";
 import type { LoadedNetwork } from "../../src/models/network.ts";
 import { viewOf } from "../../src/tensor/native/backend.ts";
-import type { Perturb } from "../../src/tensor/perturb.ts";
+import type { Perturb } from "../../src/tensor/parameter.ts";
 import type { StepResult } from "../../src/tuners/tuner.ts";
 import { shared } from "../shared.ts";
 

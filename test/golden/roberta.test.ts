@@ -1,13 +1,12 @@
 import { readFileSync } from "node:fs";
 import * as tf from "@tensorflow/tfjs";
 import { describe, expect, test } from "vitest";
-import { classificationLoss } from "../../src/experiment/losses.ts";
 import { linear } from "../../src/kernels/linear.ts";
+import { classificationLoss } from "../../src/loss/loss.ts";
 import type { LoadedNetwork } from "../../src/models/network.ts";
 import { packBatch } from "../../src/nn/batch.ts";
-import { checkpointedGradient } from "../../src/nn/checkpointed.ts";
-import { features } from "../../src/nn/features.ts";
-import { plainGradient } from "../../src/nn/gradient.ts";
+import { checkpointedGradient, plainGradient } from "../../src/nn/gradient.ts";
+import { features } from "../../src/nn/run.ts";
 import { mezo } from "../../src/tuners/mezo.ts";
 import { needs, shared } from "../shared.ts";
 import { expectGradients, expectStep, expectWeights, givenNoise } from "./expect.ts";

@@ -2,12 +2,12 @@ import * as tf from "@tensorflow/tfjs";
 import { describe, expect, test } from "vitest";
 import { type FeedForwardWeights, feedForward } from "../../src/kernels/feedForward.ts";
 import { linear } from "../../src/kernels/linear.ts";
-import { narrow, widened } from "../../src/tensor/halves/halves.ts";
+import { narrow, widened } from "../../src/tensor/halves.ts";
 import { halfTensor, viewOf } from "../../src/tensor/native/backend.ts";
 import { poolBytes } from "../../src/tensor/native/pool.ts";
 import { profileGraphs } from "../../src/tensor/native/session.ts";
 import { pairwise } from "../../src/tensor/pair.ts";
-import { gaussian, rademacher } from "../../src/tensor/perturb.ts";
+import { gaussian, rademacher } from "../../src/tensor/parameter.ts";
 
 const normal = (seed: number, ...shape: number[]): tf.Tensor => tf.randomNormal(shape, 0, 0.1, "float32", seed);
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { KitError } from "../../src/error.ts";
 import { families } from "../../src/models/families.ts";
 import type { Config } from "../../src/models/family.ts";
-import { readConfig } from "../../src/models/llamaConfig.ts";
+import { readConfig } from "../../src/models/llama.ts";
 import { ropeFrequencies } from "../../src/nn/rope.ts";
 import { CONFIGS } from "../nn/networks.ts";
 

@@ -1,8 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { downloadProgress } from "../../src/models/download.ts";
-import { openModel } from "../../src/models/load.ts";
+import { downloadProgress, openModel } from "../../src/models/load.ts";
 import type { Progress } from "../../src/tensor/progress.ts";
 import { startFakeHub } from "../checkpoints/fakeHub.ts";
 import { temporaryFolder } from "../checkpoints/files.ts";

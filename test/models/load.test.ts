@@ -2,9 +2,9 @@ import * as tf from "@tensorflow/tfjs";
 import { describe, expect, test } from "vitest";
 import { loadModel } from "../../src/models/load.ts";
 import { packBatch } from "../../src/nn/batch.ts";
-import { features } from "../../src/nn/features.ts";
+import { features } from "../../src/nn/run.ts";
 import { viewOf } from "../../src/tensor/native/backend.ts";
-import { gaussian } from "../../src/tensor/perturb.ts";
+import { gaussian } from "../../src/tensor/parameter.ts";
 import { tinyModel, tinyTensors } from "../tiny.ts";
 
 const featuresOf = (model: Awaited<ReturnType<typeof loadModel>>, ...sequences: number[][]): number[][] =>

@@ -1,13 +1,12 @@
 import * as tf from "@tensorflow/tfjs";
 import { describe, expect, test } from "vitest";
-import { encodeExample } from "../../src/experiment/encode.ts";
 import { evaluate } from "../../src/experiment/evaluate.ts";
+import { encodeExample } from "../../src/loss/encode.ts";
 import { loadModel } from "../../src/models/load.ts";
 import { opt } from "../../src/models/opt.ts";
 import { roberta } from "../../src/models/roberta.ts";
 import { packBatch, type TokenBatch } from "../../src/nn/batch.ts";
-import { features } from "../../src/nn/features.ts";
-import { runEmbedding } from "../../src/nn/stages.ts";
+import { features, runEmbedding } from "../../src/nn/run.ts";
 import { loadTask } from "../../src/tasks/load.ts";
 import { CONFIGS, free, type TinyNetwork, tinyNetwork } from "../nn/networks.ts";
 import { tinyData, tinyModel } from "../tiny.ts";

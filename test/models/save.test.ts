@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import type { Adapted } from "../../src/adapters/adapter.ts";
 import { lora } from "../../src/adapters/lora.ts";
 import { writeSafetensors } from "../../src/checkpoints/write.ts";
-import { adaptedModel } from "../../src/experiment/adaptedModel.ts";
+import { adaptedModel } from "../../src/experiment/finite.ts";
 import {
   diagnose,
   type LanguageModel,
@@ -19,7 +19,7 @@ import {
   tune,
 } from "../../src/index.ts";
 import { saveModel } from "../../src/models/save.ts";
-import { gaussian } from "../../src/tensor/perturb.ts";
+import { gaussian } from "../../src/tensor/parameter.ts";
 import { tinyData, tinyModel, tinyTensors } from "../tiny.ts";
 
 const scratch = (): string => mkdtempSync(join(tmpdir(), "saved-"));

@@ -1,14 +1,14 @@
 import { describe, expect, test } from "vitest";
 import { lora } from "../../src/adapters/lora.ts";
-import { encodeBatch } from "../../src/experiment/encode.ts";
-import { answerLoss, classificationLoss } from "../../src/experiment/losses.ts";
 import { tune } from "../../src/experiment/tune.ts";
+import { encodeBatch } from "../../src/loss/encode.ts";
+import { answerLoss, classificationLoss } from "../../src/loss/loss.ts";
 import { type LoadOptions, loadModel } from "../../src/models/load.ts";
 import { loadTask } from "../../src/tasks/load.ts";
 import { useBackend } from "../../src/tensor/backend.ts";
-import { isHalves } from "../../src/tensor/halves/format.ts";
+import { isHalves } from "../../src/tensor/halves.ts";
 import { sourceOf } from "../../src/tensor/native/backend.ts";
-import { fillValues } from "../../src/tensor/writeValues.ts";
+import { fillValues } from "../../src/tensor/parameter.ts";
 import { adam } from "../../src/tuners/adam.ts";
 import { mezo } from "../../src/tuners/mezo.ts";
 import { tinyData, tinyModel, tinyTensors } from "../tiny.ts";

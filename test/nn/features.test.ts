@@ -1,8 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 import { describe, expect, test } from "vitest";
 import { packBatch, type TokenBatch } from "../../src/nn/batch.ts";
-import { features, featuresWithCache } from "../../src/nn/features.ts";
 import type { Network, Past } from "../../src/nn/network.ts";
+import { features, featuresWithCache } from "../../src/nn/run.ts";
 import { CONFIGS, free, tinyAdaptation, tinyNetwork } from "./networks.ts";
 
 const decoders = Object.entries(CONFIGS).filter(([name]) => name !== "roberta");

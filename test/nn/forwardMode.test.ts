@@ -1,16 +1,15 @@
 import * as tf from "@tensorflow/tfjs";
 import { describe, expect, test } from "vitest";
 import type { AdaptableNetwork } from "../../src/adapters/adapter.ts";
-import { headTuning } from "../../src/adapters/headTuning.ts";
+import { headTuning } from "../../src/adapters/head.ts";
 import { lora } from "../../src/adapters/lora.ts";
 import { prefix } from "../../src/adapters/prefix.ts";
 import { linear } from "../../src/kernels/linear.ts";
-import { features } from "../../src/nn/features.ts";
 import { plainGradient } from "../../src/nn/gradient.ts";
 import type { Network } from "../../src/nn/network.ts";
-import { drawn } from "../../src/tensor/drawn.ts";
+import { features } from "../../src/nn/run.ts";
 import type { Parameter } from "../../src/tensor/parameter.ts";
-import { gaussian } from "../../src/tensor/perturb.ts";
+import { drawn, gaussian } from "../../src/tensor/parameter.ts";
 import { forwardDerivative } from "../../src/tensor/tangent.ts";
 import { BATCH, FAMILIES, ROWS, tail, withNetwork } from "../adapters/networks.ts";
 

@@ -2,9 +2,9 @@ import * as tf from "@tensorflow/tfjs";
 import { describe, expect, test } from "vitest";
 import { linear } from "../../src/kernels/linear.ts";
 import { packBatch } from "../../src/nn/batch.ts";
-import { features } from "../../src/nn/features.ts";
 import { generate } from "../../src/nn/generate.ts";
 import type { Network } from "../../src/nn/network.ts";
+import { features } from "../../src/nn/run.ts";
 import { viewOf } from "../../src/tensor/native/backend.ts";
 import { CONFIGS, free, type TinyNetwork, tinyAdaptation, tinyNetwork } from "./networks.ts";
 

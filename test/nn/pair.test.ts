@@ -1,18 +1,18 @@
 import * as tf from "@tensorflow/tfjs";
 import { describe, expect, test } from "vitest";
 import type { AdaptableNetwork } from "../../src/adapters/adapter.ts";
-import { headTuning } from "../../src/adapters/headTuning.ts";
+import { headTuning } from "../../src/adapters/head.ts";
 import { lora } from "../../src/adapters/lora.ts";
 import { prefix } from "../../src/adapters/prefix.ts";
 import { embed } from "../../src/kernels/embed.ts";
 import { tokenLogProbs } from "../../src/kernels/tokenLogProbs.ts";
-import { features } from "../../src/nn/features.ts";
 import type { Network } from "../../src/nn/network.ts";
+import { features } from "../../src/nn/run.ts";
 import { useBackend } from "../../src/tensor/backend.ts";
 import { viewOf } from "../../src/tensor/native/backend.ts";
 import { pairwise } from "../../src/tensor/pair.ts";
 import type { Parameter } from "../../src/tensor/parameter.ts";
-import { gaussian, rademacher } from "../../src/tensor/perturb.ts";
+import { gaussian, rademacher } from "../../src/tensor/parameter.ts";
 import { BATCH, FAMILIES, ROWS, withNetwork } from "../adapters/networks.ts";
 
 const AT = { seed: 2, vocabulary: 32 };

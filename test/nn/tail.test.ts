@@ -1,6 +1,5 @@
 import { expect, test } from "vitest";
-import { packBatch, positionList } from "../../src/nn/batch.ts";
-import { tailOf } from "../../src/nn/tail.ts";
+import { packBatch, positionList, tailOf } from "../../src/nn/batch.ts";
 
 const batch = packBatch([
   [10, 11, 12],

@@ -1,17 +1,14 @@
 import { createRequire } from "node:module";
 import { afterEach, expect, test, vi } from "vitest";
-import { lineOf, reported } from "../../src/cli/notebooks/failure.ts";
-import { stored, visible } from "../../src/cli/notebooks/outputs.ts";
+import { stored, visible } from "../../src/cli/notebooks/runNotebook.ts";
+import { lineOf, reported } from "../../src/cli/notebooks/streams.ts";
 import { KitError } from "../../src/error.ts";
-import type { Run } from "../../src/experiment/run.ts";
-import { styled } from "../../src/notebook/figure.ts";
-import { interactive } from "../../src/notebook/interactive.ts";
-import { liveChart } from "../../src/notebook/liveChart.ts";
+import { interactive, styled } from "../../src/notebook/figure.ts";
+import { liveChart, spark } from "../../src/notebook/live.ts";
 import { argvOf } from "../../src/notebook/measure.ts";
-import { tasksBesidePaper } from "../../src/notebook/paperTable.ts";
-import { spark } from "../../src/notebook/progress.ts";
-import { scale, settingsFor } from "../../src/notebook/settings.ts";
-import { show } from "../../src/notebook/show.ts";
+import { scale, settingsFor } from "../../src/notebook/runs.ts";
+import { show, tasksBesidePaper } from "../../src/notebook/tables.ts";
+import type { Run } from "../../src/record/run.ts";
 import { madeUpRun } from "../report/runs.ts";
 import { printed } from "./printed.ts";
 

@@ -1,6 +1,5 @@
 import { expect, test } from "vitest";
-import { frame } from "../../src/notebook/frame.ts";
-import { show } from "../../src/notebook/show.ts";
+import { frame, show } from "../../src/notebook/tables.ts";
 import { printed } from "./printed.ts";
 
 // Means, sums, counts and maxima are those of pandas.DataFrame of the same dicts.

@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
-import { planOf } from "../../src/cli/job.ts";
 import { parseOptions } from "../../src/cli/options.ts";
 import { KitError } from "../../src/error.ts";
-import type { Run } from "../../src/experiment/run.ts";
+import { paperRates } from "../../src/measure/paper.ts";
+import { planOf } from "../../src/measure/plan.ts";
 import { bestOf, checkGrid, choiceText, devScore, inGrid, jobsByMethod, rateText } from "../../src/notebook/grid.ts";
-import { paperRates } from "../../src/report/paperGrid.ts";
+import type { Run } from "../../src/record/run.ts";
 import { madeUpRun } from "../report/runs.ts";
 
 /** A run of MeZO whose dev scores on the way are these. */

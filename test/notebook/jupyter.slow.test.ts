@@ -5,8 +5,8 @@ import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Notebook, sourceOf } from "../../src/cli/notebooks/runNotebook.ts";
-import { readRun } from "../../src/experiment/runFile/read.ts";
-import { abandonment, interruption } from "../../src/notebook/cellSignal.ts";
+import { abandonment, interruption } from "../../src/notebook/display.ts";
+import { readRun } from "../../src/record/read.ts";
 
 const root = resolve(import.meta.dirname, "../..");
 /** Inside the project, since cells find the kit in a node_modules above them; git ignores it. */

@@ -1,11 +1,12 @@
 import { afterEach, expect, test, vi } from "vitest";
 import type { MimeBundle } from "../../src/notebook/display.ts";
-import { liveProgress } from "../../src/notebook/progress.ts";
+import { liveProgress } from "../../src/notebook/live.ts";
 
 const { lines } = vi.hoisted(() => ({ lines: [] as unknown[] }));
-vi.mock("../../src/notebook/display.ts", () => {
+vi.mock("../../src/notebook/display.ts", async (original) => {
   const replace = (bundle: MimeBundle): void => void lines.push(bundle["text/plain"]);
   return {
+    ...(await original<typeof import("../../src/notebook/display.ts")>()),
     display: (bundle: MimeBundle) => {
       replace(bundle);
       return { replace };

@@ -1,9 +1,9 @@
 import { appendFileSync, existsSync, readdirSync, readFileSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { afterEach, expect, test, vi } from "vitest";
-import { readRun } from "../../src/experiment/runFile/read.ts";
-import { type Past, recorded } from "../../src/notebook/recorded.ts";
-import { run, scratch, step } from "../experiment/sampleRun.ts";
+import { type Past, recorded } from "../../src/notebook/runs.ts";
+import { readRun } from "../../src/record/read.ts";
+import { run, scratch, step } from "../record/sampleRun.ts";
 
 afterEach(() => {
   vi.unstubAllEnvs();

@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, expect, onTestFinished, test } from "vitest";
-import { paperColumn } from "../../src/report/paper.ts";
+import { paperColumn } from "../../src/measure/paper.ts";
 import { plotAccuracyMemory } from "../../src/report/plot.ts";
 import { saveFigure, toPng, toSvg } from "../../src/report/render.ts";
 import { madeUpRun, oneSeed, twoSeeds } from "./runs.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import type { Run } from "../../src/experiment/run.ts";
-import { groupsOf } from "../../src/report/groups.ts";
+import type { Run } from "../../src/record/run.ts";
+import { groupsOf } from "../../src/report/summary.ts";
 import { madeUpRun } from "./runs.ts";
 
 const of = (run: Run, header: Partial<Run["header"]>): Run => ({ ...run, header: { ...run.header, ...header } });

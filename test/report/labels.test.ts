@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { placeLabels, spread } from "../../src/report/labels.ts";
+import { placeLabels, spread } from "../../src/report/runMarks.ts";
 
 const inside = { x: 0, y: 0, width: 400, height: 300 };
 const mark = { radius: 8, width: 100, height: 18 };

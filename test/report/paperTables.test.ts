@@ -1,7 +1,6 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { paperData } from "../../src/report/paperData.ts";
-import { paperGrid } from "../../src/report/paperGrid.ts";
+import { paperData, paperGrid } from "../../src/measure/paper.ts";
 import { needs, shared } from "../shared.ts";
 
 type Row = Readonly<Record<string, unknown>>;

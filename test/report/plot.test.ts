@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { paperColumn } from "../../src/report/paper.ts";
+import { paperColumn } from "../../src/measure/paper.ts";
 import { plotAccuracyMemory } from "../../src/report/plot.ts";
 import { madeUpRun, oneSeed, twoSeeds } from "./runs.ts";
 

@@ -1,9 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { cut } from "../../src/experiment/cut.ts";
-import type { Run, Score } from "../../src/experiment/run.ts";
+import type { Run, Score } from "../../src/record/run.ts";
+import { cut } from "../../src/record/run.ts";
 import { plotAccuracyMemory } from "../../src/report/plot.ts";
-import { markdownTable, table } from "../../src/report/table.ts";
-import { taskTable } from "../../src/report/taskTable.ts";
+import { markdownTable, table, taskTable } from "../../src/report/table.ts";
 import { madeUpRun } from "./runs.ts";
 
 const WARNING = /The dev loss rose in training and never fell below its start: (.*)\. A smaller learning rate may help/;

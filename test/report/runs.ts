@@ -1,4 +1,4 @@
-import type { Run } from "../../src/experiment/run.ts";
+import type { Run } from "../../src/record/run.ts";
 
 /** What a made-up run varies. */
 export interface MadeUp {

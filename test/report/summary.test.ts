@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { KitError } from "../../src/error.ts";
-import type { Run, RunHeader } from "../../src/experiment/run.ts";
+import type { Run, RunHeader } from "../../src/record/run.ts";
 import { headline, summarize } from "../../src/report/summary.ts";
 import { madeUpRun, oneSeed, twoSeeds } from "./runs.ts";
 

@@ -1,6 +1,6 @@
 import { JSDOM } from "jsdom";
 import { expect, test } from "vitest";
-import { addMeasuring } from "../../src/report/svgBoxes.ts";
+import { addMeasuring } from "../../src/report/render.ts";
 
 const svgNamespace = "http://www.w3.org/2000/svg";
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import type { Run } from "../../src/experiment/run.ts";
-import { paperColumn } from "../../src/report/paper.ts";
+import { paperColumn } from "../../src/measure/paper.ts";
+import type { Run } from "../../src/record/run.ts";
 import { markdownTable, table } from "../../src/report/table.ts";
 import { madeUpRun, oneSeed, twoSeeds } from "./runs.ts";
 

@@ -1,7 +1,5 @@
 import { expect, test } from "vitest";
-import { answerWords } from "../../src/tasks/answers.ts";
-import { exactMatch } from "../../src/tasks/exactMatch.ts";
-import { f1 } from "../../src/tasks/f1.ts";
+import { answerWords, matchesExactly, tokenF1 } from "../../src/tasks/score.ts";
 
 // Worked out with SQuAD 1.1's official evaluation in Python.
 test.each([
@@ -25,6 +23,6 @@ test.each([
   ["the", ["a"], 0, 1],
   [" 1863\n", [" 1863\n"], 1, 1],
 ] as const)("%j against %j has the official F1 %d and exact match %d", (answer, right, overlap, exact) => {
-  expect(f1(answer, right)).toBeCloseTo(overlap, 12);
-  expect(exactMatch(answer, right)).toBe(exact);
+  expect(tokenF1(answer, right)).toBeCloseTo(overlap, 12);
+  expect(matchesExactly(answer, right)).toBe(exact);
 });

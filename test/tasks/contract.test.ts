@@ -2,8 +2,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { findTask, tasks } from "../../src/tasks/index.ts";
 import { loadTask } from "../../src/tasks/load.ts";
-import { MASK, type MaskedPrompt } from "../../src/text/masked.ts";
-import { encodeGeneration, encodePrompt } from "../../src/text/prompt.ts";
+import { encodeGeneration, encodePrompt, MASK, type MaskedPrompt } from "../../src/text/prompt.ts";
 import { loadTokenizer } from "../../src/text/tokenizer.ts";
 import { layouts } from "./layouts.ts";
 

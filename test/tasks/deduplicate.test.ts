@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { deduplicate } from "../../src/tasks/deduplicate.ts";
+import { deduplicate } from "../../src/tasks/examples.ts";
 import { loadTask } from "../../src/tasks/load.ts";
 import type { Example, TaskDefinition } from "../../src/tasks/task.ts";
 import { dataFolder } from "./dataFolder.ts";

@@ -1,6 +1,5 @@
 import { expect, test } from "vitest";
-import { demonstrationSeeds, demonstrations } from "../../src/tasks/demonstrations.ts";
-import { shuffle } from "../../src/tasks/shuffle.ts";
+import { demonstrationSeeds, demonstrations, shuffle } from "../../src/tasks/split.ts";
 import type { Example } from "../../src/tasks/task.ts";
 
 const train: Example[] = Array.from({ length: 100 }, (_, index) => ({

@@ -2,8 +2,7 @@ import { truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { expect, test } from "vitest";
-import { readPart } from "../../src/tasks/read/folder.ts";
-import { readRows } from "../../src/tasks/read/readRows.ts";
+import { readPart, readRows } from "../../src/tasks/read/folder.ts";
 import { dataFolder } from "./dataFolder.ts";
 import { parquetFiles } from "./parquetFiles.ts";
 

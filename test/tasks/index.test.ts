@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
+import { closest } from "../../src/error.ts";
 import { findTask, tasks } from "../../src/tasks/index.ts";
-import { closest } from "../../src/text/closest.ts";
 
 test.each(["SST-2", "sst2", "Sst_2"])("the task is found as %s", (name) => {
   expect(findTask(name).name).toBe("SST-2");

@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { examplesOf } from "../../src/tasks/examples.ts";
 import { findTask } from "../../src/tasks/index.ts";
 import { loadTask } from "../../src/tasks/load.ts";
-import { readRows } from "../../src/tasks/read/readRows.ts";
+import { readRows } from "../../src/tasks/read/folder.ts";
 import type { Example, Task } from "../../src/tasks/task.ts";
 import { needs, shared } from "../shared.ts";
 import { dataFolder } from "./dataFolder.ts";

@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { expect, test } from "vitest";
-import { readRows } from "../../src/tasks/read/readRows.ts";
+import { readRows } from "../../src/tasks/read/folder.ts";
 import { dataFolder } from "./dataFolder.ts";
 
 async function fieldsOf(name: string, text: string): Promise<unknown[]> {

@@ -1,6 +1,5 @@
 import { expect, test } from "vitest";
-import { majority } from "../../src/tasks/majority.ts";
-import { accuracyOf, meanScore } from "../../src/tasks/score.ts";
+import { accuracyOf, majority, meanScore } from "../../src/tasks/score.ts";
 import type { Example, Task } from "../../src/tasks/task.ts";
 
 function examples(...golds: (number | number[])[]): Example[] {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { realSizes } from "../../src/tasks/sizes.ts";
+import { realSizes } from "../../src/tasks/split.ts";
 
 const paper = { train: 1000, dev: 500, test: 1000 };
 

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { readRows } from "../../src/tasks/read/readRows.ts";
-import type { Quoting } from "../../src/tasks/read/rows.ts";
+import { readRows } from "../../src/tasks/read/folder.ts";
+import type { Quoting } from "../../src/tasks/read/table.ts";
 import { dataFolder } from "./dataFolder.ts";
 
 /** The fields of the rows of a file with this text, or the error. */

@@ -1,8 +1,8 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { readRows } from "../../src/tasks/read/readRows.ts";
-import type { Dialect } from "../../src/tasks/read/rows.ts";
+import { readRows } from "../../src/tasks/read/folder.ts";
+import type { Dialect } from "../../src/tasks/read/table.ts";
 import { dataFolder } from "./dataFolder.ts";
 
 /** What is read of a file of these bytes: its rows' fields, or the error. */

@@ -3,11 +3,9 @@ import { expect, test } from "vitest";
 import { linear } from "../../src/kernels/linear.ts";
 import { loadModel } from "../../src/models/load.ts";
 import { packBatch } from "../../src/nn/batch.ts";
-import { features } from "../../src/nn/features.ts";
-import { assign, norm, update } from "../../src/tensor/assign.ts";
+import { features } from "../../src/nn/run.ts";
 import { type BackendName, useBackend } from "../../src/tensor/backend.ts";
-import { gaussian, type Perturb, rademacher } from "../../src/tensor/perturb.ts";
-import { writeValues } from "../../src/tensor/writeValues.ts";
+import { assign, gaussian, norm, type Perturb, rademacher, update, writeValues } from "../../src/tensor/parameter.ts";
 import { mezo } from "../../src/tuners/mezo.ts";
 import { tinyModel } from "../tiny.ts";
 

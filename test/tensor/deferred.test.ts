@@ -4,8 +4,7 @@ import { storage } from "../../src/tensor/backend.ts";
 import { inFewPasses } from "../../src/tensor/deferred.ts";
 import * as sweeps from "../../src/tensor/noise/sweep.ts";
 import type { Parameter } from "../../src/tensor/parameter.ts";
-import { gaussian, rademacher } from "../../src/tensor/perturb.ts";
-import { fillValues } from "../../src/tensor/writeValues.ts";
+import { fillValues, gaussian, rademacher } from "../../src/tensor/parameter.ts";
 
 let theta: Parameter[] = [];
 

@@ -1,8 +1,7 @@
 import { describe, expect, test, vi } from "vitest";
-import { decodeBF16, decodeF16, encodeF16 } from "../../src/checkpoints/dtype.ts";
-import type { HalfFormat, Halves, Rounding } from "../../src/tensor/halves/format.ts";
-import { narrow, widen, widened } from "../../src/tensor/halves/halves.ts";
-import { plainNarrow, plainWiden } from "../../src/tensor/halves/plain.ts";
+import { decodeBF16, decodeF16, encodeF16 } from "../../src/checkpoints/safetensors.ts";
+import type { HalfFormat, Halves, Rounding } from "../../src/tensor/halves.ts";
+import { narrow, plainNarrow, plainWiden, widen, widened } from "../../src/tensor/halves.ts";
 import { sweepMany } from "../../src/tensor/noise/sweep.ts";
 
 const FORMATS = ["float16", "bfloat16"] as const;
@@ -103,7 +102,7 @@ describe.each(FORMATS)("numbers in %s", (format) => {
   test("are the same where there is no WebAssembly", async () => {
     vi.stubGlobal("WebAssembly", undefined);
     vi.resetModules();
-    const slow = await import("../../src/tensor/halves/halves.ts");
+    const slow = await import("../../src/tensor/halves.ts");
     const [here, there] = [empty(300, format, "stochastic"), empty(300, format, "stochastic")];
     slow.narrow(VALUES.subarray(0, 300), there, 128, KEY);
     vi.unstubAllGlobals();

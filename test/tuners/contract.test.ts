@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { describe, expect, test } from "vitest";
-import { rademacher } from "../../src/tensor/perturb.ts";
+import { rademacher } from "../../src/tensor/parameter.ts";
 import { adam, adamw } from "../../src/tuners/adam.ts";
 import { forwardGradient } from "../../src/tuners/forwardGradient.ts";
 import { leanMomentum } from "../../src/tuners/leanMomentum.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { gaussian, rademacher } from "../../src/tensor/perturb.ts";
+import { gaussian, rademacher } from "../../src/tensor/parameter.ts";
 import { leanAdam } from "../../src/tuners/leanAdam.ts";
 import { leanMomentum } from "../../src/tuners/leanMomentum.ts";
 import { mezoAdam } from "../../src/tuners/mezoAdam.ts";

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { describe, expect, test } from "vitest";
 import { viewOf } from "../../src/tensor/native/backend.ts";
-import { gaussian, type Perturb, rademacher } from "../../src/tensor/perturb.ts";
+import { gaussian, type Perturb, rademacher } from "../../src/tensor/parameter.ts";
 import { mezo } from "../../src/tuners/mezo.ts";
 import type { Objective } from "../../src/tuners/tuner.ts";
 import { quadratic, started, train, valuesOf, weights, zOf } from "./weights.ts";

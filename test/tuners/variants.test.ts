@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Parameter } from "../../src/tensor/parameter.ts";
-import { type Draw, gaussian, type Perturb, rademacher } from "../../src/tensor/perturb.ts";
+import { type Draw, gaussian, type Perturb, rademacher } from "../../src/tensor/parameter.ts";
 import { forwardGradient } from "../../src/tuners/forwardGradient.ts";
 import { layerGradientNorms, layerGroups } from "../../src/tuners/layers.ts";
 import { mezo } from "../../src/tuners/mezo.ts";

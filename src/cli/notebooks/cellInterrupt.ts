@@ -1,7 +1,7 @@
 import { createRequire } from "node:module";
 import vm from "node:vm";
 import type { KitError } from "../../error.ts";
-import { abandonment, interruption, withCellSignal } from "../../notebook/cellSignal.ts";
+import { abandonment, interruption, withCellSignal } from "../../notebook/display.ts";
 
 const require = createRequire(import.meta.url);
 

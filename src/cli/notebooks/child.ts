@@ -1,14 +1,13 @@
 import { constants } from "node:os";
 import { turns } from "./cellInterrupt.ts";
-import { type Failure, lineOf, reported, SILENT } from "./failure.ts";
-import type { CellResult, Output } from "./outputs.ts";
-import { type StreamName, writer } from "./streams.ts";
+import type { CellResult, Output } from "./runNotebook.ts";
+import { type Failure, lineOf, reported, SILENT, type StreamName, writer } from "./streams.ts";
 import { createConverter, createExecutor, type Displayed, jupyter } from "./tslab.ts";
 
 /** What the running cell has shown and how it failed. */
 let outputs: Output[] = [];
-let failure: Failure | undefined;
-let compiled = "";
+export let failure: Failure | undefined;
+export let compiled = "";
 /** Displays by their ids, to be replaced in place. */
 const displays = new Map<string, { data: Displayed["data"] }>();
 

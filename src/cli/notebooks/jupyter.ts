@@ -5,9 +5,8 @@ import { delimiter, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command } from "commander";
 import { KitError } from "../../error.ts";
+import { LEAN_HEAP, runCommand } from "../../measure/process.ts";
 import { parsed } from "../commandLine.ts";
-import { runCommand } from "../exit.ts";
-import { LEAN_HEAP } from "../leanHeap.ts";
 
 const PROJECT = resolve(dirname(fileURLToPath(import.meta.url)), "../../..");
 

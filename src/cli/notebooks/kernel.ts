@@ -1,8 +1,15 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { createRequire } from "node:module";
 import { cellInterrupt, turns } from "./cellInterrupt.ts";
-import { type Failure, reported, SILENT } from "./failure.ts";
-import { type MergedStreams, mergedStreams, type StreamName, writer } from "./streams.ts";
+import {
+  type Failure,
+  type MergedStreams,
+  mergedStreams,
+  reported,
+  SILENT,
+  type StreamName,
+  writer,
+} from "./streams.ts";
 import { jupyter, startKernel } from "./tslab.ts";
 
 /**
@@ -16,7 +23,7 @@ for (const kit of ["mezo-kit", "mezo-kit/notebook"]) load(kit);
 const printValue = console.log;
 const printError = console.error;
 let failure: Failure | undefined;
-let stopWaiting = (): void => {};
+export let stopWaiting = (): void => {};
 const interrupt = cellInterrupt(() => stopWaiting());
 /** What the cell that runs, or ran last, writes. */
 let streams: MergedStreams | undefined;

@@ -2,8 +2,8 @@ import { readdirSync, renameSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { Command } from "commander";
 import { KitError } from "../../error.ts";
+import { runCommand } from "../../measure/process.ts";
 import { parsed, whole } from "../commandLine.ts";
-import { runCommand } from "../exit.ts";
 import { type Outcome, runNotebook } from "./runNotebook.ts";
 
 interface Options {

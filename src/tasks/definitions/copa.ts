@@ -1,6 +1,6 @@
 import { KitError, shown } from "../../error.ts";
-import { rightStrip } from "../../text/strip.ts";
-import type { Fields } from "../read/rows.ts";
+import { rightStrip } from "../../text/decoder.ts";
+import type { Fields } from "../read/table.ts";
 import type { TaskDefinition } from "../task.ts";
 import { labelField, textField } from "./fields.ts";
 

@@ -1,5 +1,5 @@
-import { strip } from "../../text/strip.ts";
-import type { Fields } from "../read/rows.ts";
+import { strip } from "../../text/decoder.ts";
+import type { Fields } from "../read/table.ts";
 import type { TaskDefinition } from "../task.ts";
 import { objectIn, objectsIn, textField, textsField } from "./fields.ts";
 

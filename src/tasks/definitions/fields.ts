@@ -1,5 +1,6 @@
 import { KitError, listed, shown } from "../../error.ts";
-import type { Fields } from "../read/rows.ts";
+import { MASK, type MaskedPart, type MaskedPrompt } from "../../text/prompt.ts";
+import type { Fields } from "../read/table.ts";
 
 /** What sets write in place of a label: GLUE's test files, and SNLI and MNLI where annotators did not agree. */
 const NO_LABEL: readonly string[] = ["-1", "-1.0", "-"];
@@ -79,4 +80,21 @@ function present(fields: Fields, what: string, names: readonly string[]): unknow
 
 function isBlank(field: unknown): boolean {
   return field === undefined || field === null || (typeof field === "string" && field.trim() === "");
+}
+
+/** `{sentence} It was<mask>.` in at most 128 tokens (Table 13: SST-2, SST-5). */
+export function itWas(sentence: Exclude<MaskedPart, symbol>): MaskedPrompt {
+  return { parts: [sentence, { text: " It was" }, MASK, { text: "." }], maxLength: 128 };
+}
+
+/**
+ * `{first minus its last character}?<mask>, {second, its first letter small}` in at most 256 tokens, the first sentence cut after
+ * `maxTokens` (Table 13: MNLI, SNLI, RTE).
+ */
+export function entails(first: string, second: string, maxTokens?: number): MaskedPrompt {
+  const [head = "", ...tail] = second;
+  const text = [...first].slice(0, -1).join("");
+  const premise = maxTokens === undefined ? { text } : { text, maxTokens };
+  const hypothesis = { text: ` ${head.toLowerCase()}${tail.join("")}` };
+  return { parts: [premise, { text: "?" }, MASK, { text: "," }, hypothesis], maxLength: 256 };
 }

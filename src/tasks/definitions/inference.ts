@@ -1,7 +1,6 @@
-import type { Fields } from "../read/rows.ts";
+import type { Fields } from "../read/table.ts";
 import type { TaskDefinition } from "../task.ts";
-import { labelField, textField } from "./fields.ts";
-import { entails } from "./masks.ts";
+import { entails, labelField, textField } from "./fields.ts";
 
 const OPTIONS = [" Yes", " Maybe", " No"] as const;
 const CLASSES = ["entailment", "neutral", "contradiction"] as const;
@@ -33,3 +32,38 @@ export function inference(name: string, maxTokens?: number): TaskDefinition {
     gold: (row) => [labelField(row, LABEL, CLASSES)],
   };
 }
+
+/** MNLI (Table 13): inference between sentences of many kinds; rows as in `inference`. In a folder the matched part is the test set. */
+export const mnli: TaskDefinition = inference("MNLI", 240);
+
+/** SNLI (Table 13): inference between descriptions of pictures; rows as in `inference`. */
+export const snli: TaskDefinition = inference("SNLI");
+
+/** RTE (Tables 13 and 14): does one text follow from another. A row is {premise or sentence1, hypothesis or sentence2, label: entailment 0, not_entailment 1}. */
+export const rte: TaskDefinition = {
+  name: "RTE",
+  metric: "accuracy",
+  loss: "candidates",
+  autoregressive: {
+    prompt: (row) => `${premiseOf(row)}\nDoes this mean that "${hypothesisOf(row)}" is true? Yes or No?\n`,
+    options: () => ["Yes", "No"],
+  },
+  masked: {
+    prompt: (row) => entails(premiseOf(row), hypothesisOf(row), 240),
+    options: () => [" Yes", " No"],
+  },
+  gold: (row) => [labelField(row, ["label"], ["entailment", "not_entailment"])],
+};
+
+/** CB (Table 14): does a speaker hold something to be true. A row is {premise, hypothesis, label: entailment 0, contradiction 1, neutral 2}. */
+export const cb: TaskDefinition = {
+  name: "CB",
+  metric: "accuracy",
+  loss: "candidates",
+  devSize: 100,
+  autoregressive: {
+    prompt: (row) => `Suppose ${premiseOf(row)} Can we infer that "${hypothesisOf(row)}"? Yes, No, or Maybe?\n`,
+    options: () => ["Yes", "No", "Maybe"],
+  },
+  gold: (row) => [labelField(row, ["label"], ["entailment", "contradiction", "neutral"])],
+};

@@ -1,4 +1,4 @@
-import type { Fields } from "../read/rows.ts";
+import type { Fields } from "../read/table.ts";
 import type { TaskDefinition } from "../task.ts";
 import { anyTextField, labelField, objectIn, objectsIn, textField } from "./fields.ts";
 

@@ -1,5 +1,5 @@
 import { KitError, shown } from "../../error.ts";
-import type { Fields } from "../read/rows.ts";
+import type { Fields } from "../read/table.ts";
 import type { TaskDefinition } from "../task.ts";
 import { objectIn, objectsIn, textField, textsField } from "./fields.ts";
 

@@ -1,8 +1,49 @@
-import { strip } from "../../text/strip.ts";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { strip } from "../../text/decoder.ts";
+import { readRows } from "../read/folder.ts";
+import type { LocatedRow, Rows } from "../read/table.ts";
+import { jointSha256 } from "../read/text.ts";
 import type { TaskDefinition } from "../task.ts";
-import { labelField, textField } from "./fields.ts";
-import { itWas } from "./masks.ts";
-import { reviewSentences } from "./reviewSentences.ts";
+import { itWas, labelField, textField } from "./fields.ts";
+
+const FILES = ["imdb", "amazon", "yelp"] as const;
+
+/**
+ * The labelled review sentences {text, class 0/1} that ship inside the npm package `sentiment`: 1,000 each from IMDb, Amazon and Yelp, half
+ * of them positive, without the 28 that repeat an earlier one but for case and punctuation. They come from Kotzias et al., "From Group to
+ * Individual Labels using Deep Features", KDD 2015.
+ */
+export async function reviewSentences(): Promise<Rows> {
+  const require = createRequire(import.meta.url);
+  const manifest = require.resolve("sentiment/package.json");
+  const { version } = require(manifest) as { version: string };
+  const files = FILES.map((file) => join(manifest, "..", "test", "fixtures", `${file}.json`));
+  const parts = await Promise.all(files.map((file) => readRows(file)));
+  return {
+    name: `npm:sentiment@${version} (${FILES.join(", ")})`,
+    sha256: jointSha256(parts),
+    rows: different(parts.flatMap(labelledRows)),
+  };
+}
+
+/** Each of the three files ends with the row {text: "", class: null}. */
+function labelledRows(part: Rows): readonly LocatedRow[] {
+  return part.rows.filter((row) => row.fields.class !== null);
+}
+
+/** The first row of each sequence of words. */
+function different(rows: readonly LocatedRow[]): readonly LocatedRow[] {
+  const firsts = new Map<string, LocatedRow>();
+  for (const row of rows) {
+    const words =
+      String(row.fields.text)
+        .toLowerCase()
+        .match(/[\p{L}\p{N}]+/gu) ?? [];
+    if (!firsts.has(words.join(" "))) firsts.set(words.join(" "), row);
+  }
+  return [...firsts.values()];
+}
 
 const OPTIONS = [" terrible", " great"] as const;
 

@@ -1,6 +1,5 @@
 import type { TaskDefinition } from "../task.ts";
-import { labelField, textField } from "./fields.ts";
-import { itWas } from "./masks.ts";
+import { itWas, labelField, textField } from "./fields.ts";
 
 const OPTIONS = [" terrible", " bad", " okay", " good", " great"] as const;
 const CLASSES = ["very negative", "negative", "neutral", "positive", "very positive"] as const;

@@ -1,5 +1,5 @@
-import { MASK } from "../../text/masked.ts";
-import type { Fields } from "../read/rows.ts";
+import { MASK } from "../../text/prompt.ts";
+import type { Fields } from "../read/table.ts";
 import type { TaskDefinition } from "../task.ts";
 import { labelField, textField } from "./fields.ts";
 

@@ -1,9 +1,66 @@
 import { readdirSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { extname, join } from "node:path";
 import { KitError, listed, shown } from "../../error.ts";
-import { jointSha256 } from "./hash.ts";
-import { extensions, readRows } from "./readRows.ts";
-import type { Dialect, Rows } from "./rows.ts";
+import { parseJson, parseJsonLines } from "./json.ts";
+import { parseParquet } from "./parquet.ts";
+import {
+  type Dialect,
+  type LocatedRow,
+  type ParsedRow,
+  parseCsv,
+  parseLabelText,
+  parseTsv,
+  type Quoting,
+  type Rows,
+} from "./table.ts";
+import { checkLines, decodeText, jointSha256, readBytes, sha256 } from "./text.ts";
+
+type ParseText = (text: string, file: string, quoting?: Quoting) => ParsedRow[];
+type Parse = (bytes: Buffer, file: string) => ParsedRow[] | Promise<ParsedRow[]>;
+
+const TEXTS: Readonly<Record<string, ParseText>> = {
+  ".tsv": parseTsv,
+  ".csv": parseCsv,
+  ".jsonl": parseJsonLines,
+  ".json": parseJson,
+  ".txt": parseLabelText,
+};
+
+/** Endings of the original SST-5 and TREC files. */
+const LABEL_TEXTS = [".train", ".dev", ".test", ".all", ".label"];
+
+/** Extensions of the files that `readRows` understands. */
+export const extensions: readonly string[] = [...Object.keys(TEXTS), ".parquet"];
+
+/**
+ * Reads the rows of a TSV, CSV, JSON Lines, JSON, `label text` or Parquet file, told apart by its extension, also under a further
+ * .gz; throws one sentence with file and line.
+ */
+export async function readRows(file: string, dialect: Dialect = {}): Promise<Rows> {
+  const parse = parserOf(file, dialect);
+  const { packed, bytes } = readBytes(file);
+  const rows = await parse(bytes, file);
+  if (rows.length === 0)
+    throw new KitError(`${file} is empty: it has no rows of data; give a file with labelled rows.`);
+  return { name: file, sha256: sha256(packed), rows: rows.map(locate(file)) };
+}
+
+function parserOf(file: string, { encoding, quoting }: Dialect): Parse {
+  const extension = extname(file.replace(/\.gz$/i, "")).toLowerCase();
+  if (extension === ".parquet") return parseParquet;
+  const parse = LABEL_TEXTS.includes(extension) ? parseLabelText : TEXTS[extension];
+  if (parse)
+    return (bytes) => {
+      checkLines(bytes, file);
+      return parse(decodeText(bytes, file, encoding), file, quoting);
+    };
+  const found = extension === "" ? "no extension" : `the extension ${extension}`;
+  throw new KitError(`Cannot tell how to read ${file}: it has ${found}; give ${extensions.join(", ")}.`);
+}
+
+function locate(file: string): (row: ParsedRow) => LocatedRow {
+  return ({ fields, place }) => ({ where: `${file} ${place}`, fields });
+}
 
 /** Between a part's name and the extension: the domain of MNLI's files, which of several files it is, and the hash of older uploads to the hub. */
 const MIDDLE = "(?:_matched)?(?:-(?<index>\\d+)-of-(?<count>\\d+))?(?:-[0-9a-f]{16})?";

@@ -1,5 +1,5 @@
 import { KitError, shortened, shown } from "../../error.ts";
-import type { Fields, ParsedRow } from "./rows.ts";
+import type { Fields, ParsedRow } from "./table.ts";
 import { linesOf } from "./text.ts";
 
 /** The rows of a JSON Lines text: one object a line, blank lines skipped. */

@@ -1,10 +1,133 @@
 import { brotliDecompressSync, gunzipSync } from "node:zlib";
-import { type Compressors, parquetReadObjects } from "hyparquet";
+import { type Compressors, type FileMetaData, parquetMetadata, parquetReadObjects, parquetSchema } from "hyparquet";
 import { decompressLz4Raw, decompressZstd } from "hyparquet-compressors";
-import { KitError, shortened } from "../../error.ts";
-import { MOST_BYTES } from "./bytes.ts";
-import { checkParquet } from "./parquetCheck.ts";
-import type { ParsedRow } from "./rows.ts";
+import { KitError, shortened, shown } from "../../error.ts";
+import { checkPage, isDictionary, type Left, type Levels, readPage } from "./parquetPage.ts";
+import type { ParsedRow } from "./table.ts";
+import { MOST_BYTES, MOST_ROWS } from "./text.ts";
+import { type Cursor, readStruct, type Struct, type Value } from "./thrift.ts";
+
+type Column = FileMetaData["row_groups"][number]["columns"][number];
+type Schema = ReturnType<typeof parquetSchema>;
+
+/** The most values in all columns together. */
+const MOST_VALUES = 10 * MOST_ROWS;
+/** More bytes than any decimal in use has: the reader's time grows with their square. */
+const LONGEST_DECIMAL = 32;
+
+/**
+ * The metadata of a Parquet file, once everything in it is as long as it says: the reader loops and takes memory by the counts that it
+ * reads, so that a file of some hundred bytes could keep it busy for ever. Throws an Error whose message says what is wrong.
+ */
+export function checkParquet(file: ArrayBuffer, compressors: Compressors): FileMetaData {
+  const bytes = new Uint8Array(file);
+  const end = bytes.length - 8;
+  const start = end - (end < 4 ? 0 : new DataView(file).getUint32(end, true));
+  if (start < 4) throw new Error("it is cut short, or no Parquet");
+  checkDecimals(readStruct({ bytes, at: start, end }));
+  const metadata = parquetMetadata(file, { geoparquet: false });
+  const schema = parquetSchema(metadata);
+  checkNames(schema);
+  checkRows(metadata);
+  const left = { bytes: MOST_BYTES, values: MOST_VALUES };
+  for (const { columns, num_rows } of metadata.row_groups)
+    for (const column of columns)
+      checkColumn(column, Number(num_rows), schema, { bytes, end: start, compressors, left });
+  return metadata;
+}
+
+const FIXED_LENGTH = 7;
+const BYTE_ARRAY = 6;
+const DECIMAL = 5;
+
+/** Decimals in bytes, and the smallest and largest in the metadata, before the reader makes numbers of them. */
+function checkDecimals(footer: Struct): void {
+  const leaves = structs(footer.get(2)).filter((element) => element.has(1));
+  const isDecimal = leaves.map((element) => element.get(6) === DECIMAL);
+  const long = leaves.some(
+    (element, i) =>
+      isDecimal[i] &&
+      (element.get(1) === BYTE_ARRAY || (element.get(1) === FIXED_LENGTH && Number(element.get(2)) > LONGEST_DECIMAL)),
+  );
+  const statistics = structs(footer.get(4)).flatMap((group) =>
+    structs(group.get(1))
+      .filter((_, i) => isDecimal[i])
+      .map((column) => inner(inner(column, 3), 12)),
+  );
+  if (
+    long ||
+    statistics.some((some) =>
+      [...some.values()].some((value) => value instanceof Uint8Array && value.length > LONGEST_DECIMAL),
+    )
+  )
+    throw new Error(`a column has decimals of more than ${LONGEST_DECIMAL} bytes`);
+}
+
+function structs(value: Value | undefined): Struct[] {
+  return Array.isArray(value) ? value.filter((item): item is Struct => item instanceof Map) : [];
+}
+
+function inner(struct: Struct, field: number): Struct {
+  const value = struct.get(field);
+  return value instanceof Map ? value : new Map();
+}
+
+function checkNames({ children }: Schema): void {
+  const names = children.map(({ element }) => element.name);
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined) throw new Error(`the column ${shown(twice)} stands there twice`);
+}
+
+function checkRows({ row_groups }: FileMetaData): void {
+  const rows = row_groups.reduce((sum, { num_rows }) => sum + Math.abs(Number(num_rows)), 0);
+  if (!(rows <= MOST_ROWS)) throw new Error(`it has ${rows} rows, and at most ${MOST_ROWS} are read at once`);
+  if (row_groups.some(({ columns, num_rows }) => num_rows > 0 && columns.length === 0))
+    throw new Error("it has no columns");
+}
+
+/** What a column is checked by. */
+interface Place {
+  readonly bytes: Uint8Array;
+  /** Where the pages end and the metadata begin. */
+  readonly end: number;
+  readonly compressors: Compressors;
+  readonly left: Left;
+}
+
+/** Every page of a column, and that all together have a value for each row. */
+function checkColumn({ meta_data: meta, file_path }: Column, rows: number, schema: Schema, place: Place): void {
+  if (!meta || file_path) throw new Error("it keeps columns in other files");
+  const name = meta.path_in_schema.join(".");
+  const levels = levelsOf(schema, meta.path_in_schema);
+  const start = Number(meta.dictionary_page_offset || meta.data_page_offset);
+  const end = start + Number(meta.total_compressed_size);
+  if (!(start >= 4 && end >= start && end <= place.end))
+    throw new Error(`the column ${shown(name)} lies outside of the file`);
+  const cursor: Cursor = { bytes: place.bytes, at: start, end };
+  const { codec, type } = meta;
+  const { compressors, left } = place;
+  let [found, hasDictionary] = [0, false];
+  while (cursor.at < end - 1 && (levels.repetition > 0 || found < rows)) {
+    const page = readPage(cursor, left);
+    hasDictionary ||= isDictionary(page);
+    found += checkPage(page, { ...levels, codec, type, compressors, hasDictionary }, left);
+  }
+  if (found !== rows) throw new Error(`the column ${shown(name)} has ${found} values for ${rows} rows`);
+}
+
+/** How deep lists and absent values go on the way to a column. */
+function levelsOf(schema: Schema, path: readonly string[]): Levels {
+  let [tree, repetition, definition] = [schema, 0, 0];
+  for (const name of path) {
+    const child = tree.children.find(({ element }) => element.name === name);
+    if (!child) throw new Error(`the column ${shown(path.join("."))} is not in its schema`);
+    if (child.element.logical_type?.type === "VARIANT") throw new Error("it has a column of the type VARIANT");
+    if (child.element.repetition_type !== "REQUIRED") definition++;
+    if (child.element.repetition_type === "REPEATED") repetition++;
+    tree = child;
+  }
+  return { repetition, definition };
+}
 
 /** How pages are unpacked, beside Snappy's: each writes at most the length that the page says. */
 const COMPRESSORS: Compressors = {

@@ -1,7 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { MathBackendCPU } from "@tensorflow/tfjs-backend-cpu";
-import { type Halves, isHalves, type Source } from "../halves/format.ts";
-import { widen, widened } from "../halves/halves.ts";
+import { type Halves, isHalves, type Source, widen, widened } from "../halves.ts";
 import type { Graph } from "./onnx.ts";
 import { give, isBorrowed, take } from "./pool.ts";
 import { runGraph, type View } from "./session.ts";

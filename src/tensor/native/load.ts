@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import { processor } from "../cpu/backend.ts";
+import { processor } from "../cpu.ts";
 import { type Backend, inMemory } from "../storage.ts";
 import { filledTensor, registerNativeBackend, sourceOf } from "./backend.ts";
 import { threadCount } from "./session.ts";

@@ -1,5 +1,4 @@
-import { blockWords, type NoiseKey } from "./key.ts";
-import type { Words } from "./philox.ts";
+import { blockWords, type NoiseKey, type Words } from "./key.ts";
 
 const { fround } = Math;
 

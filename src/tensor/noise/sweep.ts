@@ -1,14 +1,12 @@
 import { availableParallelism } from "node:os";
 import { KitError } from "../../error.ts";
-import { isHalves, type Source, sizeOf } from "../halves/format.ts";
-import { narrow, widened } from "../halves/halves.ts";
+import { isHalves, narrow, type Source, sizeOf, widened } from "../halves.ts";
 import { addGaussian } from "./gaussian.ts";
 import type { Distribution, NoiseKey } from "./key.ts";
 import { addRademacher } from "./rademacher.ts";
-import { NoiseThreads } from "./threads.ts";
+import { LAYOUT, NoiseThreads } from "./threads.ts";
 import { type Move, type Piece, type Sides, wasmSweep } from "./wasm.ts";
 import { PIECE } from "./webassembly.ts";
-import { LAYOUT } from "./worker.ts";
 
 /** A tensor to add noise to: its elements, the key of its z, and the factor that the elements are multiplied by first (default 1). */
 export interface SweepEntry {

@@ -1,5 +1,4 @@
-import { isHalves, type Source } from "../halves/format.ts";
-import { narrow, widen } from "../halves/halves.ts";
+import { isHalves, narrow, type Source, widen } from "../halves.ts";
 import type { Distribution, NoiseKey } from "./key.ts";
 import { ownMemoryModule } from "./wasm.generated.ts";
 import { type KernelName, PAGE, PIECE, wasm } from "./webassembly.ts";

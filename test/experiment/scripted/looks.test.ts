@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { bestStep, cut } from "../../../src/experiment/cut.ts";
 import { tune } from "../../../src/experiment/tune.ts";
+import { bestStep, cut } from "../../../src/record/run.ts";
 import type { Example } from "../../../src/tasks/task.ts";
-import { MASK } from "../../../src/text/masked.ts";
+import { MASK } from "../../../src/text/prompt.ts";
 import type { Tuner } from "../../../src/tuners/tuner.ts";
 import type { Script, ScriptedModel } from "../../scripted.ts";
 import { asked, close, SCRIPT, scripted, taskOf, YES_NO } from "./cases.ts";

@@ -1,13 +1,13 @@
 import { describe, expect, test } from "vitest";
-import { headTuning } from "../../../src/adapters/headTuning.ts";
+import { headTuning } from "../../../src/adapters/head.ts";
 import { costOf } from "../../../src/experiment/cost.ts";
 import { evaluate } from "../../../src/experiment/evaluate.ts";
-import { accuracy, exactMatch, f1 } from "../../../src/experiment/measures.ts";
-import type { Run } from "../../../src/experiment/run.ts";
 import { tune } from "../../../src/experiment/tune.ts";
+import { accuracy, exactMatch, f1 } from "../../../src/loss/score.ts";
+import type { Run } from "../../../src/record/run.ts";
 import type { Example, Task } from "../../../src/tasks/task.ts";
-import type { Perturb } from "../../../src/tensor/perturb.ts";
-import { writeValues } from "../../../src/tensor/writeValues.ts";
+import type { Perturb } from "../../../src/tensor/parameter.ts";
+import { writeValues } from "../../../src/tensor/parameter.ts";
 import { forwardGradient } from "../../../src/tuners/forwardGradient.ts";
 import { mezo } from "../../../src/tuners/mezo.ts";
 import { sgd } from "../../../src/tuners/sgd.ts";

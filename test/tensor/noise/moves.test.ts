@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from "vitest";
-import type { Halves } from "../../../src/tensor/halves/format.ts";
-import { narrow } from "../../../src/tensor/halves/halves.ts";
+import type { Halves } from "../../../src/tensor/halves.ts";
+import { narrow } from "../../../src/tensor/halves.ts";
 import { noiseKey } from "../../../src/tensor/noise/key.ts";
 import { moveMany, setNoiseThreads, sweepMany } from "../../../src/tensor/noise/sweep.ts";
 import type { Move } from "../../../src/tensor/noise/wasm.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { philox, type Words } from "../../../src/tensor/noise/philox.ts";
+import { philox, type Words } from "../../../src/tensor/noise/key.ts";
 
 // kat_vectors of Random123: counter, key, output of philox4x32 with 10 rounds.
 const ONES = 0xffffffff;

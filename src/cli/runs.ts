@@ -1,0 +1,139 @@
+import { renameSync, rmSync, writeFileSync } from "node:fs";
+import { Command, InvalidArgumentError } from "commander";
+import { saveAdapter } from "../adapters/peft.ts";
+import { KitError } from "../error.ts";
+import { type Replayed, replay } from "../experiment/replay.ts";
+import { loadModel } from "../models/load.ts";
+import { saveModel } from "../models/save.ts";
+import type { WeightFormat } from "../models/weights.ts";
+import { compactRun } from "../record/compact.ts";
+import { diff, partingText } from "../record/diff.ts";
+import { adapterOf } from "../record/header.ts";
+import { readUnfinished } from "../record/read.ts";
+import { bestStep, stepsTaken, type UnfinishedRun } from "../record/run.ts";
+import { terminalProgress } from "../report/progress.ts";
+import { useBackend } from "../tensor/backend.ts";
+import type { Rounding } from "../tensor/halves.ts";
+import { whole } from "./commandLine.ts";
+
+interface ReplayRequest {
+  readonly model?: string;
+  readonly step?: number | "best";
+  readonly save?: string;
+  readonly threads?: number;
+}
+
+const EXAMPLE = `
+Example:
+  npx mezo replay data/runs/sst-2-opt-reviews-mezo-seed1.jsonl --step best --save tuned`;
+
+/** The command that makes a run's weights again. */
+export function replaying(): Command {
+  const step = (text: string): number | "best" => {
+    if (text === "best") return text;
+    if (/^\d+$/.test(text)) return Number(text);
+    throw new InvalidArgumentError('it must be a number of steps, or "best" for that of the best dev score.');
+  };
+  return new Command("replay")
+    .description("Makes the tuned weights of a run again, from its file and the base model alone, and saves them.")
+    .summary("makes the tuned weights of a run again, and saves them")
+    .argument("<run>", "the run's file, finished or not")
+    .option("--model <folder|id>", "the base model (default: the one that the run names)")
+    .option(
+      "--step <n>",
+      'after how many steps, or "best" for the one that the run chose on dev (default: the last)',
+      step,
+    )
+    .option("--save <folder>", "where the weights go, in Hugging Face's layout; an adapter's in PEFT's")
+    .option("--threads <n>", "threads (default: one a core)", whole(1))
+    .addHelpText("after", EXAMPLE)
+    .action(replayRun);
+}
+
+/** Makes a run's weights again, checks them against what the run says of them, and saves them where asked to. */
+async function replayRun(path: string, options: ReplayRequest): Promise<void> {
+  const { run } = readUnfinished(path);
+  const progress = terminalProgress();
+  try {
+    await useBackend("auto", options.threads);
+    const kept = keptOf(run);
+    const model = await loadModel(options.model ?? run.header.model, { ...kept, onProgress: progress.report });
+    const step = options.step === "best" ? bestStep(run) : options.step;
+    const loaded = performance.now();
+    const replayed = await replay(model, run, { ...(step !== undefined && { step }), onProgress: progress.report });
+    const seconds = (performance.now() - loaded) / 1e3;
+    if (options.save !== undefined) await save(replayed, run, options.save);
+    progress.stop();
+    process.stdout.write(`${report(run, replayed, seconds)}${options.save ? `\nSaved: ${options.save}` : ""}\n`);
+  } finally {
+    progress.stop();
+  }
+}
+
+/** How the run had its weights. */
+function keptOf({ header: { weights = "float32", untied = false } }: UnfinishedRun): {
+  weights: WeightFormat;
+  rounding: Rounding;
+  untied: boolean;
+} {
+  const [format, rounding = "stochastic"] = weights.replace(" rounding", "").split(", ");
+  return { weights: format as WeightFormat, rounding: rounding as Rounding, untied };
+}
+
+async function save({ model, adapted }: Replayed, run: UnfinishedRun, folder: string): Promise<void> {
+  if (!adapted) return saveModel(model, folder);
+  await saveAdapter(folder, adapterOf(run.header)!, adapted, { network: model, baseModel: run.header.model });
+}
+
+function report({ header }: UnfinishedRun, { step, checked }: Replayed, seconds: number): string {
+  const rate = step > 0 ? `, ${((1e3 * seconds) / step).toFixed(2)} ms a step` : "";
+  const words = checked
+    ? "they are those that the run had there, to the bit"
+    : "not compared with those that the run had there";
+  return `${header.method} on ${header.task}, ${header.model}, seed ${header.seed}: ${step} steps made again in ${seconds.toFixed(1)} s${rate}. Weights: ${words}.`;
+}
+
+/** The command that says where two runs part and why. */
+export const diffing = (): Command =>
+  new Command("diff")
+    .description("Says after which step two runs part, and why.")
+    .summary("says after which step two runs part, and why")
+    .argument("<run>", "a run's file, finished or not")
+    .argument("<other>", "another one")
+    .addHelpText("after", "\nExample:\n  npx mezo diff one.jsonl other.jsonl")
+    .action(diffRuns);
+
+function diffRuns(one: string, other: string): void {
+  const [a, b] = [readUnfinished(one).run, readUnfinished(other).run];
+  const parting = diff(a, b);
+  process.stdout.write(
+    parting
+      ? `They part after ${parting.step} steps: ${partingText(parting)}.\n`
+      : `They are the same over ${stepsTaken(a)} steps and ${a.scores.length} scores.\n`,
+  );
+}
+
+/** The command that writes a run in the compact form: four bytes a step. */
+export const compacting = (): Command =>
+  new Command("compact")
+    .description("Writes a run in a binary form of four bytes a step, from which its weights can be made again.")
+    .summary("writes a run in four bytes a step")
+    .argument("<run>", "the run's file")
+    .argument("<file>", "where the compact form goes; a file of that name is replaced")
+    .addHelpText("after", "\nExample:\n  npx mezo compact data/runs/sst-2-opt-reviews-mezo-seed1.jsonl run.mezo")
+    .action(writeCompact);
+
+function writeCompact(path: string, into: string): void {
+  const { run } = readUnfinished(path);
+  const bytes = compactRun(run);
+  const whole = `${into}.${process.pid}`;
+  try {
+    writeFileSync(whole, bytes);
+    renameSync(whole, into);
+  } catch (error) {
+    rmSync(whole, { force: true });
+    const { code } = error as NodeJS.ErrnoException;
+    throw new KitError(`${into}: the run was to be written there, but it cannot be (${code}); name another file.`);
+  }
+  process.stdout.write(`${into}: ${stepsTaken(run)} steps in ${bytes.length} bytes.\n`);
+}

@@ -1,0 +1,138 @@
+import { type Begin, encodeBatch } from "../loss/encode.ts";
+import { scorerFor } from "../loss/score.ts";
+import type { LanguageModel } from "../models/network.ts";
+import { hasClasses, majority, meanScore } from "../tasks/score.ts";
+import type { Metric, Task } from "../tasks/task.ts";
+import type { Draw } from "../tensor/parameter.ts";
+import type { Objective } from "../tuners/tuner.ts";
+import { deviationOf, meanOf, type SlopeAt, sizeOf } from "./plateau.ts";
+
+/** A batch in two halves (one piece where it has a single example): each an objective of `examples` examples, and its share of the batch's loss. */
+export type HalvedBatch = readonly {
+  readonly objective: Objective;
+  readonly share: number;
+  readonly examples: number;
+}[];
+
+/** What g tells beside chance: of whole batches, unless it says otherwise. */
+export interface Signal {
+  readonly draws: number;
+  readonly batches: number;
+  /** Mean of |g|, over z and batches. */
+  readonly meanSize: number;
+  /** Standard deviation of g over z on the same batch: what the step's direction by chance makes of the gradient. */
+  readonly overDraws: number;
+  /** Standard deviation of g over batches under the same z: what the choice of examples does. 0 where there is one batch only. */
+  readonly overBatches: number;
+  /**
+   * Size of what all batches' g have in common under a z over the deviation of one batch's from it; 0 where they have nothing in common,
+   * infinite where they are the same.
+   */
+  readonly ratio: number;
+  /** Examples in a batch at which that ratio is 1. */
+  readonly evenBatch: number;
+  /** How often two halves of a batch have g of the same sign under the same z; absent where batches have a single example. */
+  readonly agreement?: { readonly same: number; readonly of: number };
+}
+
+/** Measures g of each half of each batch under each z: [z][batch][half]. */
+export async function halfSlopes(
+  at: SlopeAt,
+  batches: readonly HalvedBatch[],
+  eps: number,
+  draws: readonly Draw[],
+): Promise<number[][][]> {
+  const all: number[][][] = [];
+  for (const z of draws) {
+    const ofZ: number[][] = [];
+    for (const halves of batches) {
+      const slopes: number[] = [];
+      for (const { objective } of halves) slopes.push((await at(objective, eps, z)).slope);
+      ofZ.push(slopes);
+    }
+    all.push(ofZ);
+  }
+  return all;
+}
+
+/**
+ * What those slopes tell. Two halves without a common example differ by chance alone, so that the product of their g under one z is in
+ * the mean the square of what they have in common.
+ */
+export function signalOf(slopes: readonly (readonly (readonly number[])[])[], batches: readonly HalvedBatch[]): Signal {
+  const whole = slopes.map((ofZ) =>
+    ofZ.map((halves, b) => halves.reduce((sum, g, h) => sum + g * batches[b]![h]!.share, 0)),
+  );
+  const common = meanOf(slopes.map((ofZ) => commonSquare(ofZ.flat())));
+  const chance = meanOf(slopes.flat(2).map((g) => g * g)) - common;
+  const perBatch = batches[0]!.length;
+  const pairs = slopes.flat().filter((halves) => halves.length === 2);
+  const same = pairs.filter(([a, b]) => Math.sign(a!) === Math.sign(b!)).length;
+  return {
+    draws: slopes.length,
+    batches: batches.length,
+    meanSize: meanOf(whole.flat().map(Math.abs)),
+    overDraws: sizeOf(batches.map((_, b) => deviationOf(whole.map((ofZ) => ofZ[b]!)))),
+    overBatches: sizeOf(whole.map(deviationOf)),
+    ratio: Math.sqrt(quotient(common, chance / perBatch)),
+    evenBatch: batches[0]![0]!.examples * quotient(chance, common),
+    ...(pairs.length > 0 && { agreement: { same, of: pairs.length } }),
+  };
+}
+
+/** Mean product of two different values. */
+function commonSquare(values: readonly number[]): number {
+  const sum = values.reduce((total, value) => total + value, 0);
+  const squares = values.reduce((total, value) => total + value * value, 0);
+  return (sum * sum - squares) / (values.length * (values.length - 1));
+}
+
+/** Of two estimates that cannot really be below 0. */
+function quotient(a: number, b: number): number {
+  if (Number.isNaN(a) || Number.isNaN(b)) return Number.NaN;
+  if (a <= 0) return 0;
+  return b <= 0 ? Number.POSITIVE_INFINITY : a / b;
+}
+
+/** A mean score between 0 and 1, and its standard error. */
+export interface Measured {
+  readonly score: number;
+  readonly standardError: number;
+}
+
+/** Whether the prompt makes the model know anything of the task before it is tuned, on the dev part. */
+export interface PromptCheck {
+  readonly metric: Metric;
+  readonly rows: number;
+  readonly zeroShot: Measured;
+  /** What knows nothing: the training part's most frequent class, a guess among each row's answers; absent where answers are written out. */
+  readonly floor?: Measured & { readonly name: "the majority class" | "guessing" };
+  /** By how many standard errors of their difference zero-shot is above that. */
+  readonly above?: number;
+}
+
+/** Scores the model on the dev part as it is, beside what knows nothing. */
+export async function promptCheck(
+  model: LanguageModel,
+  task: Task,
+  begin: Begin,
+  onDone: (done: number) => void,
+): Promise<PromptCheck> {
+  const dev = encodeBatch(model, task.dev, begin);
+  const { score, standardError } = await scorerFor(model, task, begin)({ ...dev, on: "dev", step: 0 }, onDone);
+  const found = { metric: task.metric, rows: task.dev.length, zeroShot: { score, standardError } };
+  const floor = floorOf(task, model.prompts);
+  if (!floor) return found;
+  const above = (score - floor.score) / Math.hypot(standardError, floor.standardError);
+  return { ...found, floor, ...(Number.isFinite(above) && { above }) };
+}
+
+function floorOf(task: Task, prompts: LanguageModel["prompts"]): PromptCheck["floor"] {
+  if (task.metric !== "accuracy") return undefined;
+  if (hasClasses(task)) {
+    const { accuracy: score, standardError } = majority({ ...task, test: task.dev });
+    return { name: "the majority class", score, standardError };
+  }
+  const { mean, standardError } = meanScore(task.dev.map((row) => row.gold.length / row[prompts]!.options.length));
+  return { name: "guessing", score: mean, standardError };
+}

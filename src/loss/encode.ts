@@ -1,0 +1,106 @@
+import { KitError } from "../error.ts";
+import type { LanguageModel } from "../models/network.ts";
+import { shuffle } from "../tasks/split.ts";
+import type { Example, Form } from "../tasks/task.ts";
+import { type EncodedExample, encodeMasked, encodePrompt, type MaskedPrompt } from "../text/prompt.ts";
+
+/** Which begin token: 0, as the paper's code sets it, or the one that the model's config names. */
+export type Begin = "mezo" | "config";
+
+/** Throws a KitError for a begin token that is none of the two. */
+export function checkBegin(begin: Begin): void {
+  if (begin !== "mezo" && begin !== "config")
+    throw new KitError(`There is no begin token "${begin}": choose mezo or config.`);
+}
+
+/** Examples as token ids, the indices of the right candidates of each (training aims at the first), and the examples themselves. */
+export interface LabelledBatch {
+  readonly examples: readonly EncodedExample[];
+  readonly gold: readonly (readonly number[])[];
+  readonly texts: readonly Example[];
+  /** Which begin token the ids have. */
+  readonly begin: Begin;
+}
+
+/** An example's candidates as token ids, in the form that the model takes, after the demonstrations given. */
+export function encodeExample(
+  model: LanguageModel,
+  example: Example,
+  begin: Begin,
+  demonstrations: readonly string[] = [],
+): EncodedExample {
+  if (model.prompts === "masked") return encodeForMask(model, formOf(example, "masked"), begin);
+  const { tokenizer, maxLength } = model;
+  const form = formOf(example, "autoregressive");
+  return encodePrompt({ tokenizer, begin: model.begin[begin], maxLength, demonstrations, ...form });
+}
+
+/** Examples without demonstrations, with their right answers. */
+export function encodeBatch(model: LanguageModel, examples: readonly Example[], begin: Begin): LabelledBatch {
+  return {
+    examples: examples.map((example) => encodeExample(model, example, begin)),
+    gold: examples.map(({ gold }) => gold),
+    texts: examples,
+    begin,
+  };
+}
+
+/** The form of an example for a kind of model. Throws a KitError where its task has none. */
+export function formOf<Kind extends "masked" | "autoregressive">(
+  example: Example,
+  kind: Kind,
+): NonNullable<Example[Kind]> {
+  const form = example[kind];
+  if (form) return form;
+  const other = kind === "masked" ? "autoregressive models (Table 14)" : "masked models (Table 13)";
+  throw new KitError(
+    `The task was to be put to ${kind === "masked" ? "a" : "an"} ${kind} model, but it has prompts for ${other} only: choose another model or task.`,
+  );
+}
+
+function encodeForMask(model: LanguageModel, form: Form<MaskedPrompt>, begin: Begin): EncodedExample {
+  const { tokenizer, end, maxLength } = model;
+  const mask = tokenizer.id("<mask>");
+  if (mask === undefined || end === undefined)
+    throw new KitError(
+      `${model.id} was to fill a mask, but its tokenizer has no <mask>, or its config no end token: complete them.`,
+    );
+  const prompt = { ...form.prompt, maxLength: Math.min(form.prompt.maxLength, maxLength) };
+  return encodeMasked({ tokenizer, begin: model.begin[begin], end, mask, prompt, options: form.options });
+}
+
+/**
+ * Batches without end: the examples are shuffled anew for every pass over them, and a pass ends with a shorter batch where the size
+ * does not divide it, as the authors' loader does. Batch `step` depends on seed and step alone.
+ */
+export function batches(part: LabelledBatch, size: number, seed: number): (step: number) => LabelledBatch {
+  const total = part.examples.length;
+  const perEpoch = Math.ceil(total / size);
+  let epoch = -1;
+  let order: readonly number[] = [];
+  return (step) => {
+    if (Math.floor(step / perEpoch) !== epoch) {
+      epoch = Math.floor(step / perEpoch);
+      order = shuffle([...Array(total).keys()], `batches/${seed}/${epoch}`);
+    }
+    const at = (step % perEpoch) * size;
+    return chosen(part, order.slice(at, at + size));
+  };
+}
+
+/** A batch in equal pieces of at most `size` examples, in order. */
+export function microBatches(batch: LabelledBatch, size: number): LabelledBatch[] {
+  const indices = [...batch.examples.keys()];
+  return Array.from({ length: Math.ceil(indices.length / size) }, (_, i) =>
+    chosen(batch, indices.slice(i * size, (i + 1) * size)),
+  );
+}
+
+function chosen({ examples, gold, texts, begin }: LabelledBatch, rows: readonly number[]): LabelledBatch {
+  return {
+    examples: rows.map((i) => examples[i]!),
+    gold: rows.map((i) => gold[i]!),
+    texts: rows.map((i) => texts[i]!),
+    begin,
+  };
+}

@@ -1,0 +1,193 @@
+import { createRequire } from "node:module";
+import { KitError } from "../error.ts";
+import { isMarked } from "../measure/methods.ts";
+import { type PaperColumn, paperFor, placeInPaper } from "../measure/paper.ts";
+import type { Run } from "../record/run.ts";
+import { type MethodSummary, summarize } from "../report/summary.ts";
+import { percent } from "../report/table.ts";
+import { display } from "./display.ts";
+
+const require = createRequire(import.meta.url);
+
+/** What a table's cell holds. */
+export type Cell = string | number | boolean | null | undefined;
+
+/** A row of a table: cells by the names of their columns. What a row lacks is missing. */
+export type Row = Readonly<Record<string, Cell>>;
+
+/** A danfojs DataFrame, of which this kit reads the columns' names and the values row by row. */
+export interface Frame {
+  readonly columns: string[];
+  readonly values: unknown;
+  /** Whatever else danfojs offers: describe, groupby, query, toCSV and so on. */
+  // biome-ignore lint/suspicious/noExplicitAny: danfojs's own types take a cell's compiler three seconds.
+  readonly [method: string]: any;
+}
+
+/** danfojs reads a DataFrame by these properties, which a column of the same name would hide. */
+const TAKEN = ["columns", "values", "index", "shape", "dtypes"];
+
+/** The names of all columns, in the order in which rows first have them. */
+export const columnsOf = (rows: readonly Row[]): string[] => [...new Set(rows.flatMap((row) => Object.keys(row)))];
+
+/** A row's cell; undefined where the row has none of its own, whatever objects inherit. */
+export const cellOf = (row: Row, column: string): Cell => (Object.hasOwn(row, column) ? row[column] : undefined);
+
+/** Whether a cell holds nothing: null, undefined or NaN. */
+export const isMissing = (cell: Cell): cell is null | undefined =>
+  cell === null || cell === undefined || Number.isNaN(cell);
+
+/**
+ * The rows as a danfojs DataFrame, each value in the column of its key. What is missing becomes NaN, which danfojs's mean, sum and count
+ * leave out. A column of numbers is int32 or, where some are missing or not whole, float32; one of booleans is boolean; all others are
+ * string, their values as they were given. Throws a KitError for a value that is none of these, such as a list or a Date.
+ */
+export function frame(rows: readonly Row[]): Frame {
+  const { DataFrame } = quietly(
+    () => require("danfojs-node") as { DataFrame: new (rows: unknown, how: object) => Frame },
+  );
+  const columns = columnsOf(rows);
+  const taken = columns.find((name) => TAKEN.includes(name));
+  if (taken !== undefined)
+    throw new KitError(`A DataFrame was to have a column ${taken}, but danfojs calls a part of its own so: rename it.`);
+  const values = rows.map((row, i) => columns.map((name) => checked(cellOf(row, name), name, i)));
+  return new DataFrame(values, { columns, dtypes: columns.map((_, j) => dtypeOf(values.map((row) => row[j]!))) });
+}
+
+/** A value as danfojs takes it. */
+function checked(cell: Cell, column: string, row: number): string | number | boolean {
+  if (isMissing(cell)) return Number.NaN;
+  if (["string", "number", "boolean"].includes(typeof cell)) return cell;
+  const found = Object(cell).constructor?.name ?? typeof cell;
+  throw new KitError(
+    `The column ${column} was to hold texts, numbers or booleans, but its row ${row + 1} has a value of type ${found}: turn it into one of these, such as by String().`,
+  );
+}
+
+/** danfojs guesses types from the first 20 rows, and takes texts such as "1.5" for numbers, which it then adds up as texts. */
+function dtypeOf(values: readonly (string | number | boolean)[]): string {
+  const present = values.filter((value) => !isMissing(value));
+  const all = (type: string): boolean => present.every((value) => typeof value === type);
+  if (all("number"))
+    return values.every((value) => (value as number) === ((value as number) | 0)) ? "int32" : "float32";
+  return all("boolean") ? "boolean" : "string";
+}
+
+/** danfojs brings a TensorFlow.js of its own, which says at length that its parts are there already. */
+function quietly<T>(work: () => T): T {
+  const { warn } = console;
+  console.warn = () => {};
+  try {
+    return work();
+  } finally {
+    console.warn = warn;
+  }
+}
+
+/** How a table is shown. */
+export interface ShowOptions {
+  /** Digits after the point of numbers that are not whole. */
+  readonly digits?: number;
+  readonly caption?: string;
+}
+
+/** Shows rows or a DataFrame as a table: HTML, with text for viewers without it. */
+export function show(table: Frame | readonly Row[], options: ShowOptions = {}): void {
+  const { digits = 1, caption } = options;
+  const isRows = (given: typeof table): given is readonly Row[] => Array.isArray(given);
+  const columns = isRows(table) ? columnsOf(table) : table.columns;
+  const rows = isRows(table)
+    ? table.map((row) => columns.map((name) => cellOf(row, name)))
+    : (table.values as Cell[][]);
+  const cells = rows.map((row) => row.map((cell) => textOf(cell, digits)));
+  const toTheRight = columns.map((_, j) => cells.every((row) => /^([-+−]?\d|–$)/.test(row[j]!)));
+  display({
+    "text/html": asHtml(columns, cells, toTheRight, caption),
+    "text/plain": asText(columns, cells, toTheRight, caption),
+  });
+}
+
+function textOf(cell: Cell, digits: number): string {
+  if (isMissing(cell) || cell === "") return "–";
+  if (typeof cell !== "number") return String(cell);
+  return Number.isInteger(cell) ? cell.toLocaleString("en-US") : cell.toFixed(digits);
+}
+
+function asHtml(columns: string[], rows: string[][], toTheRight: boolean[], caption?: string): string {
+  const cell = (tag: string, text: string, j: number): string =>
+    `<${tag} style="text-align:${toTheRight[j] ? "right" : "left"}">${escaped(text)}</${tag}>`;
+  const line = (tag: string, texts: string[]): string =>
+    `<tr>${texts.map((text, j) => cell(tag, text, j)).join("")}</tr>`;
+  const title = caption === undefined ? "" : `<caption>${escaped(caption)}</caption>`;
+  return `<table>${title}<thead>${line("th", columns)}</thead><tbody>${rows.map((row) => line("td", row)).join("")}</tbody></table>`;
+}
+
+const escaped = (text: string): string =>
+  text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
+
+/** Columns of a text are no wider: one long cell leaves the rest of its row behind, and not all others too. */
+const WIDEST = 200;
+
+function asText(columns: string[], rows: string[][], toTheRight: boolean[], caption?: string): string {
+  const widths = columns.map((name, j) =>
+    Math.min(
+      WIDEST,
+      rows.reduce((most, row) => Math.max(most, row[j]!.length), name.length),
+    ),
+  );
+  const line = (texts: string[]): string =>
+    texts
+      .map((text, j) => (toTheRight[j] ? text.padStart(widths[j]!) : text.padEnd(widths[j]!)))
+      .join("  ")
+      .trimEnd();
+  const rule = widths.map((width) => "-".repeat(width)).join("  ");
+  return [line(columns), rule, ...rows.map(line), ...(caption === undefined ? [] : [caption])].join("\n");
+}
+
+const MIB = 2 ** 20;
+
+/**
+ * A row a method for `frame` and `show`: our mean score with its standard error beside the paper's, their difference and whether it is
+ * inside the noise (twice our standard error, over the seeds or over the test rows, whichever is larger: seeds that share a test set say
+ * nothing of its rows), and what a run cost. Throws as `summarize` does.
+ */
+export function besidePaper(runs: readonly Run[], paper: PaperColumn = paperFor(runs)): Record<string, Cell>[] {
+  return summarize(runs).map((summary) => ({
+    method: summary.method,
+    "ours, %": percent(summary.score),
+    "±": percent(summary.standardError),
+    "paper, %": paper.scores[summary.method],
+    ...comparison(summary, paper.scores[summary.method]),
+    seeds: summary.seeds.length,
+    ...costs(summary),
+  }));
+}
+
+/**
+ * A row a task for `frame` and `show`: one method on the tasks that runs are of, in the order of Table 1, beside the majority class and the
+ * paper. Tasks without the method are left out. Throws as `summarize` does.
+ */
+export function tasksBesidePaper(runs: readonly Run[], method: string): Record<string, Cell>[] {
+  const tasks = [...new Set(runs.map(({ header }) => header.task))].sort((a, b) => placeInPaper(a) - placeInPaper(b));
+  return tasks.flatMap((task) => {
+    const rows = besidePaper(runs.filter(({ header }) => header.task === task));
+    const [floor, own] = ["Majority", method].map((name) => rows.find((row) => row.method === name));
+    if (!own) return [];
+    const { method: _, "ours, %": ours, "±": error, ...rest } = own;
+    return [{ task, "majority, %": floor?.["ours, %"] ?? null, "ours, %": ours, "±": error, ...rest }];
+  });
+}
+
+function comparison(summary: MethodSummary, paper: number | undefined): Record<string, Cell> {
+  if (paper === undefined) return { difference: null, "inside noise": null };
+  const { score, standardError, n } = summary;
+  const difference = 100 * score - paper;
+  const noise = Math.max(standardError, Math.sqrt((score * (1 - score)) / n[0]));
+  const signed = `${difference < 0 ? "−" : "+"}${Math.abs(difference).toFixed(1)}`;
+  return { difference: signed, "inside noise": Math.abs(difference) <= 200 * noise ? "yes" : "no" };
+}
+
+function costs({ method, steps, seconds, peakBytes }: MethodSummary): Record<string, Cell> {
+  if (!isMarked(method)) return { steps: null, "s a run": null, "peak MiB": null };
+  return { steps: Math.round(steps), "s a run": seconds.toFixed(1), "peak MiB": Math.round(peakBytes / MIB) };
+}

@@ -1,0 +1,141 @@
+import { createHash } from "node:crypto";
+import { KitError } from "../error.ts";
+import { BY_ESTIMATE, checkLine, isObject, quote } from "./lines.ts";
+import type { Cost, Run, RunHeader, Score, StepRecord, UnfinishedRun } from "./run.ts";
+
+/** What a compact run begins with: its name and version. */
+const MAGIC: Buffer = Buffer.from("mezo-run1");
+const HASH_BYTES = 8;
+
+/** What is kept of a run and of those that it was begun from beside their estimates. */
+interface Chapter {
+  readonly header: RunHeader;
+  readonly steps: number;
+  readonly scores: readonly Score[];
+}
+
+/**
+ * The run in binary: "mezo-run1", the length of what follows in JSON (uint32, as all numbers little-endian), that JSON (headers, scores,
+ * cost, numbers of steps), 4 bytes a step (the estimate along z in float32), and the first 8 bytes of the SHA-256 over all before. With
+ * the base model it gives the tuned weights; of the losses their differences alone are left. Throws a KitError for a run whose steps have
+ * more to them than one estimate.
+ */
+export function compactRun(run: Run | UnfinishedRun): Uint8Array {
+  const all = chaptersOf(run);
+  const wrong = all.find(({ header, steps }) => steps.length > 0 && !BY_ESTIMATE.includes(header.tuner));
+  if (wrong)
+    throw new KitError(
+      `A run of ${wrong.header.tuner} was to be made compact, but its steps have more to them than one estimate: only runs of ${BY_ESTIMATE.join(", ")} can be.`,
+    );
+  const estimates = all.flatMap(({ steps }) => steps.map(estimateOf));
+  const chapters = all.map(({ header, steps, scores }): Chapter => ({ header, steps: steps.length, scores }));
+  const text = Buffer.from(JSON.stringify({ chapters, ...("cost" in run && { cost: run.cost }) }));
+  const length = Buffer.alloc(4);
+  length.writeUInt32LE(text.length);
+  const floats = Buffer.alloc(4 * estimates.length);
+  for (const [i, estimate] of estimates.entries()) floats.writeFloatLE(estimate, 4 * i);
+  const body = Buffer.concat([MAGIC, length, text, floats]);
+  return Buffer.concat([body, hashOf(body)]);
+}
+
+function estimateOf({ step, projectedGrad }: StepRecord): number {
+  if (typeof projectedGrad === "number" && Number.isFinite(projectedGrad)) return projectedGrad;
+  throw new KitError(
+    `A run was to be made compact, but its step ${step} has no estimate: give the run as it was read or made.`,
+  );
+}
+
+/** Whether a file is a compact run. */
+export function isCompact(bytes: Uint8Array): boolean {
+  return MAGIC.equals(bytes.subarray(0, MAGIC.length));
+}
+
+/**
+ * The run that a compact one holds; the losses of its steps are ± eps times the estimate. Throws a KitError for one that was changed, and
+ * where what is inside is not what the run file's schema has.
+ */
+export function readCompact(bytes: Uint8Array, path = "the compact run"): Run | UnfinishedRun {
+  const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  const body = all.subarray(0, Math.max(0, all.length - HASH_BYTES));
+  if (!isCompact(body) || !hashOf(body).equals(all.subarray(body.length)))
+    throw new KitError(`${path}: its bytes do not have the hash at their end: it was cut or changed; write it again.`);
+  const { chapters, cost, estimates } = contentsOf(body, path);
+  let step = 0;
+  let run: UnfinishedRun | undefined;
+  for (const { header, steps: count, scores } of chapters) {
+    const steps = Array.from({ length: count }, () => stepOf(step, estimates[step++]!, header));
+    const before: UnfinishedRun | undefined = run;
+    run = { header, steps, scores, ...(before && { before }) };
+  }
+  return cost ? { ...run!, cost } : run!;
+}
+
+interface Contents {
+  readonly chapters: readonly Chapter[];
+  readonly cost?: Cost;
+  readonly estimates: readonly number[];
+}
+
+/** What stands between the name and the hash. Throws a KitError where it does not fit the schema, or together. */
+function contentsOf(body: Buffer, path: string): Contents {
+  const wrong = (what: string): KitError =>
+    new KitError(`${path}: ${what}: it was not written by this version of the kit; write it again from the run.`);
+  const start = MAGIC.length + 4;
+  if (body.length < start) throw wrong("it ends before its content");
+  const end = start + body.readUInt32LE(MAGIC.length);
+  const found = jsonOf(body.subarray(start, end));
+  if (!found || end > body.length) throw wrong("its content is no JSON");
+  const { chapters, cost, ...more } = found;
+  if (Object.keys(more).length > 0 || !Array.isArray(chapters) || chapters.length === 0)
+    throw wrong("its content is not chapters and a cost");
+  const read = chapters.map((each: unknown, i) => chapterOf(each, `${path} chapter ${i + 1}`, wrong));
+  const taken = read.reduce((sum, { steps }) => sum + steps, 0);
+  if (body.length - end !== 4 * taken)
+    throw wrong(`its chapters have ${taken} steps, which do not take the ${body.length - end} bytes that are there`);
+  if (read.some(({ scores }) => scores.some(({ step }) => step > taken)))
+    throw wrong("a score is of a step that is not there");
+  const estimates = Array.from({ length: taken }, (_, i) => body.readFloatLE(end + 4 * i));
+  if (!estimates.every(Number.isFinite)) throw wrong("one of its estimates is not finite");
+  if (cost !== undefined) checkLine({ cost, hash: NO_HASH }, `${path} cost`);
+  return { chapters: read, estimates, ...(cost !== undefined && { cost: cost as Cost }) };
+}
+
+/** Stands where a line of text has its hash: a compact run has one over all. */
+const NO_HASH = "0".repeat(16);
+
+function chapterOf(value: unknown, where: string, wrong: (what: string) => KitError): Chapter {
+  if (!isObject(value) || !isObject(value.header) || !Array.isArray(value.scores))
+    throw wrong("a chapter is not a header, a number of steps and scores");
+  const { header, steps, scores } = value as unknown as Chapter;
+  checkLine({ header, hash: NO_HASH }, where);
+  if (!Number.isSafeInteger(steps) || steps < 0) throw wrong(`a chapter has ${quote(steps)} steps`);
+  for (const score of scores) {
+    if (!isObject(score) || !Object.hasOwn(score, "on")) throw wrong("a chapter's score has no part of the data");
+    checkLine({ ...score, hash: NO_HASH }, `${where} score`);
+  }
+  const eps = Number(header.options.eps);
+  if (steps > 0 && !(BY_ESTIMATE.includes(header.tuner) && eps > 0 && Number.isFinite(eps)))
+    throw wrong(`a chapter has steps of ${quote(header.tuner)} with eps ${quote(header.options.eps)}`);
+  return { header, steps, scores };
+}
+
+function jsonOf(bytes: Buffer): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(bytes.toString("utf8"));
+    return isObject(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** A step whose losses have the difference that gives the estimate. */
+function stepOf(step: number, projectedGrad: number, { options }: RunHeader): StepRecord {
+  const loss = projectedGrad * Number(options.eps);
+  return { step, losses: [loss, -loss], projectedGrad };
+}
+
+function chaptersOf(run: UnfinishedRun): UnfinishedRun[] {
+  return [...(run.before ? chaptersOf(run.before) : []), run];
+}
+
+const hashOf = (body: Uint8Array): Buffer => createHash("sha256").update(body).digest().subarray(0, HASH_BYTES);

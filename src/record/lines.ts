@@ -1,0 +1,209 @@
+import { createHash, type Hash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
+import { KitError, NotFinite } from "../error.ts";
+import type { Cost, RunHeader, Score, StepRecord, UnfinishedRun } from "./run.ts";
+
+/** Tuners whose step is the difference of two losses over 2 eps: its one estimate is all that need be known of it. */
+export const BY_ESTIMATE: readonly string[] = [
+  "MeZO",
+  "MeZO-momentum",
+  "MeZO-Adam",
+  "MeZO-lean-momentum",
+  "MeZO-lean-Adam",
+  "MeZO-sign",
+];
+
+/** The float32 number in the fewest decimal digits that are read back to it. */
+export function shortest(value: number): number {
+  for (let places = 1; places < 9; places++) {
+    const short = Number(value.toPrecision(places));
+    if (Math.fround(short) === value) return short;
+  }
+  return Number(value.toPrecision(9));
+}
+
+const LONGEST = 80;
+
+/** A value out of a file, as an error quotes it: in one line, and cut where it is long, however deep it is nested. */
+export function quote(value: unknown): string {
+  if (Array.isArray(value)) return "a list";
+  if (typeof value === "object" && value !== null) return "an object";
+  const text = String(value ?? "nothing").replace(/[\s\p{Cc}]+/gu, " ");
+  return text.length <= LONGEST ? text : `${text.slice(0, LONGEST - 1)}…`;
+}
+
+/** What the system says where there is no room: a full disk, a user's share of it, a limit on a file's size. */
+const NO_ROOM: readonly unknown[] = ["ENOSPC", "EDQUOT", "EFBIG"];
+
+/** That a run cannot be written to a file; a KitError is left as it is. `part` is where what has been written of it so far is kept. */
+export function unwritable(path: string, error: unknown, part?: string): KitError {
+  if (error instanceof KitError) return error;
+  const { code = String(error) } = error as NodeJS.ErrnoException;
+  const isFull = NO_ROOM.includes(code);
+  const found = `${path}: a run was to be written there, but ${isFull ? "there is no room for it" : "it cannot be"} (${code})`;
+  if (part === undefined) return new KitError(`${found}; ${isFull ? "make room, or " : ""}name another folder.`);
+  const cure = isFull ? "there is room" : "it can be written";
+  return new KitError(`${found}; what it has so far is kept in ${part}, and --resume goes on with it once ${cure}.`);
+}
+
+/** Returns what the work returns; throws `unwritable` where it throws. */
+export function writing<T>(path: string, work: () => T, part?: string): T {
+  try {
+    return work();
+  } catch (error) {
+    throw unwritable(path, error, part);
+  }
+}
+
+/** The digits of a run file's hashes. */
+export const digits = (hash: Hash): string => hash.digest("hex").slice(0, 16);
+
+/** Makes the lines of a run's file, one after the other: each hash is over all that stands before it. A NotFinite says which number is not finite. */
+export interface Chain {
+  header(header: RunHeader): string;
+  step(step: StepRecord): string;
+  score(score: Score): string;
+  cost(cost: Cost): string;
+  /** Header, steps and scores in the order they were made, after those of the run that it was begun from. */
+  run(run: UnfinishedRun): string;
+  /** The SHA-256 over all lines so far. */
+  digest(): Buffer;
+}
+
+/** The lines of a file that has the bytes already that `hash` is over. */
+export function chain(hash: Hash = createHash("sha256")): Chain {
+  const line = (record: object): string => {
+    const text = `${JSON.stringify(record, onlyFinite)}\n`;
+    hash.update(text);
+    return text;
+  };
+  const hashed = (record: object): string => {
+    const own = JSON.stringify(record, onlyFinite).slice(0, -1);
+    return line({ ...record, hash: digits(hash.copy().update(own)) });
+  };
+  const step = (record: StepRecord): string => line(shortened(record));
+  const run = ({ header, steps, scores, before }: UnfinishedRun): string => {
+    const earlier = before ? run(before) : "";
+    const lines = [() => hashed({ header }), ...inOrder({ step, score: hashed }, steps, scores)];
+    return earlier + lines.map((write) => write()).join("");
+  };
+  return {
+    ...{ step, run, score: hashed },
+    header: (header) => hashed({ header }),
+    cost: (cost) => hashed({ cost }),
+    digest: () => hash.copy().digest(),
+  };
+}
+
+/** What makes the line of each step and score, in the order they were made. */
+function inOrder(
+  { step, score }: Pick<Chain, "step" | "score">,
+  steps: readonly StepRecord[],
+  scores: readonly Score[],
+): (() => string)[] {
+  const records = [
+    ...steps.map((each) => ({ taken: each.step + 1, write: () => step(each) })),
+    ...scores.map((each) => ({ taken: each.step, write: () => score(each) })),
+  ];
+  return records.toSorted((a, b) => a.taken - b.taken).map(({ write }) => write);
+}
+
+/** The step with its estimates in the fewest digits that tell them. */
+function shortened({ projectedGrad, ...step }: StepRecord): StepRecord {
+  if (projectedGrad === undefined) return step;
+  return {
+    ...step,
+    projectedGrad: typeof projectedGrad === "number" ? shortest(projectedGrad) : projectedGrad.map(shortest),
+  };
+}
+
+/** JSON has no NaN and no Infinity: they would be read back as null. */
+function onlyFinite(key: string, value: unknown): unknown {
+  if (typeof value !== "number" || Number.isFinite(value)) return value;
+  throw new NotFinite(`The run's ${key} is ${value}, which a run file cannot hold; try a smaller learning rate.`);
+}
+
+/** A line of a run file. */
+export type Line =
+  | { readonly header: RunHeader; readonly hash: string }
+  | StepRecord
+  | (Score & { readonly hash: string })
+  | { readonly cost: Cost; readonly hash: string };
+
+const SCHEMA = resolve(import.meta.dirname, "../../data/schema/run.schema.json");
+
+/** What a line is recognised by, and its part of the schema. */
+const KINDS = { header: "headerLine", losses: "step", on: "score", cost: "costLine" } as const;
+
+let validators: Readonly<Record<string, ValidateFunction>> | undefined;
+
+function validator(kind: keyof typeof KINDS): ValidateFunction {
+  if (!validators) {
+    const ajv = new Ajv2020({ strict: true, allowUnionTypes: true });
+    ajv.addSchema(JSON.parse(readFileSync(SCHEMA, "utf8")), "run");
+    const all = Object.entries(KINDS).map(([by, name]) => [by, ajv.compile({ $ref: `run#/$defs/${name}` })]);
+    validators = Object.fromEntries(all);
+  }
+  return validators![kind]!;
+}
+
+/** More bytes than any line has; what is longer would not fit into a string. */
+const LONGEST_LINE = 2 ** 26;
+
+/** Reads a line. Throws a KitError that names the place for one that is none, or not as the schema has it. */
+export function parseLine(bytes: Buffer, where: string): Line {
+  const record = bytes.length <= LONGEST_LINE ? parsed(bytes.toString("utf8")) : undefined;
+  if (!record) throw noLine(where);
+  return checkLine(record, where);
+}
+
+/** Returns the line as the schema has it. Throws a KitError as `parseLine` does. */
+export function checkLine(record: Readonly<Record<string, unknown>>, where: string): Line {
+  const kind = (Object.keys(KINDS) as (keyof typeof KINDS)[]).find((by) => Object.hasOwn(record, by));
+  if (!kind) throw noLine(where);
+  checkFormat(record.header, where);
+  const validate = validator(kind);
+  if (validate(record)) return kind === "losses" ? exact(record as unknown as StepRecord) : (record as unknown as Line);
+  const { instancePath, message = "is wrong", params } = validate.errors![0]!;
+  const what = [instancePath.slice(1).replaceAll("/", "."), message, ...Object.values(params)];
+  const text = what.map(quote).filter((part) => part !== "");
+  throw new KitError(
+    `${where}: ${text.join(" ")}; the file was edited, or written by another version of the kit: take it as it was written.`,
+  );
+}
+
+const noLine = (where: string): KitError =>
+  new KitError(`${where} is no line of a run: the file was cut or edited; take it as it was written.`);
+
+/** The kit's earlier and later versions write other lines. */
+function checkFormat(header: unknown, where: string): void {
+  const format = isObject(header) ? (header.format ?? 1) : 2;
+  if (format === 2) return;
+  throw new KitError(
+    `${where}: the run is of format ${quote(format)}, and this version of the kit reads format 2: run it again, or use the version that wrote it.`,
+  );
+}
+
+/** Estimates are float32 numbers, whatever digits stand for them. */
+function exact({ projectedGrad, ...step }: StepRecord): StepRecord {
+  if (projectedGrad === undefined) return step;
+  return {
+    ...step,
+    projectedGrad: typeof projectedGrad === "number" ? Math.fround(projectedGrad) : projectedGrad.map(Math.fround),
+  };
+}
+
+function parsed(text: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isObject(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether a value is a JSON object. */
+export const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);

@@ -1,0 +1,125 @@
+import { createHash, type Hash } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
+import { KitError } from "../error.ts";
+import { isCompact, readCompact } from "./compact.ts";
+import { BY_ESTIMATE, digits, type Line, parseLine, quote } from "./lines.ts";
+import { type Cost, type Run, type Score, type StepRecord, stepsTaken, type UnfinishedRun } from "./run.ts";
+
+/** A run as a file has it. */
+export interface Found {
+  readonly run: Run | UnfinishedRun;
+  /** Whether the last line was cut off in its middle, and is left out. */
+  readonly torn: boolean;
+}
+
+/** Reads a finished run, in either form. Throws a KitError for a file that is none, with the line that is wrong. */
+export function readRun(path: string): Run {
+  const { run, torn } = readUnfinished(path);
+  if ("cost" in run && !torn) return run;
+  throw new KitError(`${path} is no finished run: its last line must hold the cost; --resume goes on with it.`);
+}
+
+/** Reads a run, finished or not, in either form. Throws a KitError for a file that is none, with the line that is wrong. */
+export function readUnfinished(path: string): Found {
+  const bytes = contents(path);
+  return isCompact(bytes) ? { run: readCompact(bytes, path), torn: false } : readLines(bytes, path);
+}
+
+/** What a run that was cut short has left: the run, as far as whole lines tell it, and these lines. */
+export interface Left extends Found {
+  readonly bytes: Uint8Array;
+}
+
+/** Reads what is left of a run that was cut short; undefined where no step is, nor a file. Throws a KitError as `readRun` does. */
+export function readLeft(part: string): Left | undefined {
+  if (!existsSync(part)) return undefined;
+  const all = contents(part);
+  const bytes = all.subarray(0, all.lastIndexOf("\n") + 1);
+  if (bytes.length === 0) return undefined;
+  const { run } = readLines(bytes, part);
+  return run.steps.length > 0 ? { run, bytes, torn: bytes.length < all.length } : undefined;
+}
+
+/** How many steps a run that was cut short has left in a file; undefined where they cannot be read. */
+export function stepsIn(part: string): number | undefined {
+  try {
+    const left = readLeft(part);
+    return left ? stepsTaken(left.run) : 0;
+  } catch {
+    return undefined;
+  }
+}
+
+function contents(path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new KitError(`${path}: a run was to be read there, but it cannot be (${code}); name a file of one.`);
+  }
+}
+
+/** A run in the making of its lines. */
+interface Growing {
+  run: UnfinishedRun & { readonly steps: StepRecord[]; readonly scores: Score[] };
+  cost?: Cost;
+}
+
+function readLines(bytes: Buffer, path: string): Found {
+  const hash = createHash("sha256");
+  let growing: Growing | undefined;
+  let [from, number] = [0, 1];
+  for (let end = bytes.indexOf(10); end >= 0; end = bytes.indexOf(10, from), number++) {
+    const where = `${path} line ${number}`;
+    const line = bytes.subarray(from, end + 1);
+    const record = parseLine(line, where);
+    growing = added(growing, record, where);
+    checkHash(record, line, hash, where);
+    from = end + 1;
+  }
+  if (!growing) throw new KitError(`${path} is no run: its first line must hold the header; name a file of one.`);
+  const { run, cost } = growing;
+  return { run: cost ? { ...run, cost } : run, torn: from < bytes.length };
+}
+
+/** A line's hash is that of the file up to the hash itself. */
+function checkHash(record: Line, line: Buffer, hash: Hash, where: string): void {
+  if ("hash" in record) {
+    const own = line.subarray(0, line.lastIndexOf(',"hash":'));
+    if (digits(hash.copy().update(own)) !== record.hash)
+      throw new KitError(
+        `${where}: the lines up to here do not have the hash ${record.hash} that it says: the file was edited; take it as it was written.`,
+      );
+  }
+  hash.update(line);
+}
+
+function added(growing: Growing | undefined, record: Line, where: string): Growing {
+  const wrong = (what: string): KitError =>
+    new KitError(`${where} ${what}: the file was cut or edited; take it as it was written.`);
+  if (growing?.cost) throw wrong("stands behind the cost, which is the last one");
+  if ("header" in record) {
+    const before = growing?.run;
+    return { run: { header: record.header, steps: [], scores: [], ...(before && { before }) } };
+  }
+  if (!growing) throw wrong("is the first one, but holds no header");
+  const taken = stepsTaken(growing.run);
+  if ("cost" in record) return { ...growing, cost: record.cost };
+  const expected = record.step === taken;
+  if (!expected) throw wrong(`is of step ${record.step} where ${taken} is due`);
+  if ("losses" in record) growing.run.steps.push(checked(record, growing.run, wrong));
+  else growing.run.scores.push(scoreOf(record));
+  return growing;
+}
+
+function scoreOf({ hash: _, ...score }: Score & { readonly hash: string }): Score {
+  return score;
+}
+
+function checked(record: StepRecord, { header }: UnfinishedRun, wrong: (what: string) => KitError): StepRecord {
+  if (!BY_ESTIMATE.includes(header.tuner)) return record;
+  const [plus = Number.NaN, minus = Number.NaN, ...more] = record.losses;
+  const grad = Math.fround((plus - minus) / (2 * Number(header.options.eps)));
+  if (more.length === 0 && grad === record.projectedGrad) return record;
+  throw wrong(`has losses from which ${quote(record.projectedGrad)} does not follow`);
+}

@@ -1,0 +1,203 @@
+import { KitError } from "../error.ts";
+import type { Dropped, Metric } from "../tasks/task.ts";
+
+/** What a run did, pinned so that it can be repeated: everything the result depends on. */
+export interface RunHeader {
+  /** The version of the file's lines. */
+  readonly format: number;
+  readonly kit: string;
+  /** How z is made of its keys; absent in files of format 1. */
+  readonly noise?: string;
+  readonly model: string;
+  /** The hub's commit, where the model came from there. */
+  readonly revision?: string;
+  readonly weightsHash: string;
+  /** How the model's matrices were kept where not in float32: "float16, stochastic rounding". */
+  readonly weights?: string;
+  /** Whether the output matrix was a weight of its own, unlike in the base model. */
+  readonly untied?: boolean;
+  /** A probe's rows of the output matrix; a run that begins from the probe has them in place. */
+  readonly head?: ProbedRows;
+  readonly backend: string;
+  readonly threads: number;
+  readonly task: string;
+  readonly data: string;
+  /** What to know about the parts beside their sizes, such as classes with fewer rows than were asked for. */
+  readonly remark?: string;
+  /** How many rows of the data were left out, and why; absent where none was, and in files of earlier versions. */
+  readonly dropped?: readonly Dropped[];
+  readonly split: { readonly train: number; readonly dev: number; readonly test: number };
+  readonly metric: Metric;
+  /** The form that the model took: text to continue, text with a mask, or none where no model was used. */
+  readonly prompts: "autoregressive" | "masked" | "none";
+  readonly seed: number;
+  /** As the paper's tables print it. */
+  readonly method: string;
+  /** What makes the steps; "none" where there are none. */
+  readonly tuner: string;
+  readonly adapter?: string;
+  /** How a step's losses were had: both sides in one pass, or by moving the weights there and back. */
+  readonly passes: "pair" | "sweeps" | "none";
+  readonly options: Readonly<Record<string, string | number | boolean>>;
+}
+
+/** Rows of an output matrix that a probe has fitted. */
+export interface ProbedRows {
+  /** Checkpoint names of the matrix, and of its bias where there is one. */
+  readonly weight: string;
+  readonly bias?: string;
+  /** Token ids: the matrix's rows. */
+  readonly answers: readonly number[];
+  /** Float32 numbers in base64, little-endian, [answers][width], the bias last of each row where there is one. */
+  readonly rows: string;
+}
+
+/**
+ * One training step, counted from 0: every loss that it asked for, in order (in forward mode each loss's derivative after it), of which the
+ * tuner makes the rest again, and the estimate along z, one number or one for each z of the step.
+ */
+export interface StepRecord {
+  readonly step: number;
+  readonly losses: readonly number[];
+  readonly projectedGrad?: number | readonly number[];
+}
+
+/** A score on one part of the data: the mean of the task's metric, between 0 and 1, its standard error, the rows it was measured on. */
+export interface Score {
+  readonly on: "dev" | "test";
+  /** Steps taken before. */
+  readonly step: number;
+  readonly score: number;
+  readonly standardError: number;
+  readonly n: number;
+  /** Mean loss, where the method has one. */
+  readonly loss?: number;
+  /** Share of generated answers that match exactly, beside F1. */
+  readonly exactMatch?: number;
+  /** First 16 hexadecimal digits of the SHA-256 over the trained weights in float32, as they were then. */
+  readonly theta?: string;
+}
+
+/** What a finished run cost: wall-clock seconds, optimization steps, peak resident memory of its process in bytes. */
+export interface Cost {
+  readonly seconds: number;
+  readonly steps: number;
+  readonly peakBytes: number;
+  /** What the peak was predicted to be, by part; `runtime` is what the process held before a model was loaded, measured. */
+  readonly predicted?: PredictedBytes & { readonly runtime: number };
+}
+
+/** The record of a run as far as it has come. With the base model it is the whole of the tuned weights. */
+export interface UnfinishedRun {
+  readonly header: RunHeader;
+  readonly steps: readonly StepRecord[];
+  readonly scores: readonly Score[];
+  /** The run that this one was begun from, cut where it was left; steps go on counting from there. */
+  readonly before?: UnfinishedRun;
+}
+
+/** The record of a finished run: the last `test` score is the one that is reported. */
+export interface Run extends UnfinishedRun {
+  readonly cost: Cost;
+}
+
+/** What a run is predicted to hold at its widest moment, in bytes by part; what the process holds without a model comes on top. */
+export interface PredictedBytes {
+  /** The model's, and an adapter's. */
+  readonly weights: number;
+  /** Results of a forward pass that are alive at once; for backpropagation all that the backward pass needs again. */
+  readonly activations: number;
+  /** Copies of weights in use: both sides of the widest matrix, or a matrix of 16 bits in float32. */
+  readonly temporaries: number;
+  readonly gradients: number;
+  /** What the tuner keeps from step to step. */
+  readonly optimizer: number;
+}
+
+/** How many steps a run has taken, those of the run that it was forked from among them. */
+export function stepsTaken({ steps, before }: UnfinishedRun): number {
+  return (before ? stepsTaken(before) : 0) + steps.length;
+}
+
+/** The run that a chain of forks began with. */
+export function firstOf(run: UnfinishedRun): UnfinishedRun {
+  return run.before ? firstOf(run.before) : run;
+}
+
+/**
+ * The run as it stood after a number of steps, as if it had been stopped there: with its base model that is the whole of the model's
+ * weights then. Throws a KitError for a step that the run has not reached.
+ */
+export function cut(run: UnfinishedRun, step: number): UnfinishedRun {
+  const taken = stepsTaken(run);
+  if (!(Number.isInteger(step) && step >= 0 && step <= taken))
+    throw new KitError(
+      `The run was to be cut after ${step} steps, but it has taken ${taken}: choose from 0 to ${taken}.`,
+    );
+  const first = run.before ? stepsTaken(run.before) : 0;
+  if (run.before && step < first) return cut(run.before, step);
+  const { header, before } = run;
+  const scores = run.scores.filter((score) => score.step <= step);
+  return { header, steps: run.steps.slice(0, step - first), scores, ...(before && { before }) };
+}
+
+/** The run without its last `k` steps. Throws as `cut` does. */
+export function undo(run: UnfinishedRun, k: number): UnfinishedRun {
+  return cut(run, stepsTaken(run) - k);
+}
+
+/** What a run's checkpoint is chosen by on its dev part. */
+export type ChooseBy = "loss" | "score";
+
+const isBetter: Readonly<Record<ChooseBy, (score: Score, best: Score) => boolean>> = {
+  loss: (score, best) => score.loss! < best.loss!,
+  score: (score, best) => score.score > best.score,
+};
+
+/** What a run chooses its checkpoint by; files that do not say have chosen by the loss. */
+export function choosesBy({ options }: RunHeader): ChooseBy {
+  return options.chooseBy === "score" ? "score" : "loss";
+}
+
+/** Whether a dev score is better than all earlier ones; of equal ones the first is the best. */
+export function isBest(score: Score, earlier: readonly Score[], by: ChooseBy): boolean {
+  return earlier.every((best) => isBetter[by](score, best));
+}
+
+/**
+ * The number of steps after which the dev part was at its best, by what the run says that it chooses by: the lowest loss, as the authors
+ * choose for OPT, or the highest score, as they do for RoBERTa. Throws a KitError for a run without a dev score.
+ */
+export function bestStep({ header, scores }: UnfinishedRun): number {
+  const by = choosesBy(header);
+  const dev = scores.filter(({ on, loss }) => on === "dev" && (by === "score" || loss !== undefined));
+  const best = dev.findLast((score, i) => isBest(score, dev.slice(0, i), by));
+  if (best) return best.step;
+  throw new KitError("The best step of a run was asked for, but it has no dev score: choose a step by its number.");
+}
+
+/** What a header's `data` says of its rows: the hash of the files, whatever folder they were in. */
+export function contentOf(data: string): string {
+  return data.split(", sha256 ")[1] ?? data;
+}
+
+/** A K-shot folder of the authors' code: its k and its seed. */
+const SHOTS = /\b(\d+)-\d+\//g;
+
+/**
+ * What must be the same in the `data` of runs that are averaged: the content. Of the authors' K-shot folders, whose training rows are others
+ * under each seed, it is the k and the files' names.
+ */
+export function sourceOf(data: string): string {
+  const [files = ""] = data.split(", sha256 ");
+  return files.search(SHOTS) < 0 ? contentOf(data) : files.replace(SHOTS, "$1-seed/");
+}
+
+/** What listens to a run while it happens. */
+export interface RunRecorder {
+  start(header: RunHeader, before?: UnfinishedRun): void;
+  step(step: StepRecord): void;
+  score(score: Score): void;
+  /** The run has ended by an error: nothing more will come. */
+  release?(): void;
+}

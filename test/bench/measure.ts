@@ -1,0 +1,83 @@
+import { peakBytes } from "../../src/experiment/cost.ts";
+import { secondsInGraphs } from "../../src/tensor/native/session.ts";
+import { secondsInNoise } from "../../src/tensor/noise/sweep.ts";
+import type { Objective } from "../../src/tuners/tuner.ts";
+import { median } from "./median.ts";
+import type { CaseRequest } from "./request.ts";
+import { subjectOf } from "./subject.ts";
+
+/** A case as measured: seconds of each step after the first, which warms up, and the peak memory of the process. */
+export interface CaseResult {
+  readonly stepSeconds: number;
+  /** Forward passes, and backward ones where there are such, without the noise that is made inside them. */
+  readonly passSeconds: number;
+  readonly noiseSeconds: number;
+  /** Share of the passes' time that was spent inside ONNX Runtime. */
+  readonly inGraphs: number;
+  readonly flops: number;
+  readonly trained: number;
+  readonly peakBytes: number;
+  readonly samples: readonly StepSeconds[];
+}
+
+/** Where one step's seconds went; `graphs` are those of the passes. */
+interface StepSeconds {
+  readonly step: number;
+  readonly passes: number;
+  readonly graphs: number;
+  readonly noise: number;
+}
+
+/** Measures a case in this process, telling of each step that is done. */
+export async function measureCase(request: CaseRequest, onStep: (done: number) => void): Promise<CaseResult> {
+  const watch = new PassWatch();
+  const { step, flops, trained, dispose } = await subjectOf(request, (objective) => watch.around(objective));
+  const samples: StepSeconds[] = [];
+  for (let i = 0; i <= request.steps; i++) {
+    samples.push(await timed(watch, () => step(i)));
+    onStep(i + 1);
+  }
+  samples.shift();
+  dispose();
+  const middle = (of: (sample: StepSeconds) => number): number => median(samples.map(of));
+  return {
+    stepSeconds: middle(({ step }) => step),
+    passSeconds: middle(({ passes }) => passes),
+    noiseSeconds: middle(({ noise }) => noise),
+    inGraphs: middle(({ graphs, passes }) => graphs / passes),
+    ...{ flops, trained, samples },
+    peakBytes: peakBytes(),
+  };
+}
+
+async function timed(watch: PassWatch, work: () => Promise<void>): Promise<StepSeconds> {
+  const before = [watch.seconds, watch.inGraphs, secondsInNoise()] as const;
+  const started = performance.now();
+  await work();
+  const step = (performance.now() - started) / 1e3;
+  const [passes, graphs] = [watch.seconds - before[0], watch.inGraphs - before[1]];
+  return { step, passes, graphs, noise: secondsInNoise() - before[2] };
+}
+
+/** Adds up the time spent inside an objective, less the noise that is made in there, and what of it ONNX Runtime took. */
+class PassWatch {
+  seconds = 0;
+  inGraphs = 0;
+
+  around({ value, pair, gradient }: Objective): Objective {
+    return {
+      value: () => this.timed(value),
+      ...(pair && { pair: (theta, shift) => this.timed(() => pair(theta, shift)) }),
+      ...(gradient && { gradient: (theta) => this.timed(() => gradient(theta)) }),
+    };
+  }
+
+  private async timed<T>(work: () => T | Promise<T>): Promise<T> {
+    const [noise, graphs] = [secondsInNoise(), secondsInGraphs()];
+    const started = performance.now();
+    const result = await work();
+    this.seconds += (performance.now() - started) / 1e3 - (secondsInNoise() - noise);
+    this.inGraphs += secondsInGraphs() - graphs;
+    return result;
+  }
+}

@@ -1,0 +1,57 @@
+import type { Adapter } from "../../src/adapters/adapter.ts";
+import { lora } from "../../src/adapters/lora.ts";
+import { prefix } from "../../src/adapters/prefix.ts";
+import { gaussian, rademacher } from "../../src/tensor/parameter.ts";
+import { adam } from "../../src/tuners/adam.ts";
+import { leanAdam } from "../../src/tuners/leanAdam.ts";
+import { leanMomentum } from "../../src/tuners/leanMomentum.ts";
+import { mezo } from "../../src/tuners/mezo.ts";
+import { mezoAdam } from "../../src/tuners/mezoAdam.ts";
+import { mezoMomentum } from "../../src/tuners/momentum.ts";
+import type { Tuner } from "../../src/tuners/tuner.ts";
+import type { BenchRequest } from "./request.ts";
+
+/** A method that is measured. */
+export interface BenchMethod {
+  readonly name: string;
+  /** A step's work in forward passes. A backward pass is two; with checkpointing the forward pass is run again for it. */
+  readonly forwards: 1 | 2 | 3 | 4;
+  /** What makes the steps; without it a step is one evaluation of the loss. */
+  readonly tuner?: (noise: BenchRequest["noise"]) => Tuner;
+  readonly adapter?: Adapter;
+  /** Moves the weights there and back in Algorithm 1's three sweeps, although both sides could be had in one pass. */
+  readonly sweeps?: boolean;
+  readonly checkpointing?: boolean;
+}
+
+const ESTIMATE = { lr: 1e-7, eps: 1e-3 };
+const zerothOrder = (noise: BenchRequest["noise"]): Tuner =>
+  mezo({ ...ESTIMATE, noise: { gaussian, rademacher }[noise] });
+const firstOrder = (): Tuner => adam({ lr: 1e-6 });
+
+/** The method that the others' time and memory are compared with. */
+export const INFERENCE = "Zero-shot";
+
+/** The methods of the table, in its order. */
+export const benchMethods: readonly BenchMethod[] = [
+  { name: INFERENCE, forwards: 1 },
+  { name: "MeZO", forwards: 2, tuner: zerothOrder },
+  { name: "MeZO (sweeps)", forwards: 2, tuner: zerothOrder, sweeps: true },
+  { name: "MeZO (LoRA)", forwards: 2, tuner: zerothOrder, adapter: lora() },
+  { name: "MeZO (prefix)", forwards: 2, tuner: zerothOrder, adapter: prefix() },
+  { name: "FT (Adam)", forwards: 3, tuner: firstOrder },
+  { name: "FT (Adam, checkpointing)", forwards: 4, tuner: firstOrder, checkpointing: true },
+];
+
+/** Methods that are measured where they are named: optimizers on MeZO's estimate, with their moments kept, or made of the last 20 steps. */
+export const moreBenchMethods: readonly BenchMethod[] = [
+  { name: "MeZO-momentum", forwards: 2, tuner: () => mezoMomentum(ESTIMATE) },
+  { name: "MeZO-lean-momentum", forwards: 2, tuner: () => leanMomentum({ ...ESTIMATE, history: 20 }) },
+  { name: "MeZO-Adam", forwards: 2, tuner: () => mezoAdam(ESTIMATE) },
+  { name: "MeZO-lean-Adam", forwards: 2, tuner: () => leanAdam({ ...ESTIMATE, history: 20 }) },
+];
+
+/** The method of that name. */
+export function benchMethod(name: string): BenchMethod {
+  return [...benchMethods, ...moreBenchMethods].find((method) => method.name === name)!;
+}

@@ -1,0 +1,64 @@
+import { fork } from "node:child_process";
+import { KitError } from "../../src/error.ts";
+import type { Progress } from "../../src/tensor/progress.ts";
+import type { Ceilings } from "./ceilings.ts";
+import type { CaseResult } from "./measure.ts";
+import type { Profile } from "./profile.ts";
+import type { ReplayRequest, ReplayResult } from "./replay.ts";
+import { type CaseRequest, caseLabel } from "./request.ts";
+
+/** What a process is made for: a case to measure or to profile, or the ceilings on a number of threads. */
+export type BenchJob =
+  | { readonly measure: CaseRequest }
+  | { readonly profile: CaseRequest }
+  | { readonly replay: ReplayRequest }
+  | { readonly threads: number };
+
+/** What that process says: steps done, and in the end its result or what went wrong. */
+export type BenchMessage = { readonly done: number } | { readonly result: unknown } | { readonly error: string };
+
+/** Measures a case in a process of its own, so that its peak memory is its own; progress and errors have the label. Throws a KitError where that fails. */
+export function caseResult(request: CaseRequest, label: string, onProgress: Progress): Promise<CaseResult> {
+  const total = request.steps + 1;
+  return inProcess({ measure: request }, label, (done) => onProgress({ label, done, total }));
+}
+
+/** Profiles a case in a process of its own. Throws a KitError where that fails. */
+export function caseProfile(request: CaseRequest, onProgress: Progress): Promise<Profile> {
+  const total = request.steps + 1;
+  const label = `${caseLabel(request)}, profile`;
+  return inProcess({ profile: request }, label, (done) => onProgress({ label, done, total }));
+}
+
+/** Trains and replays in a process of its own. Throws a KitError where that fails. */
+export function replayResult(request: ReplayRequest, onProgress: Progress): Promise<ReplayResult> {
+  const label = `${request.law} z`;
+  return inProcess({ replay: request }, label, (done) => onProgress({ label, done, total: request.steps }));
+}
+
+/** Measures the ceilings in a process of its own. Throws a KitError where that fails. */
+export async function ceilings(threads: number, onProgress: Progress): Promise<Ceilings> {
+  const label = "ceilings";
+  onProgress({ label, done: 0, total: 1 });
+  const found = await inProcess<Ceilings>({ threads }, label, () => {});
+  onProgress({ label, done: 1, total: 1 });
+  return found;
+}
+
+function inProcess<Result>(job: BenchJob, label: string, onStep: (done: number) => void): Promise<Result> {
+  return new Promise((done, failed) => {
+    const child = fork(new URL("worker.js", import.meta.url), { serialization: "advanced" });
+    let last: BenchMessage | undefined;
+    child.on("message", (message: BenchMessage) => {
+      if ("done" in message) onStep(message.done);
+      else last = message;
+    });
+    child.on("error", (error) => failed(new KitError(`${label} got no process of its own (${error.message}).`)));
+    child.on("close", (code, signal) => {
+      if (last && "result" in last) done(last.result as Result);
+      else if (last && "error" in last) failed(new KitError(`${label}: ${last.error}`));
+      else failed(new KitError(`${label} ended early (${signal ?? `exit code ${code}`}): run it again.`));
+    });
+    child.send(job);
+  });
+}

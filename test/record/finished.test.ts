@@ -1,0 +1,46 @@
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { evaluateMajority } from "../../src/experiment/evaluate.ts";
+import { isFinished } from "../../src/record/diff.ts";
+import { readRun } from "../../src/record/read.ts";
+import { writeRun } from "../../src/record/write.ts";
+import { madeUpRun } from "../report/runs.ts";
+
+test("a run is there already if it is finished and its rows and settings are the same, whatever folder and machine they were on", () => {
+  const run = madeUpRun("MeZO", 0.8);
+  const wanted = { ...run.header, data: "a/train.tsv, sha256 1f", threads: 7 };
+  const had = (data: string) => isFinished({ ...run, header: { ...run.header, data } }, wanted);
+  expect(had("b/train.tsv, sha256 1f")).toBe(true);
+  expect(had("a/train.tsv, sha256 2f")).toBe(false);
+  expect(isFinished(run, { ...run.header, seed: 1 })).toBe(false);
+  expect(isFinished(run, { ...run.header, options: { lr: 1 } })).toBe(false);
+  expect(isFinished(undefined, wanted)).toBe(false);
+  const { cost: _, ...unfinished } = run;
+  expect(isFinished(unfinished, run.header)).toBe(false);
+});
+
+test("runs that left other numbers of rows out are not the same, whatever their remarks say", () => {
+  const run = madeUpRun("MeZO", 0.8);
+  const dropped = (rows: number) => [{ reason: "repeated", rows } as const];
+  const { header } = run;
+  const had = (other: object, wanted: object): boolean =>
+    isFinished({ ...run, header: { ...header, ...other } }, { ...header, ...wanted });
+  expect(had({ dropped: dropped(3) }, { dropped: dropped(3) })).toBe(true);
+  expect(had({ dropped: dropped(3) }, { dropped: dropped(2) })).toBe(false);
+  expect(had({}, { dropped: dropped(3) })).toBe(false);
+  expect(had({}, { remark: "left out: nothing" })).toBe(true);
+});
+
+test("what was left out of a task's rows stands in its run's header and comes back from the file", () => {
+  const example = (prompt: string) => ({ autoregressive: { prompt, options: [" a", " b"] }, gold: [0] });
+  const part = [example("x")];
+  const dropped = [{ reason: "unlabelled", rows: 2 }] as const;
+  const remark = "left out: 2 rows that have no label";
+  const known = { data: "d/a.csv, sha256 0", dropped, remark, train: part, dev: part, test: part };
+  const run = evaluateMajority({ name: "own", metric: "accuracy", loss: "candidates", ...known }, 1);
+  const path = join(mkdtempSync(join(tmpdir(), "mezo-dropped-")), "run.jsonl");
+  writeRun(path, run);
+  expect(readRun(path).header).toMatchObject({ dropped, remark });
+});
