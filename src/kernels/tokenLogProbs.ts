@@ -1,11 +1,11 @@
 import * as tf from "@tensorflow/tfjs";
-import { constant, fused, fusedGradient } from "../tensor/fused.ts";
 import { isHalves, type Source, widen } from "../tensor/halves.ts";
 import { filledTensor, NATIVE, nativeKernel, sourceOf, viewOf } from "../tensor/native/backend.ts";
 import { floats, type Graph, node } from "../tensor/native/onnx.ts";
 import { give, take } from "../tensor/native/pool.ts";
 import { runGraph } from "../tensor/native/session.ts";
-import { type FormRows, pairRule } from "../tensor/pair.ts";
+import { type FormRows, pair } from "../tensor/pair.ts";
+import { constant, defineRule, fused, fusedGradient } from "../tensor/trace.ts";
 
 /** Rows of the output matrix that are used at once: 6 MiB of a matrix 768 wide, which stay in the caches. A tile begins where a group of z does. */
 export const TILE = 2048;
@@ -162,7 +162,7 @@ function withTiles(table: Source, { width, vocabulary }: Wanted, use: (tileOf: T
 }
 
 /** Of an output matrix in theta, a tile is formed at a time. */
-pairRule("TokenLogProbs", NATIVE, ({ plus, minus }, formed) => {
+defineRule(pair, "TokenLogProbs", NATIVE, ({ plus, minus }, formed) => {
   const form = formed(plus.table!);
   if (!form) return undefined;
   const wanted = wantedOf(plus);

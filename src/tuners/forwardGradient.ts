@@ -1,5 +1,6 @@
 import { KitError, NotFinite } from "../error.ts";
-import { drawn } from "../tensor/parameter.ts";
+import { forwardDerivative, type TangentOf } from "../lab/forwardMode.ts";
+import { drawn, type Parameter } from "../tensor/parameter.ts";
 import { descend } from "./descend.ts";
 import { describe, refuseUnknown, type ZerothOptions, zerothOptions } from "./options.ts";
 import { scheduled } from "./schedule.ts";
@@ -34,13 +35,10 @@ export function forwardGradient(options: ForwardGradientOptions): Tuner {
   return { name, options: describe(settings), begin };
 }
 
-function derivativeOf(
-  objective: Objective,
-  ...[theta, tangentOf]: Parameters<NonNullable<Objective["derivative"]>>
-): Derivative {
+function derivativeOf(objective: Objective, theta: readonly Parameter[], tangentOf: TangentOf): Derivative {
   if (!objective.derivative)
     throw new KitError(
       "Forward mode cannot be used with this objective, which has no derivative; use MeZO, which needs only the objective's value.",
     );
-  return objective.derivative(theta, tangentOf);
+  return objective.derivative(theta, tangentOf, (body, tail) => forwardDerivative(body, tail, theta, tangentOf));
 }
