@@ -49,8 +49,10 @@ defineRule(pair, "Embed", NATIVE, ({ plus: { ids, table } }, formed) => {
   const width = shape[1] ?? 1;
   const rows = Array.from(viewOf(ids!).values, (id, i) => ({
     ...{ from: id * width, to: (id + 1) * width },
-    plus: plus!.subarray(i * width, (i + 1) * width),
-    minus: minus!.subarray(i * width, (i + 1) * width),
+    sides: {
+      plus: plus!.subarray(i * width, (i + 1) * width),
+      minus: minus!.subarray(i * width, (i + 1) * width),
+    },
   }));
   form(rows);
   return both;

@@ -91,7 +91,7 @@ function wholeSides(weight: tf.Tensor, formed: FormRows, scratch: Scratch): [Flo
   const form = formed(weight);
   if (!form) return undefined;
   const [plus, minus] = [scratch(weight.size), scratch(weight.size)];
-  form([{ from: 0, to: weight.size, plus, minus }]);
+  form([{ from: 0, to: weight.size, sides: { plus, minus } }]);
   return [plus, minus];
 }
 

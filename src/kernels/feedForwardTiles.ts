@@ -112,7 +112,7 @@ export function rowsFormed(
   const tiles = [scratch(most * width), scratch(most * width)];
   return (from, to) => {
     const [plus, minus] = tiles.map((tile) => tile.subarray(0, (to - from) * width));
-    form([{ from: from * width, to: to * width, plus: plus!, minus: minus! }]);
+    form([{ from: from * width, to: to * width, sides: { plus: plus!, minus: minus! } }]);
     return [plus!, minus!];
   };
 }

@@ -170,7 +170,7 @@ defineRule(pair, "TokenLogProbs", NATIVE, ({ plus, minus }, formed) => {
   const buffers = [plus, minus].map(() => take(Math.min(TILE, wanted.vocabulary) * wanted.width));
   const tileOf = (from: number, to: number): Float32Array[] => {
     const [above, below] = buffers.map((buffer) => buffer.subarray(0, (to - from) * wanted.width));
-    form([{ from: from * wanted.width, to: to * wanted.width, plus: above!, minus: below! }]);
+    form([{ from: from * wanted.width, to: to * wanted.width, sides: { plus: above!, minus: below! } }]);
     return [above!, below!];
   };
   const sides = [plus, minus].map(({ features }, i) => ({ features: floatsOf(features!), bias: biases[i]! }));
@@ -185,7 +185,7 @@ function biasesOf(bias: tf.Tensor, formed: FormRows): Float32Array[] {
   const form = formed(bias);
   if (!form) return [floatsOf(bias), floatsOf(bias)];
   const [plus, minus] = [new Float32Array(bias.size), new Float32Array(bias.size)];
-  form([{ from: 0, to: bias.size, plus, minus }]);
+  form([{ from: 0, to: bias.size, sides: { plus, minus } }]);
   return [plus, minus];
 }
 

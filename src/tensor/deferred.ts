@@ -1,15 +1,14 @@
-import type { Distribution } from "./noise/key.ts";
-import type { Move } from "./noise/wasm.ts";
-import type { MovedWeight, Storage } from "./storage.ts";
+import type { Distribution, Move } from "./noise/key.ts";
+import type { MovingWeight, Storage } from "./storage.ts";
 
 /** Moves of a weight that wait before all are made: many enough that a pass over its memory hardly counts. */
 const MOST_WAITING = 256;
 
 /** Moves that are yet to be made, all with one law, by the weights' memory. */
 interface Queue {
-  readonly make: NonNullable<Storage["moves"]>;
+  readonly make: Storage["move"];
   readonly law: Distribution;
-  readonly weights: Map<object, { readonly tensor: MovedWeight["tensor"]; readonly moves: Move[] }>;
+  readonly weights: Map<object, { readonly tensor: MovingWeight["tensor"]; readonly moves: Move[] }>;
 }
 
 let isDeferring = false;
@@ -32,8 +31,8 @@ export async function inFewPasses<T>(body: () => Promise<T>): Promise<T> {
 
 /** The storage as it is, or while sweeps are put off one that puts them off and makes them before anything else. */
 export function deferring(storage: Storage): Storage {
-  const { moves, view, source } = storage;
-  if (!isDeferring || !moves) return storage;
+  const { move, view, source } = storage;
+  if (!isDeferring || !view) return storage;
   const after = <Args extends unknown[], R>(act: (...args: Args) => R): ((...args: Args) => R) => {
     return (...args) => {
       makeMoves();
@@ -42,26 +41,25 @@ export function deferring(storage: Storage): Storage {
   };
   return {
     ...storage,
-    sweep: (weights, scale, law) => {
-      if (queue && (queue.law !== law || queue.make !== moves)) makeMoves();
-      queue ??= { make: moves, law, weights: new Map() };
+    move: (weights, law) => {
+      if (queue && (queue.law !== law || queue.make !== move)) makeMoves();
+      queue ??= { make: move, law, weights: new Map() };
       let most = 0;
-      for (const { tensor, key, keep } of weights) most = Math.max(most, put(queue, tensor, { key, scale, keep }));
+      for (const { tensor, moves } of weights) most = Math.max(most, put(queue, tensor, moves));
       if (most >= MOST_WAITING) makeMoves();
     },
-    moves: after(moves),
     fill: after(storage.fill),
     copy: after(storage.copy),
-    ...(view && { view: after(view) }),
+    view: after(view),
     ...(source && { source: after(source) }),
   };
 }
 
-/** Adds a move of a weight and says how many of it wait. */
-function put({ weights }: Queue, tensor: MovedWeight["tensor"], move: Move): number {
+/** Adds moves of a weight and says how many of it wait. */
+function put({ weights }: Queue, tensor: MovingWeight["tensor"], moves: readonly Move[]): number {
   const waiting = weights.get(tensor.dataId) ?? { tensor, moves: [] };
   weights.set(tensor.dataId, waiting);
-  return waiting.moves.push(move);
+  return waiting.moves.push(...moves);
 }
 
 function makeMoves(): void {

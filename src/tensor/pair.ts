@@ -1,7 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 import { storage } from "./backend.ts";
 import { type Distribution, type NoiseKey, noiseKey } from "./noise/key.ts";
-import { spreadMany } from "./noise/sweep.ts";
+import { moveMany, wholeStretch } from "./noise/sweep.ts";
+import type { Stretch } from "./noise/wasm.ts";
 import type { Draw, Parameter } from "./parameter.ts";
 import { type Attributes, type Call, type Inputs, type Interpreter, interpret, type Traced } from "./trace.ts";
 
@@ -27,14 +28,11 @@ interface Pass {
 /** How an operation treats an input of theta that is too large to be formed whole; undefined where it would rather have it whole. */
 export type PairRule = (inputs: Both<Inputs>, formed: FormRows, attrs: Attributes) => Both | undefined;
 
-/** Both sides of some elements of a weight, in arrays of that size; undefined for a tensor that is no weight of theta. */
-export type FormRows = (tensor: tf.Tensor) => ((stretches: readonly Stretch[]) => void) | undefined;
+/** Forms both sides of some elements of a weight, in the arrays given; undefined for a tensor that is no weight of theta. */
+export type FormRows = (tensor: tf.Tensor) => ((parts: readonly WeightPart[]) => void) | undefined;
 
 /** Elements `from` up to `to` of a weight, and where their two sides go. */
-export interface Stretch extends Both<Float32Array> {
-  readonly from: number;
-  readonly to: number;
-}
+export type WeightPart = Required<Pick<Stretch, "from" | "to" | "sides">>;
 
 /**
  * Runs each operation at theta + eps z, and at theta − eps z as its companion. An operation's weights are formed for it and then freed,
@@ -46,7 +44,9 @@ export const pair: Interpreter<Pass, PairRule> = {
   interpret: (pass, call, companions, rule) => {
     const other = mapInputs(call.inputs, (tensor, i) => companions[i] ?? tensor);
     const both = rule?.({ plus: call.inputs, minus: other }, formRows(pass), call.attrs);
-    return both ? { value: both.plus as ReturnType<typeof call.run>, companion: both.minus } : whole(pass, call, other);
+    return both
+      ? { value: both.plus as ReturnType<typeof call.run>, companion: both.minus }
+      : runWhole(pass, call, other);
   },
 };
 
@@ -72,51 +72,43 @@ export function pairwise<T>(
   );
 }
 
-const formRows = (pass: Pass): FormRows => {
+const formRows = ({ keys, shift }: Pass): FormRows => {
   return (tensor) => {
-    const key = pass.keys.get(tensor.id);
+    const key = keys.get(tensor.id);
     if (!key) return undefined;
-    const theta = storage().source!(tensor);
-    return (stretches) =>
-      form(
-        pass,
-        stretches.map((stretch) => ({ ...stretch, theta, key })),
-      );
+    const form = formFrom(tensor, key, shift);
+    return (parts) => moveMany(parts.map(form));
   };
 };
 
+/** What forms both sides of a part of a weight. */
+function formFrom(weight: tf.Tensor, key: NoiseKey, { eps, law }: Shift): (part: WeightPart) => Stretch {
+  const whole = wholeStretch(storage().source!(weight), [{ key, scale: eps, keep: 1 }], law);
+  return (part) => ({ ...whole, ...part });
+}
+
 /** Forms the weights among the inputs whole, runs both sides, and frees them. */
-function whole<Given extends Inputs, T extends tf.Tensor>(
-  pass: Pass,
+function runWhole<Given extends Inputs, T extends tf.Tensor>(
+  { keys, shift }: Pass,
   { inputs: plus, run }: Call<Given, T>,
   minus: Given,
 ): Traced<T> {
   const weights = new Map<number, Both>();
-  const entries = Object.values(plus).flatMap((tensor) => {
-    const key = pass.keys.get(tensor.id);
+  const stretches = Object.values(plus).flatMap((tensor) => {
+    const key = keys.get(tensor.id);
     if (!key) return [];
-    const sides = { plus: blank(tensor.shape), minus: blank(tensor.shape) };
-    weights.set(tensor.id, sides);
-    const { view, source } = storage();
-    return {
-      theta: source!(tensor),
-      from: 0,
-      to: tensor.size,
-      key,
-      plus: view!(sides.plus),
-      minus: view!(sides.minus),
-    };
+    const both = { plus: blank(tensor.shape), minus: blank(tensor.shape) };
+    weights.set(tensor.id, both);
+    const view = storage().view!;
+    const sides = { plus: view(both.plus), minus: view(both.minus) };
+    return formFrom(tensor, key, shift)({ from: 0, to: tensor.size, sides });
   });
-  form(pass, entries);
+  moveMany(stretches);
   const [value, companion] = (["plus", "minus"] as const).map((side) =>
     run(mapInputs(side === "plus" ? plus : minus, (tensor) => weights.get(tensor.id)?.[side] ?? tensor)),
   );
   for (const sides of weights.values()) tf.dispose([sides.plus, sides.minus]);
   return { value: value!, companion: companion! };
-}
-
-function form({ shift }: Pass, entries: Parameters<typeof spreadMany>[0]): void {
-  spreadMany(entries, shift.eps, shift.law);
 }
 
 /** A tensor of a shape, whatever it holds. */

@@ -1,6 +1,5 @@
-import { type Distribution, noiseKey } from "./noise/key.ts";
-import { moveMany } from "./noise/sweep.ts";
-import type { Move } from "./noise/wasm.ts";
+import { type Distribution, type Move, noiseKey } from "./noise/key.ts";
+import { moveMany, wholeStretch } from "./noise/sweep.ts";
 import type { Draw } from "./parameter.ts";
 
 /** Elements of a weight that are worked on at once: with a few arrays of that size, all in the second-level cache. A multiple of 2048. */
@@ -24,7 +23,7 @@ export function movesOf(name: string, moves: readonly DrawnMove[]): Move[] {
 
 /** Takes values through a weight's moves, as if they were its elements from the `from`-th on, a multiple of 2048. */
 export function moveTile(values: Float32Array, from: number, moves: readonly Move[], law: Distribution): void {
-  moveMany([{ theta: values, offset: from, moves }], law);
+  moveMany([wholeStretch(values, moves, law, from)]);
 }
 
 /** Calls `work` for each tile of a weight's values with where it begins. */

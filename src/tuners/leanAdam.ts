@@ -1,5 +1,4 @@
-import type { Distribution } from "../tensor/noise/key.ts";
-import type { Move } from "../tensor/noise/wasm.ts";
+import type { Distribution, Move } from "../tensor/noise/key.ts";
 import { rewrite } from "../tensor/parameter.ts";
 import { eachTile, movesOf, moveTile, TILE } from "../tensor/tiles.ts";
 import { type AdamSettings, adamSettings, descendByMoments, intoMoments } from "./adamRule.ts";

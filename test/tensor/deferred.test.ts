@@ -44,7 +44,7 @@ test("sweeps that are put off are made before values are seen or written, and in
 });
 
 test("hundreds of steps are a few passes over the weights", async () => {
-  const passes = vi.spyOn(storage(), "moves" as never);
+  const passes = vi.spyOn(storage(), "move" as never);
   await inFewPasses(async () => {
     for (let step = 0; step < 600; step++) gaussian(theta, 0.1, { seed: 1, step });
   });
