@@ -14,7 +14,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   models: ["tensor", "kernels", "nn", "checkpoints", "text"],
   adapters: ["tensor", "kernels", "nn", "checkpoints", "models"],
   tasks: ["text"],
-  tuners: ["tensor", "lab"],
+  tuners: ["tensor"],
   record: ["tensor", "tasks", "tuners", "adapters"],
   loss: ["tensor", "kernels", "nn", "text", "models", "tasks", "tuners", "record"],
   experiment: ["tensor", "kernels", "nn", "text", "models", "adapters", "tasks", "tuners", "record", "loss"],
