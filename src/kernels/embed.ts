@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
-import { type Halves, isHalves, widen } from "../tensor/halves.ts";
+import { widen } from "../tensor/halves.ts";
+import { type Halves, isHalves } from "../tensor/source.ts";
 import { filledTensor, NATIVE, nativeKernel, runKernel, sourceOf, viewOf } from "../tensor/native/backend.ts";
 import { floats, type Graph, INT32, node, value } from "../tensor/native/onnx.ts";
 import { type Both, blank, pair } from "../tensor/pair.ts";

@@ -1,4 +1,5 @@
-import { isHalves, type Source, widen } from "../tensor/halves.ts";
+import { widen } from "../tensor/halves.ts";
+import { isHalves, type Source } from "../tensor/source.ts";
 import { floats, type Graph, INT32, node, value } from "../tensor/native/onnx.ts";
 import { give, take } from "../tensor/native/pool.ts";
 import { runGraph, type View } from "../tensor/native/session.ts";

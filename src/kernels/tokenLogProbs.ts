@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
-import { isHalves, type Source, widen } from "../tensor/halves.ts";
+import { widen } from "../tensor/halves.ts";
+import { isHalves, type Source } from "../tensor/source.ts";
 import { filledTensor, NATIVE, nativeKernel, sourceOf, viewOf } from "../tensor/native/backend.ts";
 import { floats, type Graph, node } from "../tensor/native/onnx.ts";
 import { give, take } from "../tensor/native/pool.ts";

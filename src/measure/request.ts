@@ -2,7 +2,7 @@ import type { WeightFormat } from "../models/weights.ts";
 import type { ChooseBy } from "../record/run.ts";
 import type { Quoting } from "../tasks/read/table.ts";
 import type { BackendName } from "../tensor/backend.ts";
-import type { Rounding } from "../tensor/halves.ts";
+import type { Rounding } from "../tensor/source.ts";
 
 /** Values that the command line gives for methods: one for all (under "all"), or one for each that is named. */
 export type PerMethod = Readonly<Record<string, number>>;

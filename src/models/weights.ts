@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { KitError } from "../error.ts";
-import { type HalfFormat, type Halves, narrow, type Rounding } from "../tensor/halves.ts";
+import { narrow } from "../tensor/halves.ts";
+import { type HalfFormat, type Halves, type Rounding } from "../tensor/source.ts";
 import { halfTensor, NATIVE } from "../tensor/native/backend.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 

@@ -1,5 +1,6 @@
 import type * as tf from "@tensorflow/tfjs";
-import { isHalves, narrow, type Source, widened } from "./halves.ts";
+import { narrow, widened } from "./halves.ts";
+import { isHalves, type Source } from "./source.ts";
 import type { Distribution, Move } from "./noise/key.ts";
 import { moveMany, wholeStretch } from "./noise/sweep.ts";
 

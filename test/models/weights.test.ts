@@ -6,7 +6,7 @@ import { answerLoss, classificationLoss } from "../../src/loss/loss.ts";
 import { type LoadOptions, loadModel } from "../../src/models/load.ts";
 import { loadTask } from "../../src/tasks/load.ts";
 import { useBackend } from "../../src/tensor/backend.ts";
-import { isHalves } from "../../src/tensor/halves.ts";
+import { isHalves } from "../../src/tensor/source.ts";
 import { sourceOf } from "../../src/tensor/native/backend.ts";
 import { fillValues } from "../../src/tensor/parameter.ts";
 import { adam } from "../../src/tuners/adam.ts";

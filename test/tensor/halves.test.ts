@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from "vitest";
 import { decodeBF16, decodeF16, encodeF16 } from "../../src/checkpoints/safetensors.ts";
-import type { HalfFormat, Halves, Rounding } from "../../src/tensor/halves.ts";
+import type { HalfFormat, Halves, Rounding } from "../../src/tensor/source.ts";
 import { narrow, plainNarrow, plainWiden, widen, widened } from "../../src/tensor/halves.ts";
 import { sweepMany } from "./noise/sweeps.ts";
 

@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { MathBackendCPU } from "@tensorflow/tfjs-backend-cpu";
-import { type Halves, isHalves, type Source, widen, widened } from "../halves.ts";
+import { widen, widened } from "../halves.ts";
+import { type Halves, isHalves, type Source } from "../source.ts";
 import type { Graph } from "./onnx.ts";
 import { give, isBorrowed, take } from "./pool.ts";
 import { runGraph, type View } from "./session.ts";

@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import { KitError } from "../../error.ts";
-import { isHalves, narrow, type Source, sizeOf, widened } from "../halves.ts";
+import { narrow, widened } from "../halves.ts";
+import { isHalves, type Source, sizeOf } from "../source.ts";
 import { addGaussian } from "./gaussian.ts";
 import type { Distribution, Move } from "./key.ts";
 import { addRademacher } from "./rademacher.ts";

@@ -1,4 +1,4 @@
-import type { Source } from "../../../src/tensor/halves.ts";
+import type { Source } from "../../../src/tensor/source.ts";
 import type { Distribution, NoiseKey } from "../../../src/tensor/noise/key.ts";
 import { moveMany, wholeStretch } from "../../../src/tensor/noise/sweep.ts";
 
