@@ -9,7 +9,7 @@ export { saveModel, type SaveModelOptions } from "./models/save.ts";
 export { saveUntrained } from "./models/save.ts";
 export type { LoadedNetwork } from "./models/network.ts";
 export type { Limits } from "./models/family.ts";
-export type { Adaptation, Head, Layer, LayerContext, Network, Past } from "./nn/network.ts";
+export type { Adaptation, Head, Layer, LayerContext, Network, KeysValues } from "./nn/network.ts";
 export { features } from "./nn/run.ts";
 export { generate, type GenerateOptions } from "./nn/generate.ts";
 export type { TokenBatch } from "./nn/batch.ts";

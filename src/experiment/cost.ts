@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import type { AdaptableNetwork } from "../adapters/adapter.ts";
-import { TILE } from "../kernels/feedForwardTiles.ts";
+import { COLUMNS_AT_ONCE } from "../kernels/feedForwardTiles.ts";
 import { tokensOf } from "../loss/candidates.ts";
 import { TOKENS_PER_PASS } from "../loss/passes.ts";
 import { EXAMPLES_PER_REPORT } from "../loss/score.ts";
@@ -102,7 +102,7 @@ function sizesOf({ parameters, layers, keyWidth }: PlannedRun["network"], adapte
   // What an adapter adds to a wide result is as wide, and so is their sum: none of them is made in tiles.
   if (upwards.some((name) => adapter.some((weight) => weight.name.includes(name))))
     return { ...sizes, wide: 2 * wide, held: 3 * wide };
-  return { ...sizes, wide, held: wide === widest ? Math.min(widest, TILE) : wide }; // with a gate both are held whole
+  return { ...sizes, wide, held: wide === widest ? Math.min(widest, COLUMNS_AT_ONCE) : wide }; // with a gate both are held whole
 }
 
 /** Elements a token that are alive at once. The attention part is freed before the feed-forward part begins. */

@@ -1,8 +1,8 @@
 import type * as tf from "@tensorflow/tfjs";
 import { storage } from "../tensor/backend.ts";
 import { narrow, widen } from "../tensor/halves.ts";
-import { type HalfFormat } from "../tensor/source.ts";
 import { type Draw, type Parameter, type Perturb, scaledNoise } from "../tensor/parameter.ts";
+import type { HalfFormat } from "../tensor/source.ts";
 import type { Objective } from "../tuners/tuner.ts";
 import { meanOf, type SlopeAt, sizeOf } from "./plateau.ts";
 

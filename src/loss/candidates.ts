@@ -4,7 +4,7 @@ import { embed } from "../kernels/embed.ts";
 import { linear } from "../kernels/linear.ts";
 import { tokenLogProbs } from "../kernels/tokenLogProbs.ts";
 import { lastTokens, packBatch, type TokenBatch } from "../nn/batch.ts";
-import type { Head, Network, Past } from "../nn/network.ts";
+import type { Head, KeysValues, Network } from "../nn/network.ts";
 import { features, featuresWithCache } from "../nn/run.ts";
 import type { Candidate, EncodedExample, SharedPrompt } from "../text/prompt.ts";
 import { passesOf, resultsOf, type Scoring } from "./passes.ts";
@@ -63,10 +63,10 @@ export function candidateMeans(tokens: tf.Tensor1D, groups: readonly (readonly C
 /** Shorter than this, computing a shared beginning again costs less than keeping it. */
 const LEAST_TOKENS = 16;
 
-/** A beginning that sequences share, run once: its keys and values, one Past a layer, each of one sequence. */
+/** A beginning that sequences share, run once: its keys and values, one KeysValues a layer, each of one sequence. */
 export interface Root {
   readonly length: number;
-  readonly past: readonly Past[];
+  readonly past: readonly KeysValues[];
 }
 
 /** How many tokens all sequences begin with, leaving each at least `own[i]` tokens; 0 where that is too few to keep. */
@@ -89,7 +89,7 @@ export function rootOf(network: Network, ids: Int32Array): Root {
 }
 
 /** The pasts of some sequences, in the order of `which`, each as often as it stands there. */
-export function choosePast(past: readonly Past[], which: readonly number[]): Past[] {
+export function choosePast(past: readonly KeysValues[], which: readonly number[]): KeysValues[] {
   return past.map(({ keys, values, lengths }) => {
     const starts = lengths.map((_, i) => lengths.slice(0, i).reduce((a, b) => a + b, 0));
     const rows = which.flatMap((i) => Array.from({ length: lengths[i]! }, (_, j) => starts[i]! + j));

@@ -1,9 +1,9 @@
 import * as tf from "@tensorflow/tfjs";
 import { KitError } from "../error.ts";
 import { narrow } from "../tensor/halves.ts";
-import { type HalfFormat, type Halves, type Rounding } from "../tensor/source.ts";
 import { halfTensor, NATIVE } from "../tensor/native/backend.ts";
 import type { Parameter } from "../tensor/parameter.ts";
+import type { HalfFormat, Halves, Rounding } from "../tensor/source.ts";
 
 /** What weights are kept in. */
 export type WeightFormat = "float32" | HalfFormat;

@@ -20,6 +20,6 @@ export function isHalves(source: Source): source is Halves {
 }
 
 /** How many values there are. */
-export function sizeOf(source: Source): number {
+export function countValues(source: Source): number {
   return isHalves(source) ? source.bits.length : source.length;
 }

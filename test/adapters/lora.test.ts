@@ -10,7 +10,7 @@ import { packBatch } from "../../src/nn/batch.ts";
 import { plainGradient } from "../../src/nn/gradient.ts";
 import type { Network } from "../../src/nn/network.ts";
 import { features } from "../../src/nn/run.ts";
-import { viewOf } from "../../src/tensor/native/backend.ts";
+import { viewTensor } from "../../src/tensor/native/backend.ts";
 import { gaussian } from "../../src/tensor/parameter.ts";
 import { goldenNetwork } from "../golden/folder.ts";
 import { needs, shared } from "../shared.ts";
@@ -152,7 +152,7 @@ test.skipIf(shared(FILE) === undefined)(
     const file = openSafetensors(shared(FILE)!);
     for (const { name, value } of adapted.parameters) {
       const inFile = name.replace("base_model.model.", "").replace(/\.weight$/, "");
-      (viewOf(value).values as Float32Array).set(readTensor(file, inFile));
+      (viewTensor(value).values as Float32Array).set(readTensor(file, inFile));
     }
     const { input_ids, attention_mask } = golden.cases.find(({ name }) => name === which)!;
     const batch = packBatch(input_ids.map((ids, i) => ids.filter((_, j) => attention_mask[i]![j] === 1)));

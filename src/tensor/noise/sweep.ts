@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os";
 import { KitError } from "../../error.ts";
-import { narrow, widened } from "../halves.ts";
-import { isHalves, type Source, sizeOf } from "../source.ts";
+import { narrow, widenAll } from "../halves.ts";
+import { countValues, isHalves, type Source } from "../source.ts";
 import { addGaussian } from "./gaussian.ts";
 import type { Distribution, Move } from "./key.ts";
 import { addRademacher } from "./rademacher.ts";
@@ -30,7 +30,7 @@ export function setNoiseThreads(n: number): void {
 
 /** An array as a whole, or a part of a weight that begins at its `offset`-th element, and what becomes of it. */
 export function wholeStretch(theta: Source, moves: readonly Move[], law: Distribution, offset = 0): Stretch {
-  return { theta, from: 0, to: sizeOf(theta), offset, moves, law };
+  return { theta, from: 0, to: countValues(theta), offset, moves, law };
 }
 
 /**
@@ -110,7 +110,7 @@ function plainSweep(piece: Stretch): void {
 }
 
 function plainMoves({ theta, from, to, offset, moves, law }: Stretch): void {
-  const part = (isHalves(theta) ? widened(theta) : theta).subarray(from, to);
+  const part = (isHalves(theta) ? widenAll(theta) : theta).subarray(from, to);
   for (const { key, scale, keep } of moves) plainly[law](part, scale, key, offset + from, keep);
   if (isHalves(theta)) narrow(part, theta, from, moves[0]!.key);
 }
@@ -120,7 +120,7 @@ function plainSides(
   { plus, minus }: NonNullable<Stretch["sides"]>,
 ): void {
   const [{ key, scale }] = moves as [Move];
-  const values = (isHalves(theta) ? widened(theta) : theta).subarray(from, to);
+  const values = (isHalves(theta) ? widenAll(theta) : theta).subarray(from, to);
   for (const [side, way] of [[plus, scale] as const, [minus, -scale] as const]) {
     side.set(values);
     plainly[law](side, way, key, offset + from);
