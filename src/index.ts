@@ -23,7 +23,8 @@ export type { Dropped, Example, Form, FormDefinition, Loss, Metric, Task, TaskDe
 export * from "./tuners/index.ts";
 export { layerGradientNorms, layerGroups, type LayerGroup } from "./tuners/layers.ts";
 export type { Schedule, ZerothOptions } from "./tuners/zeroth.ts";
-export { defineTuner, type TunerBody, type TunerOptions } from "./tuners/tuner.ts";
+export type { TunerOptions } from "./tuners/tuner.ts";
+export { defineTuner, type TunerBody } from "./tuners/define.ts";
 export type { Derivative, Gradient, Objective, StepAt, StepResult, Training, Tuner } from "./tuners/tuner.ts";
 export type { AdaptableNetwork, Adapted, Adapter, LoraPart, LoraParts } from "./adapters/adapter.ts";
 export * from "./adapters/index.ts";
