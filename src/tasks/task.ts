@@ -1,5 +1,5 @@
 import { KitError, shown } from "../error.ts";
-import type { MaskedPrompt } from "../text/prompt.ts";
+import type { MaskedPrompt } from "../text/maskedPrompt.ts";
 import type { Fields, Rows } from "./read/table.ts";
 
 /** How an example is put to a model: the prompt, and the candidate answers with their leading space. */
