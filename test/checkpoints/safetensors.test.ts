@@ -78,11 +78,7 @@ const malformed: [string, Buffer, RegExp][] = [
   ["a header that is cut by its length", safetensorsBytes({ a: two }, eight, 20), /header is not JSON/],
   ["a header that is not JSON", safetensorsBytes("{oops", eight), /header is not JSON/],
   ["a header that is a list", safetensorsBytes([1], eight), /header is not a JSON object/],
-  [
-    "an entry without a shape",
-    safetensorsBytes({ a: { ...two, shape: undefined } }, eight),
-    /"a" has no dtype, shape/,
-  ],
+  ["an entry without a shape", safetensorsBytes({ a: { ...two, shape: undefined } }, eight), /"a" has no dtype, shape/],
   ["a negative size", safetensorsBytes({ a: { ...two, shape: [-2] } }, eight), /"a" has no dtype, shape/],
   [
     "a tensor twice",
