@@ -14,10 +14,10 @@ import {
   type TaskDefinition,
   tune,
 } from "../../src/index.ts";
+import { tone } from "../own/toneTask.ts";
 import { scriptedModel } from "../scripted.ts";
 import { tinyModel } from "../tiny.ts";
 import { dataFolder } from "./dataFolder.ts";
-import { tone } from "./toneTask.ts";
 
 /** Twelve lines of words that the tiny model knows, half of them praise. */
 function lines(): string {
