@@ -15,7 +15,7 @@ export { generate, type GenerateOptions } from "./nn/generate.ts";
 export type { TokenBatch } from "./nn/batch.ts";
 export type { Tokenizer } from "./text/tokenizer.ts";
 export type { EncodedExample } from "./text/prompt.ts";
-export { MASK, type MaskedPart, type MaskedPrompt } from "./text/prompt.ts";
+export { MASK, type MaskedPart, type MaskedPrompt } from "./text/maskedPrompt.ts";
 export { labelField, textField } from "./tasks/definitions/fields.ts";
 export { loadTask, type LoadTaskOptions, type Split } from "./tasks/load.ts";
 export type { Quoting } from "./tasks/read/table.ts";
