@@ -6,8 +6,7 @@ import { features } from "../nn/run.ts";
 import type { Loss, Task } from "../tasks/task.ts";
 import { canPair, pairwise } from "../tensor/pair.ts";
 import type { Parameter } from "../tensor/parameter.ts";
-import { forwardDerivative } from "../tensor/tangent.ts";
-import type { Derivative, Gradient, Objective } from "../tuners/tuner.ts";
+import type { Derivative, DifferentiateForwards, Gradient, Objective } from "../tuners/tuner.ts";
 import { type LabelledBatch, microBatches } from "./encode.ts";
 import { bothLosses, type LossPass, lossOf, lossPasses, rightAnswers } from "./loss.ts";
 import type { Measure } from "./score.ts";
@@ -34,19 +33,16 @@ function add(a: Gradient, b: Gradient): Gradient {
   return { loss: a.loss + b.loss, gradients };
 }
 
-/** Loss and exact derivative along a tangent of passes whose losses add up: forward mode through the network. */
+/** Loss and exact derivative along a tangent of passes whose losses add up. */
 export function derivativeOf(
   network: Network,
   passes: readonly LossPass[],
-  tangentOf: (weight: Parameter) => tf.Tensor,
-  theta: readonly Parameter[],
+  differentiate: DifferentiateForwards,
 ): Derivative {
   const parts = passes.map(({ batch, rows, loss }) =>
-    forwardDerivative(
+    differentiate(
       () => features(network, batch, rows),
       (seen) => loss(seen, network.head),
-      theta,
-      tangentOf,
     ),
   );
   return parts.reduce((sum, { loss, derivative }) => ({
@@ -81,7 +77,7 @@ export function objectiveFor(
       ...value((piece) => lossOf(task.loss, model, piece)),
       ...(canPair() && { pair: pairOf(model, task.loss, pieces) }),
       gradient: (theta) => gradientOf(model, passes(), theta, checkpointing),
-      derivative: (theta, tangentOf) => derivativeOf(model, passes(), tangentOf, theta),
+      derivative: (_theta, _tangentOf, differentiate) => derivativeOf(model, passes(), differentiate),
     };
   };
 }
