@@ -4,7 +4,7 @@ import { isMarked } from "../measure/methods.ts";
 import { type PaperColumn, paperFor, placeInPaper } from "../measure/paper.ts";
 import type { Run } from "../record/run.ts";
 import { type MethodSummary, summarize } from "../report/summary.ts";
-import { percent } from "../report/table.ts";
+import { mebibytes, percent, type Table, toHtml, toText } from "../report/table.ts";
 import { display } from "./display.ts";
 
 const require = createRequire(import.meta.url);
@@ -100,11 +100,13 @@ export function show(table: Frame | readonly Row[], options: ShowOptions = {}): 
     ? table.map((row) => columns.map((name) => cellOf(row, name)))
     : (table.values as Cell[][]);
   const cells = rows.map((row) => row.map((cell) => textOf(cell, digits)));
-  const toTheRight = columns.map((_, j) => cells.every((row) => /^([-+−]?\d|–$)/.test(row[j]!)));
-  display({
-    "text/html": asHtml(columns, cells, toTheRight, caption),
-    "text/plain": asText(columns, cells, toTheRight, caption),
-  });
+  const isNumeric = (j: number): boolean => cells.every((row) => /^([-+−]?\d|–$)/.test(row[j]!));
+  const written: Table = {
+    columns: columns.map((name, j) => ({ name, align: isNumeric(j) ? "right" : "left" })),
+    rows: cells,
+    ...(caption !== undefined && { caption: [caption] }),
+  };
+  display({ "text/html": toHtml(written), "text/plain": toText(written) });
 }
 
 function textOf(cell: Cell, digits: number): string {
@@ -112,39 +114,6 @@ function textOf(cell: Cell, digits: number): string {
   if (typeof cell !== "number") return String(cell);
   return Number.isInteger(cell) ? cell.toLocaleString("en-US") : cell.toFixed(digits);
 }
-
-function asHtml(columns: string[], rows: string[][], toTheRight: boolean[], caption?: string): string {
-  const cell = (tag: string, text: string, j: number): string =>
-    `<${tag} style="text-align:${toTheRight[j] ? "right" : "left"}">${escaped(text)}</${tag}>`;
-  const line = (tag: string, texts: string[]): string =>
-    `<tr>${texts.map((text, j) => cell(tag, text, j)).join("")}</tr>`;
-  const title = caption === undefined ? "" : `<caption>${escaped(caption)}</caption>`;
-  return `<table>${title}<thead>${line("th", columns)}</thead><tbody>${rows.map((row) => line("td", row)).join("")}</tbody></table>`;
-}
-
-const escaped = (text: string): string =>
-  text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
-
-/** Columns of a text are no wider: one long cell leaves the rest of its row behind, and not all others too. */
-const WIDEST = 200;
-
-function asText(columns: string[], rows: string[][], toTheRight: boolean[], caption?: string): string {
-  const widths = columns.map((name, j) =>
-    Math.min(
-      WIDEST,
-      rows.reduce((most, row) => Math.max(most, row[j]!.length), name.length),
-    ),
-  );
-  const line = (texts: string[]): string =>
-    texts
-      .map((text, j) => (toTheRight[j] ? text.padStart(widths[j]!) : text.padEnd(widths[j]!)))
-      .join("  ")
-      .trimEnd();
-  const rule = widths.map((width) => "-".repeat(width)).join("  ");
-  return [line(columns), rule, ...rows.map(line), ...(caption === undefined ? [] : [caption])].join("\n");
-}
-
-const MIB = 2 ** 20;
 
 /**
  * A row a method for `frame` and `show`: our mean score with its standard error beside the paper's, their difference and whether it is
@@ -189,5 +158,5 @@ function comparison(summary: MethodSummary, paper: number | undefined): Record<s
 
 function costs({ method, steps, seconds, peakBytes }: MethodSummary): Record<string, Cell> {
   if (!isMarked(method)) return { steps: null, "s a run": null, "peak MiB": null };
-  return { steps: Math.round(steps), "s a run": seconds.toFixed(1), "peak MiB": Math.round(peakBytes / MIB) };
+  return { steps: Math.round(steps), "s a run": seconds.toFixed(1), "peak MiB": Math.round(mebibytes(peakBytes)) };
 }
