@@ -117,16 +117,19 @@ function textOf(cell: Cell, digits: number): string {
 
 /**
  * A row a method for `frame` and `show`: our mean score with its standard error beside the paper's, their difference and whether it is
- * inside the noise (twice our standard error, over the seeds or over the test rows, whichever is larger: seeds that share a test set say
- * nothing of its rows), and what a run cost. Throws as `summarize` does.
+ * inside the noise, and what a run cost. Noise is twice our standard error, over the seeds or over the test rows, whichever is larger: seeds
+ * that share a test set say nothing of its rows. A method that is not above the majority class by more than that is "at chance", however near
+ * the paper's number may be: it has learnt nothing that a comparison could be about. Throws as `summarize` does.
  */
 export function besidePaper(runs: readonly Run[], paper: PaperColumn = paperFor(runs)): Record<string, Cell>[] {
-  return summarize(runs).map((summary) => ({
+  const summaries = summarize(runs);
+  const floor = summaries.find(({ method }) => !isMarked(method))?.score;
+  return summaries.map((summary) => ({
     method: summary.method,
     "ours, %": percent(summary.score),
     "±": percent(summary.standardError),
     "paper, %": paper.scores[summary.method],
-    ...comparison(summary, paper.scores[summary.method]),
+    ...comparison(summary, paper.scores[summary.method], floor),
     seeds: summary.seeds.length,
     ...costs(summary),
   }));
@@ -147,13 +150,22 @@ export function tasksBesidePaper(runs: readonly Run[], method: string): Record<s
   });
 }
 
-function comparison(summary: MethodSummary, paper: number | undefined): Record<string, Cell> {
+function comparison(summary: MethodSummary, paper: number | undefined, floor?: number): Record<string, Cell> {
   if (paper === undefined) return { difference: null, "inside noise": null };
-  const { score, standardError, n } = summary;
-  const difference = 100 * score - paper;
-  const noise = Math.max(standardError, Math.sqrt((score * (1 - score)) / n[0]));
+  const difference = 100 * summary.score - paper;
   const signed = `${difference < 0 ? "−" : "+"}${Math.abs(difference).toFixed(1)}`;
-  return { difference: signed, "inside noise": Math.abs(difference) <= 200 * noise ? "yes" : "no" };
+  const isInside = Math.abs(difference) <= 100 * noise(summary);
+  return { difference: signed, "inside noise": isAtChance(summary, floor) ? "at chance" : isInside ? "yes" : "no" };
+}
+
+/** Two standard errors of a score, over the seeds or over the test rows, whichever is larger. */
+function noise({ score, standardError, n }: MethodSummary): number {
+  return 2 * Math.max(standardError, Math.sqrt((score * (1 - score)) / n[0]));
+}
+
+/** Whether a score is not above the majority class's by more than its noise; unknown, and so false, without a majority class. */
+function isAtChance(summary: MethodSummary, floor: number | undefined): boolean {
+  return floor !== undefined && summary.score - floor <= noise(summary);
 }
 
 function costs({ method, steps, seconds, peakBytes }: MethodSummary): Record<string, Cell> {
