@@ -10,25 +10,36 @@ export interface Mark {
   readonly symbol: string;
 }
 
+/** The colours of Okabe and Ito, which colour-blind readers can tell apart; yellow, which white paper swallows, is left out. */
+export const palette = {
+  vermillion: "#D55E00",
+  blue: "#0072B2",
+  green: "#009E73",
+  orange: "#E69F00",
+  sky: "#56B4E9",
+  purple: "#CC79A7",
+  black: "#000000",
+} as const;
+
 /**
- * Colours of Okabe and Ito, which colour-blind readers can tell apart, none twice among methods that train: cold ones for FT, warm ones for
- * MeZO, black where the model stays as it is. The shape says what is trained: all weights, LoRA or a prefix.
+ * No colour twice among methods that train: cold ones for FT, warm ones for MeZO, black where the model stays as it is. The shape says
+ * what is trained: all weights, LoRA or a prefix.
  */
 const MARKS: Readonly<Record<string, Mark>> = {
-  "Zero-shot": { color: "#000000", symbol: "circle" },
-  ICL: { color: "#000000", symbol: "triangle-down" },
-  LP: { color: "#000000", symbol: "star" },
-  FT: { color: "#0072B2", symbol: "square" },
-  "FT (LoRA)": { color: "#56B4E9", symbol: "triangle-up" },
-  "FT (prefix)": { color: "#009E73", symbol: "diamond" },
-  MeZO: { color: "#D55E00", symbol: "square" },
-  "MeZO (LoRA)": { color: "#E69F00", symbol: "triangle-up" },
-  "MeZO (prefix)": { color: "#CC79A7", symbol: "diamond" },
+  "Zero-shot": { color: palette.black, symbol: "circle" },
+  ICL: { color: palette.black, symbol: "triangle-down" },
+  LP: { color: palette.black, symbol: "star" },
+  FT: { color: palette.blue, symbol: "square" },
+  "FT (LoRA)": { color: palette.sky, symbol: "triangle-up" },
+  "FT (prefix)": { color: palette.green, symbol: "diamond" },
+  MeZO: { color: palette.vermillion, symbol: "square" },
+  "MeZO (LoRA)": { color: palette.orange, symbol: "triangle-up" },
+  "MeZO (prefix)": { color: palette.purple, symbol: "diamond" },
 };
 
 /** The mark of a method; those that the tables do not have share one. */
 export function markOf(method: string): Mark {
-  return MARKS[method] ?? { color: "#7f7f7f", symbol: "x" };
+  return MARKS[method] ?? { color: QUIET, symbol: "x" };
 }
 
 /** Colour of text, axes and error bars. */
