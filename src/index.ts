@@ -1,6 +1,6 @@
 export { KitError } from "./error.ts";
 export { backendNames, useBackend, type BackendName } from "./tensor/backend.ts";
-export type { Progress } from "./tensor/progress.ts";
+export type { Progress, ProgressEvent } from "./tensor/progress.ts";
 export type { Parameter } from "./tensor/parameter.ts";
 export { gaussian, rademacher, type Draw, type Perturb } from "./tensor/parameter.ts";
 export { BUNDLED_MODEL, loadModel } from "./models/load.ts";

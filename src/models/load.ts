@@ -13,14 +13,15 @@ import { loadTokenizer, type Tokenizer } from "../text/tokenizer.ts";
 import { checkConfig, type LanguageModel, loadNetwork, planNetwork, untie } from "./network.ts";
 import { keptAs, type WeightOptions } from "./weights.ts";
 
-/** Returns a listener of downloads that tells them, in bytes, as the progress "downloading" with the file as its note. */
+/** Returns a listener of downloads that reports them, in bytes, as the progress "downloading". */
 export function downloadProgress(onProgress: Progress = () => {}): (download: DownloadProgress) => void {
   return ({ file, bytes, totalBytes, waitSeconds, checking }) =>
     onProgress({
       label: checking ? "checking the download" : "downloading",
       done: bytes,
       total: totalBytes,
-      note: waitSeconds === undefined ? file : `${file}: no answer, the hub is asked again in ${waitSeconds} s`,
+      file,
+      ...(waitSeconds !== undefined && { waitSeconds }),
     });
 }
 
