@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import type { AdaptableNetwork } from "../adapters/adapter.ts";
 import { TILE } from "../kernels/feedForwardTiles.ts";
-import { tokensOf } from "../loss/candidates.ts";
+import { countTokens } from "../loss/candidates.ts";
 import { TOKENS_PER_PASS } from "../loss/passes.ts";
 import { EXAMPLES_PER_REPORT } from "../loss/score.ts";
 import type { Cost, PredictedBytes } from "../record/run.ts";
@@ -142,7 +142,7 @@ export function costOf(started: number, steps: number, predictions: readonly Pre
 /** Tokens of the longest examples, as many as are run at once in training, or in scoring where no number is given. */
 export function longest(examples: readonly EncodedExample[], most: number = EXAMPLES_PER_REPORT): number[] {
   return examples
-    .map((example) => example.shared?.ids.length ?? tokensOf(example))
+    .map((example) => example.shared?.ids.length ?? countTokens(example))
     .sort((a, b) => b - a)
     .slice(0, most);
 }
