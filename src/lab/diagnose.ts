@@ -1,5 +1,6 @@
 import type { Adapter } from "../adapters/adapter.ts";
-import { adaptedModel, checkFinite } from "../experiment/finite.ts";
+import { adaptedModel } from "../adapters/adapter.ts";
+import { checkFinite } from "../experiment/checkFinite.ts";
 import { type Begin, batches, checkBegin, encodeBatch, type LabelledBatch } from "../loss/encode.ts";
 import { microBatches, objectiveFor } from "../loss/objective.ts";
 import { restoreUnnoticed } from "../models/goneWeights.ts";

@@ -1,8 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 import { describe, expect, test } from "vitest";
+import { adaptedModel } from "../../src/adapters/adapter.ts";
 import { lora } from "../../src/adapters/lora.ts";
 import { prefix } from "../../src/adapters/prefix.ts";
-import { adaptedModel } from "../../src/experiment/finite.ts";
 import { tune } from "../../src/experiment/tune.ts";
 import { candidatePasses } from "../../src/loss/candidates.ts";
 import { encodeBatch, encodeExample, type LabelledBatch } from "../../src/loss/encode.ts";

@@ -68,13 +68,9 @@ export const MUTATIONS: readonly Mutation[] = [
   ),
   ...mutationsBy(
     "experiment/scripted/looks.test.ts",
-    ["experiment/trained.ts", "isBest(dev, earlier, chooseBy)", "true"],
-    ["experiment/trained.ts", " || step === steps", ""],
-    [
-      "experiment/trained.ts",
-      'scores.findLast(({ on }) => on === "dev")',
-      'scores.findLast(({ on }) => on === "test")',
-    ],
+    ["experiment/train.ts", "isBest(dev, earlier, chooseBy)", "true"],
+    ["experiment/train.ts", " || step === steps", ""],
+    ["experiment/train.ts", 'scores.findLast(({ on }) => on === "dev")', 'scores.findLast(({ on }) => on === "test")'],
     ["record/run.ts", "score.loss! < best.loss!", "score.loss! <= best.loss!"],
     ["record/run.ts", "score.score > best.score", "score.score >= best.score"],
     ["record/run.ts", "score.step <= step)", "score.step < step)"],
