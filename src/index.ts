@@ -33,7 +33,7 @@ export { mergeLora } from "./adapters/lora.ts";
 export { loadAdapter, saveAdapter, type SaveAdapterOptions, savedAdapter } from "./adapters/peft.ts";
 export { evaluate, evaluateMajority, type EvaluateOptions } from "./experiment/evaluate.ts";
 export { probe, type ProbeOptions } from "./experiment/probe.ts";
-export { adaptedModel } from "./experiment/finite.ts";
+export { adaptedModel } from "./adapters/adapter.ts";
 export { tune } from "./experiment/tune.ts";
 export type { TuneOptions } from "./experiment/tuneOptions.ts";
 export type { RunRecorder } from "./record/run.ts";

@@ -10,7 +10,8 @@ import type { Network } from "../nn/network.ts";
 import { ensureBackend } from "../tensor/backend.ts";
 import type { Progress } from "../tensor/progress.ts";
 import { loadTokenizer, type Tokenizer } from "../text/tokenizer.ts";
-import { checkConfig, type LanguageModel, loadNetwork, planNetwork, untie } from "./network.ts";
+import { type LanguageModel, loadNetwork } from "./network.ts";
+import { checkConfig, planNetwork, untie } from "./plan.ts";
 import { keptAs, type WeightOptions } from "./weights.ts";
 
 /** Returns a listener of downloads that reports them, in bytes, as the progress "downloading". */
