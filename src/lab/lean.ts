@@ -2,10 +2,11 @@ import { type Distribution, type Move, noiseKey } from "../tensor/noise/key.ts";
 import { moveMany, wholeStretch } from "../tensor/noise/sweep.ts";
 import { type Draw, type Parameter, type Perturb, rewrite } from "../tensor/parameter.ts";
 import { type AdamSettings, adamSettings, descendByMoments, intoMoments } from "../tuners/adam.ts";
+import { defineTuner } from "../tuners/define.ts";
 import { decays } from "../tuners/line.ts";
 import { type Estimate, estimate, report } from "../tuners/mezo.ts";
 import { subtract } from "../tuners/momentum.ts";
-import { defineTuner, type Tuner } from "../tuners/tuner.ts";
+import type { Tuner } from "../tuners/tuner.ts";
 import {
   type Condition,
   decayRate,

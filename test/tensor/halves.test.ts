@@ -1,5 +1,6 @@
 import { describe, expect, test, vi } from "vitest";
-import { decodeBF16, decodeF16, encodeF16 } from "../../src/checkpoints/safetensors.ts";
+import { decodeBF16, decodeF16 } from "../../src/checkpoints/safetensors.ts";
+import { encodeF16 } from "../../src/checkpoints/write.ts";
 import { narrow, plainNarrow, plainWiden, widen, widenAll } from "../../src/tensor/halves.ts";
 import type { HalfFormat, Halves, Rounding } from "../../src/tensor/source.ts";
 import { sweepMany } from "./noise/sweeps.ts";
@@ -18,7 +19,7 @@ const VALUES = Float32Array.from({ length: 40_001 }, (_, i) =>
 );
 
 describe.each(FORMATS)("numbers in %s", (format) => {
-  test("are widened as checkpoints are, every finite one", () => {
+  test("are widenAll as checkpoints are, every finite one", () => {
     const bits = Uint16Array.from({ length: 0x10000 }, (_, i) => i).filter((h) => (h & 0x7c00) !== 0x7c00);
     const [expected, plain] = [new Float32Array(bits.length), new Float32Array(bits.length)];
     (format === "float16" ? decodeF16 : decodeBF16)(bits, expected);
