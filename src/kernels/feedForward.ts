@@ -3,7 +3,7 @@ import { filledTensor, findSource, NATIVE, nativeKernel, viewTensor } from "../t
 import { give, take } from "../tensor/native/pool.ts";
 import { type Both, blank, type FormRows, pair } from "../tensor/pair.ts";
 import { defineRule, fused, fusedGradient } from "../tensor/trace.ts";
-import { type Activation, activate, activationGradient, activationReference } from "./activation.ts";
+import { type Activation, activate, activationGradient, activationReference } from "./elementwise.ts";
 import { feedForwardByTiles, formRows, gatherColumns, readRows, type Scratch, type Side } from "./feedForwardTiles.ts";
 import { linear } from "./linear.ts";
 

@@ -4,7 +4,7 @@ import { give, take } from "../tensor/native/pool.ts";
 import { runGraph, type View } from "../tensor/native/session.ts";
 import type { FormRows } from "../tensor/pair.ts";
 import { isHalves, type Source } from "../tensor/source.ts";
-import type { Activation } from "./activation.ts";
+import type { Activation } from "./elementwise.ts";
 import { evenBlocks, linearGraph, ROWS_AT_ONCE, someRows } from "./linear.ts";
 
 /**

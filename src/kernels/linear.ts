@@ -3,7 +3,7 @@ import { filledTensor, nativeKernel, viewTensor, withView } from "../tensor/nati
 import { floats, type Graph, node } from "../tensor/native/onnx.ts";
 import { runGraph, type View } from "../tensor/native/session.ts";
 import { constant, fused, fusedGradient } from "../tensor/trace.ts";
-import { type Activation, activationGradient, activationNode, activationReference } from "./activation.ts";
+import { type Activation, activationGradient, activationNode, activationReference } from "./elementwise.ts";
 
 /** What may follow the product in the same pass: a bias [out] for every row, then an activation or a residual [rows, out] to add. */
 export type LinearExtras = { readonly bias?: tf.Tensor } & (

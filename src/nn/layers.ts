@@ -1,7 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
-import { type Activation, activate } from "../kernels/activation.ts";
 import { attention } from "../kernels/attention.ts";
-import { add, joinRows } from "../kernels/elementwise.ts";
+import { type Activation, activate, add, joinRows } from "../kernels/elementwise.ts";
 import { embed } from "../kernels/embed.ts";
 import { feedForward } from "../kernels/feedForward.ts";
 import { linear } from "../kernels/linear.ts";
