@@ -8,8 +8,8 @@ import { type NamedTensor, writeSafetensors } from "../checkpoints/write.ts";
 import { KitError } from "../error.ts";
 import type { AdaptableNetwork, Adapted, Adapter } from "./adapter.ts";
 import { peftLora } from "./peftLora.ts";
-import { countIn, type PeftConfig, type PeftLayout, readExactly, shown } from "./peftTensors.ts";
-import { prefixWith } from "./prefix.ts";
+import { type PeftConfig, type PeftLayout, readCount, readExactly, shown } from "./peftTensors.ts";
+import { makePrefix } from "./prefix.ts";
 
 const NAME = "prompt_embeddings";
 
@@ -47,11 +47,11 @@ export const peftPrefix: PeftLayout = {
     return [{ name: NAME, shape: rows.shape, data }];
   },
   options: (path, config) => {
-    const firstPosition = firstPositionIn(path, config);
-    return { length: countIn(path, config, "num_virtual_tokens"), ...(firstPosition > 0 && { firstPosition }) };
+    const firstPosition = readFirstPosition(path, config);
+    return { length: readCount(path, config, "num_virtual_tokens"), ...(firstPosition > 0 && { firstPosition }) };
   },
   read: (file, config, { layers, keyWidth }) => {
-    const length = countIn(file.path, config, "num_virtual_tokens");
+    const length = readCount(file.path, config, "num_virtual_tokens");
     const width = 2 * layers.length * keyWidth;
     const rows = readExactly(file, new Map([[NAME, [length, width]]]))(NAME);
     const columns = (from: number): tf.Tensor => {
@@ -62,9 +62,9 @@ export const peftPrefix: PeftLayout = {
       }
       return tf.tensor2d(values, [length, keyWidth]);
     };
-    return prefixWith(
+    return makePrefix(
       layers.map((_, i) => ({ keys: columns(2 * i * keyWidth), values: columns((2 * i + 1) * keyWidth) })),
-      firstPositionIn(file.path, config),
+      readFirstPosition(file.path, config),
     );
   },
 };
@@ -73,8 +73,8 @@ export const peftPrefix: PeftLayout = {
 const PEFTS_OWN = "auto_mapping";
 
 /** Where the tokens after a prefix begin to count: after its own in PEFT's. */
-function firstPositionIn(path: string, config: PeftConfig): number {
-  const length = countIn(path, config, "num_virtual_tokens");
+function readFirstPosition(path: string, config: PeftConfig): number {
+  const length = readCount(path, config, "num_virtual_tokens");
   return config.first_position === undefined && PEFTS_OWN in config ? length : 0;
 }
 
@@ -160,7 +160,7 @@ export function savedAdapter(folder: string): Adapter {
 function openAdapter(folder: string): { name: Adapter["name"]; layout: PeftLayout; config: PeftConfig } {
   for (const file of [CONFIG, WEIGHTS])
     if (!existsSync(join(folder, file)))
-      throw new KitError(`Reading the adapter ${folder}: no ${file} there; ${adviceFor(folder)}.`);
+      throw new KitError(`Reading the adapter ${folder}: no ${file} there; ${adviseOn(folder)}.`);
   const config = readObject(join(folder, CONFIG));
   const known = Object.entries(LAYOUTS) as [Adapter["name"], PeftLayout][];
   const found = known.find(([, { type }]) => type === config.peft_type);
@@ -170,7 +170,7 @@ function openAdapter(folder: string): { name: Adapter["name"]; layout: PeftLayou
   );
 }
 
-const adviceFor = (folder: string): string =>
+const adviseOn = (folder: string): string =>
   existsSync(join(folder, "adapter_model.bin"))
     ? "there is adapter_model.bin, so save it with safe_serialization=True"
     : "give a folder that an adapter was saved in";

@@ -4,16 +4,16 @@ import type { SafetensorsFile } from "../checkpoints/safetensors.ts";
 import { KitError, listed } from "../error.ts";
 import type { AdaptableNetwork, LoraParts } from "./adapter.ts";
 import {
+  assignByPattern,
   type Choice,
-  chosen,
-  linearMaps,
+  chooseMaps,
+  listLinearMaps,
+  listQueriesAndValues,
   loraNames,
-  loraWith,
-  queriesAndValues,
+  makeLora,
   type Target,
-  valuesByPattern,
 } from "./lora.ts";
-import { countIn, type PeftConfig, type PeftLayout, readExactly, shown } from "./peftTensors.ts";
+import { type PeftConfig, type PeftLayout, readCount, readExactly, shown } from "./peftTensors.ts";
 
 /** What a LoRA's adapter_config.json says that the kit follows. */
 export interface LoraConfig {
@@ -56,16 +56,16 @@ export function readConfig(path: string, config: PeftConfig): LoraConfig {
   const { lora_alpha: alpha, use_rslora } = config;
   if (!isAbove0(alpha)) throw unfit(path, "lora_alpha", alpha, "a number above 0");
   return {
-    r: countIn(path, config, "r"),
+    r: readCount(path, config, "r"),
     alpha,
-    rankPattern: patternsIn(path, config, "rank_pattern", isCount, "whole numbers from 1 on"),
-    alphaPattern: patternsIn(path, config, "alpha_pattern", isAbove0, "numbers above 0"),
+    rankPattern: readPatterns(path, config, "rank_pattern", isCount, "whole numbers from 1 on"),
+    alphaPattern: readPatterns(path, config, "alpha_pattern", isAbove0, "numbers above 0"),
     rankStabilized: use_rslora === true,
-    choice: choiceIn(path, config),
+    choice: readChoice(path, config),
   };
 }
 
-function patternsIn(
+function readPatterns(
   path: string,
   config: PeftConfig,
   field: string,
@@ -77,7 +77,7 @@ function patternsIn(
   throw unfit(path, field, value, `an object of ${what} by modules`);
 }
 
-function choiceIn(path: string, config: PeftConfig): Choice | undefined {
+function readChoice(path: string, config: PeftConfig): Choice | undefined {
   const { target_modules: modules, exclude_modules: exclude, layers_to_transform, layers_pattern } = config;
   if (modules === undefined || modules === null) return undefined;
   const [layers, words] = [[layers_to_transform ?? []].flat(), [layers_pattern ?? []].flat()];
@@ -105,12 +105,12 @@ export const peftLora: PeftLayout = {
   type: "LORA",
   config: ({ lora }, network) => ({
     task_type: network.prompts === "autoregressive" ? "CAUSAL_LM" : null, // PEFT has no task for masked language models
-    ...settingsOf(lora!),
+    ...makeSettings(lora!),
     lora_dropout: 0,
     bias: "none",
     fan_in_fan_out: false,
     init_lora_weights: true,
-    target_modules: shortest([...lora!.parts.keys()], network),
+    target_modules: shortenNames([...lora!.parts.keys()], network),
     modules_to_save: null,
   }),
   tensors: ({ parameters }) =>
@@ -134,39 +134,39 @@ export const peftLora: PeftLayout = {
   read: (file, config, network) => {
     checkPlain(file.path, config);
     const read = readConfig(file.path, config);
-    const targets = targetsOf(file.path, read, network);
+    const targets = findTargets(file.path, read, network);
     checkReach(file, targets);
-    return loraWith({ parts: readParts(file, read, targets), rankStabilized: read.rankStabilized });
+    return makeLora({ parts: readParts(file, read, targets), rankStabilized: read.rankStabilized });
   },
 };
 
 /** Rank and alpha of most parts, and those of the others by the names of their projections. */
-function settingsOf({ parts, rankStabilized }: LoraParts): PeftConfig {
+function makeSettings({ parts, rankStabilized }: LoraParts): PeftConfig {
   const names = [...parts.keys()];
   const [ranks, alphas] = [[...parts.values()].map(({ a }) => a.shape[0]!), [...parts.values()].map((p) => p.alpha)];
   const others = (values: readonly number[]) =>
-    Object.fromEntries(names.flatMap((name, i) => (values[i] === commonest(values) ? [] : [[name, values[i]!]])));
+    Object.fromEntries(names.flatMap((name, i) => (values[i] === findCommonest(values) ? [] : [[name, values[i]!]])));
   return {
-    ...{ r: commonest(ranks), rank_pattern: others(ranks) },
-    ...{ lora_alpha: commonest(alphas), alpha_pattern: others(alphas) },
+    ...{ r: findCommonest(ranks), rank_pattern: others(ranks) },
+    ...{ lora_alpha: findCommonest(alphas), alpha_pattern: others(alphas) },
     use_rslora: rankStabilized,
   };
 }
 
-function commonest(values: readonly number[]): number {
+function findCommonest(values: readonly number[]): number {
   const count = (value: number): number => values.filter((other) => other === value).length;
   return values.reduce((best, value) => (count(value) > count(best) ? value : best));
 }
 
 /** The last parts of the projections' names where no other projection shares them, else whole names. */
-function shortest(names: readonly string[], network: AdaptableNetwork): readonly string[] {
+function shortenNames(names: readonly string[], network: AdaptableNetwork): readonly string[] {
   const ends = [...new Set(names.map((name) => name.slice(name.lastIndexOf(".") + 1)))];
-  return chosen(linearMaps(network), { modules: ends }).length === names.length ? ends : names;
+  return chooseMaps(listLinearMaps(network), { modules: ends }).length === names.length ? ends : names;
 }
 
-function targetsOf(path: string, { choice }: LoraConfig, network: AdaptableNetwork): Target[] {
-  if (!choice) return queriesAndValues(network); // PEFT's own default for these families
-  const targets = askPattern(path, () => chosen(linearMaps(network), choice));
+function findTargets(path: string, { choice }: LoraConfig, network: AdaptableNetwork): Target[] {
+  if (!choice) return listQueriesAndValues(network); // PEFT's own default for these families
+  const targets = matchOrThrow(path, () => chooseMaps(listLinearMaps(network), choice));
   if (targets.length > 0) return targets;
   throw new KitError(
     `${path}: target_modules is ${shown(choice.modules)}, which fits no linear map of the model; take the model that the adapter was made for.`,
@@ -174,7 +174,7 @@ function targetsOf(path: string, { choice }: LoraConfig, network: AdaptableNetwo
 }
 
 /** Does what asks patterns of the configuration; throws a KitError for one that is none, or takes too long. */
-function askPattern<T>(path: string, ask: () => T): T {
+function matchOrThrow<T>(path: string, ask: () => T): T {
   try {
     return ask();
   } catch (error) {
@@ -200,9 +200,9 @@ function checkReach(file: SafetensorsFile, targets: readonly Target[]): void {
 
 function readParts(file: SafetensorsFile, config: LoraConfig, targets: readonly Target[]): LoraParts["parts"] {
   const names = targets.map(({ name }) => name);
-  const [ranks, alphas] = askPattern(file.path, () => [
-    valuesByPattern(names, config.rankPattern, config.r),
-    valuesByPattern(names, config.alphaPattern, config.alpha),
+  const [ranks, alphas] = matchOrThrow(file.path, () => [
+    assignByPattern(names, config.rankPattern, config.r),
+    assignByPattern(names, config.alphaPattern, config.alpha),
   ]);
   const shapes = targets.flatMap(({ name, out, from }): [string, [number, number]][] => {
     const [{ a, b }, rank] = [loraNames(name), ranks!.get(name)!];

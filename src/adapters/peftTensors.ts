@@ -44,7 +44,7 @@ export function readExactly(
 }
 
 /** A whole number from 1 on that a configuration must have. */
-export function countIn(path: string, config: Readonly<Record<string, unknown>>, field: string): number {
+export function readCount(path: string, config: Readonly<Record<string, unknown>>, field: string): number {
   const value = config[field];
   if (!(Number.isInteger(value) && (value as number) >= 1))
     throw new KitError(

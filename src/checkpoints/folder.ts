@@ -42,13 +42,13 @@ export function openCheckpoint(folder: string): Checkpoint {
   const config = readObject(join(folder, "config.json"));
   if (existsSync(join(folder, WEIGHTS))) return { folder, config, ...openSingle(join(folder, WEIGHTS)) };
   if (existsSync(join(folder, INDEX))) return { folder, config, ...openShards(folder) };
-  throw new KitError(`Reading the model folder ${folder}: no ${WEIGHTS} there; ${adviceForWeights(folder)}.`);
+  throw new KitError(`Reading the model folder ${folder}: no ${WEIGHTS} there; ${adviseOnWeights(folder)}.`);
 }
 
 type Weights = Pick<Checkpoint, "tensors" | "files">;
 
 function openSingle(path: string): Weights {
-  return { tensors: new Map(places(openSafetensors(path))), files: [path] };
+  return { tensors: new Map(listPlaces(openSafetensors(path))), files: [path] };
 }
 
 function openShards(folder: string): Weights {
@@ -71,12 +71,12 @@ function openShards(folder: string): Weights {
     const found = listed(lacking.map(([tensor, shard]) => `${tensor} (${shard})`));
     throw new KitError(`Reading ${indexPath}: it names tensors that the shards lack: ${found}; download them again.`);
   }
-  return { tensors: gather(weightMap, shards), files: names.map((name) => join(folder, name)) };
+  return { tensors: gatherTensors(weightMap, shards), files: names.map((name) => join(folder, name)) };
 }
 
 /** Tensors that the index does not name are kept too: the model's loader decides about extra ones. */
-function gather(weightMap: ReadonlyMap<string, string>, shards: ReadonlyMap<string, SafetensorsFile>) {
-  const tensors = new Map([...shards.values()].flatMap(places));
+function gatherTensors(weightMap: ReadonlyMap<string, string>, shards: ReadonlyMap<string, SafetensorsFile>) {
+  const tensors = new Map([...shards.values()].flatMap(listPlaces));
   for (const [tensor, shard] of weightMap) {
     const file = shards.get(shard)!;
     tensors.set(tensor, { file, entry: file.tensors.get(tensor)! });
@@ -84,7 +84,7 @@ function gather(weightMap: ReadonlyMap<string, string>, shards: ReadonlyMap<stri
   return tensors;
 }
 
-function places(file: SafetensorsFile): [string, TensorPlace][] {
+function listPlaces(file: SafetensorsFile): [string, TensorPlace][] {
   return [...file.tensors].map(([name, entry]) => [name, { file, entry }]);
 }
 
@@ -97,7 +97,7 @@ function readWeightMap(path: string): Map<string, string> {
   return new Map(entries as [string, string][]);
 }
 
-function adviceForWeights(folder: string): string {
+function adviseOnWeights(folder: string): string {
   const files = readdirSync(folder);
   const pickled = files.find((file) => /^pytorch_model.*\.bin$/.test(file));
   if (pickled) return `only ${pickled}, so convert it to safetensors (save_pretrained with safe_serialization=True)`;
@@ -110,12 +110,12 @@ export function hashFiles(paths: readonly string[]): string {
   const hash = createHash("sha256");
   const chunk = new Uint8Array(4 << 20);
   for (const path of paths) {
-    for (const length of readInto(path, chunk)) hash.update(chunk.subarray(0, length));
+    for (const length of readChunks(path, chunk)) hash.update(chunk.subarray(0, length));
   }
   return hash.digest("hex").slice(0, 16);
 }
 
-function* readInto(path: string, chunk: Uint8Array): Generator<number> {
+function* readChunks(path: string, chunk: Uint8Array): Generator<number> {
   let fd: number | undefined;
   try {
     fd = openSync(path, "r");

@@ -1,9 +1,9 @@
 import { existsSync, statSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { KitError } from "../error.ts";
-import { cachedSnapshots, findCached, type Lookup, whyNot } from "./hubCache.ts";
+import { explainFailure, findCached, type Lookup, listSnapshots } from "./hubCache.ts";
 import { type DownloadProgress, downloadModel } from "./hubDownload.ts";
-import { type Connection, hubAddress, hubCacheFolder, hubToken, isOffline, silenceLimit } from "./hubRequest.ts";
+import { type Connection, findHubCache, hubToken, isOffline, readHubAddress, silenceLimit } from "./hubRequest.ts";
 
 /** Options of resolveModel. */
 export interface ResolveModelOptions {
@@ -25,20 +25,20 @@ export interface ResolveModelOptions {
 export async function resolveModel(idOrFolder: string, options: ResolveModelOptions = {}): Promise<string> {
   if (existsSync(idOrFolder) && statSync(idOrFolder).isDirectory()) return idOrFolder;
   checkHubId(idOrFolder, options.near);
-  const cacheFolder = hubCacheFolder();
+  const cacheFolder = findHubCache();
   return findCached(cacheFolder, idOrFolder, options.revision) ?? (await fetchModel(idOrFolder, cacheFolder, options));
 }
 
 async function fetchModel(id: string, cacheFolder: string, options: ResolveModelOptions): Promise<string> {
   const { revision = "main", onProgress = () => {}, accept = () => {}, near, wait = sleepFor } = options;
-  const connection = { hubUrl: hubAddress(), token: hubToken(), silenceSeconds: silenceLimit(), wait };
-  const snapshots = cachedSnapshots(cacheFolder, id).length;
+  const connection = { hubUrl: readHubAddress(), token: hubToken(), silenceSeconds: silenceLimit(), wait };
+  const snapshots = listSnapshots(cacheFolder, id).length;
   const lookup: Lookup = { id, revision, near, cacheFolder, snapshots, connection };
-  if (isOffline()) throw whyNot(lookup, "offline");
+  if (isOffline()) throw explainFailure(lookup, "offline");
   try {
     return await downloadModel({ id, revision, connection, cacheFolder, onProgress, accept });
   } catch (error) {
-    throw error instanceof KitError ? error : whyNot(lookup, error);
+    throw error instanceof KitError ? error : explainFailure(lookup, error);
   }
 }
 

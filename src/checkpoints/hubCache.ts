@@ -21,9 +21,9 @@ type Finding = readonly [found: string, advice: string];
 const GIVE_FOLDER = "give a folder in Hugging Face layout, or name no model to use the bundled one";
 
 /** Why a model was not found, in one sentence, from what ended the search for it: a fault, or that requests are forbidden. */
-export function whyNot(lookup: Lookup, cause: unknown): KitError {
+export function explainFailure(lookup: Lookup, cause: unknown): KitError {
   const { id, near, cacheFolder, snapshots } = lookup;
-  const [found, advice] = findingOf(lookup, cause);
+  const [found, advice] = explainCause(lookup, cause);
   const cached =
     snapshots > 1 ? `holds ${snapshots} snapshots of it, none of them whole under refs/main` : "does not hold it whole";
   const meant = near ? ` (did you mean ${near}?)` : "";
@@ -32,7 +32,7 @@ export function whyNot(lookup: Lookup, cause: unknown): KitError {
   );
 }
 
-function findingOf(lookup: Lookup, cause: unknown): Finding {
+function explainCause(lookup: Lookup, cause: unknown): Finding {
   if (cause === "offline")
     return ["HF_HUB_OFFLINE forbids asking the hub", `unset it to download the model, or ${GIVE_FOLDER}`];
   if (isFileFault(cause))
@@ -40,10 +40,10 @@ function findingOf(lookup: Lookup, cause: unknown): Finding {
       `the download cannot be written (${cause.message})`,
       "make room, or name another cache folder in HF_HUB_CACHE, and try again: what has arrived is kept",
     ];
-  if (!(cause instanceof HubFault)) return [`the download failed (${messageOf(cause)})`, GIVE_FOLDER];
+  if (!(cause instanceof HubFault)) return [`the download failed (${readMessage(cause)})`, GIVE_FOLDER];
   const { status, passing, retryAfter } = cause.facts;
   const { hubUrl } = lookup.connection;
-  if (status === 401 || status === 403 || status === 404) return refusedFinding(lookup, cause);
+  if (status === 401 || status === 403 || status === 404) return explainRefusal(lookup, cause);
   if (passing && retryAfter !== undefined)
     return [
       `the hub ${hubUrl} answered ${status} and asks for a pause of ${retryAfter} seconds`,
@@ -53,7 +53,7 @@ function findingOf(lookup: Lookup, cause: unknown): Finding {
   return [`the hub ${hubUrl} cannot be reached (${cause.message})`, GIVE_FOLDER];
 }
 
-function refusedFinding({ id, revision, connection }: Lookup, { facts }: HubFault): Finding {
+function explainRefusal({ id, revision, connection }: Lookup, { facts }: HubFault): Finding {
   const { hubUrl, token } = connection;
   const { status, code } = facts;
   const page = `${hubUrl}/${id}`;
@@ -84,10 +84,10 @@ function refusedFinding({ id, revision, connection }: Lookup, { facts }: HubFaul
 const isFileFault = (error: unknown): error is NodeJS.ErrnoException =>
   error instanceof Error && "syscall" in error && "errno" in error;
 
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+const readMessage = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /** A model's folder in the cache, where `blobs`, `refs` and `snapshots` lie. */
-export function cachedRepo(cacheFolder: string, id: string): string {
+export function repoFolder(cacheFolder: string, id: string): string {
   return join(cacheFolder, `models--${id.replace("/", "--")}`);
 }
 
@@ -96,29 +96,29 @@ export function cachedRepo(cacheFolder: string, id: string): string {
  * `main`, or else of a pull request with converted weights, or, where the cache names no `main`, the only snapshot.
  */
 export function findCached(cacheFolder: string, id: string, revision?: string): string | undefined {
-  const repo = cachedRepo(cacheFolder, id);
-  const revisions = revision === undefined ? ["main", ...pullRequests(repo)] : [revision];
-  const named = revisions.map((name) => join(repo, "snapshots", commitOf(repo, name)));
-  const only = revision === undefined && !existsSync(join(repo, "refs", "main")) ? onlyOne(snapshots(repo)) : [];
+  const repo = repoFolder(cacheFolder, id);
+  const revisions = revision === undefined ? ["main", ...listPullRequests(repo)] : [revision];
+  const named = revisions.map((name) => join(repo, "snapshots", readCommit(repo, name)));
+  const only = revision === undefined && !existsSync(join(repo, "refs", "main")) ? ifOnly(listSnapshotsIn(repo)) : [];
   return [...named, ...only].find(isComplete);
 }
 
 /** The folders of a model's cached snapshots, whole or not. */
-export function cachedSnapshots(cacheFolder: string, id: string): string[] {
-  return snapshots(cachedRepo(cacheFolder, id));
+export function listSnapshots(cacheFolder: string, id: string): string[] {
+  return listSnapshotsIn(repoFolder(cacheFolder, id));
 }
 
-const snapshots = (repo: string): string[] =>
-  listed(join(repo, "snapshots")).map((name) => join(repo, "snapshots", name));
+const listSnapshotsIn = (repo: string): string[] =>
+  listFolder(join(repo, "snapshots")).map((name) => join(repo, "snapshots", name));
 
-const pullRequests = (repo: string): string[] =>
-  listed(join(repo, "refs", "refs", "pr")).map((number) => `refs/pr/${number}`);
+const listPullRequests = (repo: string): string[] =>
+  listFolder(join(repo, "refs", "refs", "pr")).map((number) => `refs/pr/${number}`);
 
-const listed = (folder: string): string[] => (existsSync(folder) ? readdirSync(folder) : []);
+const listFolder = (folder: string): string[] => (existsSync(folder) ? readdirSync(folder) : []);
 
-const onlyOne = (folders: readonly string[]): readonly string[] => (folders.length === 1 ? folders : []);
+const ifOnly = (folders: readonly string[]): readonly string[] => (folders.length === 1 ? folders : []);
 
-function commitOf(repo: string, revision: string): string {
+function readCommit(repo: string, revision: string): string {
   const ref = join(repo, "refs", revision);
   return existsSync(ref) ? readFileSync(ref, "utf8").trim() : revision;
 }
@@ -140,7 +140,7 @@ function hasShards(snapshot: string): boolean {
 }
 
 /** The commit of a snapshot in the hub's cache; undefined for any other folder. */
-export function snapshotCommit(folder: string): string | undefined {
+export function findCommit(folder: string): string | undefined {
   return /[\\/]snapshots[\\/]([0-9a-f]{40})$/.exec(folder)?.[1];
 }
 

@@ -3,8 +3,8 @@ import { closeSync, createReadStream, existsSync, openSync, statSync, truncateSy
 import { copyFile, mkdir, open, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { KitError } from "../error.ts";
-import { cachedRepo, findSnapshot, type HubFile, type HubModel } from "./hubCache.ts";
-import { ask, type Connection, HubFault, retried } from "./hubRequest.ts";
+import { findSnapshot, type HubFile, type HubModel, repoFolder } from "./hubCache.ts";
+import { ask, type Connection, HubFault, retry } from "./hubRequest.ts";
 
 /** Told how many bytes of a file are there, or, of a whole one, have been checked. */
 export interface BlobListener {
@@ -34,9 +34,9 @@ export async function fetchBlob(
 ): Promise<void> {
   const incomplete = `${blob}.incomplete`;
   await mkdir(dirname(blob), { recursive: true });
-  const left = lengthOf(incomplete, file.size);
+  const left = prepareIncomplete(incomplete, file.size);
   await fetchAll({ connection, url, file, incomplete }, left, listener.arrived);
-  const content = await finish(incomplete, file, blob, listener.checked);
+  const content = await nameBlob(incomplete, file, blob, listener.checked);
   if (content === file.blob) return;
   await rm(incomplete, { force: true });
   if (left > 0) return fetchBlob(connection, url, file, blob, listener); // what lay there was damaged, or another program's
@@ -44,9 +44,9 @@ export async function fetchBlob(
 }
 
 /** Gives a whole file the name of its content, where that is the one listed; returns what it is. */
-async function finish(incomplete: string, file: HubFile, blob: string, checked: (bytes: number) => void) {
+async function nameBlob(incomplete: string, file: HubFile, blob: string, checked: (bytes: number) => void) {
   try {
-    const content = await contentId(incomplete, file, checked);
+    const content = await computeContentId(incomplete, file, checked);
     if (content === file.blob) await rename(incomplete, blob);
     return content;
   } catch (error) {
@@ -58,7 +58,7 @@ async function finish(incomplete: string, file: HubFile, blob: string, checked: 
 /** Fetches the rest of a file, in as many tries as it needs. A hub that begins anew each time makes no progress. */
 async function fetchAll(fetch: Fetch, left: number, arrived: BlobListener["arrived"]): Promise<void> {
   let most = left;
-  await retried(fetch.connection, (progressed) =>
+  await retry(fetch.connection, (progressed) =>
     fetchRest(fetch, (bytes) => {
       arrived(bytes);
       if (bytes <= most) return;
@@ -69,7 +69,7 @@ async function fetchAll(fetch: Fetch, left: number, arrived: BlobListener["arriv
 }
 
 async function fetchRest({ connection, url, file, incomplete }: Fetch, arrived: (bytes: number) => void) {
-  const have = lengthOf(incomplete, file.size);
+  const have = prepareIncomplete(incomplete, file.size);
   arrived(have);
   if (have === file.size) return;
   const headers = { "accept-encoding": "identity", ...(have > 0 && { range: `bytes=${have}-` }) };
@@ -110,7 +110,7 @@ async function write(
 }
 
 /** The bytes that are there, in a file that is made where there is none, and emptied where it is too long. */
-function lengthOf(incomplete: string, size: number): number {
+function prepareIncomplete(incomplete: string, size: number): number {
   closeSync(openSync(incomplete, "a"));
   const { size: have } = statSync(incomplete);
   if (have <= size) return have;
@@ -119,7 +119,11 @@ function lengthOf(incomplete: string, size: number): number {
 }
 
 /** What a file's content would be named in the cache: its SHA-256, or for files that lie in Git itself the SHA-1 that Git gives it. */
-async function contentId(path: string, { size, blob }: HubFile, checked: (bytes: number) => void): Promise<string> {
+async function computeContentId(
+  path: string,
+  { size, blob }: HubFile,
+  checked: (bytes: number) => void,
+): Promise<string> {
   const hash = blob.length === 64 ? createHash("sha256") : createHash("sha1").update(`blob ${size}\0`);
   let bytes = 0;
   for await (const chunk of createReadStream(path, { highWaterMark: 4 << 20 })) {
@@ -162,19 +166,19 @@ export interface Download extends HubModel {
 
 /** Fetches a model's files into the Hugging Face cache and gives their snapshot folder; throws what the hub's answers give cause for. */
 export async function downloadModel(given: Download): Promise<string> {
-  const download = tellingWaits(given);
+  const download = reportWaits(given);
   download.onProgress({ file: "list of files", bytes: 0, totalBytes: 1 });
   const { commit, files, revision } = await findSnapshot(download);
-  const repo = cachedRepo(download.cacheFolder, download.id);
+  const repo = repoFolder(download.cacheFolder, download.id);
   const folder = join(repo, "snapshots", commit);
   const totalBytes = files.reduce((sum, file) => sum + file.size, 0);
   let before = 0;
-  for (const file of configFirst(files)) {
+  for (const file of sortConfigFirst(files)) {
     const blob = join(repo, "blobs", file.blob);
     const url = `${download.connection.hubUrl}/${download.id}/resolve/${commit}/${file.path}`;
     const arrived = (bytes: number) => download.onProgress({ file: file.path, bytes: before + bytes, totalBytes });
-    if (isThere(blob, file)) arrived(file.size);
-    else await fetchBlob(download.connection, url, file, blob, { arrived, checked: tellChecked(download, file) });
+    if (isDownloaded(blob, file)) arrived(file.size);
+    else await fetchBlob(download.connection, url, file, blob, { arrived, checked: reportChecked(download, file) });
     await link(blob, join(folder, file.path));
     if (file.path === CONFIG) download.accept(join(folder, CONFIG));
     before += file.size;
@@ -185,13 +189,13 @@ export async function downloadModel(given: Download): Promise<string> {
 
 const CONFIG = "config.json";
 
-const configFirst = (files: readonly HubFile[]): HubFile[] =>
+const sortConfigFirst = (files: readonly HubFile[]): HubFile[] =>
   [...files].sort((a, b) => Number(b.path === CONFIG) - Number(a.path === CONFIG));
 
-const isThere = (blob: string, { size }: HubFile): boolean => existsSync(blob) && statSync(blob).size === size;
+const isDownloaded = (blob: string, { size }: HubFile): boolean => existsSync(blob) && statSync(blob).size === size;
 
 /** The same download, whose progress tells of waiting too. */
-function tellingWaits(download: Download): Download {
+function reportWaits(download: Download): Download {
   const { connection } = download;
   let last: DownloadProgress;
   const onProgress: Download["onProgress"] = (progress) => {
@@ -208,7 +212,7 @@ function tellingWaits(download: Download): Download {
 /** Bytes that are checked in well under a second. */
 const SOON_CHECKED = 256 << 20;
 
-function tellChecked({ onProgress }: Download, { path: file, size }: HubFile): (bytes: number) => void {
+function reportChecked({ onProgress }: Download, { path: file, size }: HubFile): (bytes: number) => void {
   return size < SOON_CHECKED ? () => {} : (bytes) => onProgress({ file, bytes, totalBytes: size, checking: true });
 }
 

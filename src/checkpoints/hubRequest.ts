@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { KitError } from "../error.ts";
 
 /** The address of the hub, without a slash at its end: $HF_ENDPOINT or huggingface.co. Throws a KitError for what is no address. */
-export function hubAddress(): string {
+export function readHubAddress(): string {
   const address = process.env.HF_ENDPOINT || "https://huggingface.co";
   if (!/^https?:\/\//.test(address) || !URL.canParse(address))
     throw new KitError(
@@ -21,7 +21,7 @@ export function isOffline(): boolean {
 const isOn = (variable: string): boolean => /^(1|on|yes|true)$/i.test(process.env[variable] ?? "");
 
 /** The folder that the Hugging Face libraries cache models in: $HF_HUB_CACHE, $HF_HOME/hub or ~/.cache/huggingface/hub. */
-export function hubCacheFolder(): string {
+export function findHubCache(): string {
   const { HF_HUB_CACHE, HUGGINGFACE_HUB_CACHE } = process.env;
   return expanded(HF_HUB_CACHE || HUGGINGFACE_HUB_CACHE || join(hubHome(), "hub"));
 }
@@ -104,7 +104,7 @@ const LONGEST_PAUSE = 60;
  * the hub has as long as it asks for, else 1, 2, 4, 8 seconds. A fault that does not pass is thrown at once; so is a hub that cannot be
  * reached, unless it was heard before, and one that asks for more than a minute.
  */
-export async function retried<T>({ wait }: Connection, attempt: (progressed: () => void) => Promise<T>): Promise<T> {
+export async function retry<T>({ wait }: Connection, attempt: (progressed: () => void) => Promise<T>): Promise<T> {
   let failures = 0;
   let heard = false;
   const progressed = (): void => {
@@ -115,14 +115,18 @@ export async function retried<T>({ wait }: Connection, attempt: (progressed: () 
       return await attempt(progressed);
     } catch (error) {
       failures++;
-      const pause = error instanceof HubFault ? pauseAfter(error.facts, failures, heard) : undefined;
+      const pause = error instanceof HubFault ? choosePause(error.facts, failures, heard) : undefined;
       if (pause === undefined) throw error;
       await wait(pause);
     }
   }
 }
 
-function pauseAfter({ passing, status, retryAfter }: FaultFacts, failures: number, heard: boolean): number | undefined {
+function choosePause(
+  { passing, status, retryAfter }: FaultFacts,
+  failures: number,
+  heard: boolean,
+): number | undefined {
   const mayPass = passing || (heard && status === undefined);
   const pause = retryAfter ?? 2 ** (failures - 1);
   return mayPass && failures < TRIES && pause <= LONGEST_PAUSE ? pause : undefined;
@@ -142,13 +146,13 @@ export async function ask<T>(
   const stop = new AbortController();
   const timer = setTimeout(() => stop.abort(), 1000 * silenceSeconds);
   try {
-    const all = { ...headers, ...authorization(connection, url) };
+    const all = { ...headers, ...authorize(connection, url) };
     const response = await fetch(url, { headers: all, signal: stop.signal });
-    if (!response.ok) throw refusal(response);
+    if (!response.ok) throw readRefusal(response);
     return await read(response, () => timer.refresh());
   } catch (error) {
     if (stop.signal.aborted) throw new HubFault(`it sent nothing for ${silenceSeconds} seconds`, { passing: true });
-    throw faultOf(error);
+    throw toFault(error);
   } finally {
     clearTimeout(timer);
     stop.abort(); // an answer that was not read to its end would keep its connection
@@ -156,24 +160,24 @@ export async function ask<T>(
 }
 
 /** The token goes to the hub's own address alone; fetch drops it where the hub sends a request on to another. */
-function authorization({ hubUrl, token }: Connection, url: string): Record<string, string> {
+function authorize({ hubUrl, token }: Connection, url: string): Record<string, string> {
   const isHubs = token !== undefined && new URL(url).origin === new URL(hubUrl).origin;
   return isHubs ? { authorization: `Bearer ${token.secret}` } : {};
 }
 
 const PASSING_STATUSES: readonly number[] = [408, 429, 500, 502, 503, 504];
 
-function refusal({ status, headers }: Response): HubFault {
+function readRefusal({ status, headers }: Response): HubFault {
   return new HubFault(`it answered ${status}`, {
     status,
     code: headers.get("x-error-code") ?? undefined,
-    retryAfter: secondsIn(headers.get("retry-after")),
+    retryAfter: parseRetryAfter(headers.get("retry-after")),
     passing: PASSING_STATUSES.includes(status),
   });
 }
 
 /** The header Retry-After: seconds, or a date. */
-function secondsIn(retryAfter: string | null): number | undefined {
+function parseRetryAfter(retryAfter: string | null): number | undefined {
   if (!retryAfter) return undefined;
   const seconds = /^\d+$/.test(retryAfter) ? Number(retryAfter) : (Date.parse(retryAfter) - Date.now()) / 1000;
   return Number.isNaN(seconds) ? undefined : Math.max(0, Math.ceil(seconds));
@@ -183,7 +187,7 @@ function secondsIn(retryAfter: string | null): number | undefined {
 const CUT: readonly unknown[] = ["ECONNRESET", "EPIPE", "ETIMEDOUT", "UND_ERR_SOCKET", "UND_ERR_HEADERS_TIMEOUT"];
 
 /** Node's fetch wraps the faults of a connection in a TypeError: "fetch failed" before the answer, "terminated" in it. */
-function faultOf(error: unknown): unknown {
+function toFault(error: unknown): unknown {
   if (!(error instanceof TypeError) || !(error.cause instanceof Error)) return error;
   const { message, code } = error.cause as NodeJS.ErrnoException;
   return new HubFault(message || code || error.message, {
@@ -194,7 +198,7 @@ function faultOf(error: unknown): unknown {
 /** A `fetch` for the hub's library: its answers come whole, after as many tries as they need. Throws a HubFault, as `ask` does. */
 export function hubFetch(connection: Connection): typeof fetch {
   return (url, init) =>
-    retried(connection, () => ask(connection, String(url), Object.fromEntries(new Headers(init?.headers)), whole));
+    retry(connection, () => ask(connection, String(url), Object.fromEntries(new Headers(init?.headers)), whole));
 }
 
 const whole: Reader<Response> = async ({ body, status, headers }, heard) => {

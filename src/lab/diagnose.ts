@@ -11,16 +11,23 @@ import type { Progress } from "../tensor/progress.ts";
 import { refuseUnknown, refuseUnless, wholeFromOne } from "../tuners/zeroth.ts";
 import {
   type Curvature,
-  curvatureOf,
+  findPlateau,
+  makeSlopeAt,
+  measureCurvature,
+  measureSweep,
   type Plateau,
-  plateauOf,
   SWEPT,
   type Sweep,
-  slopesOf,
-  sweepOf,
 } from "./plateau.ts";
-import { NUDGES, type RoundingError, roundingErrorOf, type Swallowed, swallowedBy } from "./rounding.ts";
-import { type HalvedBatch, halfSlopes, type PromptCheck, promptCheck, type Signal, signalOf } from "./signal.ts";
+import { countSwallowed, measureRoundingError, NUDGES, type RoundingError, type Swallowed } from "./rounding.ts";
+import {
+  checkPrompt,
+  computeSignal,
+  type HalvedBatch,
+  measureHalfSlopes,
+  type PromptCheck,
+  type Signal,
+} from "./signal.ts";
 
 /** Settings to begin with. */
 export interface Suggested {
@@ -37,7 +44,7 @@ const MARGIN = 3;
 const LEEWAY = 10;
 
 /** The eps in question where it lies on the plateau, else the nearest well inside it; without a plateau, the one in question. */
-export function suggestedEps(eps: number, plateau: Plateau | undefined): number {
+export function suggestEps(eps: number, plateau: Plateau | undefined): number {
   if (!plateau || (eps >= plateau.from && eps <= plateau.to)) return eps;
   const [from, to] = [MARGIN * plateau.from, plateau.to / MARGIN];
   const inside = from > to ? Math.sqrt(plateau.from * plateau.to) : Math.min(Math.max(eps, from), to);
@@ -48,7 +55,7 @@ export function suggestedEps(eps: number, plateau: Plateau | undefined): number 
  * The batch to take: the one in question where its choice adds less chance to g than there is signal, else the next power of two
  * from which that is so, four times the one in question at most, and no more than there are examples.
  */
-export function suggestedBatch(batchSize: number, { evenBatch }: Signal, examples: number): number {
+export function suggestBatch(batchSize: number, { evenBatch }: Signal, examples: number): number {
   if (Number.isNaN(evenBatch) || evenBatch <= batchSize) return batchSize;
   return Math.min(2 ** Math.ceil(Math.log2(evenBatch)), 4 * batchSize, examples);
 }
@@ -59,7 +66,7 @@ export function suggestedBatch(batchSize: number, { evenBatch }: Signal, example
  * signal and noise: lr = s² / ((s² + n²) h), and n² / s² is the even batch over the batch. For h stands its mean and two standard
  * errors, as too small a rate costs less than too large a one. Undefined where there is no signal, or h is below 0 even so.
  */
-export function bestRate(
+export function computeBestRate(
   batchSize: number,
   { evenBatch }: Signal,
   { mean, standardError }: Curvature,
@@ -72,7 +79,7 @@ export function bestRate(
  * The learning rate to begin with: a tenth of the first step's best. Steps stop lowering the loss when s² is down to lr h / 2 of s² + n²,
  * and s² shrinks with the loss: the best first step's rate would stop at once.
  */
-export function suggestedRate(best: number | undefined): number | undefined {
+export function suggestRate(best: number | undefined): number | undefined {
   return best === undefined ? undefined : Number((best / LEEWAY).toPrecision(1));
 }
 
@@ -130,16 +137,16 @@ const KNOWN = ["lr", "eps", "batchSize", "adapter", "noise", "seed", "begin", "d
  * run in one pass; elsewhere the base weights are read again. Throws a KitError for options that do not fit.
  */
 export async function diagnose(model: LanguageModel, task: Task, options: DiagnoseOptions): Promise<Diagnosis> {
-  const settings = settingsOf(options, task);
+  const settings = readSettings(options, task);
   const { adapter, seed, begin, onProgress } = settings;
-  const prompt = await promptCheck(model, task, begin, (done) =>
+  const prompt = await checkPrompt(model, task, begin, (done) =>
     onProgress({ label: "Zero-shot: dev", done, total: task.dev.length }),
   );
   const adapted = adapter?.begin(model, { seed, vocabulary: model.tokenizer.size });
   const theta = adapted?.parameters ?? model.parameters;
   try {
-    const found = await measured(adapted ? adaptedModel(model, adapted) : model, theta, task, settings);
-    return { ...about(model, task, settings), ...found, prompt };
+    const found = await measureAll(adapted ? adaptedModel(model, adapted) : model, theta, task, settings);
+    return { ...describeSubject(model, task, settings), ...found, prompt };
   } finally {
     adapted?.dispose();
     if (!adapted && !(canPair() && settings.noise.law)) restoreUnnoticed(model);
@@ -148,7 +155,7 @@ export async function diagnose(model: LanguageModel, task: Task, options: Diagno
 
 type Settings = Required<Omit<DiagnoseOptions, "adapter">> & Pick<DiagnoseOptions, "adapter">;
 
-function settingsOf(options: DiagnoseOptions, task: Task): Settings {
+function readSettings(options: DiagnoseOptions, task: Task): Settings {
   const { lr, eps = 1e-3, batchSize = 16, noise = gaussian, seed = 0, begin = "mezo", draws = 8 } = options;
   const { adapter, onProgress = () => {} } = options;
   refuseUnknown("diagnose", options, KNOWN);
@@ -164,7 +171,7 @@ function settingsOf(options: DiagnoseOptions, task: Task): Settings {
   return { lr, eps, batchSize: size, noise, seed, begin, draws, onProgress, ...(adapter && { adapter }) };
 }
 
-function about(
+function describeSubject(
   { id, kept }: LanguageModel,
   task: Task,
   { lr, eps, batchSize, seed, adapter }: Settings,
@@ -182,7 +189,7 @@ type Findings = Pick<
   "loss" | "sweep" | "plateau" | "rounding" | "signal" | "curvature" | "bestRate" | "swallowed" | "suggested"
 >;
 
-async function measured(
+async function measureAll(
   model: LanguageModel,
   theta: readonly Parameter[],
   task: Task,
@@ -191,44 +198,44 @@ async function measured(
   const { lr, eps, batchSize, noise, seed, begin, draws: count } = settings;
   const draws: Draw[] = Array.from({ length: count }, (_, step) => ({ seed, step }));
   const objectiveOf = objectiveFor(model, task, {});
-  const some = someBatches(encodeBatch(model, task.train, begin), batchSize, seed);
+  const some = drawBatches(encodeBatch(model, task.train, begin), batchSize, seed);
   const halved = some.map((batch): HalvedBatch => {
     const pieces = piecesOf(batch, Math.ceil(batchSize / 2), task.loss);
     return pieces.map(({ piece, share }) => ({ objective: objectiveOf(piece), share, examples: piece.gold.length }));
   });
-  const at = slopesOf(theta, noise, counted(settings, passesIn(halved, count)));
+  const at = makeSlopeAt(theta, noise, makeCounter(settings, countSlopes(halved, count)));
   const first = objectiveOf(some[0]!);
 
   const loss = await first.value();
   await checkFinite(model, [loss]);
-  const sweep = await sweepOf(at, first, draws.slice(0, 3));
-  const plateau = plateauOf(sweep);
-  const rounding = await roundingErrorOf(at, first, eps, draws.slice(0, 2));
-  const better = suggestedEps(eps, plateau);
-  const signal = signalOf(await halfSlopes(at, halved, better, draws), halved);
-  const curvature = await curvatureOf(at, first, { loss, eps: plateau?.to ?? better }, draws);
-  const swallowed = await swallowedBy(theta, noise, -lr * signal.meanSize, draws[0]!);
-  const size = suggestedBatch(batchSize, signal, task.train.length);
-  const best = bestRate(size, signal, curvature);
-  const rate = suggestedRate(best);
+  const sweep = await measureSweep(at, first, draws.slice(0, 3));
+  const plateau = findPlateau(sweep);
+  const rounding = await measureRoundingError(at, first, eps, draws.slice(0, 2));
+  const better = suggestEps(eps, plateau);
+  const signal = computeSignal(await measureHalfSlopes(at, halved, better, draws), halved);
+  const curvature = await measureCurvature(at, first, { loss, eps: plateau?.to ?? better }, draws);
+  const swallowed = await countSwallowed(theta, noise, -lr * signal.meanSize, draws[0]!);
+  const size = suggestBatch(batchSize, signal, task.train.length);
+  const best = computeBestRate(size, signal, curvature);
+  const rate = suggestRate(best);
   const suggested = { eps: better, batchSize: size, ...(rate !== undefined && { lr: rate }) };
   const where = { loss, sweep, ...(plateau && { plateau }), rounding, signal, curvature };
   return { ...where, ...(best !== undefined && { bestRate: best }), swallowed, suggested };
 }
 
 /** The batches that a run of this seed begins with, none with an example of another. */
-function someBatches(train: LabelledBatch, batchSize: number, seed: number): LabelledBatch[] {
+function drawBatches(train: LabelledBatch, batchSize: number, seed: number): LabelledBatch[] {
   const count = Math.max(1, Math.min(BATCHES, Math.floor(train.examples.length / batchSize)));
   const batchAt = batches(train, batchSize, seed);
   return Array.from({ length: count }, (_, step) => batchAt(step));
 }
 
 /** How many slopes are measured. */
-function passesIn(halved: readonly HalvedBatch[], draws: number): number {
+function countSlopes(halved: readonly HalvedBatch[], draws: number): number {
   return 3 * SWEPT.length + 2 * NUDGES.length + draws * (halved.flat().length + 1);
 }
 
-function counted({ adapter, onProgress }: Settings, total: number): () => void {
+function makeCounter({ adapter, onProgress }: Settings, total: number): () => void {
   let done = 0;
   const label = adapter ? `MeZO (${adapter.name}): slopes` : "MeZO: slopes";
   return () => onProgress({ label, done: ++done, total });

@@ -55,13 +55,13 @@ export interface Slope {
  * `lossAlong`.
  */
 export async function landscape(theta: readonly Parameter[], objective: Objective): Promise<Landscape> {
-  const base = await vectorOf(theta.map(({ value }) => value));
+  const base = await toVector(theta.map(({ value }) => value));
   const place = (amount: number, direction: Float32Array): void => placeAll(theta, base, amount, direction);
   const restore = (): void => place(0, base);
   const slope = async (): Promise<Slope> => {
     await setImmediate(); // lets a notebook draw, and an interrupt in
     const { loss, gradients } = await objective.gradient!(theta);
-    const gradient = await vectorOf(gradients);
+    const gradient = await toVector(gradients);
     for (const part of gradients) part.dispose();
     return { loss, gradient };
   };
@@ -95,7 +95,7 @@ export async function landscape(theta: readonly Parameter[], objective: Objectiv
 }
 
 /** All values of tensors, in their order. */
-async function vectorOf(tensors: readonly Parameter["value"][]): Promise<Float32Array> {
+async function toVector(tensors: readonly Parameter["value"][]): Promise<Float32Array> {
   const vector = new Float32Array(tensors.reduce((sum, { size }) => sum + size, 0));
   let at = 0;
   for (const tensor of tensors) {

@@ -13,7 +13,7 @@ export interface Slope extends Pair {
 export type SlopeAt = (objective: Objective, eps: number, z: Draw) => Promise<Slope>;
 
 /** How to measure slopes of weights; `onEach` is told of each one measured. */
-export function slopesOf(theta: readonly Parameter[], noise: Perturb, onEach: () => void): SlopeAt {
+export function makeSlopeAt(theta: readonly Parameter[], noise: Perturb, onEach: () => void): SlopeAt {
   return async (objective, eps, z) => {
     await setImmediate(); // lets an interrupt in, and a notebook draw
     const line = lineAlong(theta, objective, noise, z);
@@ -25,18 +25,18 @@ export function slopesOf(theta: readonly Parameter[], noise: Perturb, onEach: ()
 }
 
 /** The arithmetic mean. */
-export function meanOf(values: readonly number[]): number {
+export function average(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
 /** The root of the mean square. */
-export function sizeOf(values: readonly number[]): number {
-  return Math.sqrt(meanOf(values.map((value) => value * value)));
+export function rootMeanSquare(values: readonly number[]): number {
+  return Math.sqrt(average(values.map((value) => value * value)));
 }
 
 /** The sample standard deviation; 0 of a single value. */
-export function deviationOf(values: readonly number[]): number {
-  const mean = meanOf(values);
+export function standardDeviation(values: readonly number[]): number {
+  const mean = average(values);
   const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
   return Math.sqrt(squares / Math.max(1, values.length - 1));
 }
@@ -52,7 +52,7 @@ export interface Curvature {
 }
 
 /** Measures it from the losses at theta and on both sides: (l+ − 2 l + l−) / eps². */
-export async function curvatureOf(
+export async function measureCurvature(
   at: SlopeAt,
   objective: Objective,
   { loss, eps }: { readonly loss: number; readonly eps: number },
@@ -63,7 +63,7 @@ export async function curvatureOf(
     const { lossPlus, lossMinus } = await at(objective, eps, z);
     found.push((lossPlus - 2 * loss + lossMinus) / eps ** 2);
   }
-  const mean = meanOf(found);
+  const mean = average(found);
   const squares = found.reduce((sum, value) => sum + (value - mean) ** 2, 0);
   return { eps, mean, standardError: Math.sqrt(squares / Math.max(1, found.length - 1) / found.length) };
 }
@@ -92,7 +92,7 @@ export const TOLERANCE = 0.1;
 const FEWEST = 3;
 
 /** Measures g of an objective over all eps, under each z. */
-export async function sweepOf(at: SlopeAt, objective: Objective, draws: readonly Draw[]): Promise<Sweep> {
+export async function measureSweep(at: SlopeAt, objective: Objective, draws: readonly Draw[]): Promise<Sweep> {
   const slopes: number[][] = [];
   for (const z of draws) {
     const found: number[] = [];
@@ -106,7 +106,7 @@ export async function sweepOf(at: SlopeAt, objective: Objective, draws: readonly
  * The longest stretch of neighbouring eps over which g stays within 10 % of its median under every z: below it float rounding decides,
  * above it the loss's curvature. Under a z along which the loss hardly changes, 10 % of the other z's g count. Undefined where there is none.
  */
-export function plateauOf(sweep: Sweep): Plateau | undefined {
+export function findPlateau(sweep: Sweep): Plateau | undefined {
   const { eps } = sweep;
   for (let length = eps.length; length >= FEWEST; length--)
     for (let from = 0; from + length <= eps.length; from++)
@@ -117,8 +117,8 @@ export function plateauOf(sweep: Sweep): Plateau | undefined {
 function isFlat({ slopes }: Sweep, from: number, to: number): boolean {
   const parts = slopes.map((of) => of.slice(from, to));
   if (!parts.flat().every(Number.isFinite)) return false;
-  const medians = parts.map(medianOf);
-  const size = sizeOf(medians);
+  const medians = parts.map(median);
+  const size = rootMeanSquare(medians);
   return (
     size > 0 &&
     parts.every((part, z) => {
@@ -128,7 +128,7 @@ function isFlat({ slopes }: Sweep, from: number, to: number): boolean {
   );
 }
 
-function medianOf(values: readonly number[]): number {
+function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = sorted.length >> 1;
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;

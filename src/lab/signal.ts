@@ -1,11 +1,11 @@
 import { type Begin, encodeBatch } from "../loss/encode.ts";
 import { scorerFor } from "../loss/score.ts";
 import type { LanguageModel } from "../models/network.ts";
-import { hasClasses, majority, meanScore } from "../tasks/score.ts";
+import { computeMeanScore, hasClasses, scoreMajority } from "../tasks/score.ts";
 import type { Metric, Task } from "../tasks/task.ts";
 import type { Draw } from "../tensor/parameter.ts";
 import type { Objective } from "../tuners/tuner.ts";
-import { deviationOf, meanOf, type SlopeAt, sizeOf } from "./plateau.ts";
+import { average, rootMeanSquare, type SlopeAt, standardDeviation } from "./plateau.ts";
 
 /** A batch in two halves (one piece where it has a single example): each an objective of `examples` examples, and its share of the batch's loss. */
 export type HalvedBatch = readonly {
@@ -36,7 +36,7 @@ export interface Signal {
 }
 
 /** Measures g of each half of each batch under each z: [z][batch][half]. */
-export async function halfSlopes(
+export async function measureHalfSlopes(
   at: SlopeAt,
   batches: readonly HalvedBatch[],
   eps: number,
@@ -59,21 +59,24 @@ export async function halfSlopes(
  * What those slopes tell. Two halves without a common example differ by chance alone, so that the product of their g under one z is in
  * the mean the square of what they have in common.
  */
-export function signalOf(slopes: readonly (readonly (readonly number[])[])[], batches: readonly HalvedBatch[]): Signal {
+export function computeSignal(
+  slopes: readonly (readonly (readonly number[])[])[],
+  batches: readonly HalvedBatch[],
+): Signal {
   const whole = slopes.map((ofZ) =>
     ofZ.map((halves, b) => halves.reduce((sum, g, h) => sum + g * batches[b]![h]!.share, 0)),
   );
-  const common = meanOf(slopes.map((ofZ) => commonSquare(ofZ.flat())));
-  const chance = meanOf(slopes.flat(2).map((g) => g * g)) - common;
+  const common = average(slopes.map((ofZ) => commonSquare(ofZ.flat())));
+  const chance = average(slopes.flat(2).map((g) => g * g)) - common;
   const perBatch = batches[0]!.length;
   const pairs = slopes.flat().filter((halves) => halves.length === 2);
   const same = pairs.filter(([a, b]) => Math.sign(a!) === Math.sign(b!)).length;
   return {
     draws: slopes.length,
     batches: batches.length,
-    meanSize: meanOf(whole.flat().map(Math.abs)),
-    overDraws: sizeOf(batches.map((_, b) => deviationOf(whole.map((ofZ) => ofZ[b]!)))),
-    overBatches: sizeOf(whole.map(deviationOf)),
+    meanSize: average(whole.flat().map(Math.abs)),
+    overDraws: rootMeanSquare(batches.map((_, b) => standardDeviation(whole.map((ofZ) => ofZ[b]!)))),
+    overBatches: rootMeanSquare(whole.map(standardDeviation)),
     ratio: Math.sqrt(quotient(common, chance / perBatch)),
     evenBatch: batches[0]![0]!.examples * quotient(chance, common),
     ...(pairs.length > 0 && { agreement: { same, of: pairs.length } }),
@@ -112,7 +115,7 @@ export interface PromptCheck {
 }
 
 /** Scores the model on the dev part as it is, beside what knows nothing. */
-export async function promptCheck(
+export async function checkPrompt(
   model: LanguageModel,
   task: Task,
   begin: Begin,
@@ -121,18 +124,20 @@ export async function promptCheck(
   const dev = encodeBatch(model, task.dev, begin);
   const { score, standardError } = await scorerFor(model, task, begin)({ ...dev, on: "dev", step: 0 }, onDone);
   const found = { metric: task.metric, rows: task.dev.length, zeroShot: { score, standardError } };
-  const floor = floorOf(task, model.prompts);
+  const floor = findFloor(task, model.prompts);
   if (!floor) return found;
   const above = (score - floor.score) / Math.hypot(standardError, floor.standardError);
   return { ...found, floor, ...(Number.isFinite(above) && { above }) };
 }
 
-function floorOf(task: Task, prompts: LanguageModel["prompts"]): PromptCheck["floor"] {
+function findFloor(task: Task, prompts: LanguageModel["prompts"]): PromptCheck["floor"] {
   if (task.metric !== "accuracy") return undefined;
   if (hasClasses(task)) {
-    const { accuracy: score, standardError } = majority({ ...task, test: task.dev });
+    const { accuracy: score, standardError } = scoreMajority({ ...task, test: task.dev });
     return { name: "the majority class", score, standardError };
   }
-  const { mean, standardError } = meanScore(task.dev.map((row) => row.gold.length / row[prompts]!.options.length));
+  const { mean, standardError } = computeMeanScore(
+    task.dev.map((row) => row.gold.length / row[prompts]!.options.length),
+  );
   return { name: "guessing", score: mean, standardError };
 }

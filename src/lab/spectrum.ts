@@ -24,7 +24,7 @@ export interface Krylov {
  * of which those at both ends come to the matrix' own first. It keeps a direction a step, and ends early where those reached are all there are.
  */
 export async function lanczos(product: Product, start: Float32Array, steps: number): Promise<Krylov> {
-  const basis = [scaled(start, 1 / norm(start))];
+  const basis = [scale(start, 1 / norm(start))];
   const diagonal: number[] = [];
   const beside: number[] = [];
   for (let k = 0; k < steps; k++) {
@@ -34,12 +34,12 @@ export async function lanczos(product: Product, start: Float32Array, steps: numb
     const length = norm(next);
     if (k + 1 === steps || length < 1e-6 * Math.max(...diagonal.map(Math.abs))) break;
     beside.push(length);
-    basis.push(scaled(next, 1 / length));
+    basis.push(scale(next, 1 / length));
   }
-  return { ritz: ritzValues(diagonal, beside), basis };
+  return { ritz: computeRitz(diagonal, beside), basis };
 }
 
-function ritzValues(diagonal: readonly number[], beside: readonly number[]): Ritz[] {
+function computeRitz(diagonal: readonly number[], beside: readonly number[]): Ritz[] {
   const size = diagonal.length;
   const matrix = Matrix.zeros(size, size);
   diagonal.forEach((value, i) => {
@@ -54,7 +54,7 @@ function ritzValues(diagonal: readonly number[], beside: readonly number[]): Rit
   return found.sort((a, b) => b.value - a.value);
 }
 
-function scaled(direction: Float32Array, by: number): Float32Array {
+function scale(direction: Float32Array, by: number): Float32Array {
   return direction.map((value) => value * by);
 }
 
@@ -120,24 +120,29 @@ export async function spectrum(land: Landscape, options: SpectrumOptions = {}): 
   const slope = await land.gradient();
   const krylov = await lanczos((direction) => told(direction), slope.gradient, steps);
   const rest: number[] = [];
-  for (let i = 0; i < draws; i++) rest.push(await along(told, randomBeside(krylov, `trace/${seed}/${i}`), eps));
-  return { ...slope, dimension: land.dimension, ...summary(krylov.ritz, meanAndError(rest)) };
+  for (let i = 0; i < draws; i++)
+    rest.push(await curvatureAlong(told, drawOrthogonal(krylov, `trace/${seed}/${i}`), eps));
+  return { ...slope, dimension: land.dimension, ...summarize(krylov.ritz, meanAndError(rest)) };
 }
 
 /** v'Hv, looked at from where MeZO would look. */
-async function along(curvature: Landscape["curvature"], direction: Float32Array, eps: number): Promise<number> {
+async function curvatureAlong(
+  curvature: Landscape["curvature"],
+  direction: Float32Array,
+  eps: number,
+): Promise<number> {
   return dot(direction, await curvature(direction, eps * Math.sqrt(direction.length)));
 }
 
 /** A direction of ±1, whose products have a smaller variance than a Gaussian one's, less what lies along Lanczos' directions. */
-function randomBeside({ basis }: Krylov, seed: string): Float32Array {
+function drawOrthogonal({ basis }: Krylov, seed: string): Float32Array {
   const random = seedrandom.alea(seed);
   const direction = new Float32Array(basis[0]!.length).map(() => (random() < 0.5 ? -1 : 1));
   removeAlong(direction, basis);
   return direction;
 }
 
-function summary(ritz: readonly Ritz[], rest: Estimate): Omit<Spectrum, keyof Slope | "dimension"> {
+function summarize(ritz: readonly Ritz[], rest: Estimate): Omit<Spectrum, keyof Slope | "dimension"> {
   const sum = (of: (one: Ritz) => number): number => ritz.reduce((total, one) => total + of(one), 0);
   const trace = { mean: sum(({ value }) => value) + rest.mean, standardError: rest.standardError };
   const norm = Math.max(...ritz.map(({ value }) => Math.abs(value)));

@@ -4,7 +4,7 @@ import { generate } from "../nn/generate.ts";
 import type { Network } from "../nn/network.ts";
 import type { Score } from "../record/run.ts";
 import { matchesExactly, tokenF1 } from "../tasks/answers.ts";
-import { accuracyOf, meanScore } from "../tasks/score.ts";
+import { computeAccuracy, computeMeanScore } from "../tasks/score.ts";
 import type { Metric, Task } from "../tasks/task.ts";
 import { encodeGeneration } from "../text/prompt.ts";
 import { candidateScores } from "./candidates.ts";
@@ -130,7 +130,7 @@ function accuracyScorer(model: LanguageModel, task: Task): Scorer {
       onDone(scores.length);
     }
     const right = scores.filter((of, i) => gold[i]!.includes(of.indexOf(Math.max(...of)))).length;
-    const { accuracy, standardError, n } = accuracyOf(right, examples.length);
+    const { accuracy, standardError, n } = computeAccuracy(right, examples.length);
     const loss = task.loss === "candidates" ? lossOfScores(scores, gold) : await answerLoss(model, part);
     return { on, step, score: accuracy, standardError, n, loss };
   };
@@ -150,8 +150,8 @@ function generationScorer(model: LanguageModel, _task: Task, begin: Begin): Scor
       );
       onDone(values.length);
     }
-    const { mean: score, standardError, n } = meanScore(values.map((value) => value.f1));
-    const exact = meanScore(values.map((value) => value.exact)).mean;
+    const { mean: score, standardError, n } = computeMeanScore(values.map((value) => value.f1));
+    const exact = computeMeanScore(values.map((value) => value.exact)).mean;
     return { on, step, score, standardError, n, loss: await answerLoss(model, part), exactMatch: exact };
   };
 }

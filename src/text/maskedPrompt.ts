@@ -36,25 +36,25 @@ export function encodeMasked({ tokenizer, begin, end, mask, prompt, options }: E
   const place = parts.indexOf(MASK);
   if (place < 0) throw new KitError("Encoding a prompt with a mask: none of its parts is MASK; add it.");
   const pieces = parts.map((part) => (part === MASK ? [mask] : tokenizer.encode(part.text).slice(0, part.maxTokens)));
-  const lost = lengthOf(pieces.slice(0, place)) + 1 >= maxLength;
-  const shown = lost ? shortened(pieces, place, maxLength) : pieces;
-  const at = lengthOf(shown.slice(0, place)) + 1;
+  const lost = countTokens(pieces.slice(0, place)) + 1 >= maxLength;
+  const shown = lost ? shorten(pieces, place, maxLength) : pieces;
+  const at = countTokens(shown.slice(0, place)) + 1;
   const ids = [begin, ...shown.flat(), end].slice(0, maxLength);
-  const answers = answersOf(tokenizer, options);
+  const answers = findAnswers(tokenizer, options);
   return { candidates: [], shared: { ids: Int32Array.from(ids), at, answers } };
 }
 
-const lengthOf = (pieces: readonly (readonly number[])[]): number => pieces.flat().length;
+const countTokens = (pieces: readonly (readonly number[])[]): number => pieces.flat().length;
 
 /** The pieces with the longest before the mask cut, so that the mask stays and what follows it, up to half of the whole. */
-function shortened(pieces: readonly number[][], place: number, maxLength: number): number[][] {
+function shorten(pieces: readonly number[][], place: number, maxLength: number): number[][] {
   const before = pieces.slice(0, place);
   const longest = before.reduce((best, piece, i) => (piece.length > before[best]!.length ? i : best), 0);
-  const after = Math.min(lengthOf(pieces.slice(place + 1)), Math.floor(maxLength / 2));
-  const left = before[longest]!.length - (lengthOf(before) + 3 + after - maxLength);
+  const after = Math.min(countTokens(pieces.slice(place + 1)), Math.floor(maxLength / 2));
+  const left = before[longest]!.length - (countTokens(before) + 3 + after - maxLength);
   if (left >= 0) return pieces.map((piece, i) => (i === longest ? piece.slice(0, left) : piece));
   throw new KitError(
-    `Encoding a prompt with a mask: ${lengthOf(before)} tokens stand before the mask and ${maxLength} fit in all; shorten the text or raise maxLength.`,
+    `Encoding a prompt with a mask: ${countTokens(before)} tokens stand before the mask and ${maxLength} fit in all; shorten the text or raise maxLength.`,
   );
 }
 
@@ -62,8 +62,8 @@ function shortened(pieces: readonly number[][], place: number, maxLength: number
  * The token that stands for each option: the word's own. Unlike the paper, whose words are one token each in RoBERTa's vocabulary, a
  * word of several tokens in a smaller one is told by its first, as long as that tells all options apart.
  */
-function answersOf(tokenizer: Tokenizer, options: readonly string[]): number[] {
-  const answers = options.map((option) => firstToken(tokenizer, option));
+function findAnswers(tokenizer: Tokenizer, options: readonly string[]): number[] {
+  const answers = options.map((option) => findFirstToken(tokenizer, option));
   const twice = options.find((_, i) => answers.indexOf(answers[i]!) !== i);
   if (twice === undefined) return answers;
   const other = options[answers.indexOf(answers[options.indexOf(twice)]!)];
@@ -72,7 +72,7 @@ function answersOf(tokenizer: Tokenizer, options: readonly string[]): number[] {
   );
 }
 
-function firstToken(tokenizer: Tokenizer, option: string): number {
+function findFirstToken(tokenizer: Tokenizer, option: string): number {
   const [first] = tokenizer.encode(option);
   if (first !== undefined && option.startsWith(" ")) return first;
   throw new KitError(`Encoding the option ${JSON.stringify(option)} for a mask: give a word with a space before it.`);

@@ -51,13 +51,13 @@ export function encodePrompt(example: EncodePromptOptions): EncodedExample {
     const verbalized = stripSpaces(prompt + option);
     const optionLength = tokenizer.encode(verbalized).length - promptLength;
     const candidate = {
-      ids: truncate(example, tokenizer.encode(withDemonstrations(example, verbalized))),
+      ids: truncate(example, tokenizer.encode(addDemonstrations(example, verbalized))),
       optionLength,
     };
     checkOption(candidate, option, prompt);
     return candidate;
   });
-  const shared = sharedPrompt(candidates);
+  const shared = findShared(candidates);
   return shared ? { candidates, shared } : { candidates };
 }
 
@@ -73,17 +73,17 @@ export function encodeGeneration(example: EncodePromptOptions): Int32Array {
       `Encoding a prompt for an answer of ${ANSWER_ROOM} tokens: sequences of ${maxLength} tokens leave no room for it; take a model with longer ones.`,
     );
   }
-  const text = withDemonstrations(example, stripSpaces(prompt));
+  const text = addDemonstrations(example, stripSpaces(prompt));
   return truncate({ ...example, maxLength: most }, tokenizer.encode(text));
 }
 
-function withDemonstrations({ demonstrations }: EncodePromptOptions, text: string): string {
+function addDemonstrations({ demonstrations }: EncodePromptOptions, text: string): string {
   const shown = strip(demonstrations.map(strip).join(SEPARATOR));
   return stripSpaces(leftStrip(shown + SEPARATOR + text));
 }
 
 /** The prompt that all candidates share where each answer is one token, else undefined. */
-function sharedPrompt(candidates: readonly Candidate[]): SharedPrompt | undefined {
+function findShared(candidates: readonly Candidate[]): SharedPrompt | undefined {
   const ids = candidates[0]?.ids.subarray(0, -1);
   if (!ids || !candidates.every((candidate) => candidate.optionLength === 1 && startsWith(candidate.ids, ids))) return;
   return { ids, at: ids.length - 1, answers: candidates.map((candidate) => candidate.ids.at(-1)!) };

@@ -34,18 +34,18 @@ export function readTokenizerFiles(folder: string): TokenizerFiles {
   const [whole, vocab, merges] = [at("tokenizer.json"), at("vocab.json"), at("merges.txt")];
   if (existsSync(whole)) return { path: whole, mergesPath: whole, json: readObject(whole), plain: false, ...beside };
   if (existsSync(vocab) && existsSync(merges))
-    return { path: vocab, mergesPath: merges, json: gpt2(vocab, merges), plain: true, ...beside };
+    return { path: vocab, mergesPath: merges, json: readGpt2(vocab, merges), plain: true, ...beside };
   throw new KitError(
     `Reading the model folder ${folder}: no tokenizer there; add its tokenizer.json, or vocab.json and merges.txt, to the folder.`,
   );
 }
 
 /** What GPT-2's two files stand for: ids by token, and one merge a line. */
-function gpt2(vocab: string, merges: string): Json {
+function readGpt2(vocab: string, merges: string): Json {
   return {
     pre_tokenizer: { type: "ByteLevel", add_prefix_space: false, use_regex: true },
     decoder: { type: "ByteLevel" },
-    model: { type: "BPE", vocab: readObject(vocab), merges: mergesOf(readFileSync(merges, "utf8")) },
+    model: { type: "BPE", vocab: readObject(vocab), merges: splitMerges(readFileSync(merges, "utf8")) },
   };
 }
 
@@ -63,8 +63,8 @@ export function readModel({ path, mergesPath, json }: TokenizerFiles): {
   readonly vocabulary: Vocabulary;
 } {
   const model = isObject(json.model) ? json.model : {};
-  const vocabulary = readVocabulary(path, vocabOf(path, model));
-  const kind = kindOf(model);
+  const vocabulary = readVocabulary(path, readVocab(path, model));
+  const kind = readKind(model);
   const { unk_token: unknown } = model;
   if (typeof unknown === "string" && !vocabulary.has(unknown))
     throw new KitError(
@@ -75,7 +75,7 @@ export function readModel({ path, mergesPath, json }: TokenizerFiles): {
 }
 
 /** The model's type, which older files leave out. */
-function kindOf(model: Json): string {
+function readKind(model: Json): string {
   const { type = Array.isArray(model.vocab) ? "Unigram" : model.merges ? "BPE" : "WordPiece" } = model;
   if (typeof type !== "string" || !Object.hasOwn(REFUSED, type))
     throw notComputed(`a model of type ${shown(type)}`, `it knows ${Object.keys(REFUSED).join(", ")}`);
@@ -85,7 +85,7 @@ function kindOf(model: Json): string {
 }
 
 /** Ids by token; a Unigram model has a list of tokens with their scores, in the ids' order. */
-function vocabOf(path: string, { vocab }: Json): object {
+function readVocab(path: string, { vocab }: Json): object {
   if (Array.isArray(vocab) && vocab.every((entry) => Array.isArray(entry) && typeof entry[0] === "string"))
     return Object.fromEntries(vocab.map(([token], id) => [token, id]));
   if (isObject(vocab)) return vocab;
@@ -118,7 +118,7 @@ function readVocabulary(path: string, found: object): Vocabulary {
 const AGAIN = "get the file again from where the model came from";
 
 /** The lines of a merges.txt as pairs; its first may state a version. */
-function mergesOf(text: string): string[] {
+function splitMerges(text: string): string[] {
   const lines = text.split(/\r?\n/);
   return (lines[0]!.startsWith("#version") ? lines.slice(1) : lines).filter((line) => line !== "");
 }

@@ -2,9 +2,9 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { type ResolveModelOptions, resolveModel } from "../../src/checkpoints/hub.ts";
-import { snapshotCommit } from "../../src/checkpoints/hubCache.ts";
+import { findCommit } from "../../src/checkpoints/hubCache.ts";
 import type { DownloadProgress } from "../../src/checkpoints/hubDownload.ts";
-import { hubAddress, hubCacheFolder, hubFetch, hubToken, silenceLimit } from "../../src/checkpoints/hubRequest.ts";
+import { findHubCache, hubFetch, hubToken, readHubAddress, silenceLimit } from "../../src/checkpoints/hubRequest.ts";
 import { KitError } from "../../src/error.ts";
 import { commitOf, type FakeHub, type FakeHubOptions, type Fault, startFakeHub } from "./fakeHub.ts";
 import { temporaryFolder } from "./files.ts";
@@ -117,8 +117,8 @@ describe("the cache", () => {
     vi.stubEnv("HF_HUB_OFFLINE", "1");
     const found = await resolveModel(id);
     expect(found).toBe(snapshotOf(cacheFolder, "main", id));
-    expect(snapshotCommit(found)).toBe(commitOf("main"));
-    expect(snapshotCommit(cacheFolder)).toBeUndefined();
+    expect(findCommit(found)).toBe(commitOf("main"));
+    expect(findCommit(cacheFolder)).toBeUndefined();
   });
 
   test("has a revision by its name and by its commit", async () => {
@@ -458,14 +458,14 @@ test.each([
   [{ HF_HUB_CACHE: "~/c", HOME: "/me" }, "/me/c"],
 ])("the cache folder is that of the Hugging Face libraries: %o", (variables, expected) => {
   for (const [name, value] of Object.entries(variables)) vi.stubEnv(name, value);
-  expect(hubCacheFolder()).toBe(expected);
+  expect(findHubCache()).toBe(expected);
 });
 
 test("variables that say nothing leave the defaults, and an HF_ENDPOINT that is no address is refused", () => {
   vi.stubEnv("HF_ENDPOINT", "");
-  expect([hubAddress(), silenceLimit()]).toEqual(["https://huggingface.co", 30]);
+  expect([readHubAddress(), silenceLimit()]).toEqual(["https://huggingface.co", 30]);
   vi.stubEnv("HF_HUB_DOWNLOAD_TIMEOUT", "soon");
   expect(silenceLimit()).toBe(30);
   vi.stubEnv("HF_ENDPOINT", "hub.example");
-  expect(hubAddress).toThrow(/HF_ENDPOINT is "hub\.example" where the hub's address belongs/);
+  expect(readHubAddress).toThrow(/HF_ENDPOINT is "hub\.example" where the hub's address belongs/);
 });
