@@ -11,10 +11,10 @@ import { storage } from "../tensor/backend.ts";
 import { type DeferredSweeps, deferSweeps } from "../tensor/deferred.ts";
 import "../tuners/index.ts"; // defines the tuners that runs name
 import "../adapters/index.ts";
+import { adaptedModel } from "../adapters/adapter.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { Progress } from "../tensor/progress.ts";
 import type { Objective, Training, Tuner } from "../tuners/tuner.ts";
-import { adaptedModel } from "./finite.ts";
 import { NOISE_VERSION } from "./header.ts";
 import { placeRows } from "./probe.ts";
 
@@ -49,8 +49,8 @@ export function heard({ value, pair, gradient, derivative }: Objective): Heard {
       },
     }),
     ...(derivative && {
-      derivative: (theta, tangentOf) => {
-        const found = derivative(theta, tangentOf);
+      derivative: (...given) => {
+        const found = derivative(...given);
         note(found.loss, found.derivative);
         return found;
       },

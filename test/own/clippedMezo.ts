@@ -1,5 +1,6 @@
+import { defineTuner } from "../../src/tuners/define.ts";
 import { estimate, report } from "../../src/tuners/mezo.ts";
-import { defineTuner, type Tuner } from "../../src/tuners/tuner.ts";
+import type { Tuner } from "../../src/tuners/tuner.ts";
 import { describeZeroth, type ZerothOptions, zerothOptions, zerothOrder } from "../../src/tuners/zeroth.ts";
 
 /** Settings of MeZO with clipped estimates. */

@@ -67,11 +67,7 @@ test.each([
     "t\tl\na\t1\nb\t0\t\n",
     'data/a.tsv line 3: 3 fields under a header of 2 ("t", "l"); remove the extra ones, or quote the text.',
   ],
-  [
-    "a.jsonl",
-    '{"a":1}\n[1]\n',
-    "data/a.jsonl line 2: a row must be an object of named fields, not [1]; correct it.",
-  ],
+  ["a.jsonl", '{"a":1}\n[1]\n', "data/a.jsonl line 2: a row must be an object of named fields, not [1]; correct it."],
   ["a.json", '{"a":1}', "data/a.json: the file has no list of rows; give a JSON list of objects."],
   [
     "a.xlsx",

@@ -54,7 +54,9 @@ test("quoting says how quotes are to be taken", async () => {
   expect(await read("a.tsv", 'text\tlabel\n"well"\t0\n', "double")).toEqual(texts(["well"]));
   expect(await read("a.tsv", 'text\tlabel\n"well"\t0\n', "none")).toEqual(texts(['"well"']));
   expect(await read("a.csv", 'text,label\nhe said "no",0\n', "none")).toEqual(texts(['he said "no"']));
-  expect(await read("a.tsv", 'text\tlabel\nsay "no\t0\n', "double")).toMatch(/line 2: the quotes are unbalanced .*"none"/);
+  expect(await read("a.tsv", 'text\tlabel\nsay "no\t0\n', "double")).toMatch(
+    /line 2: the quotes are unbalanced .*"none"/,
+  );
 });
 
 // pandas 3.1: DataFrame([[0, "a b"], [1, "c"]]).to_csv(), with index=False and without, and what read_csv and to_csv(index=False) make of that.
