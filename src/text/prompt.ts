@@ -89,7 +89,7 @@ function findShared(candidates: readonly Candidate[]): SharedPrompt | undefined 
   return { ids, at: ids.length - 1, answers: candidates.map((candidate) => candidate.ids.at(-1)!) };
 }
 
-export function startsWith(ids: Int32Array, prefix: Int32Array): boolean {
+function startsWith(ids: Int32Array, prefix: Int32Array): boolean {
   return ids.length === prefix.length + 1 && prefix.every((id, i) => id === ids[i]);
 }
 
