@@ -12,7 +12,7 @@ export interface TensorPlace {
   readonly entry: TensorEntry;
 }
 
-/** A model folder in Hugging Face layout: its configuration and where each tensor lies; no weight has been read. */
+/** A model folder in Hugging Face layout: its configuration, and the place of each tensor. No weight has been read. */
 export interface Checkpoint {
   readonly folder: string;
   readonly config: Readonly<Record<string, unknown>>;
@@ -26,7 +26,7 @@ const INDEX = "model.safetensors.index.json";
 
 /**
  * Opens a checkpoint: config.json and model.safetensors, or the shards that model.safetensors.index.json names.
- * Throws a KitError for whatever is absent, unreadable or inconsistent.
+ * Throws a KitError for whatever is missing, unreadable or inconsistent.
  */
 export function openCheckpoint(folder: string): Checkpoint {
   if (!existsSync(folder) || !statSync(folder).isDirectory()) {
@@ -58,23 +58,25 @@ function openShards(folder: string): Weights {
   const outside = names.filter((name) => name !== basename(name) || name.startsWith(".") || name === "");
   if (outside.length > 0) {
     throw new KitError(
-      `Reading ${indexPath}: it names ${listed(outside.map((name) => `"${name}"`))}, which can be no file of its folder; download it again.`,
+      `Reading ${indexPath}: it names ${listed(outside.map((name) => `"${name}"`))}, which cannot be files of its folder; download it again.`,
     );
   }
   const absent = names.filter((name) => !existsSync(join(folder, name)));
   if (absent.length > 0) {
-    throw new KitError(`Reading ${indexPath}: its shards ${listed(absent)} are not there; download them again.`);
+    throw new KitError(`Reading ${indexPath}: its shards ${listed(absent)} are missing; download them again.`);
   }
   const shards = new Map(names.map((name) => [name, openSafetensors(join(folder, name))]));
   const lacking = [...weightMap].filter(([tensor, shard]) => !shards.get(shard)!.tensors.has(tensor));
   if (lacking.length > 0) {
     const found = listed(lacking.map(([tensor, shard]) => `${tensor} (${shard})`));
-    throw new KitError(`Reading ${indexPath}: it names tensors that the shards lack: ${found}; download them again.`);
+    throw new KitError(
+      `Reading ${indexPath}: its shards do not hold the tensors that it names: ${found}; download them again.`,
+    );
   }
   return { tensors: gatherTensors(weightMap, shards), files: names.map((name) => join(folder, name)) };
 }
 
-/** Tensors that the index does not name are kept too: the model's loader decides about extra ones. */
+/** Tensors that the index does not name stay too: the model's loader decides about them. */
 function gatherTensors(weightMap: ReadonlyMap<string, string>, shards: ReadonlyMap<string, SafetensorsFile>) {
   const tensors = new Map([...shards.values()].flatMap(listPlaces));
   for (const [tensor, shard] of weightMap) {

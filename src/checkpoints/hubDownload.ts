@@ -3,7 +3,7 @@ import { closeSync, createReadStream, existsSync, openSync, statSync, truncateSy
 import { copyFile, mkdir, open, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { KitError } from "../error.ts";
-import { findSnapshot, type HubFile, type HubModel, repoFolder } from "./hubCache.ts";
+import { findSnapshot, type HubFile, type HubModel } from "./hubListing.ts";
 import { ask, type Connection, HubFault, retry } from "./hubRequest.ts";
 
 /** Told how many bytes of a file are there, or, of a whole one, have been checked. */
@@ -230,4 +230,9 @@ async function link(blob: string, path: string): Promise<void> {
 async function writeRef(path: string, commit: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
   await writeFile(path, commit);
+}
+
+/** A model's folder in the cache, where `blobs`, `refs` and `snapshots` lie. */
+export function repoFolder(cacheFolder: string, id: string): string {
+  return join(cacheFolder, `models--${id.replace("/", "--")}`);
 }

@@ -1,8 +1,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { type Checkpoint, hashFiles, openCheckpoint } from "../checkpoints/folder.ts";
-import { resolveModel } from "../checkpoints/hub.ts";
-import { findCommit } from "../checkpoints/hubCache.ts";
+import { findCommit, resolveModel } from "../checkpoints/hub.ts";
 import type { DownloadProgress } from "../checkpoints/hubDownload.ts";
 import { readObject } from "../checkpoints/json.ts";
 import { closest, KitError } from "../error.ts";

@@ -1,8 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { type ResolveModelOptions, resolveModel } from "../../src/checkpoints/hub.ts";
-import { findCommit } from "../../src/checkpoints/hubCache.ts";
+import { findCommit, type ResolveModelOptions, resolveModel } from "../../src/checkpoints/hub.ts";
 import type { DownloadProgress } from "../../src/checkpoints/hubDownload.ts";
 import { findHubCache, hubFetch, hubToken, readHubAddress, silenceLimit } from "../../src/checkpoints/hubRequest.ts";
 import { KitError } from "../../src/error.ts";
