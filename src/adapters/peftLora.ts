@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { isObject } from "../checkpoints/json.ts";
 import type { SafetensorsFile } from "../checkpoints/safetensors.ts";
-import { KitError, listed } from "../error.ts";
+import { KitError, listed, shown } from "../error.ts";
 import type { AdaptableNetwork, LoraParts } from "./adapter.ts";
 import {
   assignByPattern,
@@ -13,26 +13,26 @@ import {
   makeLora,
   type Target,
 } from "./lora.ts";
-import { type PeftConfig, type PeftLayout, readCount, readExactly, shown } from "./peftTensors.ts";
+import { type PeftConfig, type PeftLayout, readCount, readExactly } from "./peftTensors.ts";
 
-/** What a LoRA's adapter_config.json says that the kit follows. */
+/** The fields of LoRA's adapter_config.json that the kit uses. */
 export interface LoraConfig {
   readonly r: number;
   readonly alpha: number;
   readonly rankPattern: Readonly<Record<string, number>>;
   readonly alphaPattern: Readonly<Record<string, number>>;
   readonly rankStabilized: boolean;
-  /** The linear maps that are adapted; none where it leaves them to PEFT's default. */
+  /** The linear maps to adapt; undefined for PEFT's default. */
   readonly choice: Choice | undefined;
 }
 
-/** Fields by which an adapter computes, or trains, more than low-rank corrections of linear maps. */
+/** Fields of adapters that are more than low-rank corrections of linear maps. */
 const VARIANTS = [
   ...["use_dora", "use_qalora", "use_bdlora", "kasa_config", "monteclora_config", "arrow_config"],
   ...["alora_invocation_tokens", "layer_replication", "lora_bias"],
   ...["modules_to_save", "trainable_token_indices", "target_parameters"],
 ];
-/** Starts of A and B that leave the model's own weights as they were. */
+/** Initializations of A and B that leave the model's own weights unchanged. */
 const PLAIN_STARTS: readonly unknown[] = [undefined, null, true, false, "gaussian", "eva", "orthogonal"];
 
 /** Throws a KitError, which names the fields, for an adapter that is more than low-rank corrections of linear maps. */
@@ -43,13 +43,13 @@ export function checkPlain(path: string, config: PeftConfig): void {
   if (!PLAIN_STARTS.includes(start)) used.push(`init_lora_weights ${shown(start)}`);
   if (used.length > 0)
     throw new KitError(
-      `${path}: the adapter uses ${used.join(", ")}, which the kit does not compute; train or save a LoRA without.`,
+      `${path}: the adapter uses ${used.join(", ")}, which the kit does not compute; train or save a LoRA without them.`,
     );
 }
 
 const isOff = (value: unknown): boolean => !value || (typeof value === "object" && Object.keys(value).length === 0);
 
-/** The fields that the kit follows. Throws a KitError, which names the field, for what cannot be. */
+/** Reads the fields that the kit uses. Throws a KitError, which names the field, for an invalid value. */
 export function readConfig(path: string, config: PeftConfig): LoraConfig {
   const isAbove0 = (value: unknown): value is number => typeof value === "number" && value > 0;
   const isCount = (value: unknown): value is number => isAbove0(value) && Number.isInteger(value);
@@ -100,7 +100,7 @@ const isNames = (value: unknown): value is string | readonly string[] =>
 const unfit = (path: string, field: string, value: unknown, what: string): KitError =>
   new KitError(`${path}: ${field} is ${shown(value)} where ${what} belongs; save the adapter again.`);
 
-/** LoRA's tensors go by the names of their projections; the configuration tells which those are, and ranks and alphas. */
+/** LoRA's tensors are named by their projections; the configuration says which those are, with ranks and alphas. */
 export const peftLora: PeftLayout = {
   type: "LORA",
   config: ({ lora }, network) => ({
@@ -140,7 +140,7 @@ export const peftLora: PeftLayout = {
   },
 };
 
-/** Rank and alpha of most parts, and those of the others by the names of their projections. */
+/** The commonest rank and alpha, and those of the other parts by the names of their projections. */
 function makeSettings({ parts, rankStabilized }: LoraParts): PeftConfig {
   const names = [...parts.keys()];
   const [ranks, alphas] = [[...parts.values()].map(({ a }) => a.shape[0]!), [...parts.values()].map((p) => p.alpha)];
@@ -158,7 +158,7 @@ function findCommonest(values: readonly number[]): number {
   return values.reduce((best, value) => (count(value) > count(best) ? value : best));
 }
 
-/** The last parts of the projections' names where no other projection shares them, else whole names. */
+/** The last parts of the projections' names where no other linear map shares them, else whole names. */
 function shortenNames(names: readonly string[], network: AdaptableNetwork): readonly string[] {
   const ends = [...new Set(names.map((name) => name.slice(name.lastIndexOf(".") + 1)))];
   return chooseMaps(listLinearMaps(network), { modules: ends }).length === names.length ? ends : names;
@@ -173,18 +173,18 @@ function findTargets(path: string, { choice }: LoraConfig, network: AdaptableNet
   );
 }
 
-/** Does what asks patterns of the configuration; throws a KitError for one that is none, or takes too long. */
+/** Matches patterns of the configuration. Throws a KitError for one that is invalid or takes too long. */
 function matchOrThrow<T>(path: string, ask: () => T): T {
   try {
     return ask();
   } catch (error) {
     throw new KitError(
-      `${path}: its patterns of modules cannot be followed (${(error as Error).message}); list the modules by their names.`,
+      `${path}: its patterns of modules cannot be used (${(error as Error).message}); list the modules by their names.`,
     );
   }
 }
 
-/** Throws a KitError for tensors that belong to an embedding or to the output matrix, which the kit's LoRA leaves alone. */
+/** Throws a KitError for tensors of an embedding or of the output matrix, which the kit's LoRA does not adapt. */
 function checkReach(file: SafetensorsFile, targets: readonly Target[]): void {
   const known = new Set(targets.map(({ name }) => name));
   const others = [...file.tensors.keys()].flatMap((tensor) => {

@@ -11,7 +11,7 @@ export type PrefixInit = "activations" | "random";
 
 /** Settings of prefix tuning; the paper's are the defaults (Appendix E.5). */
 export interface PrefixOptions {
-  /** Keys and values a layer. */
+  /** Keys and values per layer. */
   readonly length?: number;
   readonly init?: PrefixInit;
 }
@@ -20,10 +20,10 @@ export interface PrefixOptions {
 const RANDOM_DEVIATION = 0.02;
 
 /**
- * Prefix tuning (Li and Liang 2021; Appendix E.5): in every layer each sequence sees `length` tuned keys and values before its own,
- * while its tokens keep their positions. They start as the keys and values of `length` random vocabulary ids run through the model as
- * one sequence, which the paper found crucial under MeZO (Table 17), or as small random numbers. Throws a KitError for an option that
- * it does not have, and for one that makes no sense.
+ * Prefix tuning (Li and Liang 2021; Appendix E.5): in every layer each sequence attends to `length` tuned keys and values before its
+ * own, while its tokens keep their positions. They start as the keys and values of `length` random vocabulary ids run through the model as
+ * one sequence, which the paper found crucial under MeZO (Table 17), or as small random numbers. Throws a KitError for an
+ * unknown option and an invalid value.
  */
 export const prefix: (options?: PrefixOptions) => Adapter = defineAdapter("prefix", (options: PrefixOptions) => {
   const { length = 5, init = "activations", ...unknown } = options;
@@ -43,7 +43,7 @@ export interface PrefixLayer {
   readonly values: tf.Tensor;
 }
 
-/** A prefix made of the given tensors, one pair a layer, which become its weights. Tokens count from `firstPosition` on. */
+/** A prefix with the given tensors, one pair per layer, which become its weights. Tokens count from `firstPosition`. */
 export function makePrefix(layers: readonly PrefixLayer[], firstPosition = 0): Adapted {
   const parameters = layers.flatMap(({ keys, values }, i): Parameter[] => [
     { name: `prompt_embeddings.layers.${i}.keys`, value: keys },
@@ -57,7 +57,7 @@ export function makePrefix(layers: readonly PrefixLayer[], firstPosition = 0): A
   };
 }
 
-/** The vocabulary ids, all equally likely, whose keys and values a prefix starts from. */
+/** The vocabulary ids, uniformly drawn, whose keys and values a prefix starts from. */
 export function drawPrefixIds(length: number, { seed, vocabulary }: Parameters<Adapter["begin"]>[1]): Int32Array {
   const random = seedrandom.alea(`${seed} prefix ids`);
   return Int32Array.from({ length }, () => Math.floor(random() * vocabulary));
@@ -83,7 +83,7 @@ const STARTS: Readonly<Record<PrefixInit, Start>> = {
     })),
 };
 
-/** Tuners write in place, and tensors may share what they hold: weights must not. */
+/** A copy: tuners write in place, so weights must not share memory with other tensors. */
 const copy = (tensor: tf.Tensor): tf.Tensor => tf.mul(tensor, 1);
 
 /** Box and Muller's transform of uniform numbers. */

@@ -17,17 +17,17 @@ import {
 export interface ResolveModelOptions {
   readonly revision?: string;
   readonly onProgress?: (progress: DownloadProgress) => void;
-  /** Looks at a model's config.json before its weights are fetched, and throws where they are not worth it. */
+  /** Checks a model's config.json before its weights are downloaded, and throws for a model that cannot be used. */
   readonly accept?: (configPath: string) => void;
-  /** A name that may have been meant, which errors mention. */
+  /** A similar name, which errors suggest. */
   readonly near?: string | undefined;
-  /** Waits before the hub is asked again after a failure; replaced in tests. */
+  /** Waits between two tries; replaced in tests. */
   readonly wait?: Connection["wait"];
 }
 
 /**
- * The local folder of a model: an existing folder is itself; a hub id such as "facebook/opt-125m" or "roberta-large" is looked up in the
- * Hugging Face cache, and downloaded to it only where it is not there. Hub, cache, token and time-out follow the environment variables of
+ * The local folder of a model: an existing folder is returned; a hub id such as "facebook/opt-125m" or "roberta-large" is looked up
+ * in the Hugging Face cache, and downloaded to it where it is missing. Hub, cache, token and time-out follow the environment variables of
  * the Hugging Face libraries. Throws a KitError where none of this works.
  */
 export async function resolveModel(idOrFolder: string, options: ResolveModelOptions = {}): Promise<string> {
@@ -52,7 +52,7 @@ async function fetchModel(id: string, cacheFolder: string, options: ResolveModel
 
 const sleepFor: Connection["wait"] = (seconds) => sleep(1000 * seconds);
 
-/** What the hub accepts: a name, or two with a slash between them. Paths such as ./opt, /opt and a/b/c are none. */
+/** A hub id: a name, or two with a slash between them. Paths such as ./opt, /opt and a/b/c are not. */
 const HUB_ID = /^(\w[\w.-]*\/)?\w[\w.-]*$/;
 const NO_HUB_ID = /--|\.\.|[.-](\/|$)|\.git$/;
 
@@ -60,7 +60,7 @@ function checkHubId(text: string, near: string | undefined): void {
   if (existsSync(text))
     throw new KitError(`Looking for the model ${text}: it is a file; give the folder that holds the model's files.`);
   if (HUB_ID.test(text) && !NO_HUB_ID.test(text)) return;
-  const found = "there is no such folder, and it is no hub id such as roberta-large or facebook/opt-125m";
+  const found = "there is no such folder, and it is not a hub id such as roberta-large or facebook/opt-125m";
   throw new KitError(
     `Looking for the model ${text}: ${found}; ${near ? `did you mean ${near}?` : "give one of them."}`,
   );
@@ -70,7 +70,7 @@ function checkHubId(text: string, near: string | undefined): void {
 export interface Lookup {
   readonly id: string;
   readonly revision: string;
-  /** A name that may have been meant. */
+  /** A similar name. */
   readonly near: string | undefined;
   readonly cacheFolder: string;
   /** How many snapshots of the model the cache has. */
@@ -83,12 +83,14 @@ type Finding = readonly [found: string, advice: string];
 
 const GIVE_FOLDER = "give a folder in Hugging Face layout, or name no model to use the bundled one";
 
-/** Why a model was not found, in one sentence, from what ended the search for it: a fault, or that requests are forbidden. */
+/** The sentence that says why a model was not found, from what ended the search: an error, or that requests are forbidden. */
 export function explainFailure(lookup: Lookup, cause: unknown): KitError {
   const { id, near, cacheFolder, snapshots } = lookup;
   const [found, advice] = explainCause(lookup, cause);
   const cached =
-    snapshots > 1 ? `holds ${snapshots} snapshots of it, none of them whole under refs/main` : "does not hold it whole";
+    snapshots > 1
+      ? `holds ${snapshots} snapshots of it, none of them complete under refs/main`
+      : "does not hold it completely";
   const meant = near ? ` (did you mean ${near}?)` : "";
   return new KitError(
     `Looking for the model ${id}: there is no such folder, the cache ${cacheFolder} ${cached}, and ${found}; ${advice}${meant}.`,
@@ -143,7 +145,7 @@ function explainRefusal({ id, revision, connection }: Lookup, { facts }: HubFaul
   ];
 }
 
-/** A full disk, a folder that cannot be written, and the like. */
+/** An error of the file system, such as a full disk. */
 const isFileFault = (error: unknown): error is NodeJS.ErrnoException =>
   error instanceof Error && "syscall" in error && "errno" in error;
 
@@ -161,7 +163,7 @@ export function findCached(cacheFolder: string, id: string, revision?: string): 
   return [...named, ...only].find(isComplete);
 }
 
-/** The folders of a model's cached snapshots, whole or not. */
+/** The folders of a model's cached snapshots, complete or not. */
 export function listSnapshots(cacheFolder: string, id: string): string[] {
   return listSnapshotsIn(repoFolder(cacheFolder, id));
 }
@@ -193,7 +195,7 @@ function hasShards(snapshot: string): boolean {
     const shards = new Set(Object.values<string>(index.weight_map));
     return shards.size > 0 && [...shards].every((shard) => existsSync(join(snapshot, shard)));
   } catch {
-    return false; // no index, or one that cannot be read: it is downloaded again
+    return false; // a missing or unreadable index is downloaded again
   }
 }
 

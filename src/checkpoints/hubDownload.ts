@@ -6,13 +6,13 @@ import { KitError } from "../error.ts";
 import { findSnapshot, type HubFile, type HubModel } from "./hubListing.ts";
 import { ask, type Connection, HubFault, retry } from "./hubRequest.ts";
 
-/** Told how many bytes of a file are there, or, of a whole one, have been checked. */
+/** Receives how many bytes of a file have arrived, and how many of a complete file have been checked. */
 export interface BlobListener {
   readonly arrived: (bytes: number) => void;
   readonly checked: (bytes: number) => void;
 }
 
-/** A file that is being fetched: where it comes from, and where it lies until it is whole. */
+/** A file that is being downloaded: its source, and its path until it is complete. */
 interface Fetch {
   readonly connection: Connection;
   readonly url: string;
@@ -21,9 +21,9 @@ interface Fetch {
 }
 
 /**
- * Fetches a file into the cache, where it is named by its content. What has arrived lies beside it as `.incomplete`, as the Hugging Face
- * libraries have it, and the next try, of this process or a later one, continues from there. Throws a KitError for content that is not
- * what the hub lists, which is deleted, else a HubFault.
+ * Downloads a file into the cache, where its content is its name. An unfinished download is kept as `.incomplete`, as in the Hugging Face
+ * libraries, and the next try, of this process or a later one, resumes it. Throws a KitError for content that differs from what the hub
+ * lists, which is deleted, else a HubFault.
  */
 export async function fetchBlob(
   connection: Connection,
@@ -39,23 +39,23 @@ export async function fetchBlob(
   const content = await nameBlob(incomplete, file, blob, listener.checked);
   if (content === file.blob) return;
   await rm(incomplete, { force: true });
-  if (left > 0) return fetchBlob(connection, url, file, blob, listener); // what lay there was damaged, or another program's
+  if (left > 0) return fetchBlob(connection, url, file, blob, listener); // the unfinished file was damaged, or another program's
   throw damaged(`the content of ${file.path} is ${content}, and the hub lists ${file.blob}`);
 }
 
-/** Gives a whole file the name of its content, where that is the one listed; returns what it is. */
+/** Gives a complete file the name of its content where that is what the hub lists; returns the content's name. */
 async function nameBlob(incomplete: string, file: HubFile, blob: string, checked: (bytes: number) => void) {
   try {
     const content = await computeContentId(incomplete, file, checked);
     if (content === file.blob) await rename(incomplete, blob);
     return content;
   } catch (error) {
-    if (existsSync(blob)) return file.blob; // another process wrote the same bytes to the same places, and was the first to finish
+    if (existsSync(blob)) return file.blob; // another process wrote the same bytes to the same file and finished first
     throw error;
   }
 }
 
-/** Fetches the rest of a file, in as many tries as it needs. A hub that begins anew each time makes no progress. */
+/** Downloads the rest of a file in as many tries as it needs. A hub that starts over each time makes no progress. */
 async function fetchAll(fetch: Fetch, left: number, arrived: BlobListener["arrived"]): Promise<void> {
   let most = left;
   await retry(fetch.connection, (progressed) =>
@@ -74,7 +74,7 @@ async function fetchRest({ connection, url, file, incomplete }: Fetch, arrived: 
   if (have === file.size) return;
   const headers = { "accept-encoding": "identity", ...(have > 0 && { range: `bytes=${have}-` }) };
   await ask(connection, url, headers, async ({ status, body }, heard) => {
-    const start = status === 206 ? have : 0; // a server that knows no ranges sends all
+    const start = status === 206 ? have : 0; // a server without ranges sends all
     const told = (bytes: number) => {
       heard();
       arrived(bytes);
@@ -85,7 +85,7 @@ async function fetchRest({ connection, url, file, incomplete }: Fetch, arrived: 
   });
 }
 
-/** Writes what comes to a file from `start` on, no more than `size` bytes in all; gives where it ended, beyond `size` for what is longer. */
+/** Writes chunks to a file from `start`, up to `size` bytes; returns the end, which is beyond `size` where the content is too long. */
 async function write(
   chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   path: string,
@@ -102,14 +102,14 @@ async function write(
       at += chunk.length;
       told(at);
     }
-    await handle.sync(); // the name that it gets says that it is whole
+    await handle.sync(); // its final name says that it is complete
     return at;
   } finally {
     await handle.close();
   }
 }
 
-/** The bytes that are there, in a file that is made where there is none, and emptied where it is too long. */
+/** The bytes that have arrived; creates a missing file, and empties one that is too long. */
 function prepareIncomplete(incomplete: string, size: number): number {
   closeSync(openSync(incomplete, "a"));
   const { size: have } = statSync(incomplete);
@@ -118,7 +118,7 @@ function prepareIncomplete(incomplete: string, size: number): number {
   return 0;
 }
 
-/** What a file's content would be named in the cache: its SHA-256, or for files that lie in Git itself the SHA-1 that Git gives it. */
+/** The name of a file's content in the cache: its SHA-256, or for files in Git itself their SHA-1 there. */
 async function computeContentId(
   path: string,
   { size, blob }: HubFile,
@@ -141,30 +141,30 @@ async function tooLong(incomplete: string, { path, size }: HubFile): Promise<Kit
 
 function damaged(finding: string): KitError {
   return new KitError(
-    `Downloading from the hub: ${finding}, so it was changed or damaged on its way and has been deleted; start the download again, and look into the connection if that does not help.`,
+    `Downloading from the hub: ${finding}, so it was changed or damaged on its way and has been deleted; start the download again, and check the connection if that does not help.`,
   );
 }
 
-/** How far a download is: the file at hand, and bytes of all files of the model together. */
+/** The progress of a download: the present file, and the bytes of all files of the model together. */
 export interface DownloadProgress {
   readonly file: string;
   readonly bytes: number;
   readonly totalBytes: number;
-  /** After how many seconds the hub is asked again, where it failed. */
+  /** Seconds until the next try, after a failure. */
   readonly waitSeconds?: number;
-  /** Whether a file that has arrived is being checked: the bytes are then of that file alone. */
+  /** A complete file is being checked: the bytes are those of that file alone. */
   readonly checking?: true;
 }
 
-/** Which model is fetched, and the cache that it goes to. */
+/** The model to download, and the cache that it goes to. */
 export interface Download extends HubModel {
   readonly cacheFolder: string;
   readonly onProgress: (progress: DownloadProgress) => void;
-  /** Looks at the model's config.json before its weights are fetched, and throws where they are not worth it. */
+  /** Checks the model's config.json before its weights are downloaded, and throws for a model that cannot be used. */
   readonly accept: (configPath: string) => void;
 }
 
-/** Fetches a model's files into the Hugging Face cache and gives their snapshot folder; throws what the hub's answers give cause for. */
+/** Downloads a model's files into the Hugging Face cache; returns their snapshot folder. Throws a KitError or a HubFault. */
 export async function downloadModel(given: Download): Promise<string> {
   const download = reportWaits(given);
   download.onProgress({ file: "list of files", bytes: 0, totalBytes: 1 });
@@ -194,7 +194,7 @@ const sortConfigFirst = (files: readonly HubFile[]): HubFile[] =>
 
 const isDownloaded = (blob: string, { size }: HubFile): boolean => existsSync(blob) && statSync(blob).size === size;
 
-/** The same download, whose progress tells of waiting too. */
+/** The same download, whose progress reports waiting too. */
 function reportWaits(download: Download): Download {
   const { connection } = download;
   let last: DownloadProgress;
@@ -209,7 +209,7 @@ function reportWaits(download: Download): Download {
   return { ...download, onProgress, connection: { ...connection, wait } };
 }
 
-/** Bytes that are checked in well under a second. */
+/** A file of fewer bytes is checked in well under a second. */
 const SOON_CHECKED = 256 << 20;
 
 function reportChecked({ onProgress }: Download, { path: file, size }: HubFile): (bytes: number) => void {

@@ -29,7 +29,7 @@ const CONVERSION_TITLE = "Adding `safetensors` variant of this model";
 
 const CONVERSION_AUTHOR = "SFconvertbot";
 
-/** The commit that has a model's weights as safetensors; throws a KitError where none has, else a HubFault. */
+/** Finds the commit that has a model's weights as safetensors. Throws a KitError where none has, else a HubFault. */
 export async function findSnapshot(model: HubModel): Promise<Snapshot> {
   const snapshot = await listSnapshot(model, model.revision);
   if (hasWeights(snapshot)) return snapshot;
@@ -57,7 +57,7 @@ function hasWeights({ files }: Snapshot): boolean {
   return files.some(({ path }) => path.endsWith(".safetensors"));
 }
 
-/** Many older models, OPT's among them, have safetensors only in a pull request of the hub's own bot; only its are trusted. */
+/** Many older models, such as OPT, have safetensors only in a pull request of the hub's own bot, the only one that is trusted. */
 async function findConversion(model: HubModel): Promise<string | undefined> {
   const found = (await listDiscussions(model)).find(
     ({ title, author, status, isPullRequest }) =>
@@ -85,7 +85,7 @@ interface Discussion {
   readonly author?: { readonly name: string };
 }
 
-/** Commits and contents become file names here, so what the server sends must be no path: SHA-1 or SHA-256. */
+/** Commits and contents become file names, so what the server sends must not be a path: a SHA-1 or SHA-256. */
 function checkId(id: string): string {
   if (!/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(id))
     throw new Error(`the hub answered ${shown(id)} where an object id was expected`);

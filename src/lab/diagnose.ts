@@ -30,21 +30,21 @@ import {
   type Signal,
 } from "./signal.ts";
 
-/** Settings to begin with. */
+/** Suggested settings. */
 export interface Suggested {
   readonly eps: number;
-  /** Absent where the measurements do not tell: no signal, or a loss that does not bend upwards. */
+  /** Absent where the measurements do not determine it: no signal, or no upward curvature. */
   readonly lr?: number;
   readonly batchSize: number;
 }
 
-/** How far inside the plateau a suggested eps lies where there is room: chance in the few z puts its ends here or there. */
+/** The factor by which a suggested eps is inside the plateau where possible, as the few z decide the plateau's ends by chance. */
 const MARGIN = 3;
 
-/** What the first step's best rate is divided by. */
+/** The divisor of the first step's best rate. */
 const LEEWAY = 10;
 
-/** The eps in question where it lies on the plateau, else the nearest well inside it; without a plateau, the one in question. */
+/** The given eps where it is on the plateau or there is no plateau, else the nearest well inside the plateau. */
 export function suggestEps(eps: number, plateau: Plateau | undefined): number {
   if (!plateau || (eps >= plateau.from && eps <= plateau.to)) return eps;
   const [from, to] = [MARGIN * plateau.from, plateau.to / MARGIN];
@@ -53,8 +53,8 @@ export function suggestEps(eps: number, plateau: Plateau | undefined): number {
 }
 
 /**
- * The batch to take: the one in question where its choice adds less chance to g than there is signal, else the next power of two
- * from which that is so, four times the one in question at most, and no more than there are examples.
+ * The batch size to take: the given one where the choice of a batch adds less noise to g than there is signal, else the next power of two
+ * for which that holds, at most four times the given one, and at most the number of examples.
  */
 export function suggestBatch(batchSize: number, { evenBatch }: Signal, examples: number): number {
   if (Number.isNaN(evenBatch) || evenBatch <= batchSize) return batchSize;
@@ -63,9 +63,9 @@ export function suggestBatch(batchSize: number, { evenBatch }: Signal, examples:
 
 /**
  * The learning rate that lowers the loss most in one step, to second order: a step −lr g z changes it by −lr g g' + lr² g² h / 2, with g
- * the batch's slope along z, g' all examples' and h the curvature. In the mean over batches g g' is s² and g² is s² + n², of
- * signal and noise: lr = s² / ((s² + n²) h), and n² / s² is the even batch over the batch. For h stands its mean and two standard
- * errors, as too small a rate costs less than too large a one. Undefined where there is no signal, or h is below 0 even so.
+ * the batch's slope along z, g' all examples' and h the curvature. In the mean over batches g g' is s² and g² is s² + n², with
+ * signal s and noise n: lr = s² / ((s² + n²) h), where n² / s² is the even batch over the batch. h is its mean plus two standard errors, as
+ * too small a rate costs less than too large a one. Undefined where there is no signal, or h is still below 0.
  */
 export function computeBestRate(
   batchSize: number,
@@ -77,29 +77,29 @@ export function computeBestRate(
 }
 
 /**
- * The learning rate to begin with: a tenth of the first step's best. Steps stop lowering the loss when s² is down to lr h / 2 of s² + n²,
- * and s² shrinks with the loss: the best first step's rate would stop at once.
+ * The learning rate to start with: a tenth of the first step's best. Steps stop lowering the loss when s² falls to lr h / 2 of s² + n², and
+ * s² shrinks with the loss: the first step's best rate would stop at once.
  */
 export function suggestRate(best: number | undefined): number | undefined {
   return best === undefined ? undefined : Number((best / LEEWAY).toPrecision(1));
 }
 
-/** What is to be looked at: the settings that a run of MeZO would have. */
+/** What to diagnose: the settings of a run of MeZO. */
 export interface DiagnoseOptions {
   readonly lr: number;
   readonly eps?: number;
   readonly batchSize?: number;
-  /** Looks at the adapter's weights instead of the model's. */
+  /** Diagnoses the adapter's weights instead of the model's. */
   readonly adapter?: Adapter;
   readonly noise?: Perturb;
   readonly seed?: number;
   readonly begin?: Begin;
-  /** How many z are looked along; the sweep of eps takes three of them, the rounding two. */
+  /** The number of z; the sweep of eps uses three of them, the rounding two. */
   readonly draws?: number;
   readonly onProgress?: Progress;
 }
 
-/** What was found, as plain data. g is the projected gradient (l+ − l−) / (2 eps). */
+/** The diagnosis as plain data. g is the projected gradient (l+ − l−) / (2 eps). */
 export interface Diagnosis {
   readonly model: string;
   /** How the model's matrices are kept where not in float32. */
@@ -112,30 +112,30 @@ export interface Diagnosis {
   readonly loss: number;
   readonly sweep: Sweep;
   readonly plateau?: Plateau;
-  /** At the eps in question. */
+  /** At the given eps. */
   readonly rounding: RoundingError;
-  /** At the suggested eps, as what follows. */
+  /** At the suggested eps, like what follows. */
   readonly signal: Signal;
   readonly curvature: Curvature;
-  /** The learning rate that lowers the loss most in one step of the suggested batch, to second order; absent where the measurements do not tell. */
+  /** The learning rate that lowers the loss most in one step of the suggested batch, to second order; absent where the measurements do not determine it. */
   readonly bestRate?: number;
-  /** By a step of the learning rate in question, with g of its usual size. */
+  /** By a step of the given learning rate, with g of its usual size. */
   readonly swallowed: Swallowed;
   readonly prompt: PromptCheck;
-  /** A point to start from. */
+  /** Settings to start from. */
   readonly suggested: Suggested;
 }
 
-/** Batches that the signal is sought in. */
+/** Batches in which the signal is measured. */
 const BATCHES = 4;
 
 const KNOWN = ["lr", "eps", "batchSize", "adapter", "noise", "seed", "begin", "draws", "onProgress"];
 
 /**
- * Looks, without a step being taken, at what a run of MeZO with these settings would have to go by: the plateau of g over eps, what of
- * g is signal, chance and rounding, how the loss bends, what a step's rounding swallows, and whether the prompt helps; and suggests
- * settings. It takes the z and batches that the run would begin with. The weights are as before to the bit, where both sides are
- * run in one pass; elsewhere the base weights are read again. Throws a KitError for options that do not fit.
+ * Measures, without taking a step, what a run of MeZO with these settings would work with: the plateau of g over eps; how much of g is
+ * signal, noise and rounding; the curvature of the loss; how many weights a step's rounding leaves unchanged; and whether the prompt helps.
+ * It suggests settings from that. It uses the z and batches that the run would start with. Afterwards the weights are the same to the bit;
+ * where both sides are not run in one pass, the base weights are read again. Throws a KitError for invalid options.
  */
 export async function diagnose(model: LanguageModel, task: Task, options: DiagnoseOptions): Promise<Diagnosis> {
   const settings = readSettings(options, task);
@@ -224,14 +224,14 @@ async function measureAll(
   return { ...where, ...(best !== undefined && { bestRate: best }), swallowed, suggested };
 }
 
-/** The batches that a run of this seed begins with, none with an example of another. */
+/** The first batches of a run of this seed, without common examples. */
 function drawBatches(train: LabelledBatch, batchSize: number, seed: number): LabelledBatch[] {
   const count = Math.max(1, Math.min(BATCHES, Math.floor(train.examples.length / batchSize)));
   const batchAt = batches(train, batchSize, seed);
   return Array.from({ length: count }, (_, step) => batchAt(step));
 }
 
-/** How many slopes are measured. */
+/** The number of slopes to measure. */
 function countSlopes(halved: readonly HalvedBatch[], draws: number): number {
   return 3 * SWEPT.length + 2 * NUDGES.length + draws * (halved.flat().length + 1);
 }

@@ -4,15 +4,15 @@ import { lineAlong } from "../tuners/line.ts";
 import { algorithm1 } from "../tuners/mezo.ts";
 import type { Objective, Pair } from "../tuners/tuner.ts";
 
-/** The losses at theta ± eps z, and the slope along z that they give: the projected gradient g. It is no number where a loss is none. */
+/** The losses at theta ± eps z and their slope along z, the projected gradient g; NaN where a loss is not finite. */
 export interface Slope extends Pair {
   readonly slope: number;
 }
 
-/** Measures the slope of an objective along a z, theta being where it was afterwards. */
+/** Measures the slope of an objective along a z, and leaves theta unchanged. */
 export type SlopeAt = (objective: Objective, eps: number, z: Draw) => Promise<Slope>;
 
-/** How to measure slopes of weights; `onEach` is told of each one measured. */
+/** Makes a measurement of slopes of these weights; `onEach` is called after each. */
 export function makeSlopeAt(theta: readonly Parameter[], noise: Perturb, onEach: () => void): SlopeAt {
   return async (objective, eps, z) => {
     await setImmediate(); // lets an interrupt in, and a notebook draw
@@ -29,7 +29,7 @@ export function average(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
-/** The root of the mean square. */
+/** The root mean square. */
 export function rootMeanSquare(values: readonly number[]): number {
   return Math.sqrt(average(values.map((value) => value * value)));
 }
@@ -41,11 +41,11 @@ export function standardDeviation(values: readonly number[]): number {
   return Math.sqrt(squares / Math.max(1, values.length - 1));
 }
 
-/** How the loss bends along z. */
+/** The curvature of the loss along z. */
 export interface Curvature {
-  /** The distance that it was measured at. */
+  /** The distance at which it was measured. */
   readonly eps: number;
-  /** z'Hz, the second derivative of the loss along z, mean over z. As z has every direction in it, this is about the trace of H: the sharpest direction times how many count. */
+  /** z'Hz, the second derivative of the loss along z, mean over z. As z has a share of every direction, this is about the trace of H: the largest eigenvalue times the effective rank. */
   readonly mean: number;
   /** Over the z; 0 where there is one. */
   readonly standardError: number;
@@ -68,13 +68,13 @@ export async function measureCurvature(
   return { eps, mean, standardError: Math.sqrt(squares / Math.max(1, found.length - 1) / found.length) };
 }
 
-/** g of one batch at many eps, under a few z: `slopes` is [z][eps]; no number where a loss was none. */
+/** g of one batch at many eps, for a few z: `slopes` is [z][eps]; NaN where a loss was not finite. */
 export interface Sweep {
   readonly eps: readonly number[];
   readonly slopes: readonly (readonly number[])[];
 }
 
-/** The eps between which g does not depend on eps. */
+/** The range of eps in which g does not depend on eps. */
 export interface Plateau {
   readonly from: number;
   readonly to: number;
@@ -85,13 +85,13 @@ export const SWEPT: readonly number[] = Array.from({ length: 19 }, (_, i) =>
   Number((10 ** (i / 3 - 6)).toPrecision(3)),
 );
 
-/** How far g may be from its median on the plateau, as a share of it. */
+/** The largest distance of g from its median on the plateau, as a share of the median. */
 export const TOLERANCE = 0.1;
 
 /** The fewest neighbouring eps that make a plateau. */
 const FEWEST = 3;
 
-/** Measures g of an objective over all eps, under each z. */
+/** Measures g of an objective at all eps, for each z. */
 export async function measureSweep(at: SlopeAt, objective: Objective, draws: readonly Draw[]): Promise<Sweep> {
   const slopes: number[][] = [];
   for (const z of draws) {
@@ -103,8 +103,8 @@ export async function measureSweep(at: SlopeAt, objective: Objective, draws: rea
 }
 
 /**
- * The longest stretch of neighbouring eps over which g stays within 10 % of its median under every z: below it float rounding decides,
- * above it the loss's curvature. Under a z along which the loss hardly changes, 10 % of the other z's g count. Undefined where there is none.
+ * The longest range of neighbouring eps over which g stays within 10 % of its median for every z: below it float rounding dominates, above it
+ * the loss's curvature. For a z along which the loss hardly changes, 10 % of the other z's g count. Undefined where there is no such range.
  */
 export function findPlateau(sweep: Sweep): Plateau | undefined {
   const { eps } = sweep;
@@ -115,7 +115,7 @@ export function findPlateau(sweep: Sweep): Plateau | undefined {
 }
 
 function isFlat({ slopes }: Sweep, from: number, to: number): boolean {
-  const parts = slopes.map((of) => of.slice(from, to));
+  const parts = slopes.map((some) => some.slice(from, to));
   if (!parts.flat().every(Number.isFinite)) return false;
   const medians = parts.map(median);
   const size = rootMeanSquare(medians);

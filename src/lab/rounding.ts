@@ -5,18 +5,18 @@ import { type Draw, type Parameter, type Perturb, scaledNoise } from "../tensor/
 import type { Objective } from "../tuners/tuner.ts";
 import { average, rootMeanSquare, type SlopeAt } from "./plateau.ts";
 
-/** How much of g is float rounding. */
+/** The part of g that is float rounding. */
 export interface RoundingError {
-  /** Standard deviation of g under tiny changes of eps, along which g itself hardly changes but every rounding falls anew. */
+  /** Standard deviation of g under tiny changes of eps, which hardly change g itself but change every rounding. */
   readonly deviation: number;
-  /** That over g's size under the same z. */
+  /** The deviation over g's size for the same z. */
   readonly share: number;
 }
 
 /** Factors of eps: eight, up to 5 % below and above. */
 export const NUDGES: readonly number[] = Array.from({ length: 8 }, (_, i) => 1 + (i - 3.5) / 70);
 
-/** Measures the rounding error of g at an eps, under each z. What g itself does over the nudges is taken as a straight line, and left out. */
+/** Measures the rounding error of g at an eps, for each z. The change of g itself over the nudges is taken as a straight line and removed. */
 export async function measureRoundingError(
   at: SlopeAt,
   objective: Objective,
@@ -43,22 +43,22 @@ function deviationAroundLine(x: readonly number[], y: readonly number[]): number
   return Math.sqrt(squares / (x.length - 2));
 }
 
-/** How many weights a step leaves as they are, its change of them being lost in rounding. */
+/** How many weights a step leaves unchanged, because their change is lost in rounding. */
 export interface Swallowed {
   /** Weights in all. */
   readonly of: number;
   readonly float32: number;
-  /** The same were matrices kept in 16 bits and steps rounded to the nearest number; stochastic rounding swallows nothing in the mean. */
+  /** The same if matrices were stored in 16 bits and steps rounded to nearest; stochastic rounding loses nothing in the mean. */
   readonly float16: number;
   readonly bfloat16: number;
 }
 
 const FORMATS: readonly HalfFormat[] = ["float16", "bfloat16"];
 
-/** Elements that are looked at at once. */
+/** Elements compared at once. */
 const PART = 1 << 16;
 
-/** Counts the weights that theta + scale · z leaves as they are, theta itself staying; a step's scale is −lr · g. */
+/** Counts the weights that theta + scale · z would leave unchanged; a step's scale is −lr · g. Theta is not changed. */
 export async function countSwallowed(
   theta: readonly Parameter[],
   noise: Perturb,

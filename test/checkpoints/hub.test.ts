@@ -98,7 +98,7 @@ test.each([
   "",
 ])('what can be neither a folder nor a hub id is refused without asking the hub: "%s"', async (text) => {
   const { requests } = await useHub({ revisions: { main: whole } });
-  const start = `Looking for the model ${text}: there is no such folder, and it is no hub id such as roberta-large or facebook/opt-125m; `;
+  const start = `Looking for the model ${text}: there is no such folder, and it is not a hub id such as roberta-large or facebook/opt-125m; `;
   expect(await messageOf(resolveModel(text))).toBe(`${start}give one of them.`);
   expect(await messageOf(resolveModel(text, { near: "models/one" }))).toBe(`${start}did you mean models/one?`);
   expect(requests).toEqual([]);
@@ -132,7 +132,9 @@ describe("the cache", () => {
     addSnapshot(cacheFolder, whole, "one");
     expect(await resolved()).toBe(snapshotOf(cacheFolder, "one"));
     addSnapshot(cacheFolder, whole, "two");
-    expect(await messageOf(resolved())).toMatch(/holds 2 snapshots of it, none of them whole under refs\/main, and /);
+    expect(await messageOf(resolved())).toMatch(
+      /holds 2 snapshots of it, none of them complete under refs\/main, and /,
+    );
   });
 
   test("is whole with sharded weights only if it has every shard", async () => {
@@ -141,7 +143,7 @@ describe("the cache", () => {
     const cacheFolder = cacheWith({ ...shards, "model-2-of-2.safetensors": "" });
     expect(await resolved()).toBe(snapshotOf(cacheFolder));
     cacheWith(shards);
-    expect(await messageOf(resolved())).toMatch(/does not hold it whole/);
+    expect(await messageOf(resolved())).toMatch(/does not hold it completely/);
   });
 });
 
@@ -149,7 +151,7 @@ test("without cache and network the error says what was tried, why it failed and
   const cacheFolder = newCache();
   const { options, waits } = impatient();
   expect(await messageOf(resolved({ ...options, near: "tiny-opt" }))).toBe(
-    `Looking for the model org/tiny: there is no such folder, the cache ${cacheFolder} does not hold it whole, and the hub ` +
+    `Looking for the model org/tiny: there is no such folder, the cache ${cacheFolder} does not hold it completely, and the hub ` +
       "http://127.0.0.1:2 cannot be reached (connect ECONNREFUSED 127.0.0.1:2); " +
       "give a folder in Hugging Face layout, or name no model to use the bundled one (did you mean tiny-opt?).",
   );
