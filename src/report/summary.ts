@@ -134,6 +134,7 @@ function summaryOf(method: string, runs: readonly Run[]): MethodSummary {
   };
 }
 
+/** The arithmetic mean. */
 export function mean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
