@@ -8,14 +8,30 @@ export type { LanguageModel } from "./models/network.ts";
 export { saveModel, type SaveModelOptions } from "./models/save.ts";
 export { saveUntrained } from "./models/save.ts";
 export type { LoadedNetwork } from "./models/network.ts";
-export type { Limits } from "./models/family.ts";
+// What a model family of one's own is made of.
+export type { Config } from "./models/config.ts";
+export { defineFamily, type Limits, type ModelFamily } from "./models/family.ts";
+export {
+  attend,
+  feedForwardPart,
+  freeing,
+  type Projection,
+  project,
+  readProjection,
+  type Weights,
+} from "./nn/layers.ts";
+export { add, multiply } from "./kernels/elementwise.ts";
+export { embed } from "./kernels/embed.ts";
+export { linear } from "./kernels/linear.ts";
+export { layerNorm, rmsNorm } from "./kernels/norm.ts";
+export { rotary } from "./kernels/rotary.ts";
 export type { Adaptation, Head, Layer, LayerContext, Network, Past } from "./nn/network.ts";
 export { features } from "./nn/run.ts";
 export { generate, type GenerateOptions } from "./nn/generate.ts";
 export type { TokenBatch } from "./nn/batch.ts";
 export type { Tokenizer } from "./text/tokenizer.ts";
 export type { EncodedExample } from "./text/prompt.ts";
-export { MASK, type MaskedPart, type MaskedPrompt } from "./text/prompt.ts";
+export { MASK, type MaskedPart, type MaskedPrompt } from "./text/maskedPrompt.ts";
 export { labelField, textField } from "./tasks/definitions/fields.ts";
 export { loadTask, type LoadTaskOptions, type Split } from "./tasks/load.ts";
 export type { Quoting } from "./tasks/read/table.ts";
@@ -23,7 +39,8 @@ export type { Dropped, Example, Form, FormDefinition, Loss, Metric, Task, TaskDe
 export * from "./tuners/index.ts";
 export { layerGradientNorms, layerGroups, type LayerGroup } from "./tuners/layers.ts";
 export type { Schedule, ZerothOptions } from "./tuners/zeroth.ts";
-export { defineTuner, type TunerBody, type TunerOptions } from "./tuners/tuner.ts";
+export type { TunerOptions } from "./tuners/tuner.ts";
+export { defineTuner, type TunerBody } from "./tuners/define.ts";
 export type { Derivative, Gradient, Objective, StepAt, StepResult, Training, Tuner } from "./tuners/tuner.ts";
 export type { AdaptableNetwork, Adapted, Adapter, LoraPart, LoraParts } from "./adapters/adapter.ts";
 export * from "./adapters/index.ts";

@@ -1,6 +1,7 @@
 import { KitError, NotFinite } from "../error.ts";
 import { scaledNoise } from "../tensor/parameter.ts";
-import { type Derivative, defineTuner, type Objective, type Tuner } from "../tuners/tuner.ts";
+import { defineTuner } from "../tuners/define.ts";
+import type { Derivative, Objective, Tuner } from "../tuners/tuner.ts";
 import { describeZeroth, refuseUnknown, type ZerothOptions, zerothOptions, zerothOrder } from "../tuners/zeroth.ts";
 
 /** Settings of the forward gradient: those of MeZO without eps. */

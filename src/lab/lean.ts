@@ -3,10 +3,11 @@ import { moveMany } from "../tensor/noise/sweep.ts";
 import type { Move } from "../tensor/noise/wasm.ts";
 import { type Draw, type Parameter, type Perturb, rewrite } from "../tensor/parameter.ts";
 import { type AdamSettings, adamSettings, descendByMoments, intoMoments } from "../tuners/adam.ts";
+import { defineTuner } from "../tuners/define.ts";
 import { decays } from "../tuners/line.ts";
 import { type Estimate, estimate, report } from "../tuners/mezo.ts";
 import { subtract } from "../tuners/momentum.ts";
-import { defineTuner, type Tuner } from "../tuners/tuner.ts";
+import type { Tuner } from "../tuners/tuner.ts";
 import {
   type Condition,
   decayRate,

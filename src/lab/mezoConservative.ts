@@ -1,6 +1,7 @@
+import { defineTuner } from "../tuners/define.ts";
 import type { Line } from "../tuners/line.ts";
 import { estimate, finiteLoss, report } from "../tuners/mezo.ts";
-import { defineTuner, type Tuner } from "../tuners/tuner.ts";
+import type { Tuner } from "../tuners/tuner.ts";
 import { describeZeroth, refuseUnless, type ZerothOptions, zerothOptions, zerothOrder } from "../tuners/zeroth.ts";
 
 /** Settings of conservative MeZO: those of MeZO without weight decay. */

@@ -1,6 +1,7 @@
+import { defineTuner } from "../tuners/define.ts";
 import { type LayerGroup, layerGroups } from "../tuners/layers.ts";
 import { type Estimate, estimate, reportAll } from "../tuners/mezo.ts";
-import { defineTuner, type Tuner } from "../tuners/tuner.ts";
+import type { Tuner } from "../tuners/tuner.ts";
 import {
   describeZeroth,
   oneOf,

@@ -1,8 +1,9 @@
 import { update } from "../tensor/parameter.ts";
+import { defineTuner } from "../tuners/define.ts";
 import type { Rule } from "../tuners/fineTuning.ts";
 import { decays } from "../tuners/line.ts";
 import { byRule } from "../tuners/rule.ts";
-import { defineTuner, type Tuner } from "../tuners/tuner.ts";
+import type { Tuner } from "../tuners/tuner.ts";
 import { describeZeroth, type ZerothOptions, zerothOptions } from "../tuners/zeroth.ts";
 
 /** Sign MeZO (ZO-SGD-Sign of Zhang et al. 2024, after Liu et al. 2019): every weight moves by lr against the sign of its own estimate g z. */

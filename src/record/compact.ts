@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { KitError } from "../error.ts";
 import "../tuners/index.ts"; // defines the tuners that runs name
-import { isByEstimate, tunersByEstimate } from "../tuners/tuner.ts";
+import { isByEstimate, tunersByEstimate } from "../tuners/define.ts";
 import { checkLine, isObject, quote } from "./lines.ts";
 import type { Cost, Run, RunHeader, Score, StepRecord, UnfinishedRun } from "./run.ts";
 

@@ -1,5 +1,6 @@
 import { type Adapter, adapterNamed } from "../adapters/adapter.ts";
-import { type Tuner, tunerNamed } from "../tuners/tuner.ts";
+import { tunerNamed } from "../tuners/define.ts";
+import type { Tuner } from "../tuners/tuner.ts";
 import type { RunHeader } from "./run.ts";
 
 /** Settings of a run that are neither its tuner's nor its adapter's, by the names that its header has. */

@@ -2,7 +2,7 @@ import { createHash, type Hash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { KitError } from "../error.ts";
 import "../tuners/index.ts"; // defines the tuners that runs name
-import { isByEstimate } from "../tuners/tuner.ts";
+import { isByEstimate } from "../tuners/define.ts";
 import { isCompact, readCompact } from "./compact.ts";
 import { digits, type Line, parseLine, quote } from "./lines.ts";
 import { type Cost, type Run, type Score, type StepRecord, stepsTaken, type UnfinishedRun } from "./run.ts";

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, renameSync, statSync } from "node:fs";
 import { KitError } from "../error.ts";
-import { isTunerDefined } from "../tuners/tuner.ts";
+import { isTunerDefined } from "../tuners/define.ts";
 import { type Chain, chain, unwritable, writing } from "./lines.ts";
 import { type Lock, locked, lockRun } from "./lock.ts";
 import { openPart, type Part, partOf } from "./part.ts";

@@ -1,8 +1,9 @@
 import { update } from "../tensor/parameter.ts";
+import { defineTuner } from "./define.ts";
 import { type FineTuningOptions, fineTuning, fineTuningConditions, fineTuningKeys, type Rule } from "./fineTuning.ts";
 import { decays } from "./line.ts";
 import { byRule } from "./rule.ts";
-import { defineTuner, type Tuner } from "./tuner.ts";
+import type { Tuner } from "./tuner.ts";
 import {
   decayRate,
   describeZeroth,

@@ -1,6 +1,7 @@
 import { NotFinite } from "../error.ts";
+import { defineTuner } from "./define.ts";
 import type { Line } from "./line.ts";
-import { defineTuner, type StepResult, type Tuner } from "./tuner.ts";
+import type { StepResult, Tuner } from "./tuner.ts";
 import { describeZeroth, type ZerothOptions, zerothOptions, zerothOrder } from "./zeroth.ts";
 
 /** What two evaluations tell: the derivative along z, up to terms of eps². */

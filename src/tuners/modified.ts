@@ -1,9 +1,10 @@
 import { KitError } from "../error.ts";
 import { type Draw, norm, type Parameter, type Perturb } from "../tensor/parameter.ts";
+import { defineTuner, type TunerBody } from "./define.ts";
 import { type LayerGroup, layerGradientNorms, layerGroups } from "./layers.ts";
 import { lineAlong } from "./line.ts";
 import { estimate, report } from "./mezo.ts";
-import { defineTuner, type Objective, type Tuner, type TunerBody } from "./tuner.ts";
+import type { Objective, Tuner } from "./tuner.ts";
 import {
   describeZeroth,
   oneOf,

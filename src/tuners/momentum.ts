@@ -1,7 +1,8 @@
 import { type Parameter, type Perturb, update, zerosLike } from "../tensor/parameter.ts";
+import { defineTuner } from "./define.ts";
 import { decays } from "./line.ts";
 import { estimate, report } from "./mezo.ts";
-import { defineTuner, type Tuner } from "./tuner.ts";
+import type { Tuner } from "./tuner.ts";
 import { decayRate, describeZeroth, refuseUnless, type ZerothOptions, zerothOptions, zerothOrder } from "./zeroth.ts";
 
 /** Settings of MeZO-momentum. */

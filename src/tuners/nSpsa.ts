@@ -1,5 +1,6 @@
+import { defineTuner } from "./define.ts";
 import { type Estimate, estimate, reportAll } from "./mezo.ts";
-import { defineTuner, type Tuner } from "./tuner.ts";
+import type { Tuner } from "./tuner.ts";
 import {
   describeZeroth,
   oneOf,

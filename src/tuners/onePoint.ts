@@ -1,5 +1,6 @@
+import { defineTuner } from "./define.ts";
 import { finiteLoss } from "./mezo.ts";
-import { defineTuner, type Tuner } from "./tuner.ts";
+import type { Tuner } from "./tuner.ts";
 import { describeZeroth, type ZerothOptions, zerothOptions, zerothOrder } from "./zeroth.ts";
 
 const NAME = "MeZO-one-point";

@@ -14,6 +14,7 @@ import { nSpsa } from "../../src/tuners/nSpsa.ts";
 import { onePoint } from "../../src/tuners/onePoint.ts";
 import { sgd } from "../../src/tuners/sgd.ts";
 import type { Objective, Tuner } from "../../src/tuners/tuner.ts";
+import { clippedMezo } from "../own/clippedMezo.ts";
 import { quadratic, type Summed, started, train, valuesOf, weight, weights } from "./weights.ts";
 
 /** Every tuner, how to make it with a learning rate, and one that lowers the quadratic in 150 steps. */
@@ -46,6 +47,7 @@ const TUNERS: readonly (readonly [name: string, make: (lr: number) => Tuner, lr:
   ["mezoConservative, rademacher", (lr) => mezoConservative({ lr, noise: rademacher }), 0.01],
   ["forwardGradient", (lr) => forwardGradient({ lr }), 0.01],
   ["forwardGradient, rademacher", (lr) => forwardGradient({ lr, noise: rademacher }), 0.01],
+  ["a user's own", (lr) => clippedMezo({ lr }), 0.01],
   ["adam", (lr) => adam({ lr }), 0.05],
   ["adamw", (lr) => adamw({ lr, weightDecay: 0.01 }), 0.05],
   ["sgd", (lr) => sgd({ lr }), 0.1],
