@@ -1,6 +1,6 @@
 export { KitError } from "./error.ts";
 export { backendNames, useBackend, type BackendName } from "./tensor/backend.ts";
-export type { Progress } from "./tensor/progress.ts";
+export type { Progress, ProgressEvent } from "./tensor/progress.ts";
 export type { Parameter } from "./tensor/parameter.ts";
 export { gaussian, rademacher, type Draw, type Perturb } from "./tensor/parameter.ts";
 export { BUNDLED_MODEL, loadModel } from "./models/load.ts";
@@ -64,8 +64,8 @@ export { type Found, readRun, readUnfinished } from "./record/read.ts";
 export { type OpenRun, resumeRun } from "./record/write.ts";
 export { createRunFile, type RunFile, writeRun } from "./record/write.ts";
 export type { Cost, Run, RunHeader, Score, StepRecord, UnfinishedRun } from "./record/run.ts";
-export { markdownTable, table } from "./report/table.ts";
-export { taskTable } from "./report/table.ts";
+export { markdownTable, table } from "./report/runTables.ts";
+export { taskTable } from "./report/runTables.ts";
 export { plotAccuracyMemory } from "./report/plot.ts";
 export { saveFigure } from "./report/render.ts";
 export type { Figure } from "./report/style.ts";

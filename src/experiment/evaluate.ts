@@ -52,7 +52,7 @@ export async function evaluate(model: LanguageModel, task: Task, options: Evalua
   const shown = (index: number): readonly string[] =>
     shots === 0 ? [] : demonstrations(pool, { shots, seed: seeds[index] ?? seed });
   const examples = task.test.map((example, index) => {
-    onProgress({ label: `${method}: prompts`, done: index + 1, total });
+    onProgress({ label: method, part: "prompts", done: index + 1, total });
     return encodeExample(model, example, begin, shown(index));
   });
   const part = { examples, gold: task.test.map(({ gold }) => gold), texts: task.test, begin, demonstrations: shown };

@@ -107,7 +107,7 @@ export async function probe(model: LanguageModel, task: Task, options: ProbeOpti
   const head = await probeHead(model, task, options);
   const test = encodeBatch(model, task.test, begin);
   const seen = await featuresOf(model, promptsOf(test, task), (done, total) =>
-    onProgress({ label: "LP: test", done, total }),
+    onProgress({ label: "LP", part: "test", done, total }),
   );
   const cost = costOf(started, 0, [predictBytes(scoringPlan(model, longest(test.examples)))]);
   const header = headerWith(head.C, recordRows(model, head));
@@ -127,14 +127,16 @@ export async function probeHead(model: LanguageModel, task: Task, options: Probe
   const gold = train.gold.map(([first]) => first!);
   const classes = [...new Set(gold)].sort((a, b) => a - b);
   checkClasses(classes, gold.length, task);
-  const seen = await featuresOf(model, prompts, (done, total) => onProgress({ label: "LP: features", done, total }));
+  const seen = await featuresOf(model, prompts, (done, total) =>
+    onProgress({ label: "LP", part: "features", done, total }),
+  );
   const width = seen[0]!.length;
   const rows = new Float64Array(seen.length * width);
   for (const [i, row] of seen.entries()) rows.set(row, i * width);
   const labels = gold.map((label) => classes.indexOf(label));
   const data = { rows, width, labels, classes: classes.length, intercept: model.head.bias !== undefined };
   const { x, C } = await fitLogisticCV(data, earlyStop ? EARLY : CONVERGED, (done, total) =>
-    onProgress({ label: "LP: fits", done, total }),
+    onProgress({ label: "LP", part: "fits", done, total }),
   );
   const { answers } = prompts[0]!;
   const own = await rowsOf(model, answers);

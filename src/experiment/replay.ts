@@ -49,8 +49,8 @@ export function heard({ value, pair, gradient, derivative }: Objective): Heard {
       },
     }),
     ...(derivative && {
-      derivative: (theta, tangentOf) => {
-        const found = derivative(theta, tangentOf);
+      derivative: (...given) => {
+        const found = derivative(...given);
         note(found.loss, found.derivative);
         return found;
       },

@@ -134,7 +134,7 @@ export async function diagnose(model: LanguageModel, task: Task, options: Diagno
   const settings = settingsOf(options, task);
   const { adapter, seed, begin, onProgress } = settings;
   const prompt = await promptCheck(model, task, begin, (done) =>
-    onProgress({ label: "Zero-shot: dev", done, total: task.dev.length }),
+    onProgress({ label: "Zero-shot", part: "dev", done, total: task.dev.length }),
   );
   const adapted = adapter?.begin(model, { seed, vocabulary: model.tokenizer.size });
   const theta = adapted?.parameters ?? model.parameters;
@@ -231,6 +231,6 @@ function passesIn(halved: readonly HalvedBatch[], draws: number): number {
 
 function counted({ adapter, onProgress }: Settings, total: number): () => void {
   let done = 0;
-  const label = adapter ? `MeZO (${adapter.name}): slopes` : "MeZO: slopes";
-  return () => onProgress({ label, done: ++done, total });
+  const label = adapter ? `MeZO (${adapter.name})` : "MeZO";
+  return () => onProgress({ label, part: "slopes", done: ++done, total });
 }

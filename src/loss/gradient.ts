@@ -5,8 +5,7 @@ import type { Head, Network } from "../nn/network.ts";
 import { features } from "../nn/run.ts";
 import type { Loss } from "../tasks/task.ts";
 import type { Parameter } from "../tensor/parameter.ts";
-import { forwardDerivative } from "../tensor/tangent.ts";
-import type { Derivative, Gradient } from "../tuners/tuner.ts";
+import type { Derivative, DifferentiateForwards, Gradient } from "../tuners/tuner.ts";
 import type { LabelledBatch } from "./encode.ts";
 import { losses } from "./loss.ts";
 
@@ -57,19 +56,16 @@ function add(a: Gradient, b: Gradient): Gradient {
   return { loss: a.loss + b.loss, gradients };
 }
 
-/** Loss and exact derivative along a tangent of parts, which add up: forward mode through the network. */
+/** Loss and exact derivative along a tangent of parts, which add up: each part's by `differentiate`. */
 export function computeDerivative(
   network: Network,
   parts: readonly LossPart[],
-  tangentOf: (weight: Parameter) => tf.Tensor,
-  theta: readonly Parameter[],
+  differentiate: DifferentiateForwards,
 ): Derivative {
   const derivatives = parts.map(({ batch, rows, loss }) =>
-    forwardDerivative(
+    differentiate(
       () => features(network, batch, rows),
       (seen) => loss(seen, network.head),
-      theta,
-      tangentOf,
     ),
   );
   return derivatives.reduce((sum, { loss, derivative }) => ({

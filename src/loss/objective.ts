@@ -29,7 +29,7 @@ export function objectiveFor(
       value: () => sumOf(batches, ({ batch }) => computeLoss(task.loss, model, batch)),
       ...(canPair() && { pair: pairedLoss(model, task.loss, batches) }),
       gradient: (theta) => computeGradient(model, parts(), theta, checkpointing),
-      derivative: (theta, tangentOf) => computeDerivative(model, parts(), tangentOf, theta),
+      derivative: (_theta, _tangentOf, differentiate) => computeDerivative(model, parts(), differentiate),
     };
   };
 }

@@ -46,7 +46,7 @@ describe("evaluate", () => {
     setImmediate(() => {
       turned = true;
     });
-    await evaluate(model, task, { onProgress: ({ label }) => label === "Zero-shot" && turns.push(turned) });
+    await evaluate(model, task, { onProgress: ({ part }) => part === undefined && turns.push(turned) });
     expect(turns).toEqual([true]);
     model.dispose();
   });

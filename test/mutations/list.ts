@@ -103,10 +103,10 @@ export const MUTATIONS: readonly Mutation[] = [
     ["report/summary.ts", '...named("split", split), ', ""],
   ),
   ...mutationsBy(
-    "report/table.test.ts",
+    "report/runTables.test.ts",
     ["report/table.ts", "2 ** 20", "1e6"],
-    ["report/table.ts", "paper.scores[summary.method]?.toFixed(1)", "paper.scores.MeZO?.toFixed(1)"],
-    ["report/table.ts", "[peakBytes, predictedBytes]", "[predictedBytes, peakBytes]"],
+    ["report/runTables.ts", "paper.scores[summary.method]?.toFixed(1)", "paper.scores.MeZO?.toFixed(1)"],
+    ["report/runTables.ts", "[peakBytes, predictedBytes]", "[predictedBytes, peakBytes]"],
   ),
   ...mutationsBy(
     "measure/paper.test.ts",
@@ -115,12 +115,12 @@ export const MUTATIONS: readonly Mutation[] = [
   ),
   ...mutationsBy(
     "report/plot.test.ts",
-    ["report/runMarks.ts", "y: [100 * summary.score], mode", "y: [summary.score], mode"],
-    ["report/runMarks.ts", "100 * standardError);", "standardError);"],
-    ["report/runMarks.ts", "100 * testScore(run).score),", "100 * testScore(own[0]!).score),"],
-    ["report/plot.ts", "x: [MARK_AT], y: [score]", "x: [MARK_AT], y: [score / 100]"],
+    ["report/plot.ts", "y: [100 * score], mode", "y: [score], mode"],
+    ["report/plot.ts", "100 * standardError);", "standardError);"],
+    ["report/plot.ts", "100 * testScore(run).score),", "100 * testScore(own[0]!).score),"],
+    ["report/plot.ts", "y: [scores[method]],", "y: [scores[method]! / 100],"],
     ["report/plot.ts", "const y = 100 * score;", "const y = score;"],
-    ["report/runMarks.ts", "100 * (score - standardError)", "100 * (score + standardError)"],
+    ["report/plot.ts", "100 * (score - standardError)", "100 * (score + standardError)"],
   ),
   ...mutationsBy(
     "report/groups.test.ts",
