@@ -9,7 +9,7 @@ import { drawDemonstrationSeeds, drawDemonstrations } from "../tasks/split.ts";
 import type { Task } from "../tasks/task.ts";
 import type { Progress } from "../tensor/progress.ts";
 import { checkFinite } from "./checkFinite.ts";
-import { costOf, longest, predictBytes, resetPeak, scoringPlan } from "./cost.ts";
+import { findLongest, measureCost, predictBytes, resetPeak, scoringPlan } from "./cost.ts";
 import { runHeader } from "./header.ts";
 
 /** Settings of an evaluation without training. */
@@ -62,7 +62,7 @@ export async function evaluate(model: LanguageModel, task: Task, options: Evalua
     begin,
   )({ ...part, on: "test", step: 0 }, (done) => onProgress({ label: method, done, total }));
   await checkFinite(model, [score.loss]);
-  const cost = costOf(started, 0, [predictBytes(scoringPlan(model, longest(examples)))]);
+  const cost = measureCost(started, 0, [predictBytes(scoringPlan(model, findLongest(examples)))]);
   return { header, steps: [], scores: [score], cost };
 }
 

@@ -3,7 +3,7 @@ import { adaptedModel } from "../adapters/adapter.ts";
 import { checkFinite } from "../experiment/checkFinite.ts";
 import { type Begin, batches, checkBegin, encodeBatch, type LabelledBatch } from "../loss/encode.ts";
 import { microBatches, objectiveFor } from "../loss/objective.ts";
-import { restoreUnnoticed } from "../models/goneWeights.ts";
+import { restoreQuietly } from "../models/goneWeights.ts";
 import type { LanguageModel } from "../models/network.ts";
 import type { Task } from "../tasks/task.ts";
 import { canPair } from "../tensor/pair.ts";
@@ -150,7 +150,7 @@ export async function diagnose(model: LanguageModel, task: Task, options: Diagno
     return { ...describeSubject(model, task, settings), ...found, prompt };
   } finally {
     adapted?.dispose();
-    if (!adapted && !(canPair() && settings.noise.law)) restoreUnnoticed(model);
+    if (!adapted && !(canPair() && settings.noise.law)) restoreQuietly(model);
   }
 }
 
