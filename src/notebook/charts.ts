@@ -17,7 +17,7 @@ export interface Look {
   /** A symbol of plotly.js: "circle", "square", "diamond"; with "-open" for what the paper reports. */
   readonly symbol?: string;
   readonly dash?: "solid" | "dash" | "dot";
-  /** Standard errors of y, drawn as bars. */
+  /** Standard errors, drawn as bars: of y, or of x where y has names. */
   readonly errors?: readonly number[];
   /** Whether the legend names it; it does where nothing is said. */
   readonly named?: boolean;
@@ -26,7 +26,7 @@ export interface Look {
 type Values = readonly (number | string)[];
 
 /** Marks at (x, y). */
-export function points(name: string, x: Values, y: readonly number[], look: Look = {}): Series {
+export function points(name: string, x: Values, y: Values, look: Look = {}): Series {
   const { color, symbol } = markFor(look);
   const open = symbol?.endsWith("open") ? { line: { width: 2 } } : {};
   return {
@@ -37,14 +37,14 @@ export function points(name: string, x: Values, y: readonly number[], look: Look
 }
 
 /** A line through the points (x, y). */
-export function line(name: string, x: Values, y: readonly number[], look: Look = {}): Series {
+export function line(name: string, x: Values, y: Values, look: Look = {}): Series {
   const { color } = markFor(look);
   const drawn = { width: 2, dash: look.dash ?? "solid", ...(color && { color }) };
   return { ...series(name, x, y, look), mode: "lines", line: drawn };
 }
 
 /** A line with a mark at each of its points. */
-export function markedLine(name: string, x: Values, y: readonly number[], look: Look = {}): Series {
+export function markedLine(name: string, x: Values, y: Values, look: Look = {}): Series {
   return { ...points(name, x, y, look), ...{ line: line(name, x, y, look).line }, mode: "lines+markers" };
 }
 
@@ -53,22 +53,24 @@ function markFor({ like, color, symbol }: Look): { readonly color?: string; read
   return { ...mark, ...(color && { color }), ...(symbol && { symbol }) };
 }
 
-function series(name: string, x: Values, y: readonly number[], { errors, named = true }: Look): Series {
+function series(name: string, x: Values, y: Values, { errors, named = true }: Look): Series {
+  const across = typeof y[0] === "string" ? "error_x" : "error_y";
   return {
-    ...{ type: "scatter", name, legendgroup: name, showlegend: named },
-    ...{ x: x.map((value) => (typeof value === "number" ? rounded(value) : value)), y: y.map(rounded) },
-    ...(errors && { error_y: { type: "data", array: errors.map(rounded), color: INK, thickness: 1.5, width: 5 } }),
+    ...{ type: "scatter", name, legendgroup: name, showlegend: named, x: x.map(rounded), y: y.map(rounded) },
+    ...(errors && { [across]: { type: "data", array: errors.map(rounded), color: INK, thickness: 1.8, width: 9 } }),
   };
 }
 
 /** Four digits are more than a picture shows, and keep a stored notebook small. */
-const rounded = (value: number): number => Number(value.toPrecision(4));
+const rounded = (value: number | string): number | string =>
+  typeof value === "number" ? Number(value.toPrecision(4)) : value;
 
 /** What an axis says and shows. */
 export interface Axis {
   readonly title: string;
   readonly log?: boolean;
   readonly range?: readonly [number, number];
+  readonly fromZero?: boolean;
   /** Where its ticks stand, and what they say where that is not the number. */
   readonly ticks?: readonly number[];
   readonly labels?: readonly string[];
@@ -91,11 +93,12 @@ export function chart(
 
 function axisLayout(axis: string | Axis): Series {
   if (typeof axis === "string") return { title: { text: axis } };
-  const { title, log, range, ticks, labels } = axis;
+  const { title, log, range, fromZero, ticks, labels } = axis;
   return {
     title: { text: title },
     ...(log && { type: "log" }),
     ...(range && { range: log ? range.map(Math.log10) : range }),
+    ...(fromZero && { rangemode: "tozero" }),
     ...(ticks && { tickvals: ticks }),
     ...(labels && { ticktext: labels, showgrid: false }),
   };
@@ -159,7 +162,8 @@ export function lossCurves(
     const { x, y } = meanCurve(own);
     return line(name, x, y, { ...(methods.includes(name) && { like: name }), dash: dashFor(own[0]!) });
   });
-  return chart(curves, { x: "step", y: `training loss (nats${seeds > 1 ? `, mean of ${seeds} seeds` : ""})` });
+  const mean = seeds > 1 ? `, mean of ${seeds} seeds` : "";
+  return chart(curves, { x: { title: "step", fromZero: true }, y: `training loss (nats${mean})` });
 }
 
 /** What is trained shows in the line too. */
@@ -199,7 +203,7 @@ export function methodScores(runs: readonly Run[], paper: PaperColumn = paperFor
     [
       {
         ...ours,
-        marker: { size: 12, color: marks.map(({ color }) => color), symbol: marks.map(({ symbol }) => symbol) },
+        marker: { size: 10, color: marks.map(({ color }) => color), symbol: marks.map(({ symbol }) => symbol) },
       },
       points(
         `paper: ${paper.model}, ${paper.table}`,
