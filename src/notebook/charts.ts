@@ -150,10 +150,13 @@ export function bars(
 /** How many points a curve is averaged into: enough for its shape, few enough to see it through the noise of single batches. */
 const POINTS = 20;
 
+/** What is drawn of a run's losses, whether it is finished or not. */
+type Losses = Pick<Run, "header" | "steps">;
+
 /** The figure of training losses over the steps: a line a name, the mean of its runs, each point that of a stretch of steps. */
-export function lossCurves(
-  runs: readonly Run[],
-  nameOf: (run: Run) => string = ({ header }) => header.method,
+export function lossCurves<R extends Losses>(
+  runs: readonly R[],
+  nameOf: (run: R) => string = ({ header }) => header.method,
 ): Drawing {
   const names = [...new Set(runs.map(nameOf))];
   const seeds = new Set(runs.map(({ header }) => header.seed)).size;
@@ -167,15 +170,15 @@ export function lossCurves(
 }
 
 /** What is trained shows in the line too. */
-function dashFor({ header: { adapter } }: Run): "solid" | "dash" | "dot" {
+function dashFor({ header: { adapter } }: Losses): "solid" | "dash" | "dot" {
   return ({ LoRA: "dash", prefix: "dot" } as const)[adapter ?? ""] ?? "solid";
 }
 
-function meanCurve(runs: readonly Run[]): { x: number[]; y: number[] } {
+function meanCurve(runs: readonly Losses[]): { x: number[]; y: number[] } {
   const total = Math.min(...runs.map(({ steps }) => steps.length));
   const size = Math.max(1, Math.ceil(total / POINTS));
   const parts = Array.from({ length: Math.ceil(total / size) }, (_, i) => [i * size, Math.min(total, (i + 1) * size)]);
-  const lossIn = (run: Run, from: number, to: number): number =>
+  const lossIn = (run: Losses, from: number, to: number): number =>
     mean(run.steps.slice(from, to).map(({ losses }) => mean(losses)));
   return {
     x: parts.map(([, to]) => runs[0]!.steps[to! - 1]!.step + 1),
