@@ -1,26 +1,28 @@
 import { existsSync, readdirSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
-import { type Checkpoint, openCheckpoint } from "../checkpoints/folder.ts";
+import { type Checkpoint, hashFiles, openCheckpoint } from "../checkpoints/folder.ts";
 import { resolveModel } from "../checkpoints/hub.ts";
 import { snapshotCommit } from "../checkpoints/hubCache.ts";
 import type { DownloadProgress } from "../checkpoints/hubDownload.ts";
-import { hashFiles, readObject } from "../checkpoints/json.ts";
+import { readObject } from "../checkpoints/json.ts";
 import { closest, KitError } from "../error.ts";
 import type { Network } from "../nn/network.ts";
 import { ensureBackend } from "../tensor/backend.ts";
 import type { Progress } from "../tensor/progress.ts";
 import { loadTokenizer, type Tokenizer } from "../text/tokenizer.ts";
-import { checkConfig, type LanguageModel, loadNetwork, planNetwork, untie } from "./network.ts";
+import { type LanguageModel, loadNetwork } from "./network.ts";
+import { checkConfig, planNetwork, untie } from "./plan.ts";
 import { keptAs, type WeightOptions } from "./weights.ts";
 
-/** Returns a listener of downloads that tells them, in bytes, as the progress "downloading" with the file as its note. */
+/** Returns a listener of downloads that reports them, in bytes, as the progress "downloading". */
 export function downloadProgress(onProgress: Progress = () => {}): (download: DownloadProgress) => void {
   return ({ file, bytes, totalBytes, waitSeconds, checking }) =>
     onProgress({
       label: checking ? "checking the download" : "downloading",
       done: bytes,
       total: totalBytes,
-      note: waitSeconds === undefined ? file : `${file}: no answer, the hub is asked again in ${waitSeconds} s`,
+      file,
+      ...(waitSeconds !== undefined && { waitSeconds }),
     });
 }
 

@@ -118,9 +118,9 @@ test("a chart of the loss grows with the run where someone looks on, and starts 
     () => {
       const progress = liveChart();
       for (let step = 1; step <= 1000; step++)
-        progress({ label: "MeZO", done: step, total: 1000, note: `loss ${step <= 500 ? "2.0" : "1.0"}, dev 50.0 %` });
-      progress({ label: "MeZO: test", done: 5, total: 5 });
-      progress({ label: "FT", done: 1, total: 1, note: "loss 0.5" });
+        progress({ label: "MeZO", done: step, total: 1000, loss: step <= 500 ? 2 : 1, dev: 0.5 });
+      progress({ label: "MeZO", part: "test", done: 5, total: 5 });
+      progress({ label: "FT", done: 1, total: 1, loss: 0.5 });
     },
   );
   const [first, last] = charts.slice(-2).map(({ data, layout }) => ({ title: layout.title.text, ...data[0]! }));
