@@ -57,7 +57,7 @@ function series(name: string, x: Values, y: Values, { errors, named = true }: Lo
   const across = typeof y[0] === "string" ? "error_x" : "error_y";
   return {
     ...{ type: "scatter", name, legendgroup: name, showlegend: named, x: x.map(rounded), y: y.map(rounded) },
-    ...(errors && { [across]: { type: "data", array: errors.map(rounded), color: INK, thickness: 1.8, width: 9 } }),
+    ...(errors && { [across]: { type: "data", array: errors.map(rounded), color: INK, thickness: 1.8, width: 6 } }),
   };
 }
 
