@@ -233,7 +233,7 @@ function lowest(summaries: readonly MethodSummary[], floor: MethodSummary | unde
 }
 
 /** Room of a task that its marks are spread over. */
-const SPREAD = 0.72;
+const SPREAD = 0.52;
 
 /**
  * The figure of test scores by task: in each task's column a filled mark for each method with its standard error, an open one of the same
@@ -273,23 +273,29 @@ export function taskScores(runs: readonly Run[], shown: readonly string[]): Draw
       ),
     ];
   });
-  return chart([...drawn, majorityDashes(columns)], {
+  return chart([majorityDashes(columns), ...drawn, paperEntry], {
     x: { title: "", ticks: tasks.map((_, i) => i), labels: tasks, range: [-0.5, tasks.length - 0.5] },
     y: { title: "test score (%)", range: [0, 100] },
   });
 }
 
+/** What the legend says of open marks. */
+const paperEntry: Series = {
+  ...points("open: the paper’s", [], [], { color: QUIET, symbol: "circle-open" }),
+  ...{ x: [null], y: [null] },
+};
+
+/** Below the marks, and after them in the legend. */
 function majorityDashes(columns: readonly { readonly summaries: readonly MethodSummary[] }[]): Series {
   const floors = columns.flatMap(({ summaries }, i) => {
     const floor = summaries.find(({ method }) => !isMarked(method));
-    return floor ? [{ x: i, y: 100 * floor.score }] : [];
+    return floor ? [{ i, y: 100 * floor.score }] : [];
   });
-  const dashes = points(
-    "majority class",
-    floors.map(({ x }) => x),
-    floors.map(({ y }) => y),
-  );
-  return { ...dashes, marker: { symbol: "line-ew-open", size: 40, color: QUIET, line: { width: 2 } } };
+  return {
+    ...line("majority class", [], [], { color: QUIET }),
+    x: floors.flatMap(({ i }) => [i - 0.4, i + 0.4, null]),
+    ...{ y: floors.flatMap(({ y }) => [y, y, null]), legendrank: 2000 },
+  };
 }
 
 export { palette };
