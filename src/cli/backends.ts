@@ -6,7 +6,7 @@ import { type Availability, probeBackends } from "../tensor/backend.ts";
 const WIDTHS = [12, 11, 50, 44];
 
 /** The command that says where this machine can compute. */
-export const listingBackends = (): Command =>
+export const makeBackendsCommand = (): Command =>
   new Command("backends")
     .description("Lists where this machine can compute, and why others are missing.")
     .summary("lists where this machine can compute")

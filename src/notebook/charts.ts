@@ -1,7 +1,7 @@
-import { isMarked } from "../measure/methods.ts";
+import { isMarked, markOf } from "../measure/methods.ts";
 import { type PaperColumn, paperFor } from "../measure/paper.ts";
 import type { Run } from "../record/run.ts";
-import { INK, markOf } from "../report/style.ts";
+import { INK } from "../report/style.ts";
 import { headline, type MethodSummary, summarize } from "../report/summary.ts";
 import type { Drawing } from "./figure.ts";
 

@@ -5,12 +5,13 @@ export {
   paperGrid,
   paperRates,
 } from "../measure/paper.ts";
+export type { PerMethodSetting } from "../measure/request.ts";
 export { lossCurves, methodScores } from "./charts.ts";
 export { display, type MimeBundle, type Shown, stopIfInterrupted } from "./display.ts";
 export { type Drawing, figure } from "./figure.ts";
 export type { RateGrid } from "./grid.ts";
 export { liveChart, liveProgress } from "./live.ts";
-export { type MeasureOptions, measure, type PerMethodSetting, readRuns } from "./measure.ts";
+export { type MeasureCellOptions as MeasureOptions, measure, readRuns } from "./measure.ts";
 export { type Past, recorded, type Scale, scale, settingsFor } from "./runs.ts";
 export {
   besidePaper,

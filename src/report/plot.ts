@@ -1,4 +1,4 @@
-import { isMarked, methods } from "../measure/methods.ts";
+import { isMarked, markOf, methodNames } from "../measure/methods.ts";
 import { type PaperColumn, paperFor } from "../measure/paper.ts";
 import type { Run, RunHeader } from "../record/run.ts";
 import { risenLossNote } from "./risenLoss.ts";
@@ -21,7 +21,6 @@ import {
   INK,
   MARK_SIZE,
   margin,
-  markOf,
   PANEL_COLOR,
   paperPanel,
   picture,
@@ -68,7 +67,7 @@ const LABEL_DISTANCE = 1.15 * FONT_SIZE;
 
 /** Hollow marks with labels for what the paper reports; labels of close scores are moved apart. */
 export function paperMarks(paper: PaperColumn, scales: Scales): Record<string, unknown>[] {
-  const shown = methods.flatMap((method) => {
+  const shown = methodNames.flatMap((method) => {
     const score = paper.scores[method];
     return score === undefined ? [] : [{ method, score }];
   });

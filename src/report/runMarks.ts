@@ -1,7 +1,7 @@
-import { isMarked } from "../measure/methods.ts";
+import { isMarked, markOf } from "../measure/methods.ts";
 import type { PaperColumn } from "../measure/paper.ts";
 import type { Run } from "../record/run.ts";
-import { FONT_SIZE, INK, MARK_SIZE, margin, markOf, picture, QUIET, runsPanel, textWidth } from "./style.ts";
+import { FONT_SIZE, INK, MARK_SIZE, margin, picture, QUIET, runsPanel, textWidth } from "./style.ts";
 import { type MethodSummary, testScore } from "./summary.ts";
 import { mebibytes } from "./table.ts";
 

@@ -7,30 +7,6 @@ export interface Figure {
   readonly layout: Readonly<Record<string, unknown>> & { readonly width: number; readonly height: number };
 }
 
-/** How a method is drawn. */
-export interface Mark {
-  readonly color: string;
-  readonly symbol: string;
-}
-
-/** Colours of Okabe and Ito, which colour-blind readers can tell apart, one for each way to train, and a shape each for what is trained. */
-const MARKS: Readonly<Record<string, Mark>> = {
-  "Zero-shot": { color: "#0072B2", symbol: "circle" },
-  ICL: { color: "#009E73", symbol: "diamond" },
-  LP: { color: "#CC79A7", symbol: "star" },
-  FT: { color: "#56B4E9", symbol: "square" },
-  "FT (LoRA)": { color: "#56B4E9", symbol: "triangle-up" },
-  "FT (prefix)": { color: "#56B4E9", symbol: "triangle-down" },
-  MeZO: { color: "#D55E00", symbol: "square" },
-  "MeZO (LoRA)": { color: "#D55E00", symbol: "triangle-up" },
-  "MeZO (prefix)": { color: "#D55E00", symbol: "triangle-down" },
-};
-
-/** The mark of a method; those that the tables do not have share one. */
-export function markOf(method: string): Mark {
-  return MARKS[method] ?? { color: "#000000", symbol: "x" };
-}
-
 /** Colour of text, axes and error bars. */
 export const INK = "#222222";
 
