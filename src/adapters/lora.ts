@@ -13,6 +13,7 @@ import {
   type Adapted,
   type Adapter,
   checkCount,
+  defineAdapter,
   type LoraPart,
   type LoraParts,
 } from "./adapter.ts";
@@ -37,9 +38,9 @@ export function linearMaps(network: AdaptableNetwork): Target[] {
   return [...first, ...matrices(network).filter(({ name }) => !names.has(name))];
 }
 
-function matrices({ parameters, head }: AdaptableNetwork): Target[] {
+function matrices({ parameters, head, embeddings }: AdaptableNetwork): Target[] {
   return parameters.flatMap(({ name, value }) => {
-    if (value.rank !== 2 || value === head.weight || name.includes("embed")) return [];
+    if (value.rank !== 2 || value === head.weight || embeddings.includes(name)) return [];
     const [out, from] = value.shape as [number, number];
     return { name: name.replace(/\.weight$/, ""), out, from };
   });
@@ -120,14 +121,13 @@ export interface LoraOptions {
  * as the network itself. At the start only B has a gradient, yet MeZO perturbs both, as in the authors' code. The paper's equation 6 names
  * A and B the other way round. Throws a KitError for an option that it does not have, and for one that makes no sense.
  */
-export function lora(options: LoraOptions = {}): Adapter {
+export const lora: (options?: LoraOptions) => Adapter = defineAdapter("LoRA", (options: LoraOptions) => {
   const { rank = 8, alpha = 16, modules, ...unknown } = options;
   checkOptions("LoRA", unknown, ["rank", "alpha", "modules"]);
   checkCount("LoRA", "rank", rank);
   if (!(alpha > 0 && Number.isFinite(alpha))) throw new KitError(`LoRA needs an alpha above 0, not ${alpha}.`);
   const names = modules === undefined ? undefined : [modules].flat().flatMap((name) => name.split(/\s*,\s*/));
   return {
-    name: "LoRA",
     options: { rank, alpha, ...(names && { modules: names.join(",") }) },
     begin: (network, { seed }) => {
       const targets = names ? targetsOf(network, names) : queriesAndValues(network);
@@ -137,7 +137,7 @@ export function lora(options: LoraOptions = {}): Adapter {
       });
     },
   };
-}
+});
 
 /** The linear maps of those names. Throws a KitError, which lists what there is, where a name is none's. */
 function targetsOf(network: AdaptableNetwork, names: readonly string[]): Target[] {

@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { KIT_VERSION } from "../experiment/header.ts";
 import { makeBackendsCommand } from "./backends.ts";
 import { runProgram } from "./commandLine.ts";
+import "../lab/index.ts"; // defines its tuners
 import { makeDoctorCommand } from "./doctor.ts";
 import { makeCompactCommand, makeDiffCommand, makeReplayCommand } from "./runs.ts";
 import { makeTableCommand } from "./table.ts";

@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { Command } from "commander";
 import { KitError } from "../error.ts";
 import { readRun } from "../record/read.ts";
+import { markdownTable } from "../report/runTables.ts";
 import { groupsOf } from "../report/summary.ts";
-import { markdownTable } from "../report/table.ts";
 import { parseCommand, runCommand } from "./commandLine.ts";
 import { savePicture } from "./table.ts";
 

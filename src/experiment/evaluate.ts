@@ -8,8 +8,8 @@ import { majority } from "../tasks/score.ts";
 import { demonstrationSeeds, demonstrations } from "../tasks/split.ts";
 import type { Task } from "../tasks/task.ts";
 import type { Progress } from "../tensor/progress.ts";
+import { checkFinite } from "./checkFinite.ts";
 import { costOf, longest, predictBytes, resetPeak, scoringPlan } from "./cost.ts";
-import { checkFinite } from "./finite.ts";
 import { runHeader } from "./header.ts";
 
 /** Settings of an evaluation without training. */

@@ -2,10 +2,10 @@ import { setImmediate } from "node:timers/promises";
 import * as tf from "@tensorflow/tfjs";
 import { checkOptions, KitError } from "../error.ts";
 import { embed } from "../kernels/embed.ts";
-import { readRows, sharedPrompts } from "../loss/candidates.ts";
+import { promptRows, sharedPrompts } from "../loss/candidates.ts";
 import { type Begin, checkBegin, encodeBatch, type LabelledBatch } from "../loss/encode.ts";
-import { lossOfScores } from "../loss/loss.ts";
-import { inPasses, valuesOf } from "../loss/passes.ts";
+import { lossFromScores } from "../loss/loss.ts";
+import { readValues, runByTokens } from "../loss/passes.ts";
 import type { LanguageModel } from "../models/network.ts";
 import { packBatch } from "../nn/batch.ts";
 import { features } from "../nn/run.ts";
@@ -16,8 +16,8 @@ import type { Task } from "../tasks/task.ts";
 import { type Parameter, rewrite } from "../tensor/parameter.ts";
 import type { Progress } from "../tensor/progress.ts";
 import type { SharedPrompt } from "../text/prompt.ts";
+import { checkFinite } from "./checkFinite.ts";
 import { costOf, longest, predictBytes, resetPeak, scoringPlan } from "./cost.ts";
-import { checkFinite } from "./finite.ts";
 import { runHeader } from "./header.ts";
 import { dotOf, type StopAt } from "./lbfgs.ts";
 import { FOLDS, fitLogisticCV } from "./logistic.ts";
@@ -168,13 +168,13 @@ async function featuresOf(
   onDone: (done: number, total: number) => void,
 ): Promise<Float64Array[]> {
   let done = 0;
-  return inPasses(
+  return runByTokens(
     prompts.map(({ ids }) => ids.length),
     async (items) => {
       await setImmediate(); // lets a notebook draw, and an interrupt in
       const part = items.map((i) => prompts[i]!);
       const batch = packBatch(part.map(({ ids }) => ids));
-      const values = await valuesOf(() => features(model, batch, readRows(part, batch.lengths)));
+      const values = await readValues(() => features(model, batch, promptRows(part, batch.lengths)));
       await checkFinite(model, values);
       done += part.length;
       onDone(done, prompts.length);
@@ -186,10 +186,10 @@ async function featuresOf(
 /** The model's own rows of the output matrix, each with its bias after it where there is one. */
 async function rowsOf({ head }: LanguageModel, answers: readonly number[]): Promise<Float64Array[]> {
   const ids = [...answers];
-  const rows = split(await valuesOf(() => embed(tf.tensor1d(ids, "int32"), head.weight)), ids.length);
+  const rows = split(await readValues(() => embed(tf.tensor1d(ids, "int32"), head.weight)), ids.length);
   const { bias } = head;
   if (!bias) return rows;
-  const biases = await valuesOf(() => tf.gather(bias, tf.tensor1d(ids, "int32")));
+  const biases = await readValues(() => tf.gather(bias, tf.tensor1d(ids, "int32")));
   return rows.map((row, i) => Float64Array.of(...row, biases[i]!));
 }
 
@@ -203,5 +203,5 @@ function scoreOf({ rows }: ProbedHead, seen: readonly Float64Array[], gold: Labe
   const scores = seen.map((x) => rows.map((row) => dotOf(x, row, 0, x.length)));
   const right = scores.filter((of, i) => gold[i]!.includes(of.indexOf(Math.max(...of)))).length;
   const { accuracy, standardError, n } = accuracyOf(right, seen.length);
-  return { on: "test", step: 0, score: accuracy, standardError, n, loss: lossOfScores(scores, gold) };
+  return { on: "test", step: 0, score: accuracy, standardError, n, loss: lossFromScores("candidates", scores, gold) };
 }

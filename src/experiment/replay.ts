@@ -8,11 +8,13 @@ import type { LanguageModel } from "../models/network.ts";
 import { adapterOf, tunerOf } from "../record/header.ts";
 import { cut, firstOf, type RunHeader, type StepRecord, stepsTaken, type UnfinishedRun } from "../record/run.ts";
 import { storage } from "../tensor/backend.ts";
-import { inFewPasses } from "../tensor/deferred.ts";
+import { type DeferredSweeps, deferSweeps } from "../tensor/deferred.ts";
+import "../tuners/index.ts"; // defines the tuners that runs name
+import "../adapters/index.ts";
+import { adaptedModel } from "../adapters/adapter.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { Progress } from "../tensor/progress.ts";
 import type { Objective, Training, Tuner } from "../tuners/tuner.ts";
-import { adaptedModel } from "./finite.ts";
 import { NOISE_VERSION } from "./header.ts";
 import { placeRows } from "./probe.ts";
 
@@ -47,8 +49,8 @@ export function heard({ value, pair, gradient, derivative }: Objective): Heard {
       },
     }),
     ...(derivative && {
-      derivative: (theta, tangentOf) => {
-        const found = derivative(theta, tangentOf);
+      derivative: (...given) => {
+        const found = derivative(...given);
         note(found.loss, found.derivative);
         return found;
       },
@@ -134,9 +136,10 @@ export async function retrace(
     return PROBED;
   }
   if (run.before) (await retrace(theta, run.before, onProgress)).dispose();
-  const training = (tuner ?? tunerOf(run.header)).begin(theta);
+  const sweeps = deferSweeps();
+  const training = (tuner ?? tunerOf(run.header)).begin(theta, sweeps.through);
   try {
-    await takeAgain(training, run, onProgress);
+    await takeAgain({ training, sweeps }, run, onProgress);
     return training;
   } catch (error) {
     training.dispose();
@@ -156,11 +159,11 @@ const PROBED: Training = {
 
 /** Takes the steps of a run again, many of them in one pass over the weights. Throws a KitError where one does not follow from its numbers. */
 export function takeAgain(
-  training: Training,
+  { training, sweeps }: { readonly training: Training; readonly sweeps: DeferredSweeps },
   run: Pick<UnfinishedRun, "header" | "steps">,
   onProgress?: Progress,
 ): Promise<void> {
-  return inFewPasses(() => allSteps(training, run, onProgress));
+  return sweeps.during(() => allSteps(training, run, onProgress));
 }
 
 async function allSteps(

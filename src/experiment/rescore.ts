@@ -1,4 +1,5 @@
 import type { Adapted } from "../adapters/adapter.ts";
+import { adaptedModel } from "../adapters/adapter.ts";
 import { checkOptions, KitError } from "../error.ts";
 import type { Begin } from "../loss/encode.ts";
 import { bringBaseBack } from "../models/goneWeights.ts";
@@ -17,10 +18,10 @@ import {
   stepsTaken,
 } from "../record/run.ts";
 import type { Task } from "../tasks/task.ts";
+import { deferSweeps } from "../tensor/deferred.ts";
 import type { Progress } from "../tensor/progress.ts";
-import { adaptedModel } from "./finite.ts";
 import { areTheRuns, checkBase, retrace, takeAgain } from "./replay.ts";
-import { encoded, isDue, type Looks, type Scored, scoring } from "./trained.ts";
+import { encoded, isDue, type Looks, type Scored, scoring } from "./train.ts";
 
 /** How a run is to be looked at; what is left out stays as it was. */
 export interface RescoreOptions {
@@ -78,13 +79,14 @@ async function scoredAgain(scored: Scored, run: Run, looks: Looks, record?: RunR
   const { onProgress } = looks;
   const header = headerOf(run.header, looks);
   if (before) (await retrace(theta, before, onProgress)).dispose();
-  const training = tunerOf(header).begin(theta);
+  const sweeps = deferSweeps();
+  const training = tunerOf(header).begin(theta, sweeps.through);
   const score = scoring(scored, encoded(model, task, looks), { looks, label: `${header.method}, again` });
   const scores: Score[] = [];
   record?.start(header, before);
   try {
     for (const part of between(steps, looks)) {
-      await takeAgain(training, { header, steps: part }, onProgress);
+      await takeAgain({ training, sweeps }, { header, steps: part }, onProgress);
       for (const step of part) record?.step(step);
       for await (const found of score(part.at(-1)!.step + 1, scores)) {
         scores.push(found);

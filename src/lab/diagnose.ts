@@ -1,14 +1,15 @@
 import type { Adapter } from "../adapters/adapter.ts";
-import { adaptedModel, checkFinite } from "../experiment/finite.ts";
+import { adaptedModel } from "../adapters/adapter.ts";
+import { checkFinite } from "../experiment/checkFinite.ts";
 import { type Begin, batches, checkBegin, encodeBatch, type LabelledBatch } from "../loss/encode.ts";
-import { objectiveFor, piecesOf } from "../loss/objective.ts";
+import { microBatches, objectiveFor } from "../loss/objective.ts";
 import { restoreUnnoticed } from "../models/goneWeights.ts";
 import type { LanguageModel } from "../models/network.ts";
 import type { Task } from "../tasks/task.ts";
 import { canPair } from "../tensor/pair.ts";
 import { type Draw, gaussian, type Parameter, type Perturb } from "../tensor/parameter.ts";
 import type { Progress } from "../tensor/progress.ts";
-import { refuseUnknown, refuseUnless, wholeFromOne } from "../tuners/options.ts";
+import { refuseUnknown, refuseUnless, wholeFromOne } from "../tuners/zeroth.ts";
 import {
   type Curvature,
   curvatureOf,
@@ -192,9 +193,9 @@ async function measured(
   const draws: Draw[] = Array.from({ length: count }, (_, step) => ({ seed, step }));
   const objectiveOf = objectiveFor(model, task, {});
   const some = someBatches(encodeBatch(model, task.train, begin), batchSize, seed);
-  const halved = some.map((batch): HalvedBatch => {
-    const pieces = piecesOf(batch, Math.ceil(batchSize / 2), task.loss);
-    return pieces.map(({ piece, share }) => ({ objective: objectiveOf(piece), share, examples: piece.gold.length }));
+  const halved = some.map((whole): HalvedBatch => {
+    const halves = microBatches(whole, Math.ceil(batchSize / 2), task.loss);
+    return halves.map(({ batch, share }) => ({ objective: objectiveOf(batch), share, examples: batch.gold.length }));
   });
   const at = slopesOf(theta, noise, counted(settings, passesIn(halved, count)));
   const first = objectiveOf(some[0]!);

@@ -6,9 +6,9 @@ import type { TaskDefinition } from "../tasks/task.ts";
 import { runMajority, runProbe, runShots, runTraining, type Setup } from "./runMethod.ts";
 import { backpropagation, type Settings, type Trains, zerothOrder } from "./settings.ts";
 
-/** How a method is drawn. */
-export interface Mark {
-  readonly color: string;
+/** How a method is drawn: one of the kit's colours, by its name, and a symbol of plotly.js. */
+export interface MethodMark {
+  readonly color: "vermillion" | "blue" | "green" | "orange" | "sky" | "purple" | "black";
   readonly symbol: string;
 }
 
@@ -22,7 +22,7 @@ export interface Method {
   /** Runs it once. */
   readonly run: (setup: Setup) => Run | Promise<Run>;
   /** How it is drawn; absent for the majority class, which is a line. */
-  readonly mark?: Mark;
+  readonly mark?: MethodMark;
   /** Why it cannot be run on a task with a kind of model, where it cannot. */
   readonly reasonAgainst?: (task: TaskDefinition, prompts: Prompts) => string | undefined;
   /** Its adapter, where it trains one. */
@@ -38,11 +38,10 @@ function training(row: Omit<TrainingMethod, "run">): TrainingMethod {
 
 const sizes = (lr: number, eps: number, steps: number): Settings => ({ lr, eps, steps, batchSize: 16 });
 
-/** Colours of Okabe and Ito, which colour-blind readers can tell apart: one for each way to train. A shape stands for what is trained. */
-const [BLUE, GREEN, PINK, SKY, RED] = ["#0072B2", "#009E73", "#CC79A7", "#56B4E9", "#D55E00"];
-const [ALL, LORA, PREFIX] = ["square", "triangle-up", "triangle-down"];
-
-/** The methods in the order of the paper's Tables 1 and 18. Adding one adds a row. */
+/**
+ * The methods in the order of the paper's Tables 1 and 18. Adding one adds a row. No colour is there twice among methods that train: cold
+ * ones for FT, warm ones for MeZO, black where the model stays as it is. The shape says what is trained: all weights, LoRA or a prefix.
+ */
 export const methods: readonly (Method | TrainingMethod)[] = [
   {
     name: "Majority",
@@ -50,54 +49,54 @@ export const methods: readonly (Method | TrainingMethod)[] = [
     reasonAgainst: ({ metric, classes }) =>
       metric === "F1" || classes === "none" ? "its answers are texts and not classes" : undefined,
   },
-  { name: "Zero-shot", run: (setup) => runShots(setup, 0), mark: { color: BLUE, symbol: "circle" } },
+  { name: "Zero-shot", run: (setup) => runShots(setup, 0), mark: { color: "black", symbol: "circle" } },
   {
     name: "ICL",
     run: (setup) => runShots(setup, setup.request.shots),
-    mark: { color: GREEN, symbol: "diamond" },
+    mark: { color: "black", symbol: "triangle-down" },
     reasonAgainst: (_, prompts) =>
       prompts === "masked" ? "the paper learns in context with autoregressive models only" : undefined,
   },
-  { name: "LP", run: runProbe, mark: { color: PINK, symbol: "star" } },
+  { name: "LP", run: runProbe, mark: { color: "black", symbol: "star" } },
   training({
     name: "FT",
     trainer: backpropagation,
     bundled: { "opt-reviews": sizes(3e-4, 0, 120), "roberta-reviews": sizes(1e-4, 0, 120) },
-    mark: { color: SKY, symbol: ALL },
+    mark: { color: "blue", symbol: "square" },
   }),
   training({
     name: "FT (LoRA)",
     trainer: backpropagation,
     adapter: lora,
     bundled: { "opt-reviews": sizes(3e-3, 0, 120), "roberta-reviews": sizes(1e-3, 0, 120) },
-    mark: { color: SKY, symbol: LORA },
+    mark: { color: "sky", symbol: "triangle-up" },
   }),
   training({
     name: "FT (prefix)",
     trainer: backpropagation,
     adapter: prefix,
     bundled: { "opt-reviews": sizes(3e-2, 0, 120), "roberta-reviews": sizes(3e-2, 0, 120) },
-    mark: { color: SKY, symbol: PREFIX },
+    mark: { color: "green", symbol: "diamond" },
   }),
   training({
     name: "MeZO",
     trainer: zerothOrder,
     bundled: { "opt-reviews": sizes(1e-4, 1e-3, 2000), "roberta-reviews": sizes(5e-5, 1e-3, 1000) },
-    mark: { color: RED, symbol: ALL },
+    mark: { color: "vermillion", symbol: "square" },
   }),
   training({
     name: "MeZO (LoRA)",
     trainer: zerothOrder,
     adapter: lora,
     bundled: { "opt-reviews": sizes(1e-3, 1e-2, 1000), "roberta-reviews": sizes(1e-3, 1e-2, 1000) },
-    mark: { color: RED, symbol: LORA },
+    mark: { color: "orange", symbol: "triangle-up" },
   }),
   training({
     name: "MeZO (prefix)",
     trainer: zerothOrder,
     adapter: prefix,
     bundled: { "opt-reviews": sizes(1e-1, 1e-1, 1000), "roberta-reviews": sizes(1, 1e-1, 1000) },
-    mark: { color: RED, symbol: PREFIX },
+    mark: { color: "purple", symbol: "diamond" },
   }),
 ];
 
@@ -124,10 +123,8 @@ export function isMarked(name: string): boolean {
   return method === undefined || method.mark !== undefined;
 }
 
-/** The mark of a method; those that the tables do not have share one. */
-export function markOf(name: string): Mark {
-  return byName.get(name)?.mark ?? { color: "#000000", symbol: "x" };
-}
+/** The mark of a method of the tables, where it has one. */
+export const findMark = (name: string): MethodMark | undefined => byName.get(name)?.mark;
 
 /** The methods of the runs: first those of the paper's tables in their order, then others as they come. */
 export function methodsOf(runs: readonly Run[]): string[] {

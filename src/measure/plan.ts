@@ -1,5 +1,5 @@
 import { accessSync, constants, mkdirSync } from "node:fs";
-import { hashFiles } from "../checkpoints/json.ts";
+import { hashFiles } from "../checkpoints/folder.ts";
 import { KitError } from "../error.ts";
 import { type OpenModel, openModel } from "../models/load.ts";
 import { contentOf } from "../record/run.ts";

@@ -1,16 +1,17 @@
 import { existsSync, readdirSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
-import { type Checkpoint, openCheckpoint } from "../checkpoints/folder.ts";
+import { type Checkpoint, hashFiles, openCheckpoint } from "../checkpoints/folder.ts";
 import { resolveModel } from "../checkpoints/hub.ts";
 import { snapshotCommit } from "../checkpoints/hubCache.ts";
 import type { DownloadProgress } from "../checkpoints/hubDownload.ts";
-import { hashFiles, readObject } from "../checkpoints/json.ts";
+import { readObject } from "../checkpoints/json.ts";
 import { closest, KitError } from "../error.ts";
 import type { Network } from "../nn/network.ts";
 import { ensureBackend } from "../tensor/backend.ts";
 import type { Progress } from "../tensor/progress.ts";
 import { loadTokenizer, type Tokenizer } from "../text/tokenizer.ts";
-import { checkConfig, type LanguageModel, loadNetwork, planNetwork, untie } from "./network.ts";
+import { type LanguageModel, loadNetwork } from "./network.ts";
+import { checkConfig, planNetwork, untie } from "./plan.ts";
 import { keptAs, type WeightOptions } from "./weights.ts";
 
 /** Returns a listener of downloads that reports them, in bytes, as the progress "downloading". */

@@ -6,7 +6,21 @@ export {
   paperRates,
 } from "../measure/paper.ts";
 export type { PerMethodSetting } from "../measure/request.ts";
-export { lossCurves, methodScores } from "./charts.ts";
+export {
+  type Axis,
+  bars,
+  chart,
+  type Look,
+  line,
+  lossCurves,
+  markedLine,
+  methodScores,
+  palette,
+  panels,
+  points,
+  type Series,
+  taskScores,
+} from "./charts.ts";
 export { display, type MimeBundle, type Shown, stopIfInterrupted } from "./display.ts";
 export { type Drawing, figure } from "./figure.ts";
 export type { RateGrid } from "./grid.ts";
@@ -15,11 +29,12 @@ export { type MeasureCellOptions as MeasureOptions, measure, readRuns } from "./
 export { type Past, recorded, type Scale, scale, settingsFor } from "./runs.ts";
 export {
   besidePaper,
-  type Cell,
-  type Frame,
-  frame,
-  type Row,
-  type ShowOptions,
-  show,
+  deviation,
+  mean,
+  meanScores,
+  methodsAboveChance,
+  standardError,
   tasksBesidePaper,
-} from "./tables.ts";
+  testScores,
+} from "./scores.ts";
+export { type Cell, type Frame, frame, type Row, type ShowOptions, show } from "./tables.ts";

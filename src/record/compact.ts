@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto";
 import { KitError } from "../error.ts";
-import { BY_ESTIMATE, checkLine, isObject, quote } from "./lines.ts";
+import "../tuners/index.ts"; // defines the tuners that runs name
+import { isByEstimate, tunersByEstimate } from "../tuners/define.ts";
+import { checkLine, isObject, quote } from "./lines.ts";
 import type { Cost, Run, RunHeader, Score, StepRecord, UnfinishedRun } from "./run.ts";
 
 /** What a compact run begins with: its name and version. */
@@ -22,10 +24,10 @@ interface Chapter {
  */
 export function compactRun(run: Run | UnfinishedRun): Uint8Array {
   const all = chaptersOf(run);
-  const wrong = all.find(({ header, steps }) => steps.length > 0 && !BY_ESTIMATE.includes(header.tuner));
+  const wrong = all.find(({ header, steps }) => steps.length > 0 && !isByEstimate(header.tuner));
   if (wrong)
     throw new KitError(
-      `A run of ${wrong.header.tuner} was to be made compact, but its steps have more to them than one estimate: only runs of ${BY_ESTIMATE.join(", ")} can be.`,
+      `A run of ${wrong.header.tuner} was to be made compact, but its steps have more to them than one estimate: only runs of ${tunersByEstimate().join(", ")} can be.`,
     );
   const estimates = all.flatMap(({ steps }) => steps.map(estimateOf));
   const chapters = all.map(({ header, steps, scores }): Chapter => ({ header, steps: steps.length, scores }));
@@ -114,7 +116,7 @@ function chapterOf(value: unknown, where: string, wrong: (what: string) => KitEr
     checkLine({ ...score, hash: NO_HASH }, `${where} score`);
   }
   const eps = Number(header.options.eps);
-  if (steps > 0 && !(BY_ESTIMATE.includes(header.tuner) && eps > 0 && Number.isFinite(eps)))
+  if (steps > 0 && !(isByEstimate(header.tuner) && eps > 0 && Number.isFinite(eps)))
     throw wrong(`a chapter has steps of ${quote(header.tuner)} with eps ${quote(header.options.eps)}`);
   return { header, steps, scores };
 }

@@ -5,16 +5,6 @@ import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
 import { KitError, NotFinite } from "../error.ts";
 import type { Cost, RunHeader, Score, StepRecord, UnfinishedRun } from "./run.ts";
 
-/** Tuners whose step is the difference of two losses over 2 eps: its one estimate is all that need be known of it. */
-export const BY_ESTIMATE: readonly string[] = [
-  "MeZO",
-  "MeZO-momentum",
-  "MeZO-Adam",
-  "MeZO-lean-momentum",
-  "MeZO-lean-Adam",
-  "MeZO-sign",
-];
-
 /** The float32 number in the fewest decimal digits that are read back to it. */
 export function shortest(value: number): number {
   for (let places = 1; places < 9; places++) {

@@ -1,8 +1,10 @@
 import { createHash, type Hash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { KitError } from "../error.ts";
+import "../tuners/index.ts"; // defines the tuners that runs name
+import { isByEstimate } from "../tuners/define.ts";
 import { isCompact, readCompact } from "./compact.ts";
-import { BY_ESTIMATE, digits, type Line, parseLine, quote } from "./lines.ts";
+import { digits, type Line, parseLine, quote } from "./lines.ts";
 import { type Cost, type Run, type Score, type StepRecord, stepsTaken, type UnfinishedRun } from "./run.ts";
 
 /** A run as a file has it. */
@@ -117,7 +119,7 @@ function scoreOf({ hash: _, ...score }: Score & { readonly hash: string }): Scor
 }
 
 function checked(record: StepRecord, { header }: UnfinishedRun, wrong: (what: string) => KitError): StepRecord {
-  if (!BY_ESTIMATE.includes(header.tuner)) return record;
+  if (!isByEstimate(header.tuner)) return record;
   const [plus = Number.NaN, minus = Number.NaN, ...more] = record.losses;
   const grad = Math.fround((plus - minus) / (2 * Number(header.options.eps)));
   if (more.length === 0 && grad === record.projectedGrad) return record;

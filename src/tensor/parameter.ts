@@ -29,10 +29,9 @@ function perturbWith(law: Distribution): Perturb {
   const perturb = (theta: readonly Parameter[], scale: number, { seed, step, index }: Draw, keep = 1): void => {
     const weights = theta.map(({ name, value }) => ({
       tensor: value,
-      key: noiseKey(seed, step, name, index),
-      keep,
+      moves: [{ key: noiseKey(seed, step, name, index), scale, keep }],
     }));
-    storage().sweep(weights, scale, law);
+    storage().move(weights, law);
   };
   return Object.assign(perturb, { law });
 }
@@ -91,7 +90,7 @@ export function zerosLike(theta: readonly Parameter[]): Parameter[] {
 }
 
 /** scale · z of one weight in a tensor of its own, to be disposed of. */
-export function drawn(weight: Parameter, noise: Perturb, draw: Draw, scale = 1): tf.Tensor {
+export function scaledNoise(weight: Parameter, noise: Perturb, draw: Draw, scale = 1): tf.Tensor {
   const zeros = zerosLike([weight]);
   noise(zeros, scale, draw);
   return zeros[0]!.value;

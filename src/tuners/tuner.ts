@@ -1,5 +1,5 @@
 import type { Shift } from "../tensor/pair.ts";
-import type { Parameter } from "../tensor/parameter.ts";
+import type { Parameter, Perturb } from "../tensor/parameter.ts";
 
 /** The loss of the current weights on one fixed batch. A tuner knows nothing else of model and data. */
 export interface Objective {
@@ -9,9 +9,22 @@ export interface Objective {
   pair?(theta: readonly Parameter[], shift: Shift): Pair | Promise<Pair>;
   /** The loss and its gradient by backpropagation, one tensor a weight of theta (disposed of by the caller); absent where there is none. */
   gradient?(theta: readonly Parameter[]): Gradient | Promise<Gradient>;
-  /** The loss and its exact derivative along a tangent, forward mode; `tangentOf` makes the tangent of a weight anew at each call. */
-  derivative?(theta: readonly Parameter[], tangentOf: (weight: Parameter) => Parameter["value"]): Derivative;
+  /**
+   * The loss and its exact derivative along a tangent of theta; `tangentOf` makes that of a weight anew at each call, and `differentiate`
+   * takes the derivative of a pass through a network along it.
+   */
+  derivative?(
+    theta: readonly Parameter[],
+    tangentOf: (weight: Parameter) => Parameter["value"],
+    differentiate: DifferentiateForwards,
+  ): Derivative;
 }
+
+/** The loss tail(body()) and its derivative along a tangent: `body` is made of fused operations alone, `tail` may be anything. */
+export type DifferentiateForwards = <T extends Parameter["value"]>(
+  body: () => T,
+  tail: (features: T) => Parameter["value"],
+) => Derivative;
 
 /** The losses on both sides of theta. */
 export interface Pair {
@@ -65,13 +78,20 @@ export interface Resident {
   readonly optimizer: number;
 }
 
+/** A tuner's options as a run's header has them. */
+export type TunerOptions = Readonly<Record<string, string | number | boolean>>;
+
 /** A way to train: a value that describes it, and starts it on weights, which its steps change in place. */
 export interface Tuner {
   /** As the paper's tables print it: "MeZO", "FT", … */
   readonly name: string;
-  /** Everything that a run's header needs to repeat it. */
-  readonly options: Readonly<Record<string, string | number | boolean>>;
-  begin(theta: readonly Parameter[]): Training;
-  /** Nothing where it is left out: the paper's claim for MeZO (Section 2.1). */
+  /** Everything that a run's header needs to make the tuner again. */
+  readonly options: TunerOptions;
+  /**
+   * Starts a training. Replay gives `inFewPasses`, which puts the sweeps of a noise off, so that many are made in one pass over the
+   * weights; a tuner that reads weights between its sweeps leaves it aside.
+   */
+  begin(theta: readonly Parameter[], inFewPasses?: (noise: Perturb) => Perturb): Training;
+  /** What it holds beside the weights. Nothing where it is left out: the paper's claim for MeZO (Section 2.1). */
   readonly resident?: Resident;
 }

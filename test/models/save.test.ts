@@ -3,11 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { Adapted } from "../../src/adapters/adapter.ts";
+import { adaptedModel } from "../../src/adapters/adapter.ts";
 import { lora } from "../../src/adapters/lora.ts";
 import { writeSafetensors } from "../../src/checkpoints/write.ts";
-import { adaptedModel } from "../../src/experiment/finite.ts";
 import {
-  diagnose,
   type LanguageModel,
   loadModel,
   loadTask,
@@ -18,6 +17,7 @@ import {
   type Task,
   tune,
 } from "../../src/index.ts";
+import { diagnose } from "../../src/lab/index.ts";
 import { saveModel } from "../../src/models/save.ts";
 import { gaussian } from "../../src/tensor/parameter.ts";
 import { tinyData, tinyModel, tinyTensors } from "../tiny.ts";
