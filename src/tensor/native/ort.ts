@@ -66,7 +66,7 @@ function load(): Api {
     return Object.fromEntries(entries) as Api;
   } catch (error) {
     throw new KitError(
-      `ONNX Runtime was to be loaded from the package onnxruntime-node, but it cannot be on ${process.platform} ${process.arch} (${(error as Error).message}); run npm ci again, or choose another backend with useBackend.`,
+      `ONNX Runtime from the package onnxruntime-node does not load on ${process.platform} ${process.arch} (${(error as Error).message}); run npm ci again, or choose another backend with useBackend.`,
     );
   }
 }
