@@ -129,7 +129,7 @@ const OUTPUT = "lm_head.decoder.weight";
 
 function build(config: Config, weights: Weights): Network {
   const c = readConfig(config);
-  const norm = normsOf(c, weights);
+  const norm = makeNorm(c, weights);
   const table = (ids: tf.Tensor, name: string): tf.Tensor2D =>
     embed(ids, weights(`roberta.embeddings.${name}_embeddings.weight`));
 
@@ -158,13 +158,13 @@ function build(config: Config, weights: Weights): Network {
   };
 }
 
-const normsOf = (c: RobertaConfig, weights: Weights) => {
+const makeNorm = (c: RobertaConfig, weights: Weights) => {
   return (x: tf.Tensor, name: string): tf.Tensor2D =>
     layerNorm(x, weights(`${name}.weight`), weights(`${name}.bias`), c.layer_norm_eps);
 };
 
 function layer(c: RobertaConfig, weights: Weights, at: string): Layer {
-  const norm = normsOf(c, weights);
+  const norm = makeNorm(c, weights);
   const of = (name: string): Projection => readProjection(weights, `${at}.${name}`);
   const run = (x: tf.Tensor, context: LayerContext): tf.Tensor2D => {
     const dense = (input: tf.Tensor, name: string, extras?: ProjectionExtras): tf.Tensor2D =>

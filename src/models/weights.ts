@@ -38,7 +38,7 @@ export function weightMaker({ weights = "float32", rounding = "stochastic" }: We
   return (values, shape, name) => {
     if (shape.length < 2) return full(values, shape, name);
     checkHolds(weights, values, name);
-    return halved(values, shape, { format: weights, rounding });
+    return makeHalf(values, shape, { format: weights, rounding });
   };
 }
 
@@ -61,7 +61,7 @@ function checkHolds(format: HalfFormat, values: Float32Array, name: string): voi
   );
 }
 
-function halved(values: Float32Array, shape: readonly number[], kind: Omit<Halves, "bits">): ReturnType<MakeWeight> {
+function makeHalf(values: Float32Array, shape: readonly number[], kind: Omit<Halves, "bits">): ReturnType<MakeWeight> {
   const halves = { ...kind, bits: new Uint16Array(values.length) };
   narrow(values, halves, 0);
   return { value: halfTensor(shape, halves), bytes: 2 };

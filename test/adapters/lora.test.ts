@@ -117,7 +117,7 @@ test("merging a prefix, or LoRA of another model, is refused, and nothing is cha
     await withNetwork("opt", (network) => {
       const before = bitsOf(network.parameters);
       const [prefixed, foreign] = [prefix().begin(network, AT), lora().begin(llama, AT)];
-      expect(() => mergeLora(network.parameters, prefixed)).toThrow(/only LoRA is a change of weights/);
+      expect(() => mergeLora(network.parameters, prefixed)).toThrow(/only LoRA can be merged into weights/);
       expect(() => mergeLora(network.parameters, foreign)).toThrow(
         /layers\.0\.self_attn\.q_proj\.weight: the adapter fits a weight of \[16,16\], the model has none/,
       );
