@@ -4,7 +4,7 @@ import { Command } from "commander";
 import { KitError } from "../error.ts";
 import { readRun } from "../record/read.ts";
 import { markdownTable } from "../report/runTables.ts";
-import { groupsOf } from "../report/summary.ts";
+import { groupRuns } from "../report/summary.ts";
 import { parseCommand, runCommand } from "./commandLine.ts";
 import { savePicture } from "./table.ts";
 
@@ -20,7 +20,7 @@ async function main(argv: readonly string[]): Promise<void> {
   const files = namesIn(folder).filter((name) => name.endsWith(".jsonl"));
   if (files.length === 0) throw new KitError(`${folder} holds no finished run: make some with npm start.`);
   const runs = files.map((name) => readRun(join(folder, name)));
-  for (const group of groupsOf(runs)) {
+  for (const group of groupRuns(runs)) {
     process.stdout.write(`${markdownTable(group)}\n\n`);
     await savePicture(group, options.figures);
   }

@@ -13,7 +13,7 @@ import { readUnfinished } from "../record/read.ts";
 import { bestStep, stepsTaken, type UnfinishedRun } from "../record/run.ts";
 import { terminalProgress } from "../report/progress.ts";
 import { useBackend } from "../tensor/backend.ts";
-import type { Rounding } from "../tensor/halves.ts";
+import type { Rounding } from "../tensor/source.ts";
 import { whole } from "./commandLine.ts";
 
 interface ReplayRequest {

@@ -2,7 +2,7 @@ import type { WeightFormat } from "../models/weights.ts";
 import type { ChooseBy } from "../record/run.ts";
 import type { Quoting } from "../tasks/read/table.ts";
 import type { BackendName } from "../tensor/backend.ts";
-import type { Rounding } from "../tensor/halves.ts";
+import type { Rounding } from "../tensor/source.ts";
 
 /** A setting of methods: one value for all, or one for each method that is named, whatever its case and punctuation: { mezo: 1e-4 }. */
 export type PerMethodSetting = number | Readonly<Record<string, number>>;

@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 import { gzipSync } from "node:zlib";
 import { settingsFor } from "../../src/notebook/runs.ts";
 import { readUnfinished } from "../../src/record/read.ts";
-import { examplesOf } from "../../src/tasks/examples.ts";
+import { makeExamples } from "../../src/tasks/examples.ts";
 import { findTask } from "../../src/tasks/index.ts";
 import { readRows } from "../../src/tasks/read/folder.ts";
 import { loadTokenizer } from "../../src/text/tokenizer.ts";
@@ -75,7 +75,7 @@ const dataReaders: readonly Reader[] = [
   {
     name: "task-fields",
     samples: layouts.map(({ task, record }, i) => ({ name: `${i}/${task}.json`, bytes: JSON.stringify([record]) })),
-    read: async (path) => examplesOf(findTask(/([^/\\]+)\.json$/.exec(path)![1]!), await readRows(path)),
+    read: async (path) => makeExamples(findTask(/([^/\\]+)\.json$/.exec(path)![1]!), await readRows(path)),
   },
 ];
 
