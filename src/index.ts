@@ -8,7 +8,7 @@ export type { LanguageModel } from "./models/network.ts";
 export { saveModel, type SaveModelOptions } from "./models/save.ts";
 export { saveUntrained } from "./models/save.ts";
 export type { LoadedNetwork } from "./models/network.ts";
-// What a model family of one's own is made of.
+// What model families and adapters that users write are made of.
 export type { Config } from "./models/config.ts";
 export { defineFamily, type Limits, type ModelFamily } from "./models/family.ts";
 export {
@@ -25,7 +25,7 @@ export { embed } from "./kernels/embed.ts";
 export { linear } from "./kernels/linear.ts";
 export { layerNorm, rmsNorm } from "./kernels/norm.ts";
 export { rotary } from "./kernels/rotary.ts";
-export type { Adaptation, Head, Layer, LayerContext, Network, Past } from "./nn/network.ts";
+export type { Adaptation, Head, Layer, LayerContext, Network, KeysValues } from "./nn/network.ts";
 export { features } from "./nn/run.ts";
 export { generate, type GenerateOptions } from "./nn/generate.ts";
 export type { TokenBatch } from "./nn/batch.ts";

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import type { AdaptableNetwork } from "../adapters/adapter.ts";
 import { loraNames } from "../adapters/lora.ts";
-import { TILE } from "../kernels/feedForwardTiles.ts";
+import { COLUMNS_AT_ONCE } from "../kernels/feedForwardTiles.ts";
 import { countTokens } from "../loss/candidates.ts";
 import { TOKENS_PER_PASS } from "../loss/passes.ts";
 import { EXAMPLES_PER_REPORT } from "../loss/score.ts";
@@ -102,7 +102,7 @@ function readSizes({ parameters, layers, keyWidth }: PlannedRun["network"], adap
   // What an adapter adds to a wide result is as wide, and so is their sum: none of them is computed in tiles.
   if (upwards.some((name) => adapter.some((weight) => weight.name === loraNames(name).a)))
     return { ...sizes, wide: 2 * wide, held: 3 * wide };
-  return { ...sizes, wide, held: wide === widest ? Math.min(widest, TILE) : wide }; // with a gate both are held whole
+  return { ...sizes, wide, held: wide === widest ? Math.min(widest, COLUMNS_AT_ONCE) : wide }; // with a gate both are held whole
 }
 
 /** Elements a token that are alive at once. The attention part is freed before the feed-forward part begins. */

@@ -11,7 +11,7 @@ import { packBatch } from "../nn/batch.ts";
 import { features } from "../nn/run.ts";
 import { isFinished } from "../record/diff.ts";
 import type { ProbedRows, Run, RunHeader, Score, UnfinishedRun } from "../record/run.ts";
-import { accuracyOf } from "../tasks/score.ts";
+import { computeAccuracy } from "../tasks/score.ts";
 import type { Task } from "../tasks/task.ts";
 import { type Parameter, rewrite } from "../tensor/parameter.ts";
 import type { Progress } from "../tensor/progress.ts";
@@ -202,6 +202,6 @@ function split(values: Float32Array, count: number): Float64Array[] {
 function scoreHead({ rows }: HeadFit, seen: readonly Float64Array[], gold: LabelledBatch["gold"]): Score {
   const scores = seen.map((x) => rows.map((row) => dotAt(x, row, 0, x.length)));
   const right = scores.filter((of, i) => gold[i]!.includes(of.indexOf(Math.max(...of)))).length;
-  const { accuracy, standardError, n } = accuracyOf(right, seen.length);
+  const { accuracy, standardError, n } = computeAccuracy(right, seen.length);
   return { on: "test", step: 0, score: accuracy, standardError, n, loss: lossFromScores("candidates", scores, gold) };
 }

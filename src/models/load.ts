@@ -1,8 +1,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { type Checkpoint, hashFiles, openCheckpoint } from "../checkpoints/folder.ts";
-import { resolveModel } from "../checkpoints/hub.ts";
-import { snapshotCommit } from "../checkpoints/hubCache.ts";
+import { findCommit, resolveModel } from "../checkpoints/hub.ts";
 import type { DownloadProgress } from "../checkpoints/hubDownload.ts";
 import { readObject } from "../checkpoints/json.ts";
 import { closest, KitError } from "../error.ts";
@@ -99,7 +98,7 @@ export async function loadModel(id: string = BUNDLED_MODEL, options: LoadOptions
   const network = loadNetwork(checkpoint, weights, onProgress);
   const kept = keptAs(weights);
   const { folder, files } = checkpoint;
-  const revision = snapshotCommit(folder);
+  const revision = findCommit(folder);
   return {
     ...{ id: shortId(id), folder, weightsHash: hashFiles(files), tokenizer },
     ...(revision && { revision }),

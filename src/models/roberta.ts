@@ -3,7 +3,7 @@ import { KitError } from "../error.ts";
 import { add } from "../kernels/elementwise.ts";
 import { embed } from "../kernels/embed.ts";
 import { layerNorm } from "../kernels/norm.ts";
-import { positionsOf, type TokenBatch } from "../nn/batch.ts";
+import { positionTensor, type TokenBatch } from "../nn/batch.ts";
 import {
   attend,
   feedForwardPart,
@@ -135,7 +135,7 @@ function build(config: Config, weights: Weights): Network {
 
   const embedding = (batch: TokenBatch): tf.Tensor2D => {
     const words = table(tf.tensor1d(batch.ids, "int32"), "word");
-    const positions = table(positionsOf(batch, positionOffset(c)), "position");
+    const positions = table(positionTensor(batch, positionOffset(c)), "position");
     const type = table(tf.tensor1d([0], "int32"), "token_type"); // RoBERTa has one type of text
     return norm(add(add(words, type), positions), "roberta.embeddings.LayerNorm");
   };

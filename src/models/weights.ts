@@ -2,12 +2,13 @@ import * as tf from "@tensorflow/tfjs";
 import type { Checkpoint, TensorPlace } from "../checkpoints/folder.ts";
 import { KitError, listed } from "../error.ts";
 import type { Network } from "../nn/network.ts";
-import { type HalfFormat, type Halves, narrow, type Rounding } from "../tensor/halves.ts";
+import { narrow } from "../tensor/halves.ts";
 import { halfTensor, NATIVE } from "../tensor/native/backend.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { Config } from "./config.ts";
 import { findFamily, type ModelFamily } from "./family.ts";
 import "./index.ts";
+import type { HalfFormat, Halves, Rounding } from "../tensor/source.ts";
 
 /** What weights are kept in. */
 export type WeightFormat = "float32" | HalfFormat;
