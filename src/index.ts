@@ -19,7 +19,17 @@ export { MASK, type MaskedPart, type MaskedPrompt } from "./text/prompt.ts";
 export { labelField, textField } from "./tasks/definitions/fields.ts";
 export { loadTask, type LoadTaskOptions, type Split } from "./tasks/load.ts";
 export type { Quoting } from "./tasks/read/table.ts";
-export type { Dropped, Example, Form, FormDefinition, Loss, Metric, Task, TaskDefinition } from "./tasks/task.ts";
+export type {
+  DataSource,
+  Dropped,
+  Example,
+  Form,
+  FormDefinition,
+  Loss,
+  Metric,
+  Task,
+  TaskDefinition,
+} from "./tasks/task.ts";
 export type { Schedule } from "./tuners/schedule.ts";
 export { mezo, type MezoOptions } from "./tuners/mezo.ts";
 export { nSpsa, type NSpsaOptions } from "./tuners/nSpsa.ts";
@@ -52,7 +62,8 @@ export type { RunRecorder } from "./record/run.ts";
 export { replay, type Replayed, type ReplayOptions } from "./experiment/replay.ts";
 export { bestStep, type ChooseBy, cut, stepsTaken, undo } from "./record/run.ts";
 export { rescore, type RescoreOptions } from "./experiment/rescore.ts";
-export { type Difference, diff, type Parting, partingText } from "./record/diff.ts";
+export { type Difference, diff, type Parting } from "./record/diff.ts";
+export { partingText } from "./record/text.ts";
 export { diagnose, type DiagnoseOptions, type Diagnosis } from "./lab/diagnose.ts";
 export { taskObjective, type TaskObjectiveOptions } from "./lab/landscape.ts";
 export { type Landscape, landscape, type Slope } from "./lab/landscape.ts";
@@ -64,7 +75,16 @@ export { compactRun, readCompact } from "./record/compact.ts";
 export { type Found, readRun, readUnfinished } from "./record/read.ts";
 export { type OpenRun, resumeRun } from "./record/write.ts";
 export { createRunFile, type RunFile, writeRun } from "./record/write.ts";
-export type { Cost, Run, RunHeader, Score, StepRecord, UnfinishedRun } from "./record/run.ts";
+export type {
+  Cost,
+  NamedOptions,
+  Run,
+  RunHeader,
+  RunSettings,
+  Score,
+  StepRecord,
+  UnfinishedRun,
+} from "./record/run.ts";
 export { markdownTable, table } from "./report/table.ts";
 export { taskTable } from "./report/table.ts";
 export { plotAccuracyMemory } from "./report/plot.ts";

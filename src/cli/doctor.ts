@@ -122,6 +122,6 @@ function settingsOf({ method, lr, eps, batchSize }: DoctorRequest, model: Langua
 
 function nameOf({ task, model, weights, method }: Diagnosis, rows: string | undefined): string {
   const on = rows === undefined ? task : `${task}-${rows}`;
-  const kept = weights === undefined ? "" : `-${weights.replace(/,.*/, "")}`;
+  const kept = weights === undefined ? "" : `-${weights.format}`;
   return `${on}-${model.replace(/^.*\//, "")}${kept}-${method.replace(/ \((.*)\)/, "-$1")}-plateau`.toLowerCase();
 }

@@ -3,17 +3,16 @@ import { Command, InvalidArgumentError } from "commander";
 import { saveAdapter } from "../adapters/peft.ts";
 import { KitError } from "../error.ts";
 import { type Replayed, replay } from "../experiment/replay.ts";
-import { loadModel } from "../models/load.ts";
+import { type LoadOptions, loadModel } from "../models/load.ts";
 import { saveModel } from "../models/save.ts";
-import type { WeightFormat } from "../models/weights.ts";
 import { compactRun } from "../record/compact.ts";
-import { diff, partingText } from "../record/diff.ts";
+import { diff } from "../record/diff.ts";
 import { adapterOf } from "../record/header.ts";
 import { readUnfinished } from "../record/read.ts";
 import { bestStep, stepsTaken, type UnfinishedRun } from "../record/run.ts";
+import { partingText } from "../record/text.ts";
 import { terminalProgress } from "../report/progress.ts";
 import { useBackend } from "../tensor/backend.ts";
-import type { Rounding } from "../tensor/halves.ts";
 import { whole } from "./commandLine.ts";
 
 interface ReplayRequest {
@@ -56,8 +55,8 @@ async function replayRun(path: string, options: ReplayRequest): Promise<void> {
   const progress = terminalProgress();
   try {
     await useBackend("auto", options.threads);
-    const kept = keptOf(run);
-    const model = await loadModel(options.model ?? run.header.model, { ...kept, onProgress: progress.report });
+    const id = options.model ?? run.header.model;
+    const model = await loadModel(id, { ...loadAs(run), onProgress: progress.report });
     const step = options.step === "best" ? bestStep(run) : options.step;
     const loaded = performance.now();
     const replayed = await replay(model, run, { ...(step !== undefined && { step }), onProgress: progress.report });
@@ -70,14 +69,9 @@ async function replayRun(path: string, options: ReplayRequest): Promise<void> {
   }
 }
 
-/** How the run had its weights. */
-function keptOf({ header: { weights = "float32", untied = false } }: UnfinishedRun): {
-  weights: WeightFormat;
-  rounding: Rounding;
-  untied: boolean;
-} {
-  const [format, rounding = "stochastic"] = weights.replace(" rounding", "").split(", ");
-  return { weights: format as WeightFormat, rounding: rounding as Rounding, untied };
+/** The options that load a model's weights as the run had them. */
+function loadAs({ header: { weights, untied = false } }: UnfinishedRun): LoadOptions {
+  return { untied, ...(weights && { weights: weights.format, rounding: weights.rounding }) };
 }
 
 async function save({ model, adapted }: Replayed, run: UnfinishedRun, folder: string): Promise<void> {

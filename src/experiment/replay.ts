@@ -168,7 +168,7 @@ async function allSteps(
   { header, steps }: Pick<UnfinishedRun, "header" | "steps">,
   onProgress: Progress = () => {},
 ): Promise<void> {
-  const total = Number(header.options.steps);
+  const total = Number(header.settings.steps);
   for (const [i, record] of steps.entries()) {
     const { objective, isOver } = retold(record, header.passes);
     const { projectedGrad } = await training.step(objective, { seed: header.seed, step: record.step, total });
@@ -180,7 +180,7 @@ async function allSteps(
 
 const edited = (step: number, { tuner }: RunHeader): KitError =>
   new KitError(
-    `Step ${step} was to be made again, but its numbers do not follow from each other by ${tuner}: the run was edited; take the file as it was written.`,
+    `Step ${step} was to be made again, but its numbers do not follow from each other by ${tuner?.name}: the run was edited; take the file as it was written.`,
   );
 
 /**
@@ -200,7 +200,8 @@ export function areTheRuns(theta: readonly Parameter[], run: UnfinishedRun, mode
 
 /** Whether the same operations on the same numbers are done again. */
 function isRepeated({ weights, adapter, backend }: RunHeader, { kept }: LanguageModel): boolean {
-  return weights === kept && (adapter !== "prefix" || backend === tf.getBackend());
+  const isKeptAlike = weights?.format === kept?.format && weights?.rounding === kept?.rounding;
+  return isKeptAlike && (adapter?.name !== "prefix" || backend === tf.getBackend());
 }
 
 /** Settings of making a run's weights again. */

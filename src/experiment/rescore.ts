@@ -7,8 +7,6 @@ import { adapterOf, tunerOf } from "../record/header.ts";
 import type { RunRecorder } from "../record/run.ts";
 import {
   type ChooseBy,
-  choosesBy,
-  contentOf,
   firstOf,
   type Run,
   type RunHeader,
@@ -16,6 +14,7 @@ import {
   type StepRecord,
   stepsTaken,
 } from "../record/run.ts";
+import { dataText } from "../record/text.ts";
 import type { Task } from "../tasks/task.ts";
 import type { Progress } from "../tensor/progress.ts";
 import { adaptedModel } from "./finite.ts";
@@ -58,18 +57,21 @@ function scoredOf(model: LanguageModel, task: Task, adapted: Adapted | undefined
 }
 
 function looksOf(run: Run, options: Omit<RescoreOptions, "record">): Looks {
-  const { header } = run;
-  const was = { evaluateEvery: Number(header.options.evaluateEvery), chooseBy: choosesBy(header) };
-  const { evaluateEvery = was.evaluateEvery, chooseBy = was.chooseBy, onProgress = () => {}, ...unknown } = options;
+  const { settings } = run.header;
+  const {
+    evaluateEvery = Number(settings.evaluateEvery),
+    chooseBy = settings.chooseBy ?? "loss",
+    onProgress = () => {},
+    ...unknown
+  } = options;
   checkOptions("rescore", unknown, ["evaluateEvery", "chooseBy", "onProgress", "record"]);
   if (!(Number.isInteger(evaluateEvery) && evaluateEvery >= 1))
     throw new KitError(`rescore needs a whole number from 1 on for evaluateEvery, not ${evaluateEvery}.`);
-  return { steps: stepsTaken(run), evaluateEvery, chooseBy, begin: header.options.begin as Begin, onProgress };
+  return { steps: stepsTaken(run), evaluateEvery, chooseBy, begin: settings.begin as Begin, onProgress };
 }
 
 function headerOf(header: RunHeader, { evaluateEvery, chooseBy }: Looks): RunHeader {
-  const { chooseBy: _, ...options } = header.options;
-  return { ...header, options: { ...options, evaluateEvery, ...(chooseBy !== "loss" && { chooseBy }) } };
+  return { ...header, settings: { ...header.settings, evaluateEvery, chooseBy } };
 }
 
 async function scoredAgain(scored: Scored, run: Run, looks: Looks, record?: RunRecorder): Promise<Run> {
@@ -110,9 +112,9 @@ function between(steps: readonly StepRecord[], looks: Looks): StepRecord[][] {
 
 function checkRows(task: Task, { task: name, data, split }: RunHeader): void {
   const rows = { train: task.train.length, dev: task.dev.length, test: task.test.length };
-  const isSame = task.name === name && contentOf(task.data) === contentOf(data);
+  const isSame = task.name === name && task.data.sha256 === data.sha256;
   if (isSame && Object.entries(rows).every(([part, n]) => split[part as keyof typeof rows] === n)) return;
   throw new KitError(
-    `A run on ${name} was to be scored again, but its rows are of ${data} (${Object.values(split).join(", ")}) and those given of ${task.data} (${Object.values(rows).join(", ")}): load the task as the run had it.`,
+    `A run on ${name} was to be scored again, but its rows are of ${dataText(data)} (${Object.values(split).join(", ")}) and those given of ${dataText(task.data)} (${Object.values(rows).join(", ")}): load the task as the run had it.`,
   );
 }

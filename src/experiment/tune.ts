@@ -1,8 +1,9 @@
 import { KitError } from "../error.ts";
 import { bringBaseBack, noteAdapterGone, noteGone } from "../models/goneWeights.ts";
 import type { LanguageModel } from "../models/network.ts";
-import { differenceText, headersDiffer } from "../record/diff.ts";
+import { headersDiffer } from "../record/diff.ts";
 import { firstOf, type Run, type RunHeader, stepsTaken, type UnfinishedRun } from "../record/run.ts";
+import { adapterText, differenceText } from "../record/text.ts";
 import type { Task } from "../tasks/task.ts";
 import type { Training, Tuner } from "../tuners/tuner.ts";
 import { resetPeak } from "./cost.ts";
@@ -71,20 +72,13 @@ function pastOf(model: LanguageModel, header: RunHeader, { resume, from, steps }
     throw new KitError(
       `A run was to be resumed, but ${differenceText(difference)}: resume it with the settings that it was begun with, or write this one to another folder.`,
     );
-  if (from && adapterText(firstOf(from).header) !== adapterText(header))
+  if (from && adapterText(firstOf(from).header.adapter) !== adapterText(header.adapter))
     throw new KitError(
-      `A run was to be begun from another's weights, but that has ${adapterText(firstOf(from).header)} and this ${adapterText(header)}: they need the same adapter.`,
+      `A run was to be begun from another's weights, but that has ${adapterText(firstOf(from).header.adapter)} and this ${adapterText(header.adapter)}: they need the same adapter.`,
     );
   if (stepsTaken(past) > steps)
     throw new KitError(
       `A run of ${steps} steps was to be gone on with after ${stepsTaken(past)}: ask for more, or cut it earlier.`,
     );
   return past;
-}
-
-/** "LoRA (LoRA.rank 8, LoRA.alpha 16)", or "no adapter". */
-function adapterText({ adapter, options }: RunHeader): string {
-  if (adapter === undefined) return "no adapter";
-  const own = Object.entries(options).filter(([name]) => name.startsWith(`${adapter}.`));
-  return `${adapter} (${own.map(([name, value]) => `${name} ${value}`).join(", ")})`;
 }

@@ -5,6 +5,7 @@ import { objectiveFor, piecesOf } from "../loss/objective.ts";
 import { restoreUnnoticed } from "../models/goneWeights.ts";
 import type { LanguageModel } from "../models/network.ts";
 import type { Task } from "../tasks/task.ts";
+import type { HalfKind } from "../tensor/halves.ts";
 import { canPair } from "../tensor/pair.ts";
 import { type Draw, gaussian, type Parameter, type Perturb } from "../tensor/parameter.ts";
 import type { Progress } from "../tensor/progress.ts";
@@ -95,7 +96,7 @@ export interface DiagnoseOptions {
 export interface Diagnosis {
   readonly model: string;
   /** How the model's matrices are kept where not in float32. */
-  readonly weights?: string;
+  readonly weights?: HalfKind;
   readonly task: string;
   readonly method: string;
   readonly settings: Required<Pick<DiagnoseOptions, "lr" | "eps" | "batchSize" | "seed">>;

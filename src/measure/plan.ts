@@ -1,13 +1,16 @@
 import { createHash } from "node:crypto";
-import { accessSync, closeSync, constants, existsSync, mkdirSync, openSync, readSync } from "node:fs";
+import { accessSync, constants, existsSync, mkdirSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { hashFiles } from "../checkpoints/json.ts";
 import { KitError } from "../error.ts";
 import { BUNDLED_MODEL, type OpenModel, openModel } from "../models/load.ts";
-import { contentOf, type RunHeader, sourceOf } from "../record/run.ts";
+import { shotsName } from "../record/diff.ts";
+import { readHeader } from "../record/read.ts";
+import type { RunHeader } from "../record/run.ts";
+import { dataText } from "../record/text.ts";
 import { findTask, tasks } from "../tasks/index.ts";
 import { loadTask } from "../tasks/load.ts";
-import type { Task, TaskDefinition } from "../tasks/task.ts";
+import type { DataSource, Task, TaskDefinition } from "../tasks/task.ts";
 import type { Progress } from "../tensor/progress.ts";
 import { settingsOf, type Trained, tunerOf } from "./methods.ts";
 import type { CliOptions } from "./request.ts";
@@ -20,11 +23,11 @@ const DIGITS = 8;
  * rows that the task has by itself, else the name of the file or folder and the first digits of its content's hash, "reviews-39fe94da".
  * Runs over the authors' K-shot folders, whose rows are others under each seed, share the k and a hash of all: "16-seed-1b2c3d4e".
  */
-export async function rowsName(task: string, data: readonly string[]): Promise<string | undefined> {
-  const contents = [...new Set(data.map(contentOf))].sort();
-  const [first = ""] = data;
-  if (contents.length > 1) return `${stem(sourceOf(first))}-${hashOf(contents.join()).slice(0, DIGITS)}`;
-  return contents[0] === (await ownContent(task)) ? undefined : `${stem(first)}-${contents[0]!.slice(0, DIGITS)}`;
+export async function rowsName(task: string, data: readonly DataSource[]): Promise<string | undefined> {
+  const contents = [...new Set(data.map(({ sha256 }) => sha256))].sort();
+  const files = data[0]?.files ?? [];
+  if (contents.length > 1) return `${stem(files.map(shotsName))}-${hashOf(contents.join()).slice(0, DIGITS)}`;
+  return contents[0] === (await ownContent(task)) ? undefined : `${stem(files)}-${contents[0]!.slice(0, DIGITS)}`;
 }
 
 const hashOf = (text: string): string => createHash("sha256").update(text).digest("hex");
@@ -32,12 +35,11 @@ const hashOf = (text: string): string => createHash("sha256").update(text).diges
 /** The content of the rows that a task has by itself, which one that is not the kit's has not. */
 async function ownContent(task: string): Promise<string | undefined> {
   const own = await loadTask(task).catch(() => undefined);
-  return own && contentOf(own.data);
+  return own?.data.sha256;
 }
 
-/** "reviews" of "folder/reviews.csv, sha256 …"; of several files their folder. */
-function stem(data: string): string {
-  const [first = "", ...others] = (data.split(", sha256 ")[0] ?? "").split(" + ");
+/** "reviews" of "folder/reviews.csv"; of several files their folder. */
+function stem([first = "", ...others]: readonly string[]): string {
   const parts = first.split("/");
   const name = others.length > 0 && parts.length > 1 ? parts.at(-2)! : parts.at(-1)!;
   const plain = name.replace(/\.gz$/i, "").replace(/\.(tsv|csv|jsonl?|parquet|txt)$/i, "");
@@ -47,24 +49,7 @@ function stem(data: string): string {
 /** The header of a run's file, or of its part where it is under way; undefined where there is none. */
 export function headerAt(file: string): RunHeader | undefined {
   const path = [file, `${file}.part`].find((each) => existsSync(each));
-  try {
-    return path === undefined ? undefined : (JSON.parse(firstLine(path)) as { header?: RunHeader }).header;
-  } catch {
-    return undefined;
-  }
-}
-
-/** More than a header has. */
-const MOST_BYTES = 2 ** 16;
-
-function firstLine(path: string): string {
-  const fd = openSync(path, "r");
-  try {
-    const bytes = Buffer.alloc(MOST_BYTES);
-    return bytes.subarray(0, readSync(fd, bytes)).toString("utf8").split("\n", 1)[0]!;
-  } finally {
-    closeSync(fd);
-  }
+  return path === undefined ? undefined : readHeader(path);
 }
 
 /** One run of one method on one task with one seed, and the file it is written to. */
@@ -144,8 +129,7 @@ function fileOf(options: CliOptions, of: Pick<Job, "task" | "method" | "seed">, 
   return join(options.out, nameOf(options, { ...of, task: `${of.task}-${rows.name}` }));
 }
 
-const isOn = (data: string, header: RunHeader | undefined): boolean =>
-  header !== undefined && contentOf(header.data) === contentOf(data);
+const isOn = (data: DataSource, header: RunHeader | undefined): boolean => header?.data.sha256 === data.sha256;
 
 function nameOf(
   { model, weights, untied }: CliOptions,
@@ -209,7 +193,7 @@ function checkReplaced(jobs: readonly Job[], drawn: readonly DrawnRows[], { id, 
     const header = headerAt(file);
     if (!header) continue;
     const rows = drawn.find((one) => one.task === task && one.seed === seed)!;
-    if (contentOf(header.data) !== contentOf(rows.data)) throw inTheWay(file, `on ${header.data}`, `on ${rows.data}`);
+    if (!isOn(rows.data, header)) throw inTheWay(file, `on ${dataText(header.data)}`, `on ${dataText(rows.data)}`);
     if (header.weightsHash === "none") continue;
     weightsHash ??= hashFiles(checkpoint.files);
     if (header.weightsHash !== weightsHash)

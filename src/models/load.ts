@@ -11,7 +11,7 @@ import { ensureBackend } from "../tensor/backend.ts";
 import type { Progress } from "../tensor/progress.ts";
 import { loadTokenizer, type Tokenizer } from "../text/tokenizer.ts";
 import { checkConfig, type LanguageModel, loadNetwork, planNetwork, untie } from "./network.ts";
-import { keptAs, type WeightOptions } from "./weights.ts";
+import { halfKind, type WeightOptions } from "./weights.ts";
 
 /** Returns a listener of downloads that tells them, in bytes, as the progress "downloading" with the file as its note. */
 export function downloadProgress(onProgress: Progress = () => {}): (download: DownloadProgress) => void {
@@ -96,7 +96,7 @@ export async function loadModel(id: string = BUNDLED_MODEL, options: LoadOptions
   const { checkpoint, tokenizer } = await openModel(id, onProgress, untied);
   await ensureBackend();
   const network = loadNetwork(checkpoint, weights, onProgress);
-  const kept = keptAs(weights);
+  const kept = halfKind(weights);
   const { folder, files } = checkpoint;
   const revision = snapshotCommit(folder);
   return {

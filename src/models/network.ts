@@ -3,6 +3,7 @@ import type { Checkpoint, TensorPlace } from "../checkpoints/folder.ts";
 import { readTensor } from "../checkpoints/safetensors.ts";
 import { KitError, listed, shown } from "../error.ts";
 import type { Network } from "../nn/network.ts";
+import type { HalfKind } from "../tensor/halves.ts";
 import { fillValues, type Parameter } from "../tensor/parameter.ts";
 import type { Progress } from "../tensor/progress.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
@@ -146,6 +147,6 @@ export interface LanguageModel extends LoadedNetwork {
   readonly tokenizer: Tokenizer;
   /** Whether the output matrix was given weights of its own, where the checkpoint has it tied to the embedding. */
   readonly untied?: boolean;
-  /** How matrices are kept where not in float32: "float16, stochastic rounding". */
-  readonly kept?: string;
+  /** How matrices are kept where not in float32. */
+  readonly kept?: HalfKind;
 }

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { KitError } from "../error.ts";
-import { type HalfFormat, type Halves, narrow, type Rounding } from "../tensor/halves.ts";
+import { type HalfFormat, type HalfKind, narrow, type Rounding } from "../tensor/halves.ts";
 import { halfTensor, NATIVE } from "../tensor/native/backend.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 
@@ -41,9 +41,9 @@ export function weightMaker({ weights = "float32", rounding = "stochastic" }: We
   };
 }
 
-/** What runs say of weights that are kept so: "float16, stochastic rounding"; nothing of those in float32. */
-export function keptAs({ weights = "float32", rounding = "stochastic" }: WeightOptions): string | undefined {
-  return weights === "float32" ? undefined : `${weights}, ${rounding} rounding`;
+/** How matrices are kept in 16 bits under these options; undefined for float32. */
+export function halfKind({ weights = "float32", rounding = "stochastic" }: WeightOptions): HalfKind | undefined {
+  return weights === "float32" ? undefined : { format: weights, rounding };
 }
 
 /** Beyond this a number is rounded to infinity. */
@@ -60,7 +60,7 @@ function checkHolds(format: HalfFormat, values: Float32Array, name: string): voi
   );
 }
 
-function halved(values: Float32Array, shape: readonly number[], kind: Omit<Halves, "bits">): ReturnType<MakeWeight> {
+function halved(values: Float32Array, shape: readonly number[], kind: HalfKind): ReturnType<MakeWeight> {
   const halves = { ...kind, bits: new Uint16Array(values.length) };
   narrow(values, halves, 0);
   return { value: halfTensor(shape, halves), bytes: 2 };

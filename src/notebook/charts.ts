@@ -31,7 +31,7 @@ export function lossCurves(
 
 /** What is trained shows in the line, how in its colour. */
 function dashOf({ header: { adapter } }: Run): string {
-  return { LoRA: "dash", prefix: "dot" }[adapter ?? ""] ?? "solid";
+  return { LoRA: "dash", prefix: "dot" }[adapter?.name ?? ""] ?? "solid";
 }
 
 function seedsText(runs: readonly Run[]): string {

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
-import { KitError } from "../error.ts";
-import { BY_ESTIMATE, checkLine, isObject, quote } from "./lines.ts";
+import { KitError, shortened, shown } from "../error.ts";
+import { BY_ESTIMATE, isByEstimate } from "./header.ts";
+import { checkLine, isObject } from "./lines.ts";
 import type { Cost, Run, RunHeader, Score, StepRecord, UnfinishedRun } from "./run.ts";
 
 /** What a compact run begins with: its name and version. */
@@ -22,10 +23,10 @@ interface Chapter {
  */
 export function compactRun(run: Run | UnfinishedRun): Uint8Array {
   const all = chaptersOf(run);
-  const wrong = all.find(({ header, steps }) => steps.length > 0 && !BY_ESTIMATE.includes(header.tuner));
+  const wrong = all.find(({ header, steps }) => steps.length > 0 && !isByEstimate(header));
   if (wrong)
     throw new KitError(
-      `A run of ${wrong.header.tuner} was to be made compact, but its steps have more to them than one estimate: only runs of ${BY_ESTIMATE.join(", ")} can be.`,
+      `A run of ${wrong.header.tuner?.name} was to be made compact, but its steps have more to them than one estimate: only runs of ${BY_ESTIMATE.join(", ")} can be.`,
     );
   const estimates = all.flatMap(({ steps }) => steps.map(estimateOf));
   const chapters = all.map(({ header, steps, scores }): Chapter => ({ header, steps: steps.length, scores }));
@@ -106,16 +107,17 @@ const NO_HASH = "0".repeat(16);
 function chapterOf(value: unknown, where: string, wrong: (what: string) => KitError): Chapter {
   if (!isObject(value) || !isObject(value.header) || !Array.isArray(value.scores))
     throw wrong("a chapter is not a header, a number of steps and scores");
-  const { header, steps, scores } = value as unknown as Chapter;
-  checkLine({ header, hash: NO_HASH }, where);
-  if (!Number.isSafeInteger(steps) || steps < 0) throw wrong(`a chapter has ${quote(steps)} steps`);
+  const { steps, scores } = value as unknown as Chapter;
+  const { header } = checkLine({ header: value.header, hash: NO_HASH }, where) as Pick<Chapter, "header">;
+  if (!Number.isSafeInteger(steps) || steps < 0) throw wrong(`a chapter has ${shown(steps)} steps`);
   for (const score of scores) {
     if (!isObject(score) || !Object.hasOwn(score, "on")) throw wrong("a chapter's score has no part of the data");
     checkLine({ ...score, hash: NO_HASH }, `${where} score`);
   }
-  const eps = Number(header.options.eps);
-  if (steps > 0 && !(BY_ESTIMATE.includes(header.tuner) && eps > 0 && Number.isFinite(eps)))
-    throw wrong(`a chapter has steps of ${quote(header.tuner)} with eps ${quote(header.options.eps)}`);
+  const { name, options } = header.tuner ?? { name: "no tuner", options: {} };
+  const eps = Number(options.eps);
+  if (steps > 0 && !(isByEstimate(header) && eps > 0 && Number.isFinite(eps)))
+    throw wrong(`a chapter has steps of ${shortened(name)} with eps ${shown(options.eps)}`);
   return { header, steps, scores };
 }
 
@@ -129,8 +131,8 @@ function jsonOf(bytes: Buffer): Record<string, unknown> | undefined {
 }
 
 /** A step whose losses have the difference that gives the estimate. */
-function stepOf(step: number, projectedGrad: number, { options }: RunHeader): StepRecord {
-  const loss = projectedGrad * Number(options.eps);
+function stepOf(step: number, projectedGrad: number, { tuner }: RunHeader): StepRecord {
+  const loss = projectedGrad * Number(tuner?.options.eps);
   return { step, losses: [loss, -loss], projectedGrad };
 }
 

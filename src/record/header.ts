@@ -19,13 +19,20 @@ import { onePoint } from "../tuners/onePoint.ts";
 import type { Tuner } from "../tuners/tuner.ts";
 import type { RunHeader } from "./run.ts";
 
-/** Settings of a run that are neither its tuner's nor its adapter's, by the names that its header has. */
-export const RUN_SETTINGS: ReadonlySet<string> = new Set([
-  ...["steps", "batchSize", "evaluateEvery", "chooseBy", "begin"],
-  ...["microBatchSize", "maximize", "checkpointing"],
-]);
+/** Tuners whose step is the difference of two losses over 2 eps: its one estimate is all that need be known of it. */
+export const BY_ESTIMATE: readonly string[] = [
+  "MeZO",
+  "MeZO-momentum",
+  "MeZO-Adam",
+  "MeZO-lean-momentum",
+  "MeZO-lean-Adam",
+  "MeZO-sign",
+];
 
-type Options = Readonly<Record<string, unknown>>;
+/** Whether the losses of a run's steps follow from one estimate each. */
+export function isByEstimate({ tuner }: RunHeader): boolean {
+  return tuner !== undefined && BY_ESTIMATE.includes(tuner.name);
+}
 
 /** Every tuner whose steps follow from the losses alone, by the name that headers have; adding one adds a line. */
 const TUNERS: Readonly<Record<string, (options: never) => Tuner>> = {
@@ -51,37 +58,31 @@ const LAWS = { gaussian, rademacher } as const;
 
 /** Whether a run's steps can be made again from its file: not those of FT, which need gradients. */
 export function isRetraceable({ tuner }: RunHeader): boolean {
-  return Object.hasOwn(TUNERS, tuner);
+  return tuner !== undefined && Object.hasOwn(TUNERS, tuner.name);
 }
 
 /** The tuner of a run, from its header. Throws a KitError for one whose steps a run file does not tell, such as FT's. */
 export function tunerOf(header: RunHeader): Tuner {
-  const { tuner, adapter, options } = header;
-  if (!isRetraceable(header))
+  const { tuner } = header;
+  if (!tuner || !isRetraceable(header))
     throw new KitError(
-      `The steps of ${tuner} were to be made again, but they need gradients or values that no run file holds: only those of ${Object.keys(TUNERS).join(", ")} can be.`,
+      `The steps of ${tuner?.name ?? "no tuner"} were to be made again, but they need gradients or values that no run file holds: only those of ${Object.keys(TUNERS).join(", ")} can be.`,
     );
-  const own = Object.entries(options).filter(([name]) => !RUN_SETTINGS.has(name) && !name.startsWith(`${adapter}.`));
-  const { noise, ...numbers } = Object.fromEntries(own);
+  const { noise, ...numbers } = tuner.options;
   if (noise !== "gaussian" && noise !== "rademacher")
     throw new KitError(
       `The run's z was to be made again, but its noise is "${noise}", which the kit does not know: it knows ${Object.keys(LAWS).join(" and ")}.`,
     );
-  return TUNERS[tuner]!({ ...numbers, noise: LAWS[noise] } as never);
+  return TUNERS[tuner.name]!({ ...numbers, noise: LAWS[noise] } as never);
 }
 
 /** The adapter of a run, from its header, where it has one. Throws a KitError for one that the kit does not know. */
-export function adapterOf({ adapter, options }: RunHeader): Adapter | undefined {
+export function adapterOf({ adapter }: RunHeader): Adapter | undefined {
   if (adapter === undefined) return undefined;
-  const make = Object.hasOwn(ADAPTERS, adapter) ? ADAPTERS[adapter] : undefined;
+  const make = Object.hasOwn(ADAPTERS, adapter.name) ? ADAPTERS[adapter.name] : undefined;
   if (!make)
     throw new KitError(
-      `The run's adapter was to be made again, but "${adapter}" is none that the kit knows: it knows ${Object.keys(ADAPTERS).join(", ")}.`,
+      `The run's adapter was to be made again, but "${adapter.name}" is none that the kit knows: it knows ${Object.keys(ADAPTERS).join(", ")}.`,
     );
-  return make(prefixed(options, `${adapter}.`) as never);
-}
-
-function prefixed(options: Options, start: string): Options {
-  const own = Object.entries(options).filter(([name]) => name.startsWith(start));
-  return Object.fromEntries(own.map(([name, value]) => [name.slice(start.length), value]));
+  return make(adapter.options as never);
 }

@@ -11,8 +11,8 @@ import {
 } from "node:fs";
 import { hostname } from "node:os";
 import { dirname, resolve } from "node:path";
-import { KitError } from "../error.ts";
-import { quote, writing } from "./lines.ts";
+import { KitError, shortened } from "../error.ts";
+import { writing } from "./lines.ts";
 import { partOf } from "./part.ts";
 
 /** A run that this process alone may write. */
@@ -212,6 +212,6 @@ function taken(path: string, owner: Owner | undefined): KitError {
   return new KitError(
     host === ME.host
       ? `${path}: ${who} is writing that run: let it end, or stop it and go on with --resume.`
-      : `${path}: ${who} on ${quote(host)} is writing that run, or was: let it end there, or remove ${path}.lock if it is gone.`,
+      : `${path}: ${who} on ${shortened(host)} is writing that run, or was: let it end there, or remove ${path}.lock if it is gone.`,
   );
 }

@@ -1,9 +1,18 @@
 import { createHash, type Hash } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
-import { KitError } from "../error.ts";
+import { closeSync, existsSync, openSync, readFileSync, readSync } from "node:fs";
+import { KitError, shown } from "../error.ts";
 import { isCompact, readCompact } from "./compact.ts";
-import { BY_ESTIMATE, digits, type Line, parseLine, quote } from "./lines.ts";
-import { type Cost, type Run, type Score, type StepRecord, stepsTaken, type UnfinishedRun } from "./run.ts";
+import { isByEstimate } from "./header.ts";
+import { digits, type Line, parseLine } from "./lines.ts";
+import {
+  type Cost,
+  type Run,
+  type RunHeader,
+  type Score,
+  type StepRecord,
+  stepsTaken,
+  type UnfinishedRun,
+} from "./run.ts";
 
 /** A run as a file has it. */
 export interface Found {
@@ -49,6 +58,25 @@ export function stepsIn(part: string): number | undefined {
     return undefined;
   }
 }
+
+/** The header on a file's first line, without a look at what follows; undefined where there is none that can be read. */
+export function readHeader(path: string): RunHeader | undefined {
+  let file: number | undefined;
+  try {
+    file = openSync(path, "r");
+    const bytes = Buffer.alloc(MOST_HEADER_BYTES);
+    const read = bytes.subarray(0, readSync(file, bytes));
+    const line = parseLine(read.subarray(0, read.indexOf(10)), path);
+    return "header" in line ? line.header : undefined;
+  } catch {
+    return undefined;
+  } finally {
+    if (file !== undefined) closeSync(file);
+  }
+}
+
+/** More than a header has, a probe's rows included. */
+const MOST_HEADER_BYTES = 2 ** 20;
 
 function contents(path: string): Buffer {
   try {
@@ -117,9 +145,9 @@ function scoreOf({ hash: _, ...score }: Score & { readonly hash: string }): Scor
 }
 
 function checked(record: StepRecord, { header }: UnfinishedRun, wrong: (what: string) => KitError): StepRecord {
-  if (!BY_ESTIMATE.includes(header.tuner)) return record;
+  if (!isByEstimate(header)) return record;
   const [plus = Number.NaN, minus = Number.NaN, ...more] = record.losses;
-  const grad = Math.fround((plus - minus) / (2 * Number(header.options.eps)));
+  const grad = Math.fround((plus - minus) / (2 * Number(header.tuner?.options.eps)));
   if (more.length === 0 && grad === record.projectedGrad) return record;
-  throw wrong(`has losses from which ${quote(record.projectedGrad)} does not follow`);
+  throw wrong(`has losses from which ${shown(record.projectedGrad)} does not follow`);
 }

@@ -72,8 +72,8 @@ function risenLoss(run: Run): RisenLoss | undefined {
 function startOf({ header, steps, scores }: Run, first: number): Start | undefined {
   const dev = scores.find(({ on, step, loss }) => on === "dev" && step === first && loss !== undefined);
   if (dev) return { loss: dev.loss!, of: "dev" };
-  if (steps.length === 0 || header.options.maximize !== undefined) return undefined;
+  if (steps.length === 0 || header.settings.maximize !== undefined) return undefined;
   const [step] = steps;
-  const losses = header.tuner === "forward-gradient" ? step!.losses.slice(0, 1) : step!.losses; // its derivative comes second
+  const losses = header.tuner?.name === "forward-gradient" ? step!.losses.slice(0, 1) : step!.losses; // its derivative comes second
   return { loss: losses.reduce((sum, loss) => sum + loss, 0) / losses.length, of: "first batch" };
 }

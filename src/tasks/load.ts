@@ -18,7 +18,7 @@ import {
   proportionalSplit,
   threeParts,
 } from "./split.ts";
-import type { Dropped, Example, Task, TaskDefinition } from "./task.ts";
+import type { DataSource, Example, Task, TaskDefinition } from "./task.ts";
 
 /**
  * The few rows in the task's own form that come with the kit, made up for it: they show that a task works, and no score on them means
@@ -69,7 +69,7 @@ const QUOTINGS: readonly Quoting[] = ["double", "none"];
 /**
  * Loads a task of the kit, by name, or one's own, with its examples drawn as the authors' code draws them under the seed (NumPy's
  * generator), as many as asked or as there are. Unlike the paper, rows of one file are first freed of repetitions. What was left out is
- * counted in the task's `dropped`, and said in its `remark`.
+ * counted in the task's `data.dropped`, and said in its `remark`.
  */
 export async function loadTask(task: string | TaskDefinition, options: LoadTaskOptions = {}): Promise<Task> {
   const definition = findTask(task);
@@ -78,23 +78,18 @@ export async function loadTask(task: string | TaskDefinition, options: LoadTaskO
   const { encoding, quoting } = options;
   const settings = { sizes: { train, dev, test }, k, split, seed, dialect: { encoding, quoting } };
   checkSizes(k === undefined ? settings.sizes : { k, test });
-  const {
-    data: source,
-    dropped,
-    ...parts
-  } = isFolder(data)
+  const { data: source, ...parts } = isFolder(data)
     ? await drawFromFolder(definition, data!, settings)
     : drawFromOne(definition, await rowsOf(definition, data, settings.dialect), settings);
   const { name, metric, loss, classes } = definition;
+  const { dropped } = source;
   const remark = [parts.remark, dropped && droppedText(dropped)].filter((some) => some !== undefined).join("; ");
-  const known = { ...(dropped && { dropped }), ...(remark !== "" && { remark }) };
-  return { name, metric, loss, ...(classes && { classes }), data: source, ...parts, ...known };
+  return { name, metric, loss, ...(classes && { classes }), data: source, ...parts, ...(remark !== "" && { remark }) };
 }
 
 interface Drawn extends Parts {
-  readonly data: string;
+  readonly data: DataSource;
   readonly pool?: readonly Example[];
-  readonly dropped?: readonly Dropped[] | undefined;
 }
 
 const DEV_PARTS = ["dev", "val", "validation", "dev32"];
@@ -128,11 +123,12 @@ async function drawFromFolder(definition: TaskDefinition, folder: string, settin
 function together(
   definition: TaskDefinition,
   files: readonly Rows[],
-): Pick<Drawn, "data" | "dropped"> & { readonly pools: readonly (readonly Example[])[] } {
+): Pick<Drawn, "data"> & { readonly pools: readonly (readonly Example[])[] } {
   const found = files.map((rows) => examplesOf(definition, rows));
   const unlabelled = found.reduce((sum, file) => sum + file.unlabelled, 0);
+  const rows = found.reduce((sum, { examples }) => sum + examples.length, unlabelled);
   const dropped = droppedRows({ repeated: 0, contradicting: 0, unlabelled });
-  return { data: describe(files), dropped, pools: found.map(({ examples }) => examples) };
+  return { data: { ...contentOf(files), rows, ...dropped }, pools: found.map(({ examples }) => examples) };
 }
 
 /** A K-shot folder's parts as they stand, of a longer test file the rows that the authors drew. */
@@ -151,7 +147,8 @@ function drawFromOne(definition: TaskDefinition, rows: Rows, { split, sizes, k, 
     k === undefined
       ? threeParts(pool, rows.name, sizes, seed)
       : kShotSplit({ train: pool, test: [], name: rows.name }, k, sizes.test, seed);
-  return { data: describe([rows]), ...parts, dropped: droppedRows({ ...twice, unlabelled }) };
+  const dropped = droppedRows({ ...twice, unlabelled });
+  return { data: { ...contentOf([rows]), rows: examples.length + unlabelled, ...dropped }, ...parts };
 }
 
 async function rowsOf(definition: TaskDefinition, data: string | undefined, dialect: Dialect): Promise<Rows> {
@@ -187,8 +184,8 @@ function isFolder(data: string | undefined): boolean {
   return found.isDirectory();
 }
 
-function describe(files: readonly Rows[]): string {
-  return `${files.map(({ name }) => shortName(name)).join(" + ")}, sha256 ${jointSha256(files).slice(0, 12)}`;
+function contentOf(files: readonly Rows[]): Pick<DataSource, "files" | "sha256"> {
+  return { files: files.map(({ name }) => shortName(name)), sha256: jointSha256(files).slice(0, 12) };
 }
 
 /** A file goes by its folder's name and its own, so that no path of one machine gets into a run. */

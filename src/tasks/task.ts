@@ -57,16 +57,26 @@ export interface Dropped {
   readonly rows: number;
 }
 
+/** Where rows came from, and which were left out. */
+export interface DataSource {
+  /** The files that were read, each by its folder's name and its own: "CB/train.jsonl". */
+  readonly files: readonly string[];
+  /** The first 12 hexadecimal digits of the SHA-256 over what the files hold: rows of the same are the same. */
+  readonly sha256: string;
+  /** How many rows the task found in the files, whether or not they are in a part; absent in runs of format 2, which do not say. */
+  readonly rows?: number;
+  /** Rows that are in no part because of what they are; absent where there is none. */
+  readonly dropped?: readonly Dropped[];
+}
+
 /** A task with its data drawn: what `loadTask` returns. The lengths of the three parts are the real counts. */
 export interface Task {
   readonly name: string;
   readonly metric: Metric;
   readonly loss: Loss;
   readonly classes?: "none";
-  /** Where the rows came from, for the run header. */
-  readonly data: string;
-  /** Rows of the data that are in no part because of what they are. */
-  readonly dropped?: readonly Dropped[];
+  /** Where the rows came from. */
+  readonly data: DataSource;
   /** What to know about the parts beside their sizes, such as rows that were left out and classes with too few. */
   readonly remark?: string;
   readonly train: readonly Example[];

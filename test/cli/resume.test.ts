@@ -56,7 +56,10 @@ describe("--resume", () => {
     appendFileSync(part, '{"step":12');
     const torn = Buffer.concat([bytes, Buffer.from('{"step":12')]);
     const refusals: [string[], RegExp][] = [
-      [["--resume", "--lr", "5e-4"], /to be resumed, but options\.lr is 0\.0001 in one and 0\.0005 in the other/],
+      [
+        ["--resume", "--lr", "5e-4"],
+        /to be resumed, but tuner\.options\.lr is 0\.0001 in one and 0\.0005 in the other/,
+      ],
       [["--resume", "--batch-size", "3"], /to be resumed, but options\.batchSize is/],
       [[], /mezo-seed1\.jsonl\.part: a run was cut short there after \d+ steps: resume it with --resume, or remove/],
     ];
@@ -79,7 +82,7 @@ describe("--resume", () => {
     expect(readFileSync(join(cwd, "runs", name!), "utf8")).toBe(before);
     const other = command("main", ["--threads", "1", ...short, "--lr", "3e-4", "--resume"], cwd);
     expect(other.status).toBe(1);
-    expect(other.stderr.trim().split("\n").at(-1)).toMatch(/was to be resumed, but options\.lr is/);
+    expect(other.stderr.trim().split("\n").at(-1)).toMatch(/was to be resumed, but tuner\.options\.lr is/);
     expect(readFileSync(join(cwd, "runs", name!), "utf8")).toBe(before);
   });
 

@@ -57,7 +57,7 @@ describe("evaluate", () => {
       await evaluate(model, task, { shots: 3, seed: 5 }),
       await evaluate(model, task, { shots: 3, seed: 5, draw: "fixed" }),
     ];
-    expect(fixed.header.options.draw).toBe("fixed");
+    expect(fixed.header.settings.draw).toBe("fixed");
     expect(fixed.scores[0]!.loss).not.toBe(fresh.scores[0]!.loss);
     model.dispose();
   });

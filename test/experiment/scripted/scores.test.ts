@@ -146,7 +146,7 @@ test("linear probing puts half of a two-class fit into each answer's row, of the
   const train = Array.from({ length: 2 * n }, (_, i) => asked(i % 2 ? "bad" : "good", i % 2));
   const test = [asked("good", 0), asked("bad", 1), asked("good", 1, 0), asked("bad", 0)];
   const run = await probe(model, taskOf(test, { train }));
-  expect(run.header.options.C).toBeCloseTo(C, 12);
+  expect(run.header.settings.C).toBeCloseTo(C, 12);
   const loss = (2 * log(1 + 1 / sqrt(3)) + 2 * log(1 + sqrt(3))) / 4;
   expectScore(run.scores[0], { score: 3 / 4, standardError: sqrt(3 / 64), loss });
   // MeZO from there begins with these rows.

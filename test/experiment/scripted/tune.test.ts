@@ -114,7 +114,7 @@ describe("tune", () => {
     const tuner = sgd({ lr: 1, schedule: "constant", clipNorm: 0 });
     const settings = { ...setting, steps: 1, microBatchSize: 2, checkpointing };
     const { header, steps, scores } = await tune(model, task, tuner, settings);
-    expect(header.options.checkpointing ?? false).toBe(checkpointing);
+    expect(header.settings.checkpointing ?? false).toBe(checkpointing);
     expect(steps[0]!.losses).toEqual([close(-(log(3 / 4) + log(4 / 5) + log(1 / 4)) / 3)]);
     // Of both answers' logits after "good" the derivative is a third of ∓(1 − 3/4).
     expect(scores[0]!.loss).toBeCloseTo(log(1 + exp(-1 / 6) / 3), 6);
