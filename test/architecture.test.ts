@@ -13,7 +13,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   text: ["checkpoints"],
   models: ["tensor", "kernels", "nn", "checkpoints", "text"],
   adapters: ["tensor", "kernels", "nn", "checkpoints", "models"],
-  tasks: ["text"],
+  tasks: ["checkpoints", "text"],
   tuners: ["tensor"],
   record: ["tensor", "tasks", "tuners", "adapters"],
   loss: ["tensor", "kernels", "nn", "text", "models", "tasks", "tuners", "record"],

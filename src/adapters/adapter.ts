@@ -7,12 +7,15 @@ import type { Parameter } from "../tensor/parameter.ts";
 /** What adapters need to know of a model: how it runs, and its weights by checkpoint name. They change neither. */
 export type AdaptableNetwork = Omit<LoadedNetwork, "restore" | "dispose">;
 
+/** An adapter's options as a run's header has them. */
+export type AdapterOptions = Readonly<Record<string, string | number | boolean>>;
+
 /** An adapter: a value that says what to add to a network, and makes the weights for it. */
 export interface Adapter {
   /** As the paper's tables print it. */
-  readonly name: "LoRA" | "prefix" | "head";
+  readonly name: string;
   /** Everything that a run's header needs to repeat it. */
-  readonly options: Readonly<Record<string, string | number | boolean>>;
+  readonly options: AdapterOptions;
   /** New weights for the network, drawn by the seed; the network itself is not touched. `vocabulary` counts the token ids in use. */
   begin(network: AdaptableNetwork, at: { readonly seed: number; readonly vocabulary: number }): Adapted;
 }
@@ -52,4 +55,28 @@ export interface Adapted {
 export function checkCount(adapter: string, option: string, value: number): void {
   if (!(Number.isInteger(value) && value >= 1))
     throw new KitError(`${adapter} needs a whole number from 1 on as ${option}, not ${value}.`);
+}
+
+const makers = new Map<string, (options: never) => Adapter>();
+
+/**
+ * Defines an adapter: runs name it, and its options as `options` gives them make it again, so that runs can be resumed and replayed
+ * wherever the file that defines it is imported. A later definition of a name replaces an earlier one.
+ */
+export function defineAdapter<Options extends object>(
+  name: string,
+  make: (options: Options) => Omit<Adapter, "name">,
+): (options?: Options) => Adapter {
+  const adapter = (options = {} as Options): Adapter => ({ name, ...make(options) });
+  makers.set(name, adapter);
+  return adapter;
+}
+
+/** The adapter of that name with the options that a run's header has. Throws a KitError where none is defined. */
+export function adapterNamed(name: string, options: AdapterOptions): Adapter {
+  const make = makers.get(name);
+  if (make) return make(options as never);
+  throw new KitError(
+    `A run's adapter was to be made again, but no adapter "${name}" is defined: import the file that defines it; defined are ${[...makers.keys()].join(", ")}.`,
+  );
 }

@@ -13,6 +13,7 @@ import {
   type Adapted,
   type Adapter,
   checkCount,
+  defineAdapter,
   type LoraPart,
   type LoraParts,
 } from "./adapter.ts";
@@ -120,14 +121,13 @@ export interface LoraOptions {
  * as the network itself. At the start only B has a gradient, yet MeZO perturbs both, as in the authors' code. The paper's equation 6 names
  * A and B the other way round. Throws a KitError for an option that it does not have, and for one that makes no sense.
  */
-export function lora(options: LoraOptions = {}): Adapter {
+export const lora: (options?: LoraOptions) => Adapter = defineAdapter("LoRA", (options: LoraOptions) => {
   const { rank = 8, alpha = 16, modules, ...unknown } = options;
   checkOptions("LoRA", unknown, ["rank", "alpha", "modules"]);
   checkCount("LoRA", "rank", rank);
   if (!(alpha > 0 && Number.isFinite(alpha))) throw new KitError(`LoRA needs an alpha above 0, not ${alpha}.`);
   const names = modules === undefined ? undefined : [modules].flat().flatMap((name) => name.split(/\s*,\s*/));
   return {
-    name: "LoRA",
     options: { rank, alpha, ...(names && { modules: names.join(",") }) },
     begin: (network, { seed }) => {
       const targets = names ? targetsOf(network, names) : queriesAndValues(network);
@@ -137,7 +137,7 @@ export function lora(options: LoraOptions = {}): Adapter {
       });
     },
   };
-}
+});
 
 /** The linear maps of those names. Throws a KitError, which lists what there is, where a name is none's. */
 function targetsOf(network: AdaptableNetwork, names: readonly string[]): Target[] {

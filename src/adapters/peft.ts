@@ -1,8 +1,9 @@
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
-import { hashFiles, readObject } from "../checkpoints/json.ts";
-import { openSafetensors } from "../checkpoints/safetensors.ts";
+import { hashFiles } from "../checkpoints/folder.ts";
+import { readObject } from "../checkpoints/json.ts";
+import { openSafetensors } from "../checkpoints/safetensorsHeader.ts";
 import { type NamedTensor, writeSafetensors } from "../checkpoints/write.ts";
 import { KitError } from "../error.ts";
 import type { AdaptableNetwork, Adapted, Adapter } from "./adapter.ts";

@@ -4,7 +4,7 @@ import { checkOptions, KitError } from "../error.ts";
 import { packBatch } from "../nn/batch.ts";
 import { featuresWithCache } from "../nn/run.ts";
 import type { Parameter } from "../tensor/parameter.ts";
-import { type AdaptableNetwork, type Adapted, type Adapter, checkCount } from "./adapter.ts";
+import { type AdaptableNetwork, type Adapted, type Adapter, checkCount, defineAdapter } from "./adapter.ts";
 
 /** Where a prefix's keys and values start: those of real tokens, or random numbers (Table 17 compares them). */
 export type PrefixInit = "activations" | "random";
@@ -25,18 +25,17 @@ const RANDOM_DEVIATION = 0.02;
  * one sequence, which the paper found crucial under MeZO (Table 17), or as small random numbers. Throws a KitError for an option that
  * it does not have, and for one that makes no sense.
  */
-export function prefix(options: PrefixOptions = {}): Adapter {
+export const prefix: (options?: PrefixOptions) => Adapter = defineAdapter("prefix", (options: PrefixOptions) => {
   const { length = 5, init = "activations", ...unknown } = options;
   checkOptions("Prefix tuning", unknown, ["length", "init"]);
   checkCount("Prefix tuning", "length", length);
   if (!Object.hasOwn(STARTS, init))
     throw new KitError(`Prefix tuning has no init "${init}": choose one of ${Object.keys(STARTS).join(", ")}.`);
   return {
-    name: "prefix",
     options: { length, init },
     begin: (network, at) => prefixWith(STARTS[init](network, length, at)),
   };
-}
+});
 
 /** Keys and values [length, keyWidth] of one layer. */
 export interface PrefixLayer {

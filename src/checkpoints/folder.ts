@@ -1,8 +1,10 @@
-import { existsSync, readdirSync, statSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { closeSync, existsSync, openSync, readdirSync, readSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { KitError, listed } from "../error.ts";
 import { isObject, readObject } from "./json.ts";
-import { openSafetensors, type SafetensorsFile, type TensorEntry } from "./safetensors.ts";
+import type { SafetensorsFile, TensorEntry } from "./safetensors.ts";
+import { openSafetensors } from "./safetensorsHeader.ts";
 
 /** A tensor of a checkpoint: its entry and the file that holds it. */
 export interface TensorPlace {
@@ -101,4 +103,26 @@ function adviceForWeights(folder: string): string {
   if (pickled) return `only ${pickled}, so convert it to safetensors (save_pretrained with safe_serialization=True)`;
   const other = files.find((file) => file.endsWith(".safetensors"));
   return other ? `only ${other}, so rename it if it holds the weights` : "give a folder that holds the weights";
+}
+
+/** The first 16 hexadecimal digits of the SHA-256 of the files' contents, one after the other in the given order. */
+export function hashFiles(paths: readonly string[]): string {
+  const hash = createHash("sha256");
+  const chunk = new Uint8Array(4 << 20);
+  for (const path of paths) {
+    for (const length of readInto(path, chunk)) hash.update(chunk.subarray(0, length));
+  }
+  return hash.digest("hex").slice(0, 16);
+}
+
+function* readInto(path: string, chunk: Uint8Array): Generator<number> {
+  let fd: number | undefined;
+  try {
+    fd = openSync(path, "r");
+    for (let length = readSync(fd, chunk); length > 0; length = readSync(fd, chunk)) yield length;
+  } catch (error) {
+    throw new KitError(`Hashing ${path}: ${(error as Error).message}; check the path and its permissions.`);
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+  }
 }

@@ -1,6 +1,5 @@
 import { closeSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
 import { KitError } from "../error.ts";
-import { encodeBF16, encodeF16 } from "./safetensors.ts";
 
 /** A tensor's place in a file to be written. */
 export interface TensorShape {
@@ -151,3 +150,39 @@ function checkValues(path: string, { name, shape }: TensorShape, data: Float32Ar
 }
 
 const BEYOND = { F16: "float16's 65,504", BF16: "bfloat16's 3.39e38" } as const;
+
+/** Writes the float16 bit patterns nearest to the values of `source` into `into`: ties to even, infinity from 65,520 on. */
+export function encodeF16(source: Float32Array, into: Uint16Array): void {
+  const bits = new Uint32Array(source.buffer, source.byteOffset, source.length);
+  for (let i = 0; i < bits.length; i++) into[i] = nearestHalf(bits[i]!);
+}
+
+/** Writes the bfloat16 bit patterns nearest to the values of `source` into `into`: ties to even. */
+export function encodeBF16(source: Float32Array, into: Uint16Array): void {
+  const bits = new Uint32Array(source.buffer, source.byteOffset, source.length);
+  for (let i = 0; i < bits.length; i++) into[i] = nearestBF16(bits[i]!);
+}
+
+function nearestBF16(bits: number): number {
+  if ((bits & 0x7fffffff) > 0x7f800000) return (bits >>> 16) | 0x40; // NaN stays one
+  return (bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16;
+}
+
+function nearestHalf(bits: number): number {
+  const sign = (bits >>> 16) & 0x8000;
+  const size = bits & 0x7fffffff;
+  if (size > 0x7f800000) return sign | 0x7e00; // NaN
+  if (size >= 0x477ff000) return sign | 0x7c00; // 65,520 and above
+  if (size >= 0x38800000) return sign | ((size - 0x38000000 + 0xfff + ((size >>> 13) & 1)) >>> 13);
+  if (size < 0x33000000) return sign; // below half of the smallest subnormal
+  return sign | nearestSubnormal(size);
+}
+
+function nearestSubnormal(size: number): number {
+  const shift = 126 - (size >>> 23); // a subnormal counts units of 2^-24
+  const mantissa = (size & 0x7fffff) | 0x800000;
+  const down = mantissa >>> shift;
+  const rest = mantissa & ((1 << shift) - 1);
+  const tie = 1 << (shift - 1);
+  return rest > tie || (rest === tie && (down & 1) === 1) ? down + 1 : down;
+}

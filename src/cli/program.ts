@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { KIT_VERSION } from "../experiment/header.ts";
 import { listingBackends } from "./backends.ts";
 import { perform } from "./commandLine.ts";
+import "../lab/index.ts"; // defines its tuners
 import { diagnosing } from "./doctor.ts";
 import { compacting, diffing, replaying } from "./runs.ts";
 import { measuring } from "./table.ts";

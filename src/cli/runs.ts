@@ -1,5 +1,6 @@
 import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { Command, InvalidArgumentError } from "commander";
+import { adapterNamed } from "../adapters/adapter.ts";
 import { saveAdapter } from "../adapters/peft.ts";
 import { KitError } from "../error.ts";
 import { type Replayed, replay } from "../experiment/replay.ts";
@@ -7,7 +8,6 @@ import { type LoadOptions, loadModel } from "../models/load.ts";
 import { saveModel } from "../models/save.ts";
 import { compactRun } from "../record/compact.ts";
 import { diff } from "../record/diff.ts";
-import { adapterOf } from "../record/header.ts";
 import { readUnfinished } from "../record/read.ts";
 import { bestStep, stepsTaken, type UnfinishedRun } from "../record/run.ts";
 import { partingText } from "../record/text.ts";
@@ -76,7 +76,8 @@ function loadAs({ header: { weights, untied = false } }: UnfinishedRun): LoadOpt
 
 async function save({ model, adapted }: Replayed, run: UnfinishedRun, folder: string): Promise<void> {
   if (!adapted) return saveModel(model, folder);
-  await saveAdapter(folder, adapterOf(run.header)!, adapted, { network: model, baseModel: run.header.model });
+  const { name, options } = run.header.adapter!;
+  await saveAdapter(folder, adapterNamed(name, options), adapted, { network: model, baseModel: run.header.model });
 }
 
 function report({ header }: UnfinishedRun, { step, checked }: Replayed, seconds: number): string {

@@ -1,16 +1,18 @@
 import { createHash } from "node:crypto";
 import { setImmediate } from "node:timers/promises";
 import * as tf from "@tensorflow/tfjs";
-import type { Adapted } from "../adapters/adapter.ts";
+import { type Adapted, adapterNamed } from "../adapters/adapter.ts";
 import { checkOptions, KitError } from "../error.ts";
 import { bringBaseBack } from "../models/goneWeights.ts";
 import type { LanguageModel } from "../models/network.ts";
-import { adapterOf, tunerOf } from "../record/header.ts";
 import { cut, firstOf, type RunHeader, type StepRecord, stepsTaken, type UnfinishedRun } from "../record/run.ts";
 import { storage } from "../tensor/backend.ts";
-import { inFewPasses } from "../tensor/deferred.ts";
+import { type DeferredSweeps, deferSweeps } from "../tensor/deferred.ts";
+import "../tuners/index.ts"; // defines the tuners that runs name
+import "../adapters/index.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { Progress } from "../tensor/progress.ts";
+import { tunerNamed } from "../tuners/define.ts";
 import type { Objective, Training, Tuner } from "../tuners/tuner.ts";
 import { adaptedModel } from "./finite.ts";
 import { NOISE_VERSION } from "./header.ts";
@@ -134,14 +136,27 @@ export async function retrace(
     return PROBED;
   }
   if (run.before) (await retrace(theta, run.before, onProgress)).dispose();
-  const training = (tuner ?? tunerOf(run.header)).begin(theta);
+  const sweeps = deferSweeps();
+  const training = (tuner ?? makeTuner(run.header)).begin(theta, sweeps.through);
   try {
-    await takeAgain(training, run, onProgress);
+    await takeAgain({ training, sweeps }, run, onProgress);
     return training;
   } catch (error) {
     training.dispose();
     throw error;
   }
+}
+
+/** The tuner of a run, from its header. Throws a KitError for one that is not defined, such as FT, and where the run takes no steps. */
+export function makeTuner({ tuner, method }: RunHeader): Tuner {
+  if (tuner) return tunerNamed(tuner.name, tuner.options);
+  throw new KitError(`The steps of ${method} were to be made again, but it takes none: give a run of tune.`);
+}
+
+/** The adapter of a run as it was before its first step, where it has one. Throws a KitError for one that is not defined. */
+export function beginAdapter(model: LanguageModel, { adapter, seed }: RunHeader): Adapted | undefined {
+  if (!adapter) return undefined;
+  return adapterNamed(adapter.name, adapter.options).begin(model, { seed, vocabulary: model.tokenizer.size });
 }
 
 /** A probe takes no steps. */
@@ -156,11 +171,11 @@ const PROBED: Training = {
 
 /** Takes the steps of a run again, many of them in one pass over the weights. Throws a KitError where one does not follow from its numbers. */
 export function takeAgain(
-  training: Training,
+  { training, sweeps }: { readonly training: Training; readonly sweeps: DeferredSweeps },
   run: Pick<UnfinishedRun, "header" | "steps">,
   onProgress?: Progress,
 ): Promise<void> {
-  return inFewPasses(() => allSteps(training, run, onProgress));
+  return sweeps.during(() => allSteps(training, run, onProgress));
 }
 
 async function allSteps(
@@ -235,7 +250,7 @@ export async function replay(model: LanguageModel, run: UnfinishedRun, options: 
   const wanted = cut(run, step);
   const { header } = firstOf(run);
   model.restore();
-  const adapted = adapterOf(header)?.begin(model, { seed: header.seed, vocabulary: model.tokenizer.size });
+  const adapted = beginAdapter(model, header);
   const dispose = (): void => {
     adapted?.dispose();
     if (!adapted) bringBaseBack(model, header.method);

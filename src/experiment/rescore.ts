@@ -3,7 +3,6 @@ import { checkOptions, KitError } from "../error.ts";
 import type { Begin } from "../loss/encode.ts";
 import { bringBaseBack } from "../models/goneWeights.ts";
 import type { LanguageModel } from "../models/network.ts";
-import { adapterOf, tunerOf } from "../record/header.ts";
 import type { RunRecorder } from "../record/run.ts";
 import {
   type ChooseBy,
@@ -16,9 +15,10 @@ import {
 } from "../record/run.ts";
 import { dataText } from "../record/text.ts";
 import type { Task } from "../tasks/task.ts";
+import { deferSweeps } from "../tensor/deferred.ts";
 import type { Progress } from "../tensor/progress.ts";
 import { adaptedModel } from "./finite.ts";
-import { areTheRuns, checkBase, retrace, takeAgain } from "./replay.ts";
+import { areTheRuns, beginAdapter, checkBase, makeTuner, retrace, takeAgain } from "./replay.ts";
 import { encoded, isDue, type Looks, type Scored, scoring } from "./trained.ts";
 
 /** How a run is to be looked at; what is left out stays as it was. */
@@ -42,7 +42,7 @@ export async function rescore(model: LanguageModel, task: Task, run: Run, option
   const looks = looksOf(run, asked);
   const { header: first } = firstOf(run);
   model.restore();
-  const adapted = adapterOf(first)?.begin(model, { seed: first.seed, vocabulary: model.tokenizer.size });
+  const adapted = beginAdapter(model, first);
   try {
     return await scoredAgain(scoredOf(model, task, adapted), run, looks, record);
   } finally {
@@ -80,13 +80,14 @@ async function scoredAgain(scored: Scored, run: Run, looks: Looks, record?: RunR
   const { onProgress } = looks;
   const header = headerOf(run.header, looks);
   if (before) (await retrace(theta, before, onProgress)).dispose();
-  const training = tunerOf(header).begin(theta);
+  const sweeps = deferSweeps();
+  const training = makeTuner(header).begin(theta, sweeps.through);
   const score = scoring(scored, encoded(model, task, looks), { looks, label: `${header.method}, again` });
   const scores: Score[] = [];
   record?.start(header, before);
   try {
     for (const part of between(steps, looks)) {
-      await takeAgain(training, { header, steps: part }, onProgress);
+      await takeAgain({ training, sweeps }, { header, steps: part }, onProgress);
       for (const step of part) record?.step(step);
       for await (const found of score(part.at(-1)!.step + 1, scores)) {
         scores.push(found);

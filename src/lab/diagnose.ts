@@ -9,7 +9,7 @@ import type { HalfKind } from "../tensor/halves.ts";
 import { canPair } from "../tensor/pair.ts";
 import { type Draw, gaussian, type Parameter, type Perturb } from "../tensor/parameter.ts";
 import type { Progress } from "../tensor/progress.ts";
-import { refuseUnknown, refuseUnless, wholeFromOne } from "../tuners/options.ts";
+import { refuseUnknown, refuseUnless, wholeFromOne } from "../tuners/zeroth.ts";
 import {
   type Curvature,
   curvatureOf,

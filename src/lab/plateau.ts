@@ -1,6 +1,7 @@
 import { setImmediate } from "node:timers/promises";
 import type { Draw, Parameter, Perturb } from "../tensor/parameter.ts";
-import { bothSides } from "../tuners/spsa.ts";
+import { lineAlong } from "../tuners/line.ts";
+import { algorithm1 } from "../tuners/mezo.ts";
 import type { Objective, Pair } from "../tuners/tuner.ts";
 
 /** The losses at theta ± eps z, and the slope along z that they give: the projected gradient g. It is no number where a loss is none. */
@@ -15,8 +16,9 @@ export type SlopeAt = (objective: Objective, eps: number, z: Draw) => Promise<Sl
 export function slopesOf(theta: readonly Parameter[], noise: Perturb, onEach: () => void): SlopeAt {
   return async (objective, eps, z) => {
     await setImmediate(); // lets an interrupt in, and a notebook draw
-    const { lossPlus, lossMinus, back } = await bothSides(theta, objective, { noise, eps, z });
-    if (back !== 0) noise(theta, back, z);
+    const line = lineAlong(theta, objective, noise, z);
+    const { lossPlus, lossMinus } = await algorithm1(line, eps, 0);
+    line.goBack(); // the losses may be no numbers
     onEach();
     return { lossPlus, lossMinus, slope: (lossPlus - lossMinus) / (2 * eps) };
   };

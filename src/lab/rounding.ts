@@ -1,7 +1,7 @@
 import type * as tf from "@tensorflow/tfjs";
 import { storage } from "../tensor/backend.ts";
 import { type HalfFormat, narrow, widen } from "../tensor/halves.ts";
-import { type Draw, drawn, type Parameter, type Perturb } from "../tensor/parameter.ts";
+import { type Draw, type Parameter, type Perturb, scaledNoise } from "../tensor/parameter.ts";
 import type { Objective } from "../tuners/tuner.ts";
 import { meanOf, type SlopeAt, sizeOf } from "./plateau.ts";
 
@@ -68,7 +68,7 @@ export async function swallowedBy(
   const counts = { of: 0, float32: 0, float16: 0, bfloat16: 0 };
   for (const weight of theta) {
     const values = await valuesOf(weight.value);
-    const change = drawn(weight, noise, draw, scale);
+    const change = scaledNoise(weight, noise, draw, scale);
     const changes = await valuesOf(change);
     for (let at = 0; at < values.length; at += PART) {
       const part = [values, changes].map((all) => all.subarray(at, at + PART)) as [Float32Array, Float32Array];

@@ -1,7 +1,7 @@
 import { EigenvalueDecomposition, Matrix } from "ml-matrix";
 import seedrandom from "seedrandom";
 import type { Progress } from "../tensor/progress.ts";
-import { refuseUnknown, refuseUnless, wholeFromOne } from "../tuners/options.ts";
+import { refuseUnknown, refuseUnless, wholeFromOne } from "../tuners/zeroth.ts";
 import { dot, type Landscape, norm, type Slope } from "./landscape.ts";
 
 /** A symmetric matrix by its products. */

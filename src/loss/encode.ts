@@ -1,8 +1,9 @@
 import { KitError } from "../error.ts";
 import type { LanguageModel } from "../models/network.ts";
-import { shuffle } from "../tasks/split.ts";
+import { shuffle } from "../tasks/random.ts";
 import type { Example, Form } from "../tasks/task.ts";
-import { type EncodedExample, encodeMasked, encodePrompt, type MaskedPrompt } from "../text/prompt.ts";
+import { encodeMasked, type MaskedPrompt } from "../text/maskedPrompt.ts";
+import { type EncodedExample, encodePrompt } from "../text/prompt.ts";
 
 /** Which begin token: 0, as the paper's code sets it, or the one that the model's config names. */
 export type Begin = "mezo" | "config";

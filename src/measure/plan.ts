@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { accessSync, constants, existsSync, mkdirSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
-import { hashFiles } from "../checkpoints/json.ts";
+import { hashFiles } from "../checkpoints/folder.ts";
 import { KitError } from "../error.ts";
 import { BUNDLED_MODEL, type OpenModel, openModel } from "../models/load.ts";
 import { shotsName } from "../record/diff.ts";

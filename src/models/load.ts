@@ -1,10 +1,10 @@
 import { existsSync, readdirSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
-import { type Checkpoint, openCheckpoint } from "../checkpoints/folder.ts";
+import { type Checkpoint, hashFiles, openCheckpoint } from "../checkpoints/folder.ts";
 import { resolveModel } from "../checkpoints/hub.ts";
 import { snapshotCommit } from "../checkpoints/hubCache.ts";
 import type { DownloadProgress } from "../checkpoints/hubDownload.ts";
-import { hashFiles, readObject } from "../checkpoints/json.ts";
+import { readObject } from "../checkpoints/json.ts";
 import { closest, KitError } from "../error.ts";
 import type { Network } from "../nn/network.ts";
 import { ensureBackend } from "../tensor/backend.ts";

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { KitError, shortened, shown } from "../error.ts";
-import { BY_ESTIMATE, isByEstimate } from "./header.ts";
+import "../tuners/index.ts"; // defines the tuners that runs name
+import { isByEstimate, tunersByEstimate } from "../tuners/define.ts";
 import { checkLine, isObject } from "./lines.ts";
 import type { Cost, Run, RunHeader, Score, StepRecord, UnfinishedRun } from "./run.ts";
 
@@ -23,10 +24,10 @@ interface Chapter {
  */
 export function compactRun(run: Run | UnfinishedRun): Uint8Array {
   const all = chaptersOf(run);
-  const wrong = all.find(({ header, steps }) => steps.length > 0 && !isByEstimate(header));
+  const wrong = all.find(({ header, steps }) => steps.length > 0 && !isByEstimate(header.tuner?.name));
   if (wrong)
     throw new KitError(
-      `A run of ${wrong.header.tuner?.name} was to be made compact, but its steps have more to them than one estimate: only runs of ${BY_ESTIMATE.join(", ")} can be.`,
+      `A run of ${wrong.header.tuner?.name} was to be made compact, but its steps have more to them than one estimate: only runs of ${tunersByEstimate().join(", ")} can be.`,
     );
   const estimates = all.flatMap(({ steps }) => steps.map(estimateOf));
   const chapters = all.map(({ header, steps, scores }): Chapter => ({ header, steps: steps.length, scores }));
@@ -116,7 +117,7 @@ function chapterOf(value: unknown, where: string, wrong: (what: string) => KitEr
   }
   const { name, options } = header.tuner ?? { name: "no tuner", options: {} };
   const eps = Number(options.eps);
-  if (steps > 0 && !(isByEstimate(header) && eps > 0 && Number.isFinite(eps)))
+  if (steps > 0 && !(isByEstimate(name) && eps > 0 && Number.isFinite(eps)))
     throw wrong(`a chapter has steps of ${shortened(name)} with eps ${shown(options.eps)}`);
   return { header, steps, scores };
 }

@@ -1,8 +1,9 @@
 import { createHash, type Hash } from "node:crypto";
 import { closeSync, existsSync, openSync, readFileSync, readSync } from "node:fs";
 import { KitError, shown } from "../error.ts";
+import "../tuners/index.ts"; // defines the tuners that runs name
+import { isByEstimate } from "../tuners/define.ts";
 import { isCompact, readCompact } from "./compact.ts";
-import { isByEstimate } from "./header.ts";
 import { digits, type Line, parseLine } from "./lines.ts";
 import {
   type Cost,
@@ -145,7 +146,7 @@ function scoreOf({ hash: _, ...score }: Score & { readonly hash: string }): Scor
 }
 
 function checked(record: StepRecord, { header }: UnfinishedRun, wrong: (what: string) => KitError): StepRecord {
-  if (!isByEstimate(header)) return record;
+  if (!isByEstimate(header.tuner?.name)) return record;
   const [plus = Number.NaN, minus = Number.NaN, ...more] = record.losses;
   const grad = Math.fround((plus - minus) / (2 * Number(header.tuner?.options.eps)));
   if (more.length === 0 && grad === record.projectedGrad) return record;

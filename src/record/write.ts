@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, renameSync, statSync } from "node:fs";
 import { KitError } from "../error.ts";
-import { isRetraceable } from "./header.ts";
+import { isTunerDefined } from "../tuners/define.ts";
 import { type Chain, chain, unwritable, writing } from "./lines.ts";
 import { type Lock, locked, lockRun } from "./lock.ts";
 import { openPart, type Part, partOf } from "./part.ts";
@@ -195,7 +195,7 @@ export function resumeRun(path: string): OpenRun {
   return locked(path, (lock) => {
     const left = readLeft(partOf(path));
     if (!left) return begun(path, lock, existsSync(path) ? readRun(path) : undefined);
-    if ("cost" in left.run || isRetraceable(left.run.header)) return resumed(path, lock, left);
+    if ("cost" in left.run || isTunerDefined(left.run.header.tuner?.name)) return resumed(path, lock, left);
     const aside = renameAside(path);
     return { ...begun(path, lock), ...(aside !== undefined && { aside }) };
   });

@@ -1,5 +1,5 @@
 import { KitError } from "../error.ts";
-import { MASK } from "../text/prompt.ts";
+import { MASK } from "../text/maskedPrompt.ts";
 import { UnlabelledRow } from "./definitions/fields.ts";
 import type { Fields, LocatedRow, Rows } from "./read/table.ts";
 import { checkExample, type DataSource, type Dropped, type Example, type TaskDefinition } from "./task.ts";

@@ -1,4 +1,5 @@
 import { closest, KitError } from "../error.ts";
+import { checkDefinition } from "./definition.ts";
 import { boolq } from "./definitions/boolq.ts";
 import { copa } from "./definitions/copa.ts";
 import { drop } from "./definitions/drop.ts";
@@ -11,7 +12,7 @@ import { sst5 } from "./definitions/sst5.ts";
 import { trec } from "./definitions/trec.ts";
 import { wic } from "./definitions/wic.ts";
 import { wsc } from "./definitions/wsc.ts";
-import { checkDefinition, type TaskDefinition } from "./task.ts";
+import type { TaskDefinition } from "./task.ts";
 
 /** All tasks of the kit, in the order of the paper's tables; a new one is its own file and a line here. */
 export const tasks: readonly TaskDefinition[] = [
@@ -33,8 +34,10 @@ export const tasks: readonly TaskDefinition[] = [
 ];
 
 /**
- * The task of that name (case and punctuation do not matter: "sst2" is SST-2), or the definition of a task of one's own once it is
- * checked; throws with the known names and the closest, or with what the definition lacks.
+ * The task of that name (case and punctuation do not matter: "sst2" is SST-2), or a definition from outside the kit once it is checked.
+ * Such a task needs no registration: a run's file holds its name, and replaying the run needs no task. The command line knows the tasks
+ * above only; give a definition to `loadTask`. Throws a KitError with the known names and the closest, or with what is wrong with the
+ * definition.
  */
 export function findTask(task: string | TaskDefinition): TaskDefinition {
   if (typeof task !== "string") return checkDefinition(task);

@@ -1,20 +1,8 @@
-import seedrandom from "seedrandom";
 import { KitError } from "../error.ts";
-import { strip } from "../text/decoder.ts";
-import { numpyIntegers, numpyPermutation, numpyShuffle } from "./numpy.ts";
+import { strip } from "../text/whitespace.ts";
+import { numpyIntegers, numpyPermutation, numpyShuffle } from "./random.ts";
 import { classCounts, hasClasses } from "./score.ts";
 import type { Example, Task } from "./task.ts";
-
-/** A copy of the items in an order that the seed alone decides (Fisher–Yates on seedrandom's Alea generator). */
-export function shuffle<Item>(items: readonly Item[], seed: string): Item[] {
-  const random = seedrandom.alea(seed);
-  const shuffled = [...items];
-  for (let i = shuffled.length - 1; i > 0; i--) {
-    const j = Math.floor(random() * (i + 1));
-    [shuffled[i], shuffled[j]] = [shuffled[j]!, shuffled[i]!];
-  }
-  return shuffled;
-}
 
 /** The examples of a task's three parts, and what to know about them. */
 export type Parts = Pick<Task, "train" | "dev" | "test" | "remark">;

@@ -1,5 +1,5 @@
 import { KitError, shown } from "../error.ts";
-import type { MaskedPrompt } from "../text/prompt.ts";
+import type { MaskedPrompt } from "../text/maskedPrompt.ts";
 import type { Fields, Rows } from "./read/table.ts";
 
 /** How an example is put to a model: the prompt, and the candidate answers with their leading space. */
@@ -84,38 +84,6 @@ export interface Task {
   readonly test: readonly Example[];
   /** What demonstrations are drawn from, where that is more than `train`: the whole train file, as in the authors' code. */
   readonly pool?: readonly Example[];
-}
-
-const KEYS = [
-  "name",
-  "metric",
-  "loss",
-  "autoregressive",
-  "masked",
-  "gold",
-  "rowsOf",
-  "classes",
-  "devSize",
-  "defaultRows",
-];
-
-/** The definition itself; throws a KitError that says what of `TaskDefinition` it lacks or has too much. */
-export function checkDefinition(definition: TaskDefinition): TaskDefinition {
-  const { name, metric, loss, autoregressive, masked, gold } = definition;
-  const wrong = (what: string): KitError => new KitError(`The definition of the task ${shown(name)} ${what}.`);
-  const unknown = Object.keys(definition).filter((key) => !KEYS.includes(key));
-  if (unknown.length > 0) throw wrong(`has ${unknown.join(", ")}, which no task has: it may have ${KEYS.join(", ")}`);
-  if (typeof name !== "string" || name.trim() === "") throw wrong("needs a name");
-  if (metric !== "accuracy" && metric !== "F1") throw wrong(`needs the metric "accuracy" or "F1", not ${metric}`);
-  if (loss !== "candidates" && loss !== "answer") throw wrong(`needs the loss "candidates" or "answer", not ${loss}`);
-  if (!autoregressive && !masked)
-    throw wrong("needs a form: autoregressive, masked or both, each with prompt and options");
-  if (metric === "F1" && (masked || loss !== "answer"))
-    throw wrong('is scored by F1, so its answers are generated: leave out "masked" and take the loss "answer"');
-  if (masked && loss === "answer")
-    throw wrong('has a masked form, whose answers are single tokens: take the loss "candidates"');
-  if (typeof gold !== "function") throw wrong("needs a function gold from a row to the indices of the right options");
-  return definition;
 }
 
 /**

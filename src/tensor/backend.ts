@@ -1,7 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { KitError } from "../error.ts";
 import { cpu } from "./cpu.ts";
-import { deferring } from "./deferred.ts";
 import { silence } from "./native/backend.ts";
 import { native } from "./native/load.ts";
 import { setThreads } from "./native/session.ts";
@@ -82,7 +81,7 @@ export async function probeBackends(): Promise<Availability[]> {
 /** How the backend in use changes tensors in place. */
 export function storage(): Storage {
   const name = tf.getBackend() as BackendName;
-  if (Object.hasOwn(BACKENDS, name)) return deferring(BACKENDS[name].storage);
+  if (Object.hasOwn(BACKENDS, name)) return BACKENDS[name].storage;
   throw new KitError(`The weights lie on TensorFlow.js's backend "${name}"; choose one with useBackend first.`);
 }
 

@@ -1,59 +1,65 @@
-import type { Distribution } from "./noise/key.ts";
+import { storage } from "./backend.ts";
+import { type Distribution, noiseKey } from "./noise/key.ts";
 import type { Move } from "./noise/wasm.ts";
-import type { MovedWeight, Storage } from "./storage.ts";
+import type { Perturb } from "./parameter.ts";
+import type { MovedWeight } from "./storage.ts";
 
 /** Moves of a weight that wait before all are made: many enough that a pass over its memory hardly counts. */
 const MOST_WAITING = 256;
 
-/** Moves that are yet to be made, all with one law, by the weights' memory. */
+/** Sweeps that are put off and then made together: each piece of a weight is taken through all of its moves in one pass, to the same bits. */
+export interface DeferredSweeps {
+  /**
+   * A noise whose sweeps are put off while `during` runs, until many have come together. Who reads weights in between sees them as they
+   * were. Where weights lie outside this process, and for a noise without a law, nothing is put off.
+   */
+  through(noise: Perturb): Perturb;
+  /** Runs `body`; in the end all sweeps that it asked for have been made, where it fails too. */
+  during<T>(body: () => Promise<T>): Promise<T>;
+}
+
 interface Queue {
-  readonly make: NonNullable<Storage["moves"]>;
   readonly law: Distribution;
   readonly weights: Map<object, { readonly tensor: MovedWeight["tensor"]; readonly moves: Move[] }>;
 }
 
-let isDeferring = false;
-let queue: Queue | undefined;
-
-/**
- * Runs `body` with sweeps put off until a weight's values are wanted, or many have come together: then each piece of a weight is taken
- * through all of its moves in one pass, to the same bits. Where weights lie outside this process, nothing is put off.
- */
-export async function inFewPasses<T>(body: () => Promise<T>): Promise<T> {
-  if (isDeferring) return body();
-  isDeferring = true;
-  try {
-    return await body();
-  } finally {
-    isDeferring = false;
-    makeMoves();
-  }
-}
-
-/** The storage as it is, or while sweeps are put off one that puts them off and makes them before anything else. */
-export function deferring(storage: Storage): Storage {
-  const { moves, view, source } = storage;
-  if (!isDeferring || !moves) return storage;
-  const after = <Args extends unknown[], R>(act: (...args: Args) => R): ((...args: Args) => R) => {
-    return (...args) => {
-      makeMoves();
-      return act(...args);
+/** Sweeps to put off: for a replay, which moves the weights thousands of times and reads them once. */
+export function deferSweeps(): DeferredSweeps {
+  let isDeferring = false;
+  let queue: Queue | undefined;
+  const flush = (): void => {
+    const { law, weights } = queue ?? {};
+    queue = undefined;
+    if (law && weights) storage().moves!([...weights.values()], law);
+  };
+  const through = (noise: Perturb): Perturb => {
+    const { law } = noise;
+    const perturb: Perturb = (theta, scale, draw, keep = 1) => {
+      if (!isDeferring || law === undefined || !storage().moves) {
+        flush();
+        return noise(theta, scale, draw, keep);
+      }
+      if (queue?.law !== law) flush();
+      queue ??= { law, weights: new Map() };
+      const { seed, step, index } = draw;
+      let most = 0;
+      for (const { name, value } of theta)
+        most = Math.max(most, put(queue, value, { key: noiseKey(seed, step, name, index), scale, keep }));
+      if (most >= MOST_WAITING) flush();
     };
+    return law === undefined ? perturb : Object.assign(perturb, { law });
   };
   return {
-    ...storage,
-    sweep: (weights, scale, law) => {
-      if (queue && (queue.law !== law || queue.make !== moves)) makeMoves();
-      queue ??= { make: moves, law, weights: new Map() };
-      let most = 0;
-      for (const { tensor, key, keep } of weights) most = Math.max(most, put(queue, tensor, { key, scale, keep }));
-      if (most >= MOST_WAITING) makeMoves();
+    through,
+    during: async (body) => {
+      isDeferring = true;
+      try {
+        return await body();
+      } finally {
+        isDeferring = false;
+        flush();
+      }
     },
-    moves: after(moves),
-    fill: after(storage.fill),
-    copy: after(storage.copy),
-    ...(view && { view: after(view) }),
-    ...(source && { source: after(source) }),
   };
 }
 
@@ -62,10 +68,4 @@ function put({ weights }: Queue, tensor: MovedWeight["tensor"], move: Move): num
   const waiting = weights.get(tensor.dataId) ?? { tensor, moves: [] };
   weights.set(tensor.dataId, waiting);
   return waiting.moves.push(move);
-}
-
-function makeMoves(): void {
-  const { make, law, weights } = queue ?? {};
-  queue = undefined;
-  make?.([...weights!.values()], law!);
 }

@@ -91,7 +91,7 @@ export function zerosLike(theta: readonly Parameter[]): Parameter[] {
 }
 
 /** scale · z of one weight in a tensor of its own, to be disposed of. */
-export function drawn(weight: Parameter, noise: Perturb, draw: Draw, scale = 1): tf.Tensor {
+export function scaledNoise(weight: Parameter, noise: Perturb, draw: Draw, scale = 1): tf.Tensor {
   const zeros = zerosLike([weight]);
   noise(zeros, scale, draw);
   return zeros[0]!.value;

@@ -1,55 +1,7 @@
 import { isObject } from "../checkpoints/json.ts";
 import { KitError, shown } from "../error.ts";
+import type { AddedToken, Vocabulary } from "./encode.ts";
 import type { Json, TokenizerFiles } from "./tokenizerFiles.ts";
-import type { AddedToken, Vocabulary } from "./vocabulary.ts";
-
-/** A part of a text: an added token's, with its id, or what stands between two. */
-export interface Piece {
-  readonly text: string;
-  /** Where it begins in the text. */
-  readonly start: number;
-  readonly id?: number;
-}
-
-/** The word characters and the white space of the Rust library's patterns. */
-const WORD = "[\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\p{Join_Control}]";
-const WORD_BEFORE = new RegExp(`(?<=${WORD})`, "uy");
-const WORD_AFTER = new RegExp(WORD, "uy");
-const SPACE_BEFORE = /(?<=(\p{White_Space}*))/uy;
-const SPACE_AFTER = /\p{White_Space}*/uy;
-
-/** Cuts texts at the tokens that stand in them: the first, and of several that begin there the longest. */
-export function splitterAt(tokens: readonly AddedToken[]): (text: string) => readonly Piece[] {
-  const byContent = new Map(tokens.filter(({ content }) => content !== "").map((token) => [token.content, token]));
-  if (byContent.size === 0) return (text) => [{ text, start: 0 }];
-  const longestFirst = [...byContent.keys()].sort((a, b) => b.length - a.length);
-  const pattern = new RegExp(longestFirst.map(escaped).join("|"), "gu");
-  return (text) => {
-    const pieces: Piece[] = [];
-    let done = 0;
-    const between = (end: number): void => {
-      if (done < end) pieces.push({ text: text.slice(done, end), start: done });
-    };
-    for (const { 0: content, index } of text.matchAll(pattern)) {
-      const token = byContent.get(content)!;
-      const after = index + content.length;
-      if (token.single_word && (matchAt(WORD_BEFORE, text, index) || matchAt(WORD_AFTER, text, after))) continue;
-      const start = token.lstrip ? Math.max(done, index - matchAt(SPACE_BEFORE, text, index)![1]!.length) : index;
-      between(start);
-      done = token.rstrip ? after + matchAt(SPACE_AFTER, text, after)![0].length : after;
-      pieces.push({ text: text.slice(start, done), start, id: token.id });
-    }
-    between(text.length);
-    return pieces;
-  };
-}
-
-function matchAt(pattern: RegExp, text: string, at: number): RegExpExecArray | null {
-  pattern.lastIndex = at;
-  return pattern.exec(text);
-}
-
-const escaped = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
 
 /** The special tokens of GPT-2's two files where no other file names any: RoBERTa's and OPT's. */
 const USUAL: readonly Json[] = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"].map((content) => ({
@@ -118,3 +70,18 @@ function addedToken(path: string, token: unknown, id: unknown): AddedToken {
 }
 
 const asList = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
+
+/**
+ * Throws a KitError where an added token's id is not the one that Python's library gives it, whatever its file says: that of the
+ * vocabulary, or the next after it in the order of the files' ids.
+ */
+export function checkAdded(path: string, added: readonly AddedToken[], vocabulary: Vocabulary): void {
+  let next = vocabulary.size;
+  for (const { content, id } of added.toSorted((a, b) => a.id - b.id)) {
+    const right = vocabulary.get(content) ?? next++;
+    if (id !== right)
+      throw new KitError(
+        `Reading ${path}: the added token ${shown(content)} has the id ${id}, but ${right} ${vocabulary.has(content) ? "in the vocabulary" : "is the next after the vocabulary"}; get the file again from where the model came from.`,
+      );
+  }
+}

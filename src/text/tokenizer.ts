@@ -1,11 +1,10 @@
 import { Tokenizer as LibraryTokenizer } from "@huggingface/tokenizers";
 import { isObject } from "../checkpoints/json.ts";
 import { KitError } from "../error.ts";
-import { gatherAdded, type Piece, splitterAt } from "./addedTokens.ts";
-import { checkDecoder } from "./decoder.ts";
-import { normalizerOf, preTokenizerOf } from "./split.ts";
+import { checkAdded, gatherAdded } from "./addedTokens.ts";
+import { type AddedToken, makeEncoder, type Vocabulary, type WordModel } from "./encode.ts";
+import { checkDecoder, makeNormalizer, makePreTokenizer } from "./pipeline.ts";
 import { type Json, readModel, readTokenizerFiles, type TokenizerFiles } from "./tokenizerFiles.ts";
-import { type AddedToken, checkAdded, type Vocabulary } from "./vocabulary.ts";
 
 /** A text encoder: strings to token ids and back. */
 export interface Tokenizer {
@@ -20,36 +19,40 @@ export interface Tokenizer {
 }
 
 /**
- * Loads the tokenizer of a model folder: tokenizer.json, or GPT-2's vocab.json and merges.txt, with the tokens that the files beside
- * them add; `rows` is how many ids the model knows. Texts get the ids that Python's library gives them; its cutting and padding, which
- * transformers leaves off too, are not done. Throws a KitError without those files, for damaged ones, and for parts that are not
- * computed as there.
+ * Loads the tokenizer of a model folder: tokenizer.json, or GPT-2's vocab.json and merges.txt, with the added tokens of the files beside
+ * them; `rows` is how many ids the model has embeddings for. Texts get the ids that Python's library gives them, without truncation and
+ * padding. Throws a KitError where the files are missing or damaged, and for parts that the kit would compute differently.
  */
 export function loadTokenizer(folder: string, rows: number = Infinity): Tokenizer {
   const files = readTokenizerFiles(folder);
   try {
-    return tokenizerOf(files, rows);
+    return makeTokenizer(files, rows);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     throw new KitError(`Reading ${files.path}: its parts are nested too deeply; use a model with another tokenizer.`);
   }
 }
 
-function tokenizerOf(files: TokenizerFiles, rows: number): Tokenizer {
+function makeTokenizer(files: TokenizerFiles, rows: number): Tokenizer {
   const { model, vocabulary } = readModel(files);
   const added = gatherAdded(files, vocabulary, rows);
   checkAdded(files.path, added, vocabulary);
   const library = construct(files, model, added);
   const ids = new Map([...vocabulary, ...added.map(({ content, id }) => [content, id] as const)]);
   return {
-    encode: encoder(files, added, wordEncoder(library, ids, model)),
+    encode: makeEncoder({
+      normalize: makeNormalizer(files.json.normalizer),
+      preTokenize: makePreTokenizer(withPrefixSpace(files.json.pre_tokenizer, files.config)),
+      added,
+      model: makeWordModel(library, ids, model),
+    }),
     decode: (found) => decode(library, found),
     id: (token) => ids.get(token),
     size: [...ids.values()].reduce((most, id) => Math.max(most, id), -1) + 1,
   };
 }
 
-/** The part of the library that is used; its own declarations do not resolve under Node's module rules. */
+/** What the kit uses of the library, whose own declarations do not resolve under Node's module rules. */
 interface Library {
   readonly model: (words: readonly string[]) => string[];
   decode(
@@ -72,57 +75,17 @@ function construct({ path, json }: TokenizerFiles, model: Json, added_tokens: re
   }
 }
 
-/** As the Rust library does it: added tokens first, then those that are looked for in the normalized text, then words. */
-function encoder(
-  { json, config }: TokenizerFiles,
-  added: readonly AddedToken[],
-  encodeWord: (word: string) => readonly number[],
-): (text: string) => number[] {
-  const normalize = normalizerOf(json.normalizer);
-  const preTokenize = preTokenizerOf(withPrefixSpace(json.pre_tokenizer, config));
-  const asTheyAre = splitterAt(added.filter(({ normalized }) => !normalized));
-  const normalized = added.filter((token) => token.normalized);
-  const afterwards = splitterAt(normalized.map((token) => ({ ...token, content: normalize(token.content) })));
-  const idsOf = ({ text, id, start }: Piece, first: boolean): readonly number[] => {
-    if (id !== undefined) return [id];
-    return text === "" ? [] : preTokenize(text, first && start === 0).flatMap(encodeWord);
-  };
-  return (text) =>
-    asTheyAre(text).flatMap((piece) =>
-      piece.id === undefined
-        ? afterwards(normalize(piece.text)).flatMap((part) => idsOf(part, piece.start === 0))
-        : [piece.id],
-    );
-}
-
 /** Python's classes for GPT-2's kind take the space before a text from tokenizer_config.json. */
 function withPrefixSpace(part: unknown, { add_prefix_space }: Json): unknown {
   const own = isObject(part) && part.type === "ByteLevel" && typeof add_prefix_space === "boolean";
   return own ? { ...part, add_prefix_space } : part;
 }
 
-const REMEMBERED_WORDS = 1 << 16;
-const REMEMBERED_LENGTH = 64;
-
-/** The ids of a word; those of short ones are remembered, so that texts which many prompts share cost little. */
-function wordEncoder(library: Library, ids: Vocabulary, model: Json): (word: string) => readonly number[] {
-  const known = new Map<string, readonly number[]>();
+function makeWordModel(library: Library, ids: Vocabulary, model: Json): WordModel {
   const { unk_token, unk_id, byte_fallback } = model;
   const unknown = typeof unk_id === "number" ? unk_id : ids.get(String(unk_token));
-  const drops = model.type === "BPE" && unknown === undefined && !byte_fallback;
-  const encode = (word: string): readonly number[] => {
-    // Without a token for it, what is unknown is gone before the merges, which then join what stood beside it.
-    const kept = drops ? Array.from(word, (letter) => (ids.has(letter) ? letter : "")).join("") : word;
-    return library.model([kept]).flatMap((token) => ids.get(token) ?? unknown ?? []);
-  };
-  return (word) => {
-    const found = known.get(word);
-    if (found) return found;
-    const fresh = encode(word);
-    if (known.size >= REMEMBERED_WORDS) known.clear();
-    if (word.length <= REMEMBERED_LENGTH) known.set(word, fresh);
-    return fresh;
-  };
+  const dropsUnknown = model.type === "BPE" && unknown === undefined && !byte_fallback;
+  return { tokenize: library.model, ids, unknown, dropsUnknown };
 }
 
 function decode(library: Library, ids: readonly number[]): string {

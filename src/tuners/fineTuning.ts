@@ -1,9 +1,22 @@
 import { KitError, NotFinite } from "../error.ts";
 import { norm, type Parameter } from "../tensor/parameter.ts";
-import { atLeastZero, type Condition } from "./options.ts";
-import type { Rule } from "./rule.ts";
-import { type Schedule, scheduled } from "./schedule.ts";
 import type { Gradient, Objective, Training, Tuner } from "./tuner.ts";
+import { atLeastZero, type Condition, type Schedule, scheduled } from "./zeroth.ts";
+
+/** How a gradient changes a weight: a description that makes the state it needs. */
+export type Rule = (theta: readonly Parameter[]) => Updates;
+
+/** A rule at work on fixed weights, with its state in the host's memory. */
+export interface Updates {
+  /** Changes weight `i` in place by its gradient, times `scale`, at a learning rate. */
+  apply(i: number, gradient: Parameter["value"], at: UpdateAt): Promise<void>;
+}
+
+/** The learning rate, and what the gradient is to be multiplied by. */
+export interface UpdateAt {
+  readonly lr: number;
+  readonly scale: number;
+}
 
 /** What fine-tuning by backpropagation takes whatever the rule; the paper's grids are in Tables 15 and 16. */
 export interface FineTuningOptions {

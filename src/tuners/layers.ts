@@ -1,5 +1,6 @@
 import type { Draw, Parameter, Perturb } from "../tensor/parameter.ts";
-import { estimate } from "./spsa.ts";
+import { lineAlong } from "./line.ts";
+import { estimate } from "./mezo.ts";
 import type { Objective } from "./tuner.ts";
 
 /** Weights that belong together: the embeddings, one transformer layer, or the rest. */
@@ -31,10 +32,12 @@ function groupOf(weight: string): string {
 export async function layerGradientNorms(
   groups: readonly LayerGroup[],
   objective: Objective,
-  probe: { readonly noise: Perturb; readonly eps: number; readonly z: Draw },
+  { noise, eps, z }: { readonly noise: Perturb; readonly eps: number; readonly z: Draw },
 ): Promise<number[]> {
   const norms: number[] = [];
-  for (const { parameters } of groups)
-    norms.push(Math.abs((await estimate(parameters, objective, probe)).projectedGrad));
+  for (const { parameters } of groups) {
+    const { projectedGrad } = await estimate(lineAlong(parameters, objective, noise, z), eps);
+    norms.push(Math.abs(projectedGrad));
+  }
   return norms;
 }

@@ -1,19 +1,20 @@
 import { KitError } from "../error.ts";
 import { type Draw, norm, type Parameter, type Perturb } from "../tensor/parameter.ts";
-import { descend } from "./descend.ts";
+import { defineTuner, type TunerBody } from "./define.ts";
 import { type LayerGroup, layerGradientNorms, layerGroups } from "./layers.ts";
+import { lineAlong } from "./line.ts";
+import { estimate, report } from "./mezo.ts";
+import type { Objective, Tuner } from "./tuner.ts";
 import {
-  describe,
+  describeZeroth,
   oneOf,
   refuseUnless,
   wholeFromOne,
   type Zeroth,
   type ZerothOptions,
   zerothOptions,
-} from "./options.ts";
-import { scheduled } from "./schedule.ts";
-import { estimate, meanLoss } from "./spsa.ts";
-import type { Objective, Training, Tuner } from "./tuner.ts";
+  zerothOrder,
+} from "./zeroth.ts";
 
 /** Settings of MeZO with perturbations scaled by layer. */
 export interface ModifiedOptions extends ZerothOptions {
@@ -24,44 +25,52 @@ export interface ModifiedOptions extends ZerothOptions {
 }
 
 /** The variance-modified estimate (Tables 8 and 9): perturbs by z / d and estimates with d z, so that the expectation stays. */
-export function varianceModified(options: ModifiedOptions): Tuner {
-  return modified("MeZO-variance-modified", options, (noise, d) => scaled(noise, (name) => d.get(name)!));
-}
+export const varianceModified: (options: ModifiedOptions) => Tuner = defineModified(
+  "MeZO-variance-modified",
+  (noise, d) => scaled(noise, (name) => d.get(name)!),
+);
 
 /** The expectation-modified estimate (Table 10): perturbs by z / d and estimates with z, a gradient normalised by layer. */
-export function expectationModified(options: ModifiedOptions): Tuner {
-  return modified("MeZO-expectation-modified", options, (noise) => noise);
-}
+export const expectationModified: (options: ModifiedOptions) => Tuner = defineModified(
+  "MeZO-expectation-modified",
+  (noise) => noise,
+);
 
 /** d by the weight's name. */
 type Scales = ReadonlyMap<string, number>;
 
-function modified(name: string, options: ModifiedOptions, along: (noise: Perturb, d: Scales) => Perturb): Tuner {
-  const settings = zerothOptions(name, options, ["scaledBy", "every"]);
-  const { lr: peak, eps, schedule, weightDecay, noise } = settings;
-  const { scaledBy, every = Number.MAX_SAFE_INTEGER } = options;
-  refuseUnless(name, [oneOf("scaledBy", scaledBy, Object.keys(MEASURES)), wholeFromOne("every", every)]);
-  const begin: Tuner["begin"] = (theta) => {
-    const groups = layerGroups(theta);
-    let d: Scales | undefined;
-    let age = 0;
-    const step: Training["step"] = async (objective, { seed, step, total }) => {
-      const z = { seed, step };
-      const lr = peak * scheduled(schedule, step, total);
-      if (!d || age >= every) {
-        d = scalesOf(groups, await MEASURES[scaledBy](groups, objective, settings, { ...z, index: 1 }));
-        age = 0;
-      }
-      age++;
-      const perDivided = scaled(noise, (weight) => 1 / d!.get(weight)!);
-      const found = await estimate(theta, objective, { noise: perDivided, eps, z });
-      descend(theta, along(noise, d), z, { by: lr * found.projectedGrad, decay: lr * weightDecay });
-      return { lr, loss: meanLoss(found), ...found };
-    };
-    return { step, dispose: () => {} };
-  };
-  const again = options.every === undefined ? {} : { every };
-  return { name, options: { ...describe(settings), scaledBy, ...again }, begin };
+/** MeZO along two noises: z / d to estimate, and another to descend by. */
+function defineModified(
+  name: string,
+  toDescend: (noise: Perturb, d: Scales) => Perturb,
+): (options: ModifiedOptions) => Tuner {
+  return defineTuner(name, (options): TunerBody => {
+    const settings = zerothOptions(name, options, ["scaledBy", "every"]);
+    const { eps, weightDecay, noise } = settings;
+    const { scaledBy, every = Number.MAX_SAFE_INTEGER } = options;
+    refuseUnless(name, [oneOf("scaledBy", scaledBy, Object.keys(MEASURES)), wholeFromOne("every", every)]);
+    const start = zerothOrder(settings, (theta) => {
+      const groups = layerGroups(theta);
+      let d: Scales | undefined;
+      let age = 0;
+      return async ({ objective, z, lr }) => {
+        if (!d || age >= every) {
+          d = scalesOf(groups, await MEASURES[scaledBy](groups, objective, settings, { ...z, index: 1 }));
+          age = 0;
+        }
+        age++;
+        const divided = scaled(noise, (weight) => 1 / d!.get(weight)!);
+        const found = await estimate(lineAlong(theta, objective, divided, z), eps);
+        const descent = lineAlong(theta, objective, toDescend(noise, d), z);
+        descent.perturb(-lr * found.projectedGrad);
+        descent.settle(lr * weightDecay);
+        return report(found);
+      };
+    });
+    const again = options.every === undefined ? {} : { every };
+    const begin: Tuner["begin"] = (theta) => start(theta); // norms are read between the sweeps
+    return { options: { ...describeZeroth(settings), scaledBy, ...again }, begin };
+  });
 }
 
 /** How each group's d is measured. The gradient's estimate has a z of its own, that of index 1. */

@@ -1,46 +1,56 @@
-import { update, zerosLike } from "../tensor/parameter.ts";
-import { decays } from "./descend.ts";
-import { decayRate, describe, refuseUnless, type ZerothOptions, zerothOptions } from "./options.ts";
-import { scheduled } from "./schedule.ts";
-import { estimate, meanLoss } from "./spsa.ts";
-import type { Training, Tuner } from "./tuner.ts";
+import { type Parameter, type Perturb, update, zerosLike } from "../tensor/parameter.ts";
+import { defineTuner } from "./define.ts";
+import { decays } from "./line.ts";
+import { estimate, report } from "./mezo.ts";
+import type { Tuner } from "./tuner.ts";
+import { decayRate, describeZeroth, refuseUnless, type ZerothOptions, zerothOptions, zerothOrder } from "./zeroth.ts";
 
 /** Settings of MeZO-momentum. */
 export interface MezoMomentumOptions extends ZerothOptions {
   readonly beta?: number;
 }
 
+const NAME = "MeZO-momentum";
+
 /**
  * MeZO-momentum: m = beta m + g z, and theta moves by −lr (m + weightDecay · theta). m takes the memory of theta;
- * z is swept into it as into theta, and never stored. `leanMomentum` makes m anew instead.
+ * z is swept into it as into theta, and never stored. `leanMomentum` computes m again at each step instead.
  */
-export function mezoMomentum(options: MezoMomentumOptions): Tuner {
-  const name = "MeZO-momentum";
-  const settings = zerothOptions(name, options, ["beta"]);
-  const { lr: peak, eps, schedule, weightDecay, noise } = settings;
-  const { beta = 0.9 } = options;
-  refuseUnless(name, [decayRate("beta", beta)]);
-  const begin: Tuner["begin"] = (theta) => {
-    const moments = zerosLike(theta);
-    const step: Training["step"] = async (objective, { seed, step, total }) => {
-      const z = { seed, step };
-      const lr = peak * scheduled(schedule, step, total);
-      const found = await estimate(theta, objective, { noise, eps, z });
-      noise(moments, found.projectedGrad, z, beta);
-      for (const [i, weight] of theta.entries()) {
-        const keep = 1 - (decays(weight.name) ? lr * weightDecay : 0);
-        await update(weight, moments[i]!.value, (values, m) => subtract(values, m, keep, lr));
-      }
-      return { lr, loss: meanLoss(found), ...found };
+export const mezoMomentum: (options: MezoMomentumOptions) => Tuner = defineTuner(
+  NAME,
+  (options) => {
+    const settings = zerothOptions(NAME, options, ["beta"]);
+    const { beta = 0.9 } = options;
+    refuseUnless(NAME, [decayRate("beta", beta)]);
+    const begin: Tuner["begin"] = (theta) => {
+      const moments = zerosLike(theta);
+      return {
+        step: momentumSteps({ ...settings, beta }, moments)(theta).step,
+        dispose: () => {
+          for (const { value } of moments) value.dispose();
+        },
+      };
     };
-    return {
-      step,
-      dispose: () => {
-        for (const { value } of moments) value.dispose();
-      },
-    };
-  };
-  return { name, options: { ...describe(settings), beta }, begin, resident: { gradients: 0, optimizer: 1 } };
+    const resident = { gradients: 0, optimizer: 1 };
+    return { options: { ...describeZeroth(settings), beta }, begin, resident };
+  },
+  { byEstimate: true },
+);
+
+function momentumSteps(
+  settings: Required<MezoMomentumOptions> & { readonly noise: Perturb },
+  moments: readonly Parameter[],
+): Tuner["begin"] {
+  const { eps, weightDecay, noise, beta } = settings;
+  return zerothOrder(settings, (theta, along) => async ({ objective, z, lr }) => {
+    const found = await estimate(along(theta, objective, z), eps);
+    noise(moments, found.projectedGrad, z, beta);
+    for (const [i, weight] of theta.entries()) {
+      const keep = 1 - (decays(weight.name) ? lr * weightDecay : 0);
+      await update(weight, moments[i]!.value, (values, m) => subtract(values, m, keep, lr));
+    }
+    return report(found);
+  });
 }
 
 /** theta = keep · theta − lr · m. */

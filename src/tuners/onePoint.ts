@@ -1,30 +1,30 @@
-import { descend } from "./descend.ts";
-import { describe, type ZerothOptions, zerothOptions } from "./options.ts";
-import { scheduled } from "./schedule.ts";
-import { finiteLossHere } from "./spsa.ts";
-import type { Training, Tuner } from "./tuner.ts";
+import { defineTuner } from "./define.ts";
+import { finiteLoss } from "./mezo.ts";
+import type { Tuner } from "./tuner.ts";
+import { describeZeroth, type ZerothOptions, zerothOptions, zerothOrder } from "./zeroth.ts";
+
+const NAME = "MeZO-one-point";
 
 /**
  * MeZO with the one-point estimate with residual feedback (Table 11): one forward pass a step, and the estimate is
  * (L(theta + eps z) of this step − that of the step before) / eps. The first step has none before, and only looks.
  */
-export function onePoint(options: ZerothOptions): Tuner {
-  const name = "MeZO-one-point";
-  const settings = zerothOptions(name, options);
-  const { lr: peak, eps, schedule, weightDecay, noise } = settings;
-  const begin: Tuner["begin"] = (theta) => {
+export const onePoint: (options: ZerothOptions) => Tuner = defineTuner(NAME, (options) => {
+  const settings = zerothOptions(NAME, options);
+  const { eps, weightDecay } = settings;
+  const begin = zerothOrder(settings, (theta, along) => {
     let before: number | undefined;
-    const step: Training["step"] = async (objective, { seed, step, total }) => {
-      const z = { seed, step };
-      const lr = peak * scheduled(schedule, step, total);
-      noise(theta, +eps, z);
-      const loss = await finiteLossHere(objective, z, () => noise(theta, -eps, z));
+    return async ({ objective, z, lr }) => {
+      const line = along(theta, { value: () => objective.value() }, z); // one side alone: a pair would be a second pass
+      line.perturb(+eps);
+      const loss = await finiteLoss(line);
+      line.perturb(-eps);
       const projectedGrad = before === undefined ? 0 : (loss - before) / eps;
       before = loss;
-      descend(theta, noise, z, { back: -eps, by: lr * projectedGrad, decay: lr * weightDecay });
-      return { lr, loss, lossPlus: loss, projectedGrad };
+      line.perturb(-lr * projectedGrad);
+      line.settle(lr * weightDecay);
+      return { loss, lossPlus: loss, projectedGrad };
     };
-    return { step, dispose: () => {} };
-  };
-  return { name, options: describe(settings), begin };
-}
+  });
+  return { options: describeZeroth(settings), begin };
+});

@@ -1,16 +1,22 @@
-import type { Parameter } from "../tensor/parameter.ts";
+import { scaledNoise } from "../tensor/parameter.ts";
+import type { Rule } from "./fineTuning.ts";
+import { estimate, report } from "./mezo.ts";
+import type { Tuner } from "./tuner.ts";
+import { type Zeroth, zerothOrder } from "./zeroth.ts";
 
-/** How a gradient changes a weight: a description that makes the state it needs. */
-export type Rule = (theta: readonly Parameter[]) => Updates;
-
-/** A rule at work on fixed weights, with its state in the host's memory. */
-export interface Updates {
-  /** Changes weight `i` in place by its gradient, times `scale`, at a learning rate. */
-  apply(i: number, gradient: Parameter["value"], at: UpdateAt): Promise<void>;
-}
-
-/** The learning rate, and what the gradient is to be multiplied by. */
-export interface UpdateAt {
-  readonly lr: number;
-  readonly scale: number;
+/** MeZO with another rule: steps along the estimate g z, which is made for one weight at a time, in one temporary of the largest weight. */
+export function byRule(rule: Rule, settings: Zeroth): Tuner["begin"] {
+  const { eps, noise } = settings;
+  const start = zerothOrder(settings, (theta, along) => {
+    const updates = rule(theta);
+    return async ({ objective, z, lr }) => {
+      const found = await estimate(along(theta, objective, z), eps);
+      for (const [i, weight] of theta.entries()) {
+        const gradient = scaledNoise(weight, noise, z, found.projectedGrad);
+        await updates.apply(i, gradient, { lr, scale: 1 }).finally(() => gradient.dispose());
+      }
+      return report(found);
+    };
+  });
+  return (theta) => start(theta); // the weights are read between the sweeps
 }

@@ -1,9 +1,8 @@
 import { update } from "../tensor/parameter.ts";
-import { decays } from "./descend.ts";
-import { type FineTuningOptions, fineTuning, fineTuningConditions, fineTuningKeys } from "./fineTuning.ts";
-import { decayRate, refuseRate, refuseUnknown, refuseUnless } from "./options.ts";
-import type { Rule } from "./rule.ts";
+import { type FineTuningOptions, fineTuning, fineTuningConditions, fineTuningKeys, type Rule } from "./fineTuning.ts";
+import { decays } from "./line.ts";
 import type { Tuner } from "./tuner.ts";
+import { decayRate, refuseRate, refuseUnknown, refuseUnless } from "./zeroth.ts";
 
 /** Settings of FT with SGD. */
 export interface SgdOptions extends FineTuningOptions {

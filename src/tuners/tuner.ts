@@ -1,5 +1,5 @@
 import type { Shift } from "../tensor/pair.ts";
-import type { Parameter } from "../tensor/parameter.ts";
+import type { Parameter, Perturb } from "../tensor/parameter.ts";
 
 /** The loss of the current weights on one fixed batch. A tuner knows nothing else of model and data. */
 export interface Objective {
@@ -65,13 +65,20 @@ export interface Resident {
   readonly optimizer: number;
 }
 
+/** A tuner's options as a run's header has them. */
+export type TunerOptions = Readonly<Record<string, string | number | boolean>>;
+
 /** A way to train: a value that describes it, and starts it on weights, which its steps change in place. */
 export interface Tuner {
   /** As the paper's tables print it: "MeZO", "FT", … */
   readonly name: string;
-  /** Everything that a run's header needs to repeat it. */
-  readonly options: Readonly<Record<string, string | number | boolean>>;
-  begin(theta: readonly Parameter[]): Training;
-  /** Nothing where it is left out: the paper's claim for MeZO (Section 2.1). */
+  /** Everything that a run's header needs to make the tuner again. */
+  readonly options: TunerOptions;
+  /**
+   * Starts a training. Replay gives `inFewPasses`, which puts the sweeps of a noise off, so that many are made in one pass over the
+   * weights; a tuner that reads weights between its sweeps leaves it aside.
+   */
+  begin(theta: readonly Parameter[], inFewPasses?: (noise: Perturb) => Perturb): Training;
+  /** What it holds beside the weights. Nothing where it is left out: the paper's claim for MeZO (Section 2.1). */
   readonly resident?: Resident;
 }

@@ -10,6 +10,7 @@ import type { Network } from "../../src/nn/network.ts";
 import { features } from "../../src/nn/run.ts";
 import { gaussian } from "../../src/tensor/parameter.ts";
 import { mezo } from "../../src/tuners/mezo.ts";
+import { valueShift } from "../own/valueShift.ts";
 import { apart, BATCH, bitsOf, FAMILIES, ROWS, tail, withNetwork } from "./networks.ts";
 
 const AT = { seed: 3, vocabulary: 32 };
@@ -19,6 +20,7 @@ const ADAPTERS: readonly [string, () => Adapter][] = [
   ["prefix", () => prefix({ length: 3 })],
   ["prefix from random numbers", () => prefix({ length: 3, init: "random" })],
   ["head", headTuning],
+  ["a user's own", valueShift],
 ];
 const CASES = FAMILIES.flatMap((family) => ADAPTERS.map(([name, make]) => ({ family, name, make })));
 

@@ -7,7 +7,7 @@ import type { AdaptableNetwork } from "../../src/adapters/adapter.ts";
 import { linearMaps, mergeLora } from "../../src/adapters/lora.ts";
 import { loadAdapter, saveAdapter, savedAdapter } from "../../src/adapters/peft.ts";
 import { prefix } from "../../src/adapters/prefix.ts";
-import { openSafetensors } from "../../src/checkpoints/safetensors.ts";
+import { openSafetensors } from "../../src/checkpoints/safetensorsHeader.ts";
 import { writeSafetensors } from "../../src/checkpoints/write.ts";
 import { adaptedModel } from "../../src/experiment/finite.ts";
 import { linear } from "../../src/kernels/linear.ts";

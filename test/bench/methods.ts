@@ -1,12 +1,10 @@
 import type { Adapter } from "../../src/adapters/adapter.ts";
 import { lora } from "../../src/adapters/lora.ts";
 import { prefix } from "../../src/adapters/prefix.ts";
+import { leanAdam, leanMomentum } from "../../src/lab/lean.ts";
 import { gaussian, rademacher } from "../../src/tensor/parameter.ts";
-import { adam } from "../../src/tuners/adam.ts";
-import { leanAdam } from "../../src/tuners/leanAdam.ts";
-import { leanMomentum } from "../../src/tuners/leanMomentum.ts";
+import { adam, mezoAdam } from "../../src/tuners/adam.ts";
 import { mezo } from "../../src/tuners/mezo.ts";
-import { mezoAdam } from "../../src/tuners/mezoAdam.ts";
 import { mezoMomentum } from "../../src/tuners/momentum.ts";
 import type { Tuner } from "../../src/tuners/tuner.ts";
 import type { BenchRequest } from "./request.ts";

@@ -37,7 +37,7 @@ export const benchModels: Readonly<Record<string, BenchModel>> = {
   },
 };
 
-/** An OPT with weights drawn anew. */
+/** An OPT with weights scaledNoise anew. */
 function randomNetwork(config: Config, weights: WeightFormat): LoadedNetwork {
   const make = weightMaker({ weights });
   const zeros = (shape: readonly number[]): Float32Array => new Float32Array(shape.reduce((a, b) => a * b, 1));

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { decodeBF16, decodeF16, encodeF16 } from "../../src/checkpoints/safetensors.ts";
+import { decodeBF16, decodeF16 } from "../../src/checkpoints/safetensors.ts";
+import { encodeF16 } from "../../src/checkpoints/write.ts";
 
 const everyHalf = Uint16Array.from({ length: 0x10000 }, (_, bits) => bits);
 

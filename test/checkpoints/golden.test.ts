@@ -1,6 +1,8 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { encodeF16, openSafetensors, readTensor, type SafetensorsFile } from "../../src/checkpoints/safetensors.ts";
+import { readTensor, type SafetensorsFile } from "../../src/checkpoints/safetensors.ts";
+import { openSafetensors } from "../../src/checkpoints/safetensorsHeader.ts";
+import { encodeF16 } from "../../src/checkpoints/write.ts";
 import { needs, shared } from "../shared.ts";
 
 const full = "golden/opt-tiny.safetensors";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { hashFiles } from "../../src/checkpoints/json.ts";
+import { hashFiles } from "../../src/checkpoints/folder.ts";
 import { temporaryFile } from "./files.ts";
 
 test("the hash of a file is the start of its SHA-256", () => {

@@ -1,7 +1,8 @@
 import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { openSafetensors, readTensor } from "../../src/checkpoints/safetensors.ts";
+import { readTensor } from "../../src/checkpoints/safetensors.ts";
+import { openSafetensors } from "../../src/checkpoints/safetensorsHeader.ts";
 import { writeSafetensors } from "../../src/checkpoints/write.ts";
 import { KitError } from "../../src/error.ts";
 import { temporaryFolder } from "./files.ts";

@@ -12,7 +12,7 @@ import { readRun } from "../../src/record/read.ts";
 import type { RunRecorder } from "../../src/record/run.ts";
 import { createRunFile } from "../../src/record/write.ts";
 import { loadTask } from "../../src/tasks/load.ts";
-import { shuffle } from "../../src/tasks/split.ts";
+import { shuffle } from "../../src/tasks/random.ts";
 import { viewOf } from "../../src/tensor/native/backend.ts";
 import { mezo } from "../../src/tuners/mezo.ts";
 import type { Tuner } from "../../src/tuners/tuner.ts";

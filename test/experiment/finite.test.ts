@@ -5,10 +5,10 @@ import { evaluate } from "../../src/experiment/evaluate.ts";
 import { probe } from "../../src/experiment/probe.ts";
 import { tune } from "../../src/experiment/tune.ts";
 import { diagnose } from "../../src/lab/diagnose.ts";
+import { forwardGradient } from "../../src/lab/forwardGradient.ts";
 import { loadModel } from "../../src/models/load.ts";
 import { loadTask } from "../../src/tasks/load.ts";
 import { adam } from "../../src/tuners/adam.ts";
-import { forwardGradient } from "../../src/tuners/forwardGradient.ts";
 import { mezo } from "../../src/tuners/mezo.ts";
 import { tinyData, tinyModel, tinyTensors } from "../tiny.ts";
 

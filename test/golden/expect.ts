@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import * as tf from "@tensorflow/tfjs";
 import { expect } from "vitest";
-import { openSafetensors, readTensor } from "../../src/checkpoints/safetensors.ts";
+import { readTensor } from "../../src/checkpoints/safetensors.ts";
+import { openSafetensors } from "../../src/checkpoints/safetensorsHeader.ts";
 import type { LoadedNetwork } from "../../src/models/network.ts";
 import { viewOf } from "../../src/tensor/native/backend.ts";
 import type { Perturb } from "../../src/tensor/parameter.ts";

@@ -7,7 +7,6 @@ import { lora } from "../../src/adapters/lora.ts";
 import { writeSafetensors } from "../../src/checkpoints/write.ts";
 import { adaptedModel } from "../../src/experiment/finite.ts";
 import {
-  diagnose,
   type LanguageModel,
   loadModel,
   loadTask,
@@ -18,6 +17,7 @@ import {
   type Task,
   tune,
 } from "../../src/index.ts";
+import { diagnose } from "../../src/lab/index.ts";
 import { saveModel } from "../../src/models/save.ts";
 import { gaussian } from "../../src/tensor/parameter.ts";
 import { tinyData, tinyModel, tinyTensors } from "../tiny.ts";

@@ -9,7 +9,7 @@ import { plainGradient } from "../../src/nn/gradient.ts";
 import type { Network } from "../../src/nn/network.ts";
 import { features } from "../../src/nn/run.ts";
 import type { Parameter } from "../../src/tensor/parameter.ts";
-import { drawn, gaussian } from "../../src/tensor/parameter.ts";
+import { gaussian, scaledNoise } from "../../src/tensor/parameter.ts";
 import { forwardDerivative } from "../../src/tensor/tangent.ts";
 import { BATCH, FAMILIES, ROWS, tail, withNetwork } from "../adapters/networks.ts";
 
@@ -33,14 +33,14 @@ const lossOfFeatures =
     tail(linear(seen, network.head.weight));
 
 function forwards(network: Network, theta: readonly Parameter[]): { loss: number; derivative: number } {
-  const tangentOf = (weight: Parameter): tf.Tensor => drawn(weight, gaussian, Z);
+  const tangentOf = (weight: Parameter): tf.Tensor => scaledNoise(weight, gaussian, Z);
   return forwardDerivative(() => features(network, BATCH, ROWS), lossOfFeatures(network), theta, tangentOf);
 }
 
 async function backwards(network: Network, theta: readonly Parameter[]): Promise<{ loss: number; derivative: number }> {
   const { loss, gradients } = await plainGradient(network, BATCH, ROWS, lossOfFeatures(network), theta);
   const parts = theta.map((weight, i) => {
-    const z = drawn(weight, gaussian, Z);
+    const z = scaledNoise(weight, gaussian, Z);
     const [g, values] = [gradients[i]!.dataSync(), z.dataSync()];
     tf.dispose([z, gradients[i]!]);
     return [...g].reduce((sum, v, j) => sum + v * values[j]!, 0);

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { answerWords, matchesExactly, tokenF1 } from "../../src/tasks/score.ts";
+import { answerWords, matchesExactly, tokenF1 } from "../../src/tasks/answers.ts";
 
 // Worked out with SQuAD 1.1's official evaluation in Python.
 test.each([

@@ -2,7 +2,8 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { findTask, tasks } from "../../src/tasks/index.ts";
 import { loadTask } from "../../src/tasks/load.ts";
-import { encodeGeneration, encodePrompt, MASK, type MaskedPrompt } from "../../src/text/prompt.ts";
+import { MASK, type MaskedPrompt } from "../../src/text/maskedPrompt.ts";
+import { encodeGeneration, encodePrompt } from "../../src/text/prompt.ts";
 import { loadTokenizer } from "../../src/text/tokenizer.ts";
 import { layouts } from "./layouts.ts";
 

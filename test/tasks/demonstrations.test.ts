@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { demonstrationSeeds, demonstrations, shuffle } from "../../src/tasks/split.ts";
+import { shuffle } from "../../src/tasks/random.ts";
+import { demonstrationSeeds, demonstrations } from "../../src/tasks/split.ts";
 import type { Example } from "../../src/tasks/task.ts";
 
 const train: Example[] = Array.from({ length: 100 }, (_, index) => ({

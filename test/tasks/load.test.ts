@@ -264,8 +264,8 @@ test("a task of one's own is loaded like the kit's, under the same rules", async
 
 test.each([
   [{ name: " " }, "needs a name"],
-  [{ metric: "BLEU" }, 'needs the metric "accuracy" or "F1", not BLEU'],
-  [{ loss: "hinge" }, 'needs the loss "candidates" or "answer", not hinge'],
+  [{ metric: "BLEU" }, 'needs the metric "accuracy" or "F1", not "BLEU"'],
+  [{ loss: "hinge" }, 'needs the loss "candidates" or "answer", not "hinge"'],
   [{ autoregressive: undefined }, "needs a form: autoregressive, masked or both"],
   [{ metric: "F1" }, 'leave out "masked" and take the loss "answer"'],
   [{ gold: 1 }, "needs a function gold"],

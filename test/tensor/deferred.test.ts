@@ -1,9 +1,9 @@
 import * as tf from "@tensorflow/tfjs";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import { storage } from "../../src/tensor/backend.ts";
-import { inFewPasses } from "../../src/tensor/deferred.ts";
+import { deferSweeps } from "../../src/tensor/deferred.ts";
 import * as sweeps from "../../src/tensor/noise/sweep.ts";
-import type { Parameter } from "../../src/tensor/parameter.ts";
+import type { Parameter, Perturb } from "../../src/tensor/parameter.ts";
 import { fillValues, gaussian, rademacher } from "../../src/tensor/parameter.ts";
 
 let theta: Parameter[] = [];
@@ -17,49 +17,74 @@ beforeAll(() => {
 afterAll(() => tf.dispose(theta.map(({ value }) => value)));
 
 const values = (): number[] => theta.flatMap(({ value }) => [...storage().view!(value)]);
+const zero = (): void => {
+  for (const { value } of theta) fillValues(value, (all) => all.fill(0));
+};
 
 afterEach(() => {
-  for (const { value } of theta) fillValues(value, (all) => all.fill(0));
+  zero();
   vi.restoreAllMocks();
 });
 
-/** Moves of both laws, with values read in between. */
-function work(): number[] {
-  const seen: number[] = [];
+/** Moves of both laws. */
+function work(one: Perturb, other: Perturb): void {
   for (let step = 0; step < 300; step++) {
-    gaussian(theta, 0.1, { seed: 1, step }, step % 7 === 0 ? 0.9 : 1);
-    if (step % 40 === 0) rademacher(theta.slice(0, 1), 0.2, { seed: 1, step });
-    if (step % 90 === 0) seen.push(...values());
-    if (step === 120) fillValues(theta[1]!.value, (all) => all.fill(step));
+    one(theta, 0.1, { seed: 1, step }, step % 7 === 0 ? 0.9 : 1);
+    if (step % 40 === 0) other(theta.slice(0, 1), 0.2, { seed: 1, step });
   }
-  return seen;
 }
 
-test("sweeps that are put off are made before values are seen or written, and in the end, to the same bits", async () => {
-  const seen = work();
+test("sweeps that are put off are made when the work ends, to the same bits, and directly afterwards", async () => {
+  work(gaussian, rademacher);
   const after = values();
-  for (const { value } of theta) fillValues(value, (all) => all.fill(0));
-  expect(await inFewPasses(async () => work())).toEqual(seen);
+  work(gaussian, rademacher);
+  const later = values();
+  zero();
+  const { through, during } = deferSweeps();
+  await during(async () => work(through(gaussian), through(rademacher)));
   expect(values()).toEqual(after);
+  work(through(gaussian), through(rademacher));
+  expect(values()).toEqual(later);
+});
+
+test("a noise without a law is made at once, after what waits", async () => {
+  const add: Perturb = (weights) => {
+    for (const { value } of weights) fillValues(value, (all) => all.fill(all[0]! + 1));
+  };
+  gaussian(theta, 0.1, { seed: 1, step: 0 });
+  add(theta, 1, { seed: 1, step: 0 });
+  const after = values();
+  zero();
+  const { through, during } = deferSweeps();
+  const [one, other] = [through(gaussian), through(add)];
+  await during(async () => {
+    one(theta, 0.1, { seed: 1, step: 0 });
+    other(theta, 1, { seed: 1, step: 0 });
+    expect(values()).toEqual(after);
+  });
 });
 
 test("hundreds of steps are a few passes over the weights", async () => {
   const passes = vi.spyOn(storage(), "moves" as never);
-  await inFewPasses(async () => {
-    for (let step = 0; step < 600; step++) gaussian(theta, 0.1, { seed: 1, step });
+  const { through, during } = deferSweeps();
+  const noise = through(gaussian);
+  await during(async () => {
+    for (let step = 0; step < 600; step++) noise(theta, 0.1, { seed: 1, step });
   });
   expect(passes).toHaveBeenCalledTimes(3);
   expect(sweeps.secondsInNoise()).toBeGreaterThan(0);
 });
 
 test("where the work fails, what was put off is made all the same", async () => {
-  const failing = inFewPasses(async () => {
-    gaussian(theta, 0.1, { seed: 1, step: 0 });
+  const { through, during } = deferSweeps();
+  const noise = through(gaussian);
+  const failing = during(async () => {
+    noise(theta, 0.1, { seed: 1, step: 0 });
     throw new Error("stop");
   });
   await expect(failing).rejects.toThrow("stop");
   const moved = values();
-  for (const { value } of theta) fillValues(value, (all) => all.fill(0));
+  zero();
   gaussian(theta, 0.1, { seed: 1, step: 0 });
   expect(values()).toEqual(moved);
 });

@@ -1,5 +1,6 @@
 import { describe, expect, test, vi } from "vitest";
-import { decodeBF16, decodeF16, encodeF16 } from "../../src/checkpoints/safetensors.ts";
+import { decodeBF16, decodeF16 } from "../../src/checkpoints/safetensors.ts";
+import { encodeF16 } from "../../src/checkpoints/write.ts";
 import type { HalfFormat, Halves, Rounding } from "../../src/tensor/halves.ts";
 import { narrow, plainNarrow, plainWiden, widen, widened } from "../../src/tensor/halves.ts";
 import { sweepMany } from "../../src/tensor/noise/sweep.ts";

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { findTask } from "../../src/tasks/index.ts";
-import { encodeMasked, MASK, type MaskedPart } from "../../src/text/prompt.ts";
+import { encodeMasked, MASK, type MaskedPart } from "../../src/text/maskedPrompt.ts";
 import { loadTokenizer } from "../../src/text/tokenizer.ts";
 import { needs, shared } from "../shared.ts";
 import { codes, tinyTokenizer } from "./fixtures.ts";

@@ -1,20 +1,20 @@
 import * as tf from "@tensorflow/tfjs";
 import { describe, expect, test } from "vitest";
+import { forwardGradient } from "../../src/lab/forwardGradient.ts";
+import { leanMomentum } from "../../src/lab/lean.ts";
+import { mezoConservative } from "../../src/lab/mezoConservative.ts";
+import { mezoLayers } from "../../src/lab/mezoLayers.ts";
+import { mezoSign } from "../../src/lab/mezoSign.ts";
 import { rademacher } from "../../src/tensor/parameter.ts";
-import { adam, adamw } from "../../src/tuners/adam.ts";
-import { forwardGradient } from "../../src/tuners/forwardGradient.ts";
-import { leanMomentum } from "../../src/tuners/leanMomentum.ts";
+import { adam, adamw, mezoAdam } from "../../src/tuners/adam.ts";
 import { mezo } from "../../src/tuners/mezo.ts";
-import { mezoAdam } from "../../src/tuners/mezoAdam.ts";
-import { mezoConservative } from "../../src/tuners/mezoConservative.ts";
-import { mezoLayers } from "../../src/tuners/mezoLayers.ts";
-import { mezoSign } from "../../src/tuners/mezoSign.ts";
 import { expectationModified, varianceModified } from "../../src/tuners/modified.ts";
 import { mezoMomentum } from "../../src/tuners/momentum.ts";
 import { nSpsa } from "../../src/tuners/nSpsa.ts";
 import { onePoint } from "../../src/tuners/onePoint.ts";
 import { sgd } from "../../src/tuners/sgd.ts";
 import type { Objective, Tuner } from "../../src/tuners/tuner.ts";
+import { clippedMezo } from "../own/clippedMezo.ts";
 import { quadratic, type Summed, started, train, valuesOf, weight, weights } from "./weights.ts";
 
 /** Every tuner, how to make it with a learning rate, and one that lowers the quadratic in 150 steps. */
@@ -47,6 +47,7 @@ const TUNERS: readonly (readonly [name: string, make: (lr: number) => Tuner, lr:
   ["mezoConservative, rademacher", (lr) => mezoConservative({ lr, noise: rademacher }), 0.01],
   ["forwardGradient", (lr) => forwardGradient({ lr }), 0.01],
   ["forwardGradient, rademacher", (lr) => forwardGradient({ lr, noise: rademacher }), 0.01],
+  ["a user's own", (lr) => clippedMezo({ lr }), 0.01],
   ["adam", (lr) => adam({ lr }), 0.05],
   ["adamw", (lr) => adamw({ lr, weightDecay: 0.01 }), 0.05],
   ["sgd", (lr) => sgd({ lr }), 0.1],

@@ -1,8 +1,7 @@
 import { describe, expect, test } from "vitest";
+import { leanAdam, leanMomentum } from "../../src/lab/lean.ts";
 import { gaussian, rademacher } from "../../src/tensor/parameter.ts";
-import { leanAdam } from "../../src/tuners/leanAdam.ts";
-import { leanMomentum } from "../../src/tuners/leanMomentum.ts";
-import { mezoAdam } from "../../src/tuners/mezoAdam.ts";
+import { mezoAdam } from "../../src/tuners/adam.ts";
 import { mezoMomentum } from "../../src/tuners/momentum.ts";
 import type { Tuner } from "../../src/tuners/tuner.ts";
 import { quadratic, train, valuesOf, weights, zOf } from "./weights.ts";

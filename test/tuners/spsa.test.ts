@@ -5,9 +5,9 @@ import { encodeBatch } from "../../src/loss/encode.ts";
 import { objectiveFor } from "../../src/loss/objective.ts";
 import { loadModel } from "../../src/models/load.ts";
 import { loadTask } from "../../src/tasks/load.ts";
-import { drawn, gaussian } from "../../src/tensor/parameter.ts";
-import { estimate } from "../../src/tuners/spsa.ts";
+import { gaussian, scaledNoise } from "../../src/tensor/parameter.ts";
 import { tinyData, tinyModel } from "../tiny.ts";
+import { estimate } from "./weights.ts";
 
 const dot = (a: Float64Array, b: Float64Array): number => a.reduce((sum, v, i) => sum + v * b[i]!, 0);
 const flat = (parts: readonly ArrayLike<number>[]): Float64Array =>
@@ -27,7 +27,7 @@ describe("the two-sided estimate on a tiny model", () => {
     for (let n = 1; n <= 400; n++) {
       const z = { seed: 3, step: n };
       const { projectedGrad } = await estimate(theta, objective, { noise: gaussian, eps: 1e-2, z });
-      const noise = theta.map((weight) => drawn(weight, gaussian, z));
+      const noise = theta.map((weight) => scaledNoise(weight, gaussian, z));
       flat(noise.map((part) => part.dataSync())).forEach((v, i) => {
         sum[i]! += projectedGrad * v;
       });

@@ -1,19 +1,18 @@
 import { describe, expect, test } from "vitest";
+import { forwardGradient } from "../../src/lab/forwardGradient.ts";
+import { mezoConservative } from "../../src/lab/mezoConservative.ts";
+import { mezoLayers } from "../../src/lab/mezoLayers.ts";
+import { mezoSign } from "../../src/lab/mezoSign.ts";
 import type { Parameter } from "../../src/tensor/parameter.ts";
 import { type Draw, gaussian, type Perturb, rademacher } from "../../src/tensor/parameter.ts";
-import { forwardGradient } from "../../src/tuners/forwardGradient.ts";
+import { mezoAdam } from "../../src/tuners/adam.ts";
 import { layerGradientNorms, layerGroups } from "../../src/tuners/layers.ts";
-import { mezo } from "../../src/tuners/mezo.ts";
-import { mezoAdam } from "../../src/tuners/mezoAdam.ts";
-import { mezoConservative } from "../../src/tuners/mezoConservative.ts";
-import { mezoLayers } from "../../src/tuners/mezoLayers.ts";
-import { mezoSign } from "../../src/tuners/mezoSign.ts";
+import { mezo, reportAll } from "../../src/tuners/mezo.ts";
 import { expectationModified, varianceModified } from "../../src/tuners/modified.ts";
 import { mezoMomentum } from "../../src/tuners/momentum.ts";
-import { nSpsa, samplesAt, summary } from "../../src/tuners/nSpsa.ts";
+import { nSpsa, samplesAt } from "../../src/tuners/nSpsa.ts";
 import { onePoint } from "../../src/tuners/onePoint.ts";
-import { estimate } from "../../src/tuners/spsa.ts";
-import { quadratic, started, train, valuesOf, weight, weights, zOf } from "./weights.ts";
+import { estimate, quadratic, started, train, valuesOf, weight, weights, zOf } from "./weights.ts";
 
 const SIZES = {
   "embed_tokens.weight": 6,
@@ -112,7 +111,7 @@ describe("n-SPSA", () => {
       { lossPlus: 1, lossMinus: 3, projectedGrad: -2 },
       { lossPlus: 5, lossMinus: 7.5, projectedGrad: 4 },
     ];
-    expect(summary(found)).toEqual({ loss: 4.125, projectedGrad: [-2, 4] });
+    expect(reportAll(found)).toEqual({ loss: 4.125, projectedGrad: [-2, 4] });
   });
 
   test("decays the weights once a step", async () => {

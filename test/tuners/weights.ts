@@ -1,7 +1,9 @@
 import * as tf from "@tensorflow/tfjs";
 import { afterEach } from "vitest";
 import { viewOf } from "../../src/tensor/native/backend.ts";
-import type { Parameter } from "../../src/tensor/parameter.ts";
+import type { Draw, Parameter, Perturb } from "../../src/tensor/parameter.ts";
+import { lineAlong } from "../../src/tuners/line.ts";
+import { type Estimate, estimate as estimateOn } from "../../src/tuners/mezo.ts";
 import type { Objective, StepResult, Training, Tuner } from "../../src/tuners/tuner.ts";
 
 const made: tf.Tensor[] = [];
@@ -90,3 +92,10 @@ export function zOf(
   noise(zeros, 1, draw);
   return valuesOf(zeros);
 }
+
+/** The estimate along one z, theta being back afterwards. */
+export const estimate = (
+  theta: readonly Parameter[],
+  objective: Objective,
+  { noise, eps, z }: { readonly noise: Perturb; readonly eps: number; readonly z: Draw },
+): Promise<Estimate> => estimateOn(lineAlong(theta, objective, noise, z), eps);

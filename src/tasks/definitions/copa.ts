@@ -1,5 +1,5 @@
 import { KitError, shown } from "../../error.ts";
-import { rightStrip } from "../../text/decoder.ts";
+import { rightStrip } from "../../text/whitespace.ts";
 import type { Fields } from "../read/table.ts";
 import type { TaskDefinition } from "../task.ts";
 import { labelField, textField } from "./fields.ts";

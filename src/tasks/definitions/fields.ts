@@ -1,5 +1,5 @@
 import { KitError, listed, shown } from "../../error.ts";
-import { MASK, type MaskedPart, type MaskedPrompt } from "../../text/prompt.ts";
+import { MASK, type MaskedPart, type MaskedPrompt } from "../../text/maskedPrompt.ts";
 import type { Fields } from "../read/table.ts";
 
 /** What sets write in place of a label: GLUE's test files, and SNLI and MNLI where annotators did not agree. */

@@ -1,4 +1,4 @@
-import { MASK } from "../../text/prompt.ts";
+import { MASK } from "../../text/maskedPrompt.ts";
 import type { Fields } from "../read/table.ts";
 import type { TaskDefinition } from "../task.ts";
 import { labelField, textField } from "./fields.ts";

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { tune } from "../../../src/experiment/tune.ts";
 import { bestStep, cut } from "../../../src/record/run.ts";
 import type { Example } from "../../../src/tasks/task.ts";
-import { MASK } from "../../../src/text/prompt.ts";
+import { MASK } from "../../../src/text/maskedPrompt.ts";
 import type { Tuner } from "../../../src/tuners/tuner.ts";
 import type { Script, ScriptedModel } from "../../scripted.ts";
 import { asked, close, SCRIPT, scripted, taskOf, YES_NO } from "./cases.ts";

@@ -4,7 +4,7 @@ import { probe } from "../../../src/experiment/probe.ts";
 import { tune } from "../../../src/experiment/tune.ts";
 import { generateAnswers } from "../../../src/loss/score.ts";
 import type { Task } from "../../../src/tasks/task.ts";
-import { MASK, type MaskedPart } from "../../../src/text/prompt.ts";
+import { MASK, type MaskedPart } from "../../../src/text/maskedPrompt.ts";
 import { mezo } from "../../../src/tuners/mezo.ts";
 import type { Script } from "../../scripted.ts";
 import { ANSWERS, asked, example, LONG, SCRIPT, scripted, taskOf, YES_NO } from "./cases.ts";

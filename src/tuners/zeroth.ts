@@ -1,6 +1,19 @@
 import { KitError } from "../error.ts";
-import { gaussian, type Perturb } from "../tensor/parameter.ts";
-import { type Schedule, schedules } from "./schedule.ts";
+import type { Distribution } from "../tensor/noise/key.ts";
+import { type Draw, gaussian, type Parameter, type Perturb, rademacher } from "../tensor/parameter.ts";
+import { type Line, lineAlong } from "./line.ts";
+import type { Objective, StepResult, Tuner } from "./tuner.ts";
+
+/** Learning rate as a share of its start: constant, as the paper uses for MeZO, or falling linearly to 0 (Section 2.1; Table 7). */
+export type Schedule = "constant" | "linear";
+
+/** The names of the schedules. */
+export const schedules: readonly Schedule[] = ["constant", "linear"];
+
+/** The share at step `step` (from 0) of `total`. */
+export function scheduled(schedule: Schedule, step: number, total: number): number {
+  return schedule === "linear" ? 1 - step / total : 1;
+}
 
 /** What every zeroth-order tuner takes; the paper's grids are in Tables 15 and 16. */
 export interface ZerothOptions {
@@ -10,28 +23,71 @@ export interface ZerothOptions {
   readonly schedule?: Schedule;
   /** As the authors': subtracts lr · weightDecay · theta, except from biases and layer norms. */
   readonly weightDecay?: number;
-  /** The law of z. */
-  readonly noise?: Perturb;
+  /** The law of z, or its name as a run's header has it. */
+  readonly noise?: Perturb | Distribution;
 }
 
 /** The options with the paper's values where they were left out. Throws a KitError for one that is out of range, and for keys besides these and `own`. */
 export function zerothOptions(tuner: string, options: ZerothOptions, own: readonly string[] = []): Zeroth {
-  const { lr, eps = 1e-3, schedule = "constant", weightDecay = 0, noise = gaussian } = options;
+  const { lr, eps = 1e-3, schedule = "constant", weightDecay = 0, noise = "gaussian" } = options;
   refuseUnknown(tuner, options, ["lr", "eps", "schedule", "weightDecay", "noise", ...own]);
   refuseRate(tuner, lr, schedule);
   refuseUnless(tuner, [
     [eps > 0 && Number.isFinite(eps), `needs an eps above 0, not ${eps}: the paper takes 1e-3`],
     atLeastZero("weight decay", weightDecay),
   ]);
-  return { lr, eps, schedule, weightDecay, noise };
+  return { lr, eps, schedule, weightDecay, noise: typeof noise === "string" ? noiseNamed(tuner, noise) : noise };
 }
 
 /** A zeroth-order tuner's options, none left out. */
-export type Zeroth = Required<ZerothOptions>;
+export type Zeroth = Required<ZerothOptions> & { readonly noise: Perturb };
 
-/** What a run's header says of the options. */
-export function describe({ noise, ...numbers }: Partial<Zeroth>): Readonly<Record<string, string | number>> {
+const LAWS: Readonly<Record<Distribution, Perturb>> = { gaussian, rademacher };
+
+function noiseNamed(tuner: string, law: string): Perturb {
+  if (Object.hasOwn(LAWS, law)) return LAWS[law as Distribution];
+  throw new KitError(
+    `${tuner} was to draw its z from "${law}" noise, which the kit does not know: it knows ${Object.keys(LAWS).join(" and ")}.`,
+  );
+}
+
+/** The options as a run's header has them. */
+export function describeZeroth({ noise, ...numbers }: Partial<Zeroth>): Readonly<Record<string, string | number>> {
   return { ...numbers, noise: noise?.law ?? "custom" };
+}
+
+/** What a zeroth-order step works with: the objective, the step's z and its learning rate. */
+export interface ZerothStep {
+  readonly objective: Objective;
+  readonly z: Draw;
+  readonly lr: number;
+  /** Which step, from 0, of how many. */
+  readonly step: number;
+  readonly total: number;
+}
+
+/** Draws the line through weights along a z of the tuner's noise. */
+export type Along = (theta: readonly Parameter[], objective: Objective, z: Draw) => Line;
+
+/** Takes one step and says what it found. */
+export type TakeStep = (at: ZerothStep) => Promise<Omit<StepResult, "lr"> & Partial<Pick<StepResult, "lr">>>;
+
+/** How a zeroth-order tuner trains: `start` is given the weights and how to draw lines through them, and gives what takes a step. */
+export function zerothOrder(
+  { lr: peak, schedule, noise }: Pick<Zeroth, "lr" | "schedule" | "noise">,
+  start: (theta: readonly Parameter[], along: Along, noise: Perturb) => TakeStep,
+): Tuner["begin"] {
+  return (theta, inFewPasses = (direct) => direct) => {
+    const swept = inFewPasses(noise);
+    const take = start(theta, (weights, objective, z) => lineAlong(weights, objective, swept, z), swept);
+    return {
+      step: async (objective, { seed, step, total }) => {
+        const lr = peak * scheduled(schedule, step, total);
+        return { lr, ...(await take({ objective, z: { seed, step }, lr, step, total })) };
+      },
+      dispose: () => {},
+    };
+  };
 }
 
 /** Throws a KitError for a key of the options that is none of `known`. */

@@ -1,19 +1,3 @@
-import { type Makers, makePart, partsOf, patternOf } from "./split.ts";
-
-/** Throws a KitError unless tokenizer.json's `decoder`, which makes texts of tokens, is one that the library knows. */
-export function checkDecoder(part: unknown): void {
-  if (part !== null) makePart(DECODERS, part, "a decoder");
-}
-
-const known = (): void => {};
-
-const DECODERS: Makers<void> = {
-  Sequence: ({ decoders }, at) => void partsOf(DECODERS, decoders, at),
-  Replace: (part, at) => void patternOf(part, at),
-  ...{ ByteLevel: known, ByteFallback: known, Metaspace: known, Fuse: known, Strip: known },
-  ...{ WordPiece: known, BPEDecoder: known, CTC: known },
-};
-
 /** Python's white space; unlike JavaScript's it has U+001C to U+001F and U+0085 but not U+FEFF. */
 const SPACE = "[\\p{White_Space}\\u001c-\\u001f]+";
 const LEFT = new RegExp(`^${SPACE}`, "u");

@@ -1,0 +1,4 @@
+// Every adapter; adding one adds a line.
+export { headTuning } from "./head.ts";
+export { type LoraOptions, lora } from "./lora.ts";
+export { type PrefixInit, type PrefixOptions, prefix } from "./prefix.ts";
