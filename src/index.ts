@@ -48,14 +48,15 @@ export { tune } from "./experiment/tune.ts";
 export type { TuneOptions } from "./experiment/tuneOptions.ts";
 export type { RunRecorder } from "./record/run.ts";
 export { replay, type Replayed, type ReplayOptions } from "./experiment/replay.ts";
-export { bestStep, type ChooseBy, cut, stepsTaken, undo } from "./record/run.ts";
+export type { ChooseBy } from "./record/run.ts";
+export { bestStep, cut, stepsTaken, undo } from "./record/steps.ts";
 export { rescore, type RescoreOptions } from "./experiment/rescore.ts";
 export { type Difference, diff, type Parting } from "./record/diff.ts";
 export { partingText } from "./record/text.ts";
 export { accuracy, exactMatch, f1, type Measure } from "./loss/score.ts";
 export type { Begin, LabelledBatch } from "./loss/encode.ts";
 export { compactRun, readCompact } from "./record/compact.ts";
-export { type Found, readRun, readUnfinished } from "./record/read.ts";
+export { type ReadResult as Found, readRun, readUnfinished } from "./record/read.ts";
 export { type OpenRun, resumeRun } from "./record/write.ts";
 export { createRunFile, type RunFile, writeRun } from "./record/write.ts";
 export type {

@@ -3,22 +3,14 @@ import { checkOptions, KitError } from "../error.ts";
 import type { Begin } from "../loss/encode.ts";
 import { bringBaseBack } from "../models/goneWeights.ts";
 import type { LanguageModel } from "../models/network.ts";
-import type { RunRecorder } from "../record/run.ts";
-import {
-  type ChooseBy,
-  firstOf,
-  type Run,
-  type RunHeader,
-  type Score,
-  type StepRecord,
-  stepsTaken,
-} from "../record/run.ts";
+import type { ChooseBy, Run, RunHeader, RunRecorder, Score, StepRecord } from "../record/run.ts";
+import { firstOf, stepsTaken } from "../record/steps.ts";
 import { dataText } from "../record/text.ts";
 import type { Task } from "../tasks/task.ts";
 import { deferSweeps } from "../tensor/deferred.ts";
 import type { Progress } from "../tensor/progress.ts";
 import { adaptedModel } from "./finite.ts";
-import { areTheRuns, beginAdapter, checkBase, makeTuner, retrace, takeAgain } from "./replay.ts";
+import { beginAdapter, checkBase, checkTheta, makeTuner, retakeSteps, retrace } from "./retrace.ts";
 import { encoded, isDue, type Looks, type Scored, scoring } from "./trained.ts";
 
 /** How a run is to be looked at; what is left out stays as it was. */
@@ -39,24 +31,24 @@ export async function rescore(model: LanguageModel, task: Task, run: Run, option
   const { record, ...asked } = options;
   checkBase(model, run);
   checkRows(task, run.header);
-  const looks = looksOf(run, asked);
+  const looks = readLooks(run, asked);
   const { header: first } = firstOf(run);
   model.restore();
   const adapted = beginAdapter(model, first);
   try {
-    return await scoredAgain(scoredOf(model, task, adapted), run, looks, record);
+    return await scoreAgain(adaptSubject(model, task, adapted), run, looks, record);
   } finally {
     adapted?.dispose();
     if (!adapted) bringBaseBack(model, first.method);
   }
 }
 
-function scoredOf(model: LanguageModel, task: Task, adapted: Adapted | undefined): Scored {
+function adaptSubject(model: LanguageModel, task: Task, adapted: Adapted | undefined): Scored {
   if (!adapted) return { model, theta: model.parameters, task };
   return { model: adaptedModel(model, adapted), theta: adapted.parameters, task };
 }
 
-function looksOf(run: Run, options: Omit<RescoreOptions, "record">): Looks {
+function readLooks(run: Run, options: Omit<RescoreOptions, "record">): Looks {
   const { settings } = run.header;
   const {
     evaluateEvery = Number(settings.evaluateEvery),
@@ -70,15 +62,15 @@ function looksOf(run: Run, options: Omit<RescoreOptions, "record">): Looks {
   return { steps: stepsTaken(run), evaluateEvery, chooseBy, begin: settings.begin as Begin, onProgress };
 }
 
-function headerOf(header: RunHeader, { evaluateEvery, chooseBy }: Looks): RunHeader {
+function changeHeader(header: RunHeader, { evaluateEvery, chooseBy }: Looks): RunHeader {
   return { ...header, settings: { ...header.settings, evaluateEvery, chooseBy } };
 }
 
-async function scoredAgain(scored: Scored, run: Run, looks: Looks, record?: RunRecorder): Promise<Run> {
+async function scoreAgain(scored: Scored, run: Run, looks: Looks, record?: RunRecorder): Promise<Run> {
   const { theta, model, task } = scored;
   const { steps, before, cost } = run;
   const { onProgress } = looks;
-  const header = headerOf(run.header, looks);
+  const header = changeHeader(run.header, looks);
   if (before) (await retrace(theta, before, onProgress)).dispose();
   const sweeps = deferSweeps();
   const training = makeTuner(header).begin(theta, sweeps.through);
@@ -86,15 +78,15 @@ async function scoredAgain(scored: Scored, run: Run, looks: Looks, record?: RunR
   const scores: Score[] = [];
   record?.start(header, before);
   try {
-    for (const part of between(steps, looks)) {
-      await takeAgain({ training, sweeps }, { header, steps: part }, onProgress);
+    for (const part of splitSteps(steps, looks)) {
+      await retakeSteps({ training, sweeps }, { header, steps: part }, onProgress);
       for (const step of part) record?.step(step);
       for await (const found of score(part.at(-1)!.step + 1, scores)) {
         scores.push(found);
         record?.score(found);
       }
     }
-    areTheRuns(theta, run, model);
+    checkTheta(theta, run, model);
     return { header, steps, scores, cost, ...(before && { before }) };
   } finally {
     training.dispose();
@@ -102,7 +94,7 @@ async function scoredAgain(scored: Scored, run: Run, looks: Looks, record?: RunR
 }
 
 /** The steps in pieces, after each of which the dev part is due. */
-function between(steps: readonly StepRecord[], looks: Looks): StepRecord[][] {
+function splitSteps(steps: readonly StepRecord[], looks: Looks): StepRecord[][] {
   const pieces: StepRecord[][] = [[]];
   for (const step of steps) {
     pieces.at(-1)!.push(step);

@@ -3,22 +3,15 @@ import { batches, encodeBatch, type LabelledBatch } from "../loss/encode.ts";
 import { type ObjectiveOptions, objectiveFor } from "../loss/objective.ts";
 import { scorerFor } from "../loss/score.ts";
 import type { LanguageModel } from "../models/network.ts";
-import type { RunRecorder } from "../record/run.ts";
-import {
-  isBest,
-  type PredictedBytes,
-  type Run,
-  type Score,
-  type StepRecord,
-  stepsTaken,
-  type UnfinishedRun,
-} from "../record/run.ts";
+import { recordLosses } from "../record/losses.ts";
+import type { PredictedBytes, Run, RunRecorder, Score, StepRecord, UnfinishedRun } from "../record/run.ts";
+import { isBest, stepsTaken } from "../record/steps.ts";
+import { hashTheta } from "../record/theta.ts";
 import type { Task } from "../tasks/task.ts";
 import { canPair } from "../tensor/pair.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { Resident, Training, Tuner } from "../tuners/tuner.ts";
 import { costOf, longest, NOTHING, type Passes, predictBytes } from "./cost.ts";
-import { heard, thetaHash } from "./replay.ts";
 import type { TuneSettings } from "./tuneOptions.ts";
 
 /** What is scored: the model as its weights are, and the tuned ones among them. */
@@ -65,7 +58,7 @@ export async function trained(subject: Subject, past: UnfinishedRun, settings: T
       }
     if (step === total) break;
     await setImmediate(); // lets a notebook draw, and an interrupt in
-    const { objective, losses } = heard(objectiveOf(batchAt(step)));
+    const { objective, losses } = recordLosses(objectiveOf(batchAt(step)));
     const { loss, projectedGrad } = await training.step(objective, { seed, step, total });
     steps.push({ step, losses, ...(projectedGrad !== undefined && { projectedGrad }) });
     record.step(steps.at(-1)!);
@@ -98,7 +91,7 @@ export function scoring(
     const earlier = scores.filter((score) => score.on === "dev" && score.step < step);
     const known = (on: Score["on"]): Score | undefined =>
       scores.find((score) => score.on === on && score.step === step);
-    const hash = thetaHash(theta);
+    const hash = hashTheta(theta);
     const scored = async (on: Score["on"]): Promise<Score> => {
       const shown = (done: number): void =>
         onProgress({ label: `${label}: ${on}`, done, total: parts[on].gold.length });

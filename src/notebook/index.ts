@@ -11,7 +11,7 @@ export { type Drawing, figure } from "./figure.ts";
 export type { RateGrid } from "./grid.ts";
 export { liveChart, liveProgress } from "./live.ts";
 export { type MeasureOptions, measure, type PerMethodSetting, readRuns } from "./measure.ts";
-export { type Past, recorded, type Scale, scale, settingsFor } from "./runs.ts";
+export { type Recording as Past, recorded, type Scale, scale, settingsFor } from "./runs.ts";
 export {
   besidePaper,
   type Cell,

@@ -42,7 +42,7 @@ export function settingsFor<T extends object>(chosen: Scale, byScale: Readonly<R
 }
 
 /** What a run is given to go on from: to be spread into the options of `tune`. */
-export interface Past {
+export interface Recording {
   readonly record: RunRecorder;
   readonly resume?: UnfinishedRun;
 }
@@ -54,7 +54,7 @@ export interface Past {
  */
 export async function recorded(
   name: string,
-  make: (past: Past) => Promise<Run>,
+  make: (past: Recording) => Promise<Run>,
   folder: string = NOTEBOOK_RUNS,
 ): Promise<Run> {
   await setImmediate(); // ends the cell's synchronous part, in which Interrupt would leave the run locked

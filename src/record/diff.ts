@@ -22,10 +22,10 @@ const NUMBERS = ["score", "loss", "exactMatch", "standardError", "n", "theta"] a
 
 /** Where two runs part: the first setting, loss or score that differs; undefined for two that are the same. */
 export function diff(a: UnfinishedRun, b: UnfinishedRun): Parting | undefined {
-  const [all, others] = [chapters(a), chapters(b)];
+  const [all, others] = [listChapters(a), listChapters(b)];
   for (let i = 0; i < Math.max(all.length, others.length); i++) {
     const [one, other] = [all[i], others[i]];
-    const parting = one && other ? chaptersPart(one, other) : forkPart(one, other);
+    const parting = one && other ? compareChapters(one, other) : compareFork(one, other);
     const goesOn = all.length !== others.length && i === Math.min(all.length, others.length) - 1;
     if (parting && !(goesOn && parting.what === "steps")) return parting;
   }
@@ -37,18 +37,18 @@ interface Chapter {
   readonly first: number;
 }
 
-function chapters(run: UnfinishedRun): Chapter[] {
-  const earlier = run.before ? chapters(run.before) : [];
+function listChapters(run: UnfinishedRun): Chapter[] {
+  const earlier = run.before ? listChapters(run.before) : [];
   const last = earlier.at(-1);
   return [...earlier, { run, first: last ? last.first + last.run.steps.length : 0 }];
 }
 
-function chaptersPart({ run, first }: Chapter, { run: other, first: otherFirst }: Chapter): Parting | undefined {
+function compareChapters({ run, first }: Chapter, { run: other, first: otherFirst }: Chapter): Parting | undefined {
   if (first !== otherFirst) return { step: Math.min(first, otherFirst), what: "fork", one: first, other: otherFirst };
-  const setting = headersDiffer(run.header, other.header, ELSEWHERE);
+  const setting = compareHeaders(run.header, other.header, ELSEWHERE);
   if (setting) return { step: first, ...setting };
-  const step = stepsPart(run.steps, other.steps, first);
-  const score = scoresPart(run.scores, other.scores);
+  const step = compareSteps(run.steps, other.steps, first);
+  const score = compareScores(run.scores, other.scores);
   return score && (!step || isBefore(score, step)) ? score : step;
 }
 
@@ -59,7 +59,7 @@ function isBefore({ step: at, one, other }: Parting, { step, what }: Parting): b
 }
 
 /** One of the runs goes on from the other's weights with settings of its own. */
-function forkPart(one: Chapter | undefined, other: Chapter | undefined): Parting {
+function compareFork(one: Chapter | undefined, other: Chapter | undefined): Parting {
   return {
     step: (one ?? other)!.first,
     what: "fork",
@@ -83,8 +83,8 @@ const forkSettings = ({ run: { header } }: Chapter): ForkSettings => ({
  * The first field in which two headers differ, those in `except` aside; undefined where they are the same. Data is the same where the
  * files' contents are, whatever their names, and as many rows were left out.
  */
-export function headersDiffer(a: RunHeader, b: RunHeader, except: readonly string[]): Difference | undefined {
-  const [left, right] = [fieldsOf(a), fieldsOf(b)];
+export function compareHeaders(a: RunHeader, b: RunHeader, except: readonly string[]): Difference | undefined {
+  const [left, right] = [listFields(a), listFields(b)];
   const same = ["remark", ...except];
   const isSame = (name: string): boolean =>
     same.includes(name) || (a.data.sha256 === b.data.sha256 && /^data\.(files|rows)\b/.test(name));
@@ -94,16 +94,16 @@ export function headersDiffer(a: RunHeader, b: RunHeader, except: readonly strin
 }
 
 /** A header's fields by name, groups unfolded: "tuner.options.lr". */
-export function fieldsOf(header: object, start = ""): ReadonlyMap<string, unknown> {
+export function listFields(header: object, start = ""): ReadonlyMap<string, unknown> {
   const entries = Object.entries(header).flatMap(([name, value]): [string, unknown][] =>
     typeof value === "object" && value !== null
-      ? [...fieldsOf(value, `${start}${name}.`)]
+      ? [...listFields(value, `${start}${name}.`)]
       : [[`${start}${name}`, value]],
   );
   return new Map(entries);
 }
 
-function stepsPart(a: readonly StepRecord[], b: readonly StepRecord[], first: number): Parting | undefined {
+function compareSteps(a: readonly StepRecord[], b: readonly StepRecord[], first: number): Parting | undefined {
   for (const [i, one] of a.slice(0, b.length).entries())
     for (const what of ["losses", "projectedGrad"] as const)
       if (String(one[what]) !== String(b[i]![what]))
@@ -113,7 +113,7 @@ function stepsPart(a: readonly StepRecord[], b: readonly StepRecord[], first: nu
   return { step: Math.min(one, other), what: "steps", one, other };
 }
 
-function scoresPart(a: readonly Score[], b: readonly Score[]): Parting | undefined {
+function compareScores(a: readonly Score[], b: readonly Score[]): Parting | undefined {
   const all = [...a, ...b].toSorted((left, right) => left.step - right.step);
   for (const { on, step } of all) {
     const [one, other] = [a, b].map((scores) => scores.find((score) => score.on === on && score.step === step));
@@ -125,7 +125,7 @@ function scoresPart(a: readonly Score[], b: readonly Score[]): Parting | undefin
 
 /** Whether a run is there already: finished, and with these very settings, whatever machine made it. */
 export function isFinished(run: UnfinishedRun | undefined, header: RunHeader): run is Run {
-  return run !== undefined && "cost" in run && headersDiffer(run.header, header, ["threads", "kit"]) === undefined;
+  return run !== undefined && "cost" in run && compareHeaders(run.header, header, ["threads", "kit"]) === undefined;
 }
 
 /** A K-shot folder of the authors' code: its k and its seed. */
@@ -135,7 +135,7 @@ const SHOTS = /\b(\d+)-\d+\//;
  * What must be the same in the data of runs that are averaged: the content. Of the authors' K-shot folders, whose training rows are others
  * under each seed, it is the k and the files' names.
  */
-export function sourceOf({ files, sha256 }: DataSource): string {
+export function findSource({ files, sha256 }: DataSource): string {
   return files.some((name) => SHOTS.test(name)) ? files.map(shotsName).join(" + ") : sha256;
 }
 

@@ -5,18 +5,11 @@ import "../tuners/index.ts"; // defines the tuners that runs name
 import { isByEstimate } from "../tuners/define.ts";
 import { isCompact, readCompact } from "./compact.ts";
 import { digits, type Line, parseLine } from "./lines.ts";
-import {
-  type Cost,
-  type Run,
-  type RunHeader,
-  type Score,
-  type StepRecord,
-  stepsTaken,
-  type UnfinishedRun,
-} from "./run.ts";
+import type { Cost, Run, RunHeader, Score, StepRecord, UnfinishedRun } from "./run.ts";
+import { stepsTaken } from "./steps.ts";
 
 /** A run as a file has it. */
-export interface Found {
+export interface ReadResult {
   readonly run: Run | UnfinishedRun;
   /** Whether the last line was cut off in its middle, and is left out. */
   readonly torn: boolean;
@@ -30,20 +23,20 @@ export function readRun(path: string): Run {
 }
 
 /** Reads a run, finished or not, in either form. Throws a KitError for a file that is none, with the line that is wrong. */
-export function readUnfinished(path: string): Found {
-  const bytes = contents(path);
+export function readUnfinished(path: string): ReadResult {
+  const bytes = readBytes(path);
   return isCompact(bytes) ? { run: readCompact(bytes, path), torn: false } : readLines(bytes, path);
 }
 
 /** What a run that was cut short has left: the run, as far as whole lines tell it, and these lines. */
-export interface Left extends Found {
+export interface PartResult extends ReadResult {
   readonly bytes: Uint8Array;
 }
 
 /** Reads what is left of a run that was cut short; undefined where no step is, nor a file. Throws a KitError as `readRun` does. */
-export function readLeft(part: string): Left | undefined {
+export function readPart(part: string): PartResult | undefined {
   if (!existsSync(part)) return undefined;
-  const all = contents(part);
+  const all = readBytes(part);
   const bytes = all.subarray(0, all.lastIndexOf("\n") + 1);
   if (bytes.length === 0) return undefined;
   const { run } = readLines(bytes, part);
@@ -51,9 +44,9 @@ export function readLeft(part: string): Left | undefined {
 }
 
 /** How many steps a run that was cut short has left in a file; undefined where they cannot be read. */
-export function stepsIn(part: string): number | undefined {
+export function countSteps(part: string): number | undefined {
   try {
-    const left = readLeft(part);
+    const left = readPart(part);
     return left ? stepsTaken(left.run) : 0;
   } catch {
     return undefined;
@@ -79,7 +72,7 @@ export function readHeader(path: string): RunHeader | undefined {
 /** More than a header has, a probe's rows included. */
 const MOST_HEADER_BYTES = 2 ** 20;
 
-function contents(path: string): Buffer {
+function readBytes(path: string): Buffer {
   try {
     return readFileSync(path);
   } catch (error) {
@@ -94,7 +87,7 @@ interface Growing {
   cost?: Cost;
 }
 
-function readLines(bytes: Buffer, path: string): Found {
+function readLines(bytes: Buffer, path: string): ReadResult {
   const hash = createHash("sha256");
   let growing: Growing | undefined;
   let [from, number] = [0, 1];
@@ -102,7 +95,7 @@ function readLines(bytes: Buffer, path: string): Found {
     const where = `${path} line ${number}`;
     const line = bytes.subarray(from, end + 1);
     const record = parseLine(line, where);
-    growing = added(growing, record, where);
+    growing = addLine(growing, record, where);
     checkHash(record, line, hash, where);
     from = end + 1;
   }
@@ -123,7 +116,7 @@ function checkHash(record: Line, line: Buffer, hash: Hash, where: string): void 
   hash.update(line);
 }
 
-function added(growing: Growing | undefined, record: Line, where: string): Growing {
+function addLine(growing: Growing | undefined, record: Line, where: string): Growing {
   const wrong = (what: string): KitError =>
     new KitError(`${where} ${what}: the file was cut or edited; take it as it was written.`);
   if (growing?.cost) throw wrong("stands behind the cost, which is the last one");
@@ -136,16 +129,16 @@ function added(growing: Growing | undefined, record: Line, where: string): Growi
   if ("cost" in record) return { ...growing, cost: record.cost };
   const expected = record.step === taken;
   if (!expected) throw wrong(`is of step ${record.step} where ${taken} is due`);
-  if ("losses" in record) growing.run.steps.push(checked(record, growing.run, wrong));
-  else growing.run.scores.push(scoreOf(record));
+  if ("losses" in record) growing.run.steps.push(checkStep(record, growing.run, wrong));
+  else growing.run.scores.push(withoutHash(record));
   return growing;
 }
 
-function scoreOf({ hash: _, ...score }: Score & { readonly hash: string }): Score {
+function withoutHash({ hash: _, ...score }: Score & { readonly hash: string }): Score {
   return score;
 }
 
-function checked(record: StepRecord, { header }: UnfinishedRun, wrong: (what: string) => KitError): StepRecord {
+function checkStep(record: StepRecord, { header }: UnfinishedRun, wrong: (what: string) => KitError): StepRecord {
   if (!isByEstimate(header.tuner?.name)) return record;
   const [plus = Number.NaN, minus = Number.NaN, ...more] = record.losses;
   const grad = Math.fround((plus - minus) / (2 * Number(header.tuner?.options.eps)));

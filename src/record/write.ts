@@ -2,10 +2,10 @@ import { createHash } from "node:crypto";
 import { existsSync, readFileSync, renameSync, statSync } from "node:fs";
 import { KitError } from "../error.ts";
 import { isTunerDefined } from "../tuners/define.ts";
-import { type Chain, chain, unwritable, writing } from "./lines.ts";
-import { type Lock, locked, lockRun } from "./lock.ts";
-import { openPart, type Part, partOf } from "./part.ts";
-import { type Left, readLeft, readRun, stepsIn } from "./read.ts";
+import { type Chain, chain } from "./lines.ts";
+import { type Lock, lockRun, withLock } from "./lock.ts";
+import { openPart, type Part, partOf, unwritable, writing } from "./part.ts";
+import { countSteps, type PartResult, readPart, readRun } from "./read.ts";
 import type { Cost, Run, RunHeader, RunRecorder, UnfinishedRun } from "./run.ts";
 
 /**
@@ -27,7 +27,7 @@ export interface RunFile extends RunRecorder {
  * where one that was cut short has steps there, and where the file cannot be written.
  */
 export function createRunFile(path: string): RunFile {
-  return locked(path, (lock) => newFile(path, lock));
+  return withLock(path, (lock) => newFile(path, lock));
 }
 
 /** A new run's file, for who has its lock; one that is to be written perhaps takes the lock at its start. Throws as `createRunFile` does. */
@@ -39,7 +39,7 @@ export function newFile(path: string, lock?: Lock): RunFile {
 
 /** Throws a KitError where a run that was cut short has steps there, which are not to be lost. */
 export function checkBegin(path: string): void {
-  const steps = stepsIn(partOf(path));
+  const steps = countSteps(partOf(path));
   if (steps === 0) return;
   const after = steps === undefined ? "" : ` after ${steps} step${steps === 1 ? "" : "s"}`;
   throw new KitError(
@@ -54,13 +54,13 @@ function checkName(path: string): void {
 }
 
 /** A run's file as it is found when the run is resumed: its whole lines, and whether they end with the cost. */
-export interface Begun {
+export interface PartBytes {
   readonly bytes: Uint8Array;
   readonly isEnded: boolean;
 }
 
 /** The file of a run that was cut short: its whole lines stay, and what is behind them goes when the next one is written. */
-export function resumedFile(path: string, lock: Lock, begun: Begun): RunFile {
+export function resumedFile(path: string, lock: Lock, begun: PartBytes): RunFile {
   const part = writing(path, () => openPart(path, begun.bytes.length));
   return runFile(path, lock, chain(createHash("sha256").update(begun.bytes)), { part, isEnded: begun.isEnded });
 }
@@ -129,15 +129,15 @@ const notOpen = (path: string): KitError =>
 export function writeRun(path: string, run: Run): void {
   const lines = chain();
   const bytes = Buffer.from(lines.run(run) + lines.cost(run.cost));
-  locked(path, (lock) => {
+  withLock(path, (lock) => {
     checkName(path);
-    const known = beginningOf(bytes, path);
+    const known = countKnownBytes(bytes, path);
     const part = writing(path, () => openPart(path, known));
     try {
       part.append(bytes.subarray(known), true);
       part.place(lines.digest());
     } catch (error) {
-      const isKept = stepsIn(partOf(path)) !== 0;
+      const isKept = countSteps(partOf(path)) !== 0;
       if (isKept) part.close();
       else part.remove();
       throw unwritable(path, error, isKept ? partOf(path) : undefined);
@@ -147,7 +147,7 @@ export function writeRun(path: string, run: Run): void {
 }
 
 /** How many of a run's bytes are in its `.part` already. Throws as `checkBegin` where others are there that are not to be lost. */
-function beginningOf(bytes: Buffer, path: string): number {
+function countKnownBytes(bytes: Buffer, path: string): number {
   const part = partOf(path);
   const found = writing(path, () => (existsSync(part) ? readFileSync(part) : Buffer.alloc(0)));
   if (found.length <= bytes.length && found.equals(bytes.subarray(0, found.length))) return found.length;
@@ -158,7 +158,7 @@ function beginningOf(bytes: Buffer, path: string): number {
 /** Gives a `.part` that has steps another name, for who has the run's lock, and returns it; undefined where there is none. */
 export function renameAside(path: string): string | undefined {
   const part = partOf(path);
-  if (stepsIn(part) === 0) return undefined;
+  if (countSteps(part) === 0) return undefined;
   let n = 1;
   while (existsSync(`${part}.${n}`)) n++;
   writing(path, () => renameSync(part, `${part}.${n}`));
@@ -181,7 +181,7 @@ export interface OpenRun {
 
 /** Begins a run. Throws a KitError as `createRunFile` does. */
 export function beginRun(path: string): OpenRun {
-  return locked(path, (lock) => begun(path, lock));
+  return withLock(path, (lock) => openNew(path, lock));
 }
 
 /**
@@ -191,13 +191,13 @@ export function beginRun(path: string): OpenRun {
  * for a file that is no run.
  */
 export function resumeRun(path: string): OpenRun {
-  if (!existsSync(partOf(path)) && existsSync(path)) return begun(path, undefined, readRun(path)); // only read, where that will do
-  return locked(path, (lock) => {
-    const left = readLeft(partOf(path));
-    if (!left) return begun(path, lock, existsSync(path) ? readRun(path) : undefined);
-    if ("cost" in left.run || isTunerDefined(left.run.header.tuner?.name)) return resumed(path, lock, left);
+  if (!existsSync(partOf(path)) && existsSync(path)) return openNew(path, undefined, readRun(path)); // only read, where that will do
+  return withLock(path, (lock) => {
+    const left = readPart(partOf(path));
+    if (!left) return openNew(path, lock, existsSync(path) ? readRun(path) : undefined);
+    if ("cost" in left.run || isTunerDefined(left.run.header.tuner?.name)) return openPartial(path, lock, left);
     const aside = renameAside(path);
-    return { ...begun(path, lock), ...(aside !== undefined && { aside }) };
+    return { ...openNew(path, lock), ...(aside !== undefined && { aside }) };
   });
 }
 
@@ -206,14 +206,14 @@ export function resumeRun(path: string): OpenRun {
  * are any. Throws as `beginRun`.
  */
 export function setAside(path: string): string | undefined {
-  return locked(path, (lock) => {
+  return withLock(path, (lock) => {
     const aside = renameAside(path);
     lock.release();
     return aside;
   });
 }
 
-function begun(path: string, lock?: Lock, run?: Run): OpenRun {
+function openNew(path: string, lock?: Lock, run?: Run): OpenRun {
   const file = newFile(path, lock);
   const end = (made: Run): void => {
     if (made !== run && made.steps.length > 0) file.finish(made.cost);
@@ -223,7 +223,7 @@ function begun(path: string, lock?: Lock, run?: Run): OpenRun {
   return { file, torn: false, end, ...(run && { run }) };
 }
 
-function resumed(path: string, lock: Lock, { run, bytes, torn }: Left): OpenRun {
+function openPartial(path: string, lock: Lock, { run, bytes, torn }: PartResult): OpenRun {
   const file = resumedFile(path, lock, { bytes, isEnded: "cost" in run });
   return { file, run, torn, end: ({ cost }) => file.finish(cost) };
 }

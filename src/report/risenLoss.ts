@@ -1,4 +1,5 @@
-import { type Run, stepsTaken } from "../record/run.ts";
+import type { Run } from "../record/run.ts";
+import { stepsTaken } from "../record/steps.ts";
 
 /** A run whose dev loss was, at every look, larger than before training. */
 interface RisenLoss {

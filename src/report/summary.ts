@@ -1,7 +1,7 @@
 import { KitError } from "../error.ts";
 import { totalBytes } from "../experiment/cost.ts";
 import { isMarked, methodsOf } from "../measure/methods.ts";
-import { fieldsOf, sourceOf } from "../record/diff.ts";
+import { findSource, listFields } from "../record/diff.ts";
 import type { Run, RunHeader, Score } from "../record/run.ts";
 import { dataText, weightsText } from "../record/text.ts";
 
@@ -31,7 +31,7 @@ type Facts = Readonly<Record<string, unknown>>;
 export function checkComparable(runs: readonly Run[]): void {
   const headers = runs.map(({ header }) => header);
   if (headers.length === 0) throw new KitError("A report was asked for without any run; give at least one.");
-  const isOneSource = new Set(headers.map(({ data }) => sourceOf(data))).size === 1;
+  const isOneSource = new Set(headers.map(({ data }) => findSource(data))).size === 1;
   requireEqual("A report needs runs of the same %, but these", headers, ({ task, data }) => ({
     task,
     ...(!isOneSource && { data: dataText(data) }),
@@ -57,7 +57,7 @@ export function checkComparable(runs: readonly Run[]): void {
 const FOUND: readonly string[] = ["settings.label", "settings.C"];
 
 function settings({ kit, split, tuner, adapter, settings }: RunHeader): Facts {
-  const facts = [...fieldsOf({ kit, split, tuner, adapter, settings })];
+  const facts = [...listFields({ kit, split, tuner, adapter, settings })];
   return Object.fromEntries(facts.filter(([name]) => !FOUND.includes(name)));
 }
 

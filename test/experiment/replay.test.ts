@@ -13,7 +13,7 @@ import { mezoSign } from "../../src/lab/mezoSign.ts";
 import { f1 } from "../../src/loss/score.ts";
 import { diff } from "../../src/record/diff.ts";
 import type { Run, UnfinishedRun } from "../../src/record/run.ts";
-import { bestStep, cut, stepsTaken, undo } from "../../src/record/run.ts";
+import { bestStep, cut, stepsTaken, undo } from "../../src/record/steps.ts";
 import { loadTask } from "../../src/tasks/load.ts";
 import type { Parameter } from "../../src/tensor/parameter.ts";
 import { rademacher } from "../../src/tensor/parameter.ts";

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { diff } from "../../src/record/diff.ts";
-import { cut, type Run, type Score, type UnfinishedRun } from "../../src/record/run.ts";
+import type { Run, Score, UnfinishedRun } from "../../src/record/run.ts";
+import { cut } from "../../src/record/steps.ts";
 import { partingText } from "../../src/record/text.ts";
 import { run, score, step } from "./sampleRun.ts";
 
