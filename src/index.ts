@@ -1,6 +1,6 @@
 export { KitError } from "./error.ts";
 export { backendNames, useBackend, type BackendName } from "./tensor/backend.ts";
-export type { Progress } from "./tensor/progress.ts";
+export type { Progress, ProgressEvent } from "./tensor/progress.ts";
 export type { Parameter } from "./tensor/parameter.ts";
 export { gaussian, rademacher, type Draw, type Perturb } from "./tensor/parameter.ts";
 export { BUNDLED_MODEL, loadModel } from "./models/load.ts";
@@ -43,7 +43,7 @@ export { mergeLora } from "./adapters/lora.ts";
 export { loadAdapter, saveAdapter, type SaveAdapterOptions, savedAdapter } from "./adapters/peft.ts";
 export { evaluate, evaluateMajority, type EvaluateOptions } from "./experiment/evaluate.ts";
 export { probe, type ProbeOptions } from "./experiment/probe.ts";
-export { adaptedModel } from "./experiment/finite.ts";
+export { adaptedModel } from "./adapters/adapter.ts";
 export { tune } from "./experiment/tune.ts";
 export type { TuneOptions } from "./experiment/tuneOptions.ts";
 export type { RunRecorder } from "./record/run.ts";
@@ -56,7 +56,7 @@ export { partingText } from "./record/text.ts";
 export { accuracy, exactMatch, f1, type Measure } from "./loss/score.ts";
 export type { Begin, LabelledBatch } from "./loss/encode.ts";
 export { compactRun, readCompact } from "./record/compact.ts";
-export { type ReadResult as Found, readRun, readUnfinished } from "./record/read.ts";
+export { type ReadResult, readRun, readUnfinished } from "./record/read.ts";
 export { type OpenRun, resumeRun } from "./record/write.ts";
 export { createRunFile, type RunFile, writeRun } from "./record/write.ts";
 export type {
@@ -69,8 +69,8 @@ export type {
   StepRecord,
   UnfinishedRun,
 } from "./record/run.ts";
-export { markdownTable, table } from "./report/table.ts";
-export { taskTable } from "./report/table.ts";
+export { markdownTable, table } from "./report/runTables.ts";
+export { taskTable } from "./report/runTables.ts";
 export { plotAccuracyMemory } from "./report/plot.ts";
 export { saveFigure } from "./report/render.ts";
 export type { Figure } from "./report/style.ts";

@@ -48,7 +48,8 @@ export function scriptedModel(words: string, script: Script, options: ScriptedOp
     ...{ maxLength: 80, begin: { mezo: 0, config: 3 }, end: 1, keyWidth: size, keyHeads: 1, head: { weight: table } },
     embedding,
     // One layer, which changes nothing; its name is that of a weight, by whose width memory is predicted.
-    layers: [{ query: "lm_head", value: "lm_head", run: passOn }],
+    layers: [{ parameters: ["lm_head.weight"], query: "lm_head", value: "lm_head", run: passOn }],
+    ...{ embeddings: [], gains: [] },
     output: (x) => x as tf.Tensor2D,
     parameters: [{ name: "lm_head.weight", value: table }],
     restore: () => follow(script),

@@ -1,6 +1,6 @@
 import type * as tf from "@tensorflow/tfjs";
 import { KitError } from "../error.ts";
-import type { LoadedNetwork } from "../models/network.ts";
+import type { LanguageModel, LoadedNetwork } from "../models/network.ts";
 import type { Adaptation, Head } from "../nn/network.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 
@@ -47,8 +47,17 @@ export interface Adapted {
   readonly head?: Head;
   /** What a LoRA consists of. */
   readonly lora?: LoraParts;
+  /** Names of those of its weights that are looked up row by row instead of multiplied with. */
+  readonly embeddings?: readonly string[];
   /** Frees the adapter's weights. */
   dispose(): void;
+}
+
+/** The model with an adapter beside its weights; it reads fewer tokens where the adapter takes positions. */
+export function adaptedModel(model: LanguageModel, { adaptation, head, embeddings = [] }: Adapted): LanguageModel {
+  const maxLength = model.maxLength - (adaptation.firstPosition ?? 0);
+  const own = { maxLength, adaptation, embeddings: [...model.embeddings, ...embeddings] };
+  return { ...model, ...own, ...(head && { head }) };
 }
 
 /** Throws a KitError unless an option is a whole number from 1 on. */

@@ -38,9 +38,9 @@ export function linearMaps(network: AdaptableNetwork): Target[] {
   return [...first, ...matrices(network).filter(({ name }) => !names.has(name))];
 }
 
-function matrices({ parameters, head }: AdaptableNetwork): Target[] {
+function matrices({ parameters, head, embeddings }: AdaptableNetwork): Target[] {
   return parameters.flatMap(({ name, value }) => {
-    if (value.rank !== 2 || value === head.weight || name.includes("embed")) return [];
+    if (value.rank !== 2 || value === head.weight || embeddings.includes(name)) return [];
     const [out, from] = value.shape as [number, number];
     return { name: name.replace(/\.weight$/, ""), out, from };
   });

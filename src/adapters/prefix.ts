@@ -51,6 +51,7 @@ export function prefixWith(layers: readonly PrefixLayer[], firstPosition = 0): A
   ]);
   return {
     parameters,
+    embeddings: parameters.map(({ name }) => name),
     adaptation: { prefix: (layer) => layers[layer]!, ...(firstPosition > 0 && { firstPosition }) },
     dispose: () => tf.dispose(parameters.map(({ value }) => value)),
   };

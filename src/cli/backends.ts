@@ -1,9 +1,14 @@
-import Table from "cli-table3";
 import { Command } from "commander";
+import { toTerminal } from "../report/table.ts";
 import { type Availability, probeBackends } from "../tensor/backend.ts";
 
-/** Widths of the table's columns in characters, which the texts are wrapped to. */
-const WIDTHS = [12, 11, 50, 44];
+/** The table's columns, whose texts are wrapped to these widths in characters. */
+const COLUMNS = [
+  { name: "backend", align: "left", width: 10 },
+  { name: "available", align: "left", width: 9 },
+  { name: "runs on, or why not", align: "left", width: 48 },
+  { name: "what it is", align: "left", width: 42 },
+] as const;
 
 /** The command that says where this machine can compute. */
 export const listingBackends = (): Command =>
@@ -18,14 +23,7 @@ export const listingBackends = (): Command =>
 
 /** A table of the kit's backends for the terminal: which this machine has and on what, why others are missing, and how to get each. */
 async function backendsReport(): Promise<string> {
-  const grid = new Table({
-    head: ["backend", "available", "runs on, or why not", "what it is"],
-    colWidths: WIDTHS,
-    wordWrap: true,
-    style: { head: [], border: [] },
-  });
-  grid.push(...(await probeBackends()).map(row));
-  return grid.toString();
+  return toTerminal({ columns: COLUMNS, rows: (await probeBackends()).map(row) });
 }
 
 const row = ({ name, about, available, detail }: Availability): string[] => [

@@ -4,8 +4,8 @@ import { Command } from "commander";
 import { KitError } from "../error.ts";
 import { runCommand } from "../measure/process.ts";
 import { readRun } from "../record/read.ts";
+import { markdownTable } from "../report/runTables.ts";
 import { groupsOf } from "../report/summary.ts";
-import { markdownTable } from "../report/table.ts";
 import { parsed } from "./commandLine.ts";
 import { savePicture } from "./table.ts";
 

@@ -7,8 +7,8 @@ import type { Run } from "../record/run.ts";
 import { plotAccuracyMemory } from "../report/plot.ts";
 import { terminalProgress } from "../report/progress.ts";
 import { saveFigure } from "../report/render.ts";
+import { table, taskTable } from "../report/runTables.ts";
 import { headline } from "../report/summary.ts";
-import { table, taskTable } from "../report/table.ts";
 import { optionsOf, tableCommand } from "./options.ts";
 
 /** Draws accuracy against memory of runs of one task and model into a folder; the files that it wrote. */

@@ -1,7 +1,8 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import type { AdaptableNetwork } from "../adapters/adapter.ts";
+import { loraNames } from "../adapters/lora.ts";
 import { TILE } from "../kernels/feedForwardTiles.ts";
-import { tokensOf } from "../loss/candidates.ts";
+import { countTokens } from "../loss/candidates.ts";
 import { TOKENS_PER_PASS } from "../loss/passes.ts";
 import { EXAMPLES_PER_REPORT } from "../loss/score.ts";
 import type { Cost, PredictedBytes } from "../record/run.ts";
@@ -38,7 +39,7 @@ export type Passes = "forward" | "pair" | "backward" | "checkpointed";
 
 /** What a prediction depends on. */
 export interface PlannedRun {
-  readonly network: Pick<AdaptableNetwork, "parameters" | "layers" | "keyWidth">;
+  readonly network: Pick<AdaptableNetwork, "parameters" | "layers" | "embeddings" | "keyWidth">;
   /** What is trained; none where nothing is. */
   readonly theta: readonly Parameter[];
   readonly passes: Passes;
@@ -65,7 +66,7 @@ export function predictBytes({ network, theta, passes, lengths, resident }: Plan
   return {
     weights: sum([...network.parameters, ...adapter].map(keptBytes)),
     activations: FLOAT_BYTES * tokens * ACTIVATIONS[passes](sizesOf(network, adapter)),
-    temporaries: FLOAT_BYTES * temporaries(network.parameters, theta, passes),
+    temporaries: FLOAT_BYTES * temporaries(network, theta, passes),
     gradients: resident.gradients * thetaBytes,
     optimizer: resident.optimizer * thetaBytes,
   };
@@ -91,16 +92,15 @@ interface Sizes {
 
 function sizesOf({ parameters, layers, keyWidth }: PlannedRun["network"], adapter: readonly Parameter[]): Sizes {
   const shapes = new Map(parameters.map(({ name, value }) => [name, value.shape]));
-  const { query } = layers[0]!;
+  const { query, parameters: own } = layers[0]!;
   const width = shapes.get(`${query}.weight`)![1]!;
-  const layer = query.slice(0, query.search(/\.0\./) + 3);
-  const matrices = [...shapes].filter(([name, shape]) => name.startsWith(layer) && shape.length === 2);
+  const matrices = [...shapes].filter(([name, shape]) => own.includes(name) && shape.length === 2);
   const widest = Math.max(...matrices.map(([, [out]]) => out!));
   const upwards = matrices.filter(([, [out]]) => out === widest).map(([name]) => name.replace(/\.weight$/, ""));
   const wide = widest === width ? width : upwards.length * widest;
   const sizes = { width, keys: keyWidth, layers: layers.length };
   // What an adapter adds to a wide result is as wide, and so is their sum: none of them is made in tiles.
-  if (upwards.some((name) => adapter.some((weight) => weight.name.includes(name))))
+  if (upwards.some((name) => adapter.some((weight) => weight.name === loraNames(name).a)))
     return { ...sizes, wide: 2 * wide, held: 3 * wide };
   return { ...sizes, wide, held: wide === widest ? Math.min(widest, TILE) : wide }; // with a gate both are held whole
 }
@@ -121,15 +121,18 @@ const ACTIVATIONS: Readonly<Record<Passes, (sizes: Sizes) => number>> = {
 };
 
 /** Elements of weights' copies. An embedding is formed by rows and tiles, which are no larger. */
-function temporaries(all: readonly Parameter[], theta: readonly Parameter[], passes: Passes): number {
-  const halves = all.filter(({ bytes }) => bytes === 2);
+function temporaries(
+  { parameters, embeddings }: PlannedRun["network"],
+  theta: readonly Parameter[],
+  passes: Passes,
+): number {
+  const largestMatrix = (weights: readonly Parameter[]): number => {
+    const matrices = weights.filter(({ name, value }) => value.rank === 2 && !embeddings.includes(name));
+    return Math.max(0, ...matrices.map(({ value }) => value.size));
+  };
+  const halves = parameters.filter(({ bytes }) => bytes === 2);
   const moved = passes === "pair" ? theta : [];
   return 2 * largestMatrix(moved) + largestMatrix(halves);
-}
-
-function largestMatrix(weights: readonly Parameter[]): number {
-  const matrices = weights.filter(({ name, value }) => value.rank === 2 && !name.includes("embed"));
-  return Math.max(0, ...matrices.map(({ value }) => value.size));
 }
 
 /** What a run that began at `started` (performance.now()) has cost; of several predictions the largest is kept. */
@@ -142,7 +145,7 @@ export function costOf(started: number, steps: number, predictions: readonly Pre
 /** Tokens of the longest examples, as many as are run at once in training, or in scoring where no number is given. */
 export function longest(examples: readonly EncodedExample[], most: number = EXAMPLES_PER_REPORT): number[] {
   return examples
-    .map((example) => example.shared?.ids.length ?? tokensOf(example))
+    .map((example) => example.shared?.ids.length ?? countTokens(example))
     .sort((a, b) => b - a)
     .slice(0, most);
 }

@@ -8,8 +8,8 @@ import { majority } from "../tasks/score.ts";
 import { demonstrationSeeds, demonstrations } from "../tasks/split.ts";
 import type { Task } from "../tasks/task.ts";
 import type { Progress } from "../tensor/progress.ts";
+import { checkFinite } from "./checkFinite.ts";
 import { costOf, longest, predictBytes, resetPeak, scoringPlan } from "./cost.ts";
-import { checkFinite } from "./finite.ts";
 import { runHeader } from "./header.ts";
 
 /** Settings of an evaluation without training. */
@@ -52,7 +52,7 @@ export async function evaluate(model: LanguageModel, task: Task, options: Evalua
   const shown = (index: number): readonly string[] =>
     shots === 0 ? [] : demonstrations(pool, { shots, seed: seeds[index] ?? seed });
   const examples = task.test.map((example, index) => {
-    onProgress({ label: `${method}: prompts`, done: index + 1, total });
+    onProgress({ label: method, part: "prompts", done: index + 1, total });
     return encodeExample(model, example, begin, shown(index));
   });
   const part = { examples, gold: task.test.map(({ gold }) => gold), texts: task.test, begin, demonstrations: shown };

@@ -2,10 +2,10 @@ import { setImmediate } from "node:timers/promises";
 import * as tf from "@tensorflow/tfjs";
 import { checkOptions, KitError } from "../error.ts";
 import { embed } from "../kernels/embed.ts";
-import { readRows, sharedPrompts } from "../loss/candidates.ts";
+import { promptRows, sharedPrompts } from "../loss/candidates.ts";
 import { type Begin, checkBegin, encodeBatch, type LabelledBatch } from "../loss/encode.ts";
-import { lossOfScores } from "../loss/loss.ts";
-import { inPasses, valuesOf } from "../loss/passes.ts";
+import { lossFromScores } from "../loss/loss.ts";
+import { readValues, runByTokens } from "../loss/passes.ts";
 import type { LanguageModel } from "../models/network.ts";
 import { packBatch } from "../nn/batch.ts";
 import { features } from "../nn/run.ts";
@@ -16,8 +16,8 @@ import type { Task } from "../tasks/task.ts";
 import { type Parameter, rewrite } from "../tensor/parameter.ts";
 import type { Progress } from "../tensor/progress.ts";
 import type { SharedPrompt } from "../text/prompt.ts";
+import { checkFinite } from "./checkFinite.ts";
 import { costOf, longest, predictBytes, resetPeak, scoringPlan } from "./cost.ts";
-import { checkFinite } from "./finite.ts";
 import { runHeader } from "./header.ts";
 import { dotOf, type StopAt } from "./lbfgs.ts";
 import { FOLDS, fitLogisticCV } from "./logistic.ts";
@@ -107,7 +107,7 @@ export async function probe(model: LanguageModel, task: Task, options: ProbeOpti
   const head = await probeHead(model, task, options);
   const test = encodeBatch(model, task.test, begin);
   const seen = await featuresOf(model, promptsOf(test, task), (done, total) =>
-    onProgress({ label: "LP: test", done, total }),
+    onProgress({ label: "LP", part: "test", done, total }),
   );
   const cost = costOf(started, 0, [predictBytes(scoringPlan(model, longest(test.examples)))]);
   const header = headerWith(head.C, recordRows(model, head));
@@ -127,14 +127,16 @@ export async function probeHead(model: LanguageModel, task: Task, options: Probe
   const gold = train.gold.map(([first]) => first!);
   const classes = [...new Set(gold)].sort((a, b) => a - b);
   checkClasses(classes, gold.length, task);
-  const seen = await featuresOf(model, prompts, (done, total) => onProgress({ label: "LP: features", done, total }));
+  const seen = await featuresOf(model, prompts, (done, total) =>
+    onProgress({ label: "LP", part: "features", done, total }),
+  );
   const width = seen[0]!.length;
   const rows = new Float64Array(seen.length * width);
   for (const [i, row] of seen.entries()) rows.set(row, i * width);
   const labels = gold.map((label) => classes.indexOf(label));
   const data = { rows, width, labels, classes: classes.length, intercept: model.head.bias !== undefined };
   const { x, C } = await fitLogisticCV(data, earlyStop ? EARLY : CONVERGED, (done, total) =>
-    onProgress({ label: "LP: fits", done, total }),
+    onProgress({ label: "LP", part: "fits", done, total }),
   );
   const { answers } = prompts[0]!;
   const own = await rowsOf(model, answers);
@@ -166,13 +168,13 @@ async function featuresOf(
   onDone: (done: number, total: number) => void,
 ): Promise<Float64Array[]> {
   let done = 0;
-  return inPasses(
+  return runByTokens(
     prompts.map(({ ids }) => ids.length),
     async (items) => {
       await setImmediate(); // lets a notebook draw, and an interrupt in
       const part = items.map((i) => prompts[i]!);
       const batch = packBatch(part.map(({ ids }) => ids));
-      const values = await valuesOf(() => features(model, batch, readRows(part, batch.lengths)));
+      const values = await readValues(() => features(model, batch, promptRows(part, batch.lengths)));
       await checkFinite(model, values);
       done += part.length;
       onDone(done, prompts.length);
@@ -184,10 +186,10 @@ async function featuresOf(
 /** The model's own rows of the output matrix, each with its bias after it where there is one. */
 async function rowsOf({ head }: LanguageModel, answers: readonly number[]): Promise<Float64Array[]> {
   const ids = [...answers];
-  const rows = split(await valuesOf(() => embed(tf.tensor1d(ids, "int32"), head.weight)), ids.length);
+  const rows = split(await readValues(() => embed(tf.tensor1d(ids, "int32"), head.weight)), ids.length);
   const { bias } = head;
   if (!bias) return rows;
-  const biases = await valuesOf(() => tf.gather(bias, tf.tensor1d(ids, "int32")));
+  const biases = await readValues(() => tf.gather(bias, tf.tensor1d(ids, "int32")));
   return rows.map((row, i) => Float64Array.of(...row, biases[i]!));
 }
 
@@ -201,5 +203,5 @@ function scoreOf({ rows }: ProbedHead, seen: readonly Float64Array[], gold: Labe
   const scores = seen.map((x) => rows.map((row) => dotOf(x, row, 0, x.length)));
   const right = scores.filter((of, i) => gold[i]!.includes(of.indexOf(Math.max(...of)))).length;
   const { accuracy, standardError, n } = accuracyOf(right, seen.length);
-  return { on: "test", step: 0, score: accuracy, standardError, n, loss: lossOfScores(scores, gold) };
+  return { on: "test", step: 0, score: accuracy, standardError, n, loss: lossFromScores("candidates", scores, gold) };
 }

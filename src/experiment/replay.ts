@@ -1,11 +1,10 @@
-import type { Adapted } from "../adapters/adapter.ts";
+import { type Adapted, adaptedModel } from "../adapters/adapter.ts";
 import { checkOptions } from "../error.ts";
 import { bringBaseBack } from "../models/goneWeights.ts";
 import type { LanguageModel } from "../models/network.ts";
 import type { UnfinishedRun } from "../record/run.ts";
 import { cut, firstOf, stepsTaken } from "../record/steps.ts";
 import type { Progress } from "../tensor/progress.ts";
-import { adaptedModel } from "./finite.ts";
 import { beginAdapter, checkBase, checkTheta, retrace } from "./retrace.ts";
 
 /** Settings of making a run's weights again. */

@@ -1,4 +1,5 @@
 import type { Adapted } from "../adapters/adapter.ts";
+import { adaptedModel } from "../adapters/adapter.ts";
 import { checkOptions, KitError } from "../error.ts";
 import type { Begin } from "../loss/encode.ts";
 import { bringBaseBack } from "../models/goneWeights.ts";
@@ -9,9 +10,8 @@ import { dataText } from "../record/text.ts";
 import type { Task } from "../tasks/task.ts";
 import { deferSweeps } from "../tensor/deferred.ts";
 import type { Progress } from "../tensor/progress.ts";
-import { adaptedModel } from "./finite.ts";
 import { beginAdapter, checkBase, checkTheta, makeTuner, retakeSteps, retrace } from "./retrace.ts";
-import { encoded, isDue, type Looks, type Scored, scoring } from "./trained.ts";
+import { encoded, isDue, type Looks, type Scored, scoring } from "./train.ts";
 
 /** How a run is to be looked at; what is left out stays as it was. */
 export interface RescoreOptions {

@@ -1,3 +1,4 @@
+import { adaptedModel } from "../adapters/adapter.ts";
 import { KitError } from "../error.ts";
 import { bringBaseBack, noteAdapterGone, noteGone } from "../models/goneWeights.ts";
 import type { LanguageModel } from "../models/network.ts";
@@ -7,11 +8,11 @@ import { firstOf, stepsTaken } from "../record/steps.ts";
 import { adapterText, differenceText } from "../record/text.ts";
 import type { Task } from "../tasks/task.ts";
 import type { Training, Tuner } from "../tuners/tuner.ts";
+import { whyStopped } from "./checkFinite.ts";
 import { resetPeak } from "./cost.ts";
-import { adaptedModel, whyStopped } from "./finite.ts";
 import { tuningHeader } from "./header.ts";
 import { checkBase, checkTheta, retrace } from "./retrace.ts";
-import { type Subject, trained } from "./trained.ts";
+import { type Subject, trained } from "./train.ts";
 import { type TuneOptions, type TuneSettings, tuneSettings } from "./tuneOptions.ts";
 
 /**

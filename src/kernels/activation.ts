@@ -1,8 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
-import { fused, fusedGradient } from "../tensor/fused.ts";
 import { nativeKernel, runKernel } from "../tensor/native/backend.ts";
 import { floats, type Graph, node } from "../tensor/native/onnx.ts";
-import { fusedTangent } from "../tensor/tangent.ts";
+import { fused, fusedGradient } from "../tensor/trace.ts";
 
 /** What may follow a product, element by element: max(x, 0); x Φ(x) with the exact normal distribution function; x σ(x). */
 export type Activation = "relu" | "gelu" | "silu";
@@ -57,7 +56,3 @@ nativeKernel("Activation", ({ inputs, attrs }) => {
   const activation = attrs.activation as Activation;
   return runKernel(`activation ${activation}`, () => graph(activation), inputs, inputs.x!.shape);
 });
-
-fusedTangent("Activation", ({ inputs, tangents, attrs }) =>
-  activationGradient(tangents.x!, inputs.x!, attrs.activation as Activation),
-);

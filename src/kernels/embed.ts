@@ -1,10 +1,9 @@
 import * as tf from "@tensorflow/tfjs";
-import { fused, fusedGradient } from "../tensor/fused.ts";
 import { type Halves, isHalves, widen } from "../tensor/halves.ts";
 import { filledTensor, NATIVE, nativeKernel, runKernel, sourceOf, viewOf } from "../tensor/native/backend.ts";
 import { floats, type Graph, INT32, node, value } from "../tensor/native/onnx.ts";
-import { type Both, blank, pairRule } from "../tensor/pair.ts";
-import { fusedTangent } from "../tensor/tangent.ts";
+import { type Both, blank, pair } from "../tensor/pair.ts";
+import { defineRule, fused, fusedGradient } from "../tensor/trace.ts";
 
 /** Rows of a table: ids [n] (int32) of table [rows, width] give [n, width], and of table [rows] give [n]. Differentiable in the table. */
 export function embed(ids: tf.Tensor, table: tf.Tensor): tf.Tensor2D {
@@ -40,10 +39,8 @@ function widenedRows(ids: ArrayLike<number>, table: Halves, shape: number[]): tf
   });
 }
 
-fusedTangent("Embed", ({ inputs, tangents }) => embed(inputs.ids!, tangents.table!));
-
 /** Of a table in theta, the rows that are looked up are formed alone. */
-pairRule("Embed", NATIVE, ({ plus: { ids, table } }, formed) => {
+defineRule(pair, "Embed", NATIVE, ({ plus: { ids, table } }, formed) => {
   const form = formed(table!);
   if (!form) return undefined;
   const shape = shapeOf(ids!, table!);
@@ -52,8 +49,10 @@ pairRule("Embed", NATIVE, ({ plus: { ids, table } }, formed) => {
   const width = shape[1] ?? 1;
   const rows = Array.from(viewOf(ids!).values, (id, i) => ({
     ...{ from: id * width, to: (id + 1) * width },
-    plus: plus!.subarray(i * width, (i + 1) * width),
-    minus: minus!.subarray(i * width, (i + 1) * width),
+    sides: {
+      plus: plus!.subarray(i * width, (i + 1) * width),
+      minus: minus!.subarray(i * width, (i + 1) * width),
+    },
   }));
   form(rows);
   return both;

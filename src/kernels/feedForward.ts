@@ -1,12 +1,11 @@
 import * as tf from "@tensorflow/tfjs";
-import { fused, fusedGradient } from "../tensor/fused.ts";
 import { filledTensor, NATIVE, nativeKernel, sourceOf, viewOf } from "../tensor/native/backend.ts";
 import { give, take } from "../tensor/native/pool.ts";
-import { type Both, blank, type FormRows, pairRule } from "../tensor/pair.ts";
-import { fusedTangent, total } from "../tensor/tangent.ts";
+import { type Both, blank, type FormRows, pair } from "../tensor/pair.ts";
+import { defineRule, fused, fusedGradient } from "../tensor/trace.ts";
 import { type Activation, activate, activationGradient, activationReference } from "./activation.ts";
 import { columnsOf, feedForwardByTiles, rowsFormed, rowsOf, type Scratch, type Side } from "./feedForwardTiles.ts";
-import { linear, productTangent } from "./linear.ts";
+import { linear } from "./linear.ts";
 
 /** Weights of a layer's feed-forward part: up [wide, in] with its bias [wide], down [out, wide] with its bias [out]. */
 export type FeedForwardWeights = {
@@ -48,21 +47,6 @@ fusedGradient("FeedForward", ["x", "up", "upBias", "down"], (dy, [x, up, upBias,
   };
 });
 
-fusedTangent("FeedForward", ({ inputs, tangents, attrs }) => {
-  const activation = attrs.activation as Activation;
-  const [x, up, down] = [inputs.x!, inputs.up!, inputs.down!];
-  const before = linear(x, up, { bias: inputs.upBias! });
-  const dBefore = productTangent({ x, weight: up }, { x: tangents.x, weight: tangents.up, bias: tangents.upBias });
-  const product = productTangent(
-    { x: activate(before, activation), weight: down },
-    {
-      ...{ x: dBefore && activationGradient(dBefore, before, activation) },
-      ...{ weight: tangents.down, bias: tangents.downBias },
-    },
-  );
-  return total(product, tangents.residual);
-});
-
 type Infos = Readonly<Record<string, tf.TensorInfo>>;
 
 /** What a side reads beside the matrices. */
@@ -84,7 +68,7 @@ nativeKernel("FeedForward", ({ inputs, attrs }) =>
 );
 
 /** Both sides a tile at a time: of `up` in theta only the tile's rows are formed. */
-pairRule("FeedForward", NATIVE, ({ plus, minus }, formed, attrs) => {
+defineRule(pair, "FeedForward", NATIVE, ({ plus, minus }, formed, attrs) => {
   if (formed(plus.x!) || formed(plus.residual!)) return undefined; // no weights in any network
   const both: Both = { plus: blank(plus.residual!.shape), minus: blank(plus.residual!.shape) };
   withScratch((scratch) => {
@@ -107,7 +91,7 @@ function wholeSides(weight: tf.Tensor, formed: FormRows, scratch: Scratch): [Flo
   const form = formed(weight);
   if (!form) return undefined;
   const [plus, minus] = [scratch(weight.size), scratch(weight.size)];
-  form([{ from: 0, to: weight.size, plus, minus }]);
+  form([{ from: 0, to: weight.size, sides: { plus, minus } }]);
   return [plus, minus];
 }
 

@@ -4,8 +4,7 @@ import { give, take } from "../tensor/native/pool.ts";
 import { runGraph, type View } from "../tensor/native/session.ts";
 import type { FormRows } from "../tensor/pair.ts";
 import type { Activation } from "./activation.ts";
-import { evenBlocks, ROWS_AT_ONCE, someRows } from "./elementwise.ts";
-import { linearGraph } from "./linear.ts";
+import { evenBlocks, linearGraph, ROWS_AT_ONCE, someRows } from "./linear.ts";
 
 /**
  * Columns of the wide result that are held at once. A product over thousands of columns is slower: rows whose lengths are multiples of
@@ -113,7 +112,7 @@ export function rowsFormed(
   const tiles = [scratch(most * width), scratch(most * width)];
   return (from, to) => {
     const [plus, minus] = tiles.map((tile) => tile.subarray(0, (to - from) * width));
-    form([{ from: from * width, to: to * width, plus: plus!, minus: minus! }]);
+    form([{ from: from * width, to: to * width, sides: { plus: plus!, minus: minus! } }]);
     return [plus!, minus!];
   };
 }

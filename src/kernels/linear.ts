@@ -1,11 +1,9 @@
 import * as tf from "@tensorflow/tfjs";
-import { constant, fused, fusedGradient } from "../tensor/fused.ts";
 import { filledTensor, nativeKernel, viewOf, withView } from "../tensor/native/backend.ts";
 import { floats, type Graph, node } from "../tensor/native/onnx.ts";
-import { runGraph } from "../tensor/native/session.ts";
-import { fusedTangent, total } from "../tensor/tangent.ts";
+import { runGraph, type View } from "../tensor/native/session.ts";
+import { constant, fused, fusedGradient } from "../tensor/trace.ts";
 import { type Activation, activationGradient, activationNode, activationReference } from "./activation.ts";
-import { evenBlocks, ROWS_AT_ONCE, someRows } from "./elementwise.ts";
 
 /** What may follow the product in the same pass: a bias [out] for every row, then an activation or a residual [rows, out] to add. */
 export type LinearExtras = { readonly bias?: tf.Tensor } & (
@@ -83,6 +81,22 @@ export function linearGraph(inputs: readonly string[], activation?: Activation):
   };
 }
 
+/** Rows of one product: with many more, the result and its partial sums leave the caches between the passes over them. */
+export const ROWS_AT_ONCE = 1024;
+
+/** Divides `count` into blocks of nearly equal size, none above `most`, each beginning at a multiple of `grain`: where each begins and ends. */
+export function evenBlocks(count: number, most: number, grain = 1): [from: number, to: number][] {
+  const blocks = Math.max(1, Math.ceil(count / most));
+  const at = (i: number): number => (i === blocks ? count : grain * Math.round((i * count) / blocks / grain));
+  return Array.from({ length: blocks }, (_, i) => [at(i), at(i + 1)]);
+}
+
+/** Rows `from` up to `to` of a matrix, where they are. */
+export function someRows({ values, shape }: View, from: number, to: number): View {
+  const width = shape[1]!;
+  return { values: values.subarray(from * width, to * width), shape: [to - from, width] };
+}
+
 for (const kernel of ["Linear", "SmoothLinear"])
   nativeKernel(kernel, ({ inputs, attrs }) => {
     const names = Object.keys(inputs);
@@ -111,35 +125,3 @@ function mapValues<T, R>(
 ): Record<string, R> {
   return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, change(value, name)]));
 }
-
-/** Tangents of the inputs of a product, where they have one. */
-interface ProductTangents {
-  readonly x?: tf.Tensor | undefined;
-  readonly weight?: tf.Tensor | undefined;
-  readonly bias?: tf.Tensor | undefined;
-}
-
-/** The tangent of x Wᵀ + bias, where one of them has one. */
-export function productTangent(
-  of: { readonly x: tf.Tensor; readonly weight: tf.Tensor },
-  { x, weight, bias }: ProductTangents,
-): tf.Tensor | undefined {
-  if (!x && !weight && !bias) return undefined;
-  return total(
-    x && linear(x, of.weight),
-    weight && linear(of.x, weight),
-    bias && tf.broadcastTo(bias, [of.x.shape[0]!, of.weight.shape[0]!]),
-  );
-}
-
-fusedTangent("Linear", ({ inputs: { x, weight }, tangents, attrs, output }) => {
-  const product = productTangent({ x: x!, weight: weight! }, tangents);
-  const passed = attrs.activation ? product && tf.mul(product, tf.step(output)) : product;
-  return total(passed, tangents.residual);
-});
-
-fusedTangent("SmoothLinear", ({ inputs: { x, weight, bias }, tangents, attrs }) => {
-  const before = linear(x!, weight!, { bias: bias! });
-  const product = productTangent({ x: x!, weight: weight! }, tangents);
-  return activationGradient(product!, before, attrs.activation as Activation);
-});

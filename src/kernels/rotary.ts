@@ -1,7 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
-import { fused, fusedGradient } from "../tensor/fused.ts";
 import { filledTensor, nativeKernel, viewOf } from "../tensor/native/backend.ts";
-import { fusedTangent } from "../tensor/tangent.ts";
+import { fused, fusedGradient } from "../tensor/trace.ts";
 
 /** The angles by which each row's pairs are turned: their cosines and sines, [rows, pairs] flat. */
 export interface Angles {
@@ -47,5 +46,3 @@ nativeKernel("Rotary", ({ inputs, attrs }) => {
         }
   });
 });
-
-fusedTangent("Rotary", ({ tangents, attrs }) => rotary(tangents.x!, attrs.angles as Angles));

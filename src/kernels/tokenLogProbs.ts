@@ -1,11 +1,11 @@
 import * as tf from "@tensorflow/tfjs";
-import { constant, fused, fusedGradient } from "../tensor/fused.ts";
 import { isHalves, type Source, widen } from "../tensor/halves.ts";
 import { filledTensor, NATIVE, nativeKernel, sourceOf, viewOf } from "../tensor/native/backend.ts";
 import { floats, type Graph, node } from "../tensor/native/onnx.ts";
 import { give, take } from "../tensor/native/pool.ts";
 import { runGraph } from "../tensor/native/session.ts";
-import { type FormRows, pairRule } from "../tensor/pair.ts";
+import { type FormRows, pair } from "../tensor/pair.ts";
+import { constant, defineRule, fused, fusedGradient } from "../tensor/trace.ts";
 
 /** Rows of the output matrix that are used at once: 6 MiB of a matrix 768 wide, which stay in the caches. A tile begins where a group of z does. */
 export const TILE = 2048;
@@ -162,7 +162,7 @@ function withTiles(table: Source, { width, vocabulary }: Wanted, use: (tileOf: T
 }
 
 /** Of an output matrix in theta, a tile is formed at a time. */
-pairRule("TokenLogProbs", NATIVE, ({ plus, minus }, formed) => {
+defineRule(pair, "TokenLogProbs", NATIVE, ({ plus, minus }, formed) => {
   const form = formed(plus.table!);
   if (!form) return undefined;
   const wanted = wantedOf(plus);
@@ -170,7 +170,7 @@ pairRule("TokenLogProbs", NATIVE, ({ plus, minus }, formed) => {
   const buffers = [plus, minus].map(() => take(Math.min(TILE, wanted.vocabulary) * wanted.width));
   const tileOf = (from: number, to: number): Float32Array[] => {
     const [above, below] = buffers.map((buffer) => buffer.subarray(0, (to - from) * wanted.width));
-    form([{ from: from * wanted.width, to: to * wanted.width, plus: above!, minus: below! }]);
+    form([{ from: from * wanted.width, to: to * wanted.width, sides: { plus: above!, minus: below! } }]);
     return [above!, below!];
   };
   const sides = [plus, minus].map(({ features }, i) => ({ features: floatsOf(features!), bias: biases[i]! }));
@@ -185,7 +185,7 @@ function biasesOf(bias: tf.Tensor, formed: FormRows): Float32Array[] {
   const form = formed(bias);
   if (!form) return [floatsOf(bias), floatsOf(bias)];
   const [plus, minus] = [new Float32Array(bias.size), new Float32Array(bias.size)];
-  form([{ from: 0, to: bias.size, plus, minus }]);
+  form([{ from: 0, to: bias.size, sides: { plus, minus } }]);
   return [plus, minus];
 }
 

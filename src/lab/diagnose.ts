@@ -1,7 +1,8 @@
 import type { Adapter } from "../adapters/adapter.ts";
-import { adaptedModel, checkFinite } from "../experiment/finite.ts";
+import { adaptedModel } from "../adapters/adapter.ts";
+import { checkFinite } from "../experiment/checkFinite.ts";
 import { type Begin, batches, checkBegin, encodeBatch, type LabelledBatch } from "../loss/encode.ts";
-import { objectiveFor, piecesOf } from "../loss/objective.ts";
+import { microBatches, objectiveFor } from "../loss/objective.ts";
 import { restoreUnnoticed } from "../models/goneWeights.ts";
 import type { LanguageModel } from "../models/network.ts";
 import type { Task } from "../tasks/task.ts";
@@ -134,7 +135,7 @@ export async function diagnose(model: LanguageModel, task: Task, options: Diagno
   const settings = settingsOf(options, task);
   const { adapter, seed, begin, onProgress } = settings;
   const prompt = await promptCheck(model, task, begin, (done) =>
-    onProgress({ label: "Zero-shot: dev", done, total: task.dev.length }),
+    onProgress({ label: "Zero-shot", part: "dev", done, total: task.dev.length }),
   );
   const adapted = adapter?.begin(model, { seed, vocabulary: model.tokenizer.size });
   const theta = adapted?.parameters ?? model.parameters;
@@ -193,9 +194,9 @@ async function measured(
   const draws: Draw[] = Array.from({ length: count }, (_, step) => ({ seed, step }));
   const objectiveOf = objectiveFor(model, task, {});
   const some = someBatches(encodeBatch(model, task.train, begin), batchSize, seed);
-  const halved = some.map((batch): HalvedBatch => {
-    const pieces = piecesOf(batch, Math.ceil(batchSize / 2), task.loss);
-    return pieces.map(({ piece, share }) => ({ objective: objectiveOf(piece), share, examples: piece.gold.length }));
+  const halved = some.map((whole): HalvedBatch => {
+    const halves = microBatches(whole, Math.ceil(batchSize / 2), task.loss);
+    return halves.map(({ batch, share }) => ({ objective: objectiveOf(batch), share, examples: batch.gold.length }));
   });
   const at = slopesOf(theta, noise, counted(settings, passesIn(halved, count)));
   const first = objectiveOf(some[0]!);
@@ -231,6 +232,6 @@ function passesIn(halved: readonly HalvedBatch[], draws: number): number {
 
 function counted({ adapter, onProgress }: Settings, total: number): () => void {
   let done = 0;
-  const label = adapter ? `MeZO (${adapter.name}): slopes` : "MeZO: slopes";
-  return () => onProgress({ label, done: ++done, total });
+  const label = adapter ? `MeZO (${adapter.name})` : "MeZO";
+  return () => onProgress({ label, part: "slopes", done: ++done, total });
 }

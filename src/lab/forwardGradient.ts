@@ -1,8 +1,9 @@
 import { KitError, NotFinite } from "../error.ts";
-import { scaledNoise } from "../tensor/parameter.ts";
+import { type Parameter, scaledNoise } from "../tensor/parameter.ts";
 import { defineTuner } from "../tuners/define.ts";
 import type { Derivative, Objective, Tuner } from "../tuners/tuner.ts";
 import { describeZeroth, refuseUnknown, type ZerothOptions, zerothOptions, zerothOrder } from "../tuners/zeroth.ts";
+import { forwardDerivative, type TangentOf } from "./forwardMode.ts";
 
 /** Settings of the forward gradient: those of MeZO without eps. */
 export type ForwardGradientOptions = Omit<ZerothOptions, "eps">;
@@ -31,13 +32,10 @@ export const forwardGradient: (options: ForwardGradientOptions) => Tuner = defin
   return { options: describeZeroth(settings), begin };
 });
 
-function derivativeOf(
-  objective: Objective,
-  ...[theta, tangentOf]: Parameters<NonNullable<Objective["derivative"]>>
-): Derivative {
+function derivativeOf(objective: Objective, theta: readonly Parameter[], tangentOf: TangentOf): Derivative {
   if (!objective.derivative)
     throw new KitError(
       "Forward mode cannot be used with this objective, which has no derivative; use MeZO, which needs only the objective's value.",
     );
-  return objective.derivative(theta, tangentOf);
+  return objective.derivative(theta, tangentOf, (body, tail) => forwardDerivative(body, tail, theta, tangentOf));
 }

@@ -1,6 +1,5 @@
-import { type Distribution, noiseKey } from "../tensor/noise/key.ts";
-import { moveMany } from "../tensor/noise/sweep.ts";
-import type { Move } from "../tensor/noise/wasm.ts";
+import { type Distribution, type Move, noiseKey } from "../tensor/noise/key.ts";
+import { moveMany, wholeStretch } from "../tensor/noise/sweep.ts";
 import { type Draw, type Parameter, type Perturb, rewrite } from "../tensor/parameter.ts";
 import { type AdamSettings, adamSettings, descendByMoments, intoMoments } from "../tuners/adam.ts";
 import { defineTuner } from "../tuners/define.ts";
@@ -74,7 +73,7 @@ function movesAlong(weight: Parameter, past: readonly PastStep[], keep: number):
 
 /** Takes values through moves, as if they were a weight's elements from the `from`-th on, a multiple of 2048. */
 function moveTile(values: Float32Array, from: number, moves: readonly Move[], law: Distribution): void {
-  moveMany([{ theta: values, offset: from, moves }], law);
+  moveMany([wholeStretch(values, moves, law, from)]);
 }
 
 /** Calls `work` for each tile of a weight's values with where it begins. */

@@ -1,18 +1,15 @@
 import { weightsText } from "../record/text.ts";
 import {
-  exact,
   type Figure,
   FONT_FAMILY,
   FONT_SIZE,
   INK,
-  margin,
   PANEL_COLOR,
   picture,
   QUIET,
   SMALL_FONT_SIZE,
-  short,
 } from "../report/style.ts";
-import { percent, whole } from "../report/table.ts";
+import { exact, percent, short, toText, whole } from "../report/table.ts";
 import type { Diagnosis } from "./diagnose.ts";
 
 /** The diagnosis in sentences, a paragraph a question, each with what was measured and what follows; the suggestion last. */
@@ -20,8 +17,8 @@ export function diagnosisText(found: Diagnosis): string {
   const { method, task, model, weights, settings, loss } = found;
   const kept = weights === undefined ? "" : ` (weights in ${weightsText(weights)})`;
   const head = `${method} on ${task}, ${model}${kept}: lr ${exact(settings.lr)}, eps ${exact(settings.eps)}, batch ${settings.batchSize}, seed ${settings.seed}; the loss is ${loss.toFixed(3)}.`;
-  const parts = PARTS.map(([name, sentence]) => wrapped(name, sentence(found)));
-  return [head, "", ...parts, "", suggestionText(found)].join("\n");
+  const parts = paragraphs(PARTS.map(([name, sentence]) => [name, sentence(found)]));
+  return [head, "", parts, "", paragraphs([["To begin with", suggestionText(found)]])].join("\n");
 }
 
 const PARTS: readonly (readonly [name: string, sentence: (found: Diagnosis) => string])[] = [
@@ -108,10 +105,7 @@ const warning = (share: number): string => (share > 0.5 ? ": most of it is lost,
 
 function suggestionText({ suggested: { eps, lr, batchSize }, settings }: Diagnosis): string {
   const rate = lr === undefined ? `--lr ${exact(settings.lr)} (nothing better was found)` : `--lr ${exact(lr)}`;
-  return wrapped(
-    "To begin with",
-    `--eps ${exact(eps)} ${rate} --batch-size ${batchSize}. A starting point, from the weights before any step: try the rate three times larger and smaller too.`,
-  );
+  return `--eps ${exact(eps)} ${rate} --batch-size ${batchSize}. A starting point, from the weights before any step: try the rate three times larger and smaller too.`;
 }
 
 /** A share in percent; what is little is not made nothing. */
@@ -120,19 +114,10 @@ function portion(share: number): string {
   return `${percent(share)} %`;
 }
 
-const NAME_WIDTH = 15;
-const LINE_WIDTH = 110;
-
-/** A name, and beside it lines of words. */
-function wrapped(name: string, text: string): string {
-  const lines: string[] = [];
-  for (const word of text.split(" ")) {
-    const last = lines.at(-1);
-    if (last !== undefined && last.length + 1 + word.length <= LINE_WIDTH - NAME_WIDTH)
-      lines[lines.length - 1] = `${last} ${word}`;
-    else lines.push(word);
-  }
-  return lines.map((line, i) => `${(i === 0 ? name : "").padEnd(NAME_WIDTH)}${line}`).join("\n");
+/** Names, and beside each its paragraph. */
+function paragraphs(rows: readonly (readonly [name: string, text: string])[]): string {
+  const columns = [13, 95].map((width) => ({ name: "", align: "left", width }) as const);
+  return toText({ columns, rows });
 }
 
 /** Colours of Okabe and Ito and a shape for each z. */
@@ -148,17 +133,30 @@ const BEYOND = 1.6;
 /** How much larger plotly.js writes powers of ten than other numbers. */
 const POWERS = 1.25;
 
+/** Room around the plot in pixels. */
+const MARGIN = { l: 70, r: 12, t: 40, b: 108 } as const;
+
 /** The figure of g over eps, a line for each z that was swept: the plateau shaded, the eps in question and the suggested one marked. */
 export function plotPlateau(found: Diagnosis): Figure {
-  const limit = limitOf(found);
+  const limit = findLimit(found);
   const plain = { showline: true, linecolor: INK, ticks: "outside", tickcolor: INK, zeroline: false, fixedrange: true };
+  const { settings, suggested } = found;
   return {
-    data: found.sweep.slopes.map((slopes, z) => lineOf(found.sweep.eps, slopes, z, limit)),
+    data: [
+      ...found.sweep.slopes.map((slopes, z) => sweepLine(found.sweep.eps, slopes, z, limit)),
+      ...(settings.eps === suggested.eps
+        ? [upright(`eps ${exact(settings.eps)}, kept`, settings.eps, limit, "solid")]
+        : [
+            upright(`eps ${exact(settings.eps)}`, settings.eps, limit, "dash"),
+            upright(`suggested ${exact(suggested.eps)}`, suggested.eps, limit, "solid"),
+          ]),
+    ],
     layout: {
       ...picture,
-      margin,
-      ...{ showlegend: false, paper_bgcolor: "#ffffff", plot_bgcolor: "rgba(0,0,0,0)" },
+      margin: MARGIN,
+      ...{ paper_bgcolor: "#ffffff", plot_bgcolor: "rgba(0,0,0,0)" },
       font: { family: FONT_FAMILY, size: FONT_SIZE, color: INK },
+      legend: { x: 1.01, xanchor: "left", y: 1, yanchor: "top" },
       xaxis: {
         ...{ ...plain, type: "log", range: [-6.15, 0.15], dtick: 1, exponentformat: "power" },
         ...{ showgrid: false, tickfont: { size: FONT_SIZE / POWERS } },
@@ -168,8 +166,8 @@ export function plotPlateau(found: Diagnosis): Figure {
         ...{ ...plain, range: [-limit, limit], gridcolor: "#e2e2e2" },
         title: axisTitle("Projected gradient g"),
       },
-      shapes: [...plateauShapes(found), ...marksOf(found).map(({ eps, dash }) => upright(eps, dash))],
-      annotations: [title(found), caption(found), ...markTexts(found, limit), ...drawTexts(found, limit)],
+      shapes: plateauShapes(found),
+      annotations: [title(found), caption(found)],
     },
   };
 }
@@ -177,7 +175,7 @@ export function plotPlateau(found: Diagnosis): Figure {
 const axisTitle = (text: string): Record<string, unknown> => ({ text, font: { size: FONT_SIZE }, standoff: 8 });
 
 /** The largest |g| that is shown: what lies far off the plateau says no more than that it is off. */
-function limitOf({ sweep, plateau }: Diagnosis): number {
+function findLimit({ sweep, plateau }: Diagnosis): number {
   const seen = sweep.slopes.flatMap((slopes) =>
     slopes.filter((_, i) => !plateau || (sweep.eps[i]! >= plateau.from && sweep.eps[i]! <= plateau.to)),
   );
@@ -185,73 +183,29 @@ function limitOf({ sweep, plateau }: Diagnosis): number {
 }
 
 /** A z's line, cut at the edges of the picture. */
-function lineOf(eps: readonly number[], slopes: readonly number[], z: number, limit: number): Record<string, unknown> {
+function sweepLine(
+  eps: readonly number[],
+  slopes: readonly number[],
+  z: number,
+  limit: number,
+): Record<string, unknown> {
   const { color, symbol } = DRAWS[z % DRAWS.length]!;
   const shown = slopes.map((slope) => (Math.abs(slope) <= limit ? slope : null));
   return {
-    ...{ type: "scatter", mode: "lines+markers", x: eps, y: shown, connectgaps: false, cliponaxis: false },
-    ...{ line: { color, width: 2 }, marker: { color, symbol, size: 8 }, hoverinfo: "skip" },
+    ...{ type: "scatter", mode: "lines+markers", name: `z of step ${z}`, x: eps, y: shown, connectgaps: false },
+    ...{ line: { color, width: 2 }, marker: { color, symbol, size: 8 }, cliponaxis: false, hoverinfo: "skip" },
   };
+}
+
+function upright(name: string, eps: number, limit: number, dash: "dash" | "solid"): Record<string, unknown> {
+  const line = { color: QUIET, width: 1.5, dash };
+  return { type: "scatter", mode: "lines", name, x: [eps, eps], y: [-limit, limit], line, hoverinfo: "skip" };
 }
 
 function plateauShapes({ plateau }: Diagnosis): Record<string, unknown>[] {
   if (!plateau) return [];
   const across = { x0: plateau.from, x1: plateau.to, yref: "paper", y0: 0, y1: 1 };
   return [{ type: "rect", ...across, fillcolor: PANEL_COLOR, line: { width: 0 }, layer: "below" }];
-}
-
-interface EpsMark {
-  readonly eps: number;
-  readonly text: string;
-  readonly dash: "dash" | "solid";
-}
-
-/** One mark where the two are the same. */
-function marksOf({ settings, suggested }: Diagnosis): EpsMark[] {
-  if (settings.eps === suggested.eps)
-    return [{ eps: settings.eps, text: `eps ${exact(settings.eps)}, kept`, dash: "solid" }];
-  return [
-    { eps: settings.eps, text: `eps ${exact(settings.eps)}`, dash: "dash" },
-    { eps: suggested.eps, text: `suggested ${exact(suggested.eps)}`, dash: "solid" },
-  ];
-}
-
-function upright(eps: number, dash: EpsMark["dash"]): Record<string, unknown> {
-  const line = { color: QUIET, width: 1.5, dash };
-  return { type: "line", x0: eps, x1: eps, yref: "paper", y0: 0, y1: 1, line, layer: "below" };
-}
-
-/** Beside their lines, at the bottom: each on the side away from the other, the second above the first. */
-function markTexts(found: Diagnosis, limit: number): Record<string, unknown>[] {
-  const marks = marksOf(found);
-  const leftmost = Math.min(...marks.map(({ eps }) => eps));
-  return marks.map(({ eps, text }, i) => {
-    const isLeft = eps > 0.03 || (marks.length > 1 && eps === leftmost && eps > 1e-5);
-    return {
-      ...{ text, x: Math.log10(eps), y: -limit, yanchor: "bottom", yshift: 4 + 20 * i, showarrow: false },
-      ...{ xanchor: isLeft ? "right" : "left", xshift: isLeft ? -5 : 5, font: { size: SMALL_FONT_SIZE, color: INK } },
-    };
-  });
-}
-
-/** Each z's name at its line, at the plateau's left end where there is one. */
-function drawTexts({ sweep, plateau }: Diagnosis, limit: number): Record<string, unknown>[] {
-  const at = sweep.eps.indexOf(plateau?.from ?? sweep.eps[0]!);
-  const texts = sweep.slopes.map((slopes, z) => ({ z, y: slopes[at]! })).filter(({ y }) => Math.abs(y) <= limit);
-  return apart(texts, (2 * limit) / 20).map(({ z, y }) => ({
-    ...{ text: `z of step ${z}`, x: Math.log10(sweep.eps[at]!), y, xanchor: "left", xshift: 4, yshift: 12 },
-    ...{ showarrow: false, font: { size: SMALL_FONT_SIZE, color: DRAWS[z % DRAWS.length]!.color } },
-  }));
-}
-
-/** Moved upwards where they would cover one another. */
-function apart<T extends { readonly y: number }>(texts: readonly T[], least: number): T[] {
-  const placed: T[] = [];
-  for (const text of texts.toSorted((a, b) => a.y - b.y)) {
-    const below = placed.at(-1);
-    placed.push({ ...text, y: below ? Math.max(text.y, below.y + least) : text.y });
-  }
-  return placed;
 }
 
 function title({ method, task, model }: Diagnosis): Record<string, unknown> {

@@ -30,9 +30,9 @@ export function encodeExample(
   begin: Begin,
   demonstrations: readonly string[] = [],
 ): EncodedExample {
-  if (model.prompts === "masked") return encodeForMask(model, formOf(example, "masked"), begin);
+  if (model.prompts === "masked") return encodeForMask(model, readForm(example, "masked"), begin);
   const { tokenizer, maxLength } = model;
-  const form = formOf(example, "autoregressive");
+  const form = readForm(example, "autoregressive");
   return encodePrompt({ tokenizer, begin: model.begin[begin], maxLength, demonstrations, ...form });
 }
 
@@ -47,7 +47,7 @@ export function encodeBatch(model: LanguageModel, examples: readonly Example[], 
 }
 
 /** The form of an example for a kind of model. Throws a KitError where its task has none. */
-export function formOf<Kind extends "masked" | "autoregressive">(
+export function readForm<Kind extends "masked" | "autoregressive">(
   example: Example,
   kind: Kind,
 ): NonNullable<Example[Kind]> {
@@ -85,19 +85,19 @@ export function batches(part: LabelledBatch, size: number, seed: number): (step:
       order = shuffle([...Array(total).keys()], `batches/${seed}/${epoch}`);
     }
     const at = (step % perEpoch) * size;
-    return chosen(part, order.slice(at, at + size));
+    return pickRows(part, order.slice(at, at + size));
   };
 }
 
-/** A batch in equal pieces of at most `size` examples, in order. */
-export function microBatches(batch: LabelledBatch, size: number): LabelledBatch[] {
+/** A batch in parts of at most `size` examples, in order. */
+export function splitBatch(batch: LabelledBatch, size: number): LabelledBatch[] {
   const indices = [...batch.examples.keys()];
   return Array.from({ length: Math.ceil(indices.length / size) }, (_, i) =>
-    chosen(batch, indices.slice(i * size, (i + 1) * size)),
+    pickRows(batch, indices.slice(i * size, (i + 1) * size)),
   );
 }
 
-function chosen({ examples, gold, texts, begin }: LabelledBatch, rows: readonly number[]): LabelledBatch {
+function pickRows({ examples, gold, texts, begin }: LabelledBatch, rows: readonly number[]): LabelledBatch {
   return {
     examples: rows.map((i) => examples[i]!),
     gold: rows.map((i) => gold[i]!),

@@ -1,59 +1,11 @@
-import * as tf from "@tensorflow/tfjs";
 import type { LanguageModel } from "../models/network.ts";
-import { checkpointedGradient, plainGradient } from "../nn/gradient.ts";
-import type { Network } from "../nn/network.ts";
-import { features } from "../nn/run.ts";
 import type { Loss, Task } from "../tasks/task.ts";
 import { canPair, pairwise } from "../tensor/pair.ts";
-import type { Parameter } from "../tensor/parameter.ts";
-import { forwardDerivative } from "../tensor/tangent.ts";
-import type { Derivative, Gradient, Objective } from "../tuners/tuner.ts";
-import { type LabelledBatch, microBatches } from "./encode.ts";
-import { bothLosses, type LossPass, lossOf, lossPasses, rightAnswers } from "./loss.ts";
+import type { Objective } from "../tuners/tuner.ts";
+import { type LabelledBatch, splitBatch } from "./encode.ts";
+import { computeDerivative, computeGradient, type LossPart, lossParts } from "./gradient.ts";
+import { computeBothLosses, computeLoss, losses } from "./loss.ts";
 import type { Measure } from "./score.ts";
-
-/** Loss and gradient of passes whose losses add up: one tensor a weight of theta, which the caller disposes of. */
-export async function gradientOf(
-  network: Network,
-  passes: readonly LossPass[],
-  theta: readonly Parameter[],
-  checkpointing: boolean,
-): Promise<Gradient> {
-  const differentiate = checkpointing ? checkpointedGradient : plainGradient;
-  let sum: Gradient | undefined;
-  for (const { batch, rows, loss } of passes) {
-    const part = await differentiate(network, batch, rows, (seen) => loss(seen, network.head), theta);
-    sum = sum ? add(sum, part) : part;
-  }
-  return sum!;
-}
-
-function add(a: Gradient, b: Gradient): Gradient {
-  const gradients = a.gradients.map((gradient, i) => tf.add(gradient, b.gradients[i]!));
-  for (const used of [...a.gradients, ...b.gradients]) used.dispose();
-  return { loss: a.loss + b.loss, gradients };
-}
-
-/** Loss and exact derivative along a tangent of passes whose losses add up: forward mode through the network. */
-export function derivativeOf(
-  network: Network,
-  passes: readonly LossPass[],
-  tangentOf: (weight: Parameter) => tf.Tensor,
-  theta: readonly Parameter[],
-): Derivative {
-  const parts = passes.map(({ batch, rows, loss }) =>
-    forwardDerivative(
-      () => features(network, batch, rows),
-      (seen) => loss(seen, network.head),
-      theta,
-      tangentOf,
-    ),
-  );
-  return parts.reduce((sum, { loss, derivative }) => ({
-    loss: sum.loss + loss,
-    derivative: sum.derivative + derivative,
-  }));
-}
 
 /** What training looks at, beside the task's own loss of the whole batch at once by plain backpropagation. */
 export interface ObjectiveOptions {
@@ -68,64 +20,53 @@ export function objectiveFor(
   task: Task,
   { microBatchSize, maximize, checkpointing = false }: ObjectiveOptions,
 ): (batch: LabelledBatch) => Objective {
-  return (batch) => {
-    const size = microBatchSize ?? batch.examples.length;
-    const pieces = piecesOf(batch, size, maximize ? "candidates" : task.loss);
-    const value = (of: (piece: LabelledBatch) => number | Promise<number>): Objective => ({
-      value: () => weightedMean(pieces, of),
-    });
-    if (maximize) return value(async (piece) => -(await maximize.of(model, piece)));
-    const passes = (): LossPass[] =>
-      pieces.flatMap(({ piece, share }) => lossPasses[task.loss](piece).map((pass) => scaled(pass, share)));
+  return (whole) => {
+    const size = microBatchSize ?? whole.examples.length;
+    const batches = microBatches(whole, size, maximize ? "candidates" : task.loss);
+    if (maximize) return { value: () => sumOf(batches, async ({ batch }) => -(await maximize.of(model, batch))) };
+    const parts = (): LossPart[] => batches.flatMap(({ batch, share }) => lossParts(task.loss, batch, share));
     return {
-      ...value((piece) => lossOf(task.loss, model, piece)),
-      ...(canPair() && { pair: pairOf(model, task.loss, pieces) }),
-      gradient: (theta) => gradientOf(model, passes(), theta, checkpointing),
-      derivative: (theta, tangentOf) => derivativeOf(model, passes(), tangentOf, theta),
+      value: () => sumOf(batches, ({ batch }) => computeLoss(task.loss, model, batch)),
+      ...(canPair() && { pair: pairedLoss(model, task.loss, batches) }),
+      gradient: (theta) => computeGradient(model, parts(), theta, checkpointing),
+      derivative: (_theta, _tangentOf, differentiate) => computeDerivative(model, parts(), differentiate),
     };
   };
 }
 
 /** Both losses in one pass over the weights. */
-function pairOf(model: LanguageModel, loss: Loss, pieces: readonly Piece[]): NonNullable<Objective["pair"]> {
+function pairedLoss(model: LanguageModel, loss: Loss, batches: readonly MicroBatch[]): NonNullable<Objective["pair"]> {
   return (theta, shift) =>
     pairwise(theta, shift, (sides) => {
-      const losses = pieces.map(({ piece }) => bothLosses(loss, model, piece, sides));
-      const sum = (side: "plus" | "minus"): number =>
-        losses.reduce((total, both, i) => total + pieces[i]!.share * both[side], 0);
-      return { lossPlus: sum("plus"), lossMinus: sum("minus") };
+      let [lossPlus, lossMinus] = [0, 0];
+      for (const { batch, share } of batches) {
+        const { plus, minus } = computeBothLosses(loss, model, batch, sides);
+        lossPlus += share * plus;
+        lossMinus += share * minus;
+      }
+      return { lossPlus, lossMinus };
     });
 }
 
-/** A piece of a batch that is run at once, and its share of the batch's mean. */
-export interface Piece {
-  readonly piece: LabelledBatch;
+/** A part of a batch that is run at once, and its share of the batch's mean. */
+export interface MicroBatch {
+  readonly batch: LabelledBatch;
   readonly share: number;
 }
 
-/** A batch in pieces of at most `size` examples, whose losses, each by its share, add up to the batch's. */
-export function piecesOf(batch: LabelledBatch, size: number, loss: Loss): Piece[] {
-  const pieces = microBatches(batch, size);
-  const weights = pieces.map((piece) => weightOf[loss](piece));
-  const total = weights.reduce((a, b) => a + b, 0);
-  return pieces.map((piece, i) => ({ piece, share: weights[i]! / total }));
+/** A batch in parts of at most `size` examples, whose losses, each by its share, add up to the batch's. */
+export function microBatches(whole: LabelledBatch, size: number, loss: Loss): MicroBatch[] {
+  const batches = splitBatch(whole, size);
+  const counts = batches.map((batch) => losses[loss].count(batch));
+  const total = counts.reduce((a, b) => a + b, 0);
+  return batches.map((batch, i) => ({ batch, share: counts[i]! / total }));
 }
 
-/** What a loss is the mean over: examples, or the tokens of the right answers. */
-const weightOf: Readonly<Record<Loss, (batch: LabelledBatch) => number>> = {
-  candidates: ({ examples }) => examples.length,
-  answer: (batch) => rightAnswers(batch).reduce((sum, { optionLength }) => sum + optionLength, 0),
-};
-
-async function weightedMean(
-  pieces: readonly Piece[],
-  of: (piece: LabelledBatch) => number | Promise<number>,
+async function sumOf(
+  batches: readonly MicroBatch[],
+  value: (batch: MicroBatch) => number | Promise<number>,
 ): Promise<number> {
   let sum = 0;
-  for (const { piece, share } of pieces) sum += share * (await of(piece));
+  for (const one of batches) sum += one.share * (await value(one));
   return sum;
-}
-
-function scaled(pass: LossPass, share: number): LossPass {
-  return share === 1 ? pass : { ...pass, loss: (seen, head) => pass.loss(seen, head).mul(share) };
 }

@@ -8,7 +8,7 @@ import { partOf } from "../record/part.ts";
 import { readRun } from "../record/read.ts";
 import type { Run } from "../record/run.ts";
 import { checkBegin } from "../record/write.ts";
-import type { Progress } from "../tensor/progress.ts";
+import type { Progress, ProgressEvent } from "../tensor/progress.ts";
 import type { Job, Message } from "./plan.ts";
 
 /** A command that was stopped by SIGINT or SIGTERM; it exits with what shells report for the signal: 130 or 143. */
@@ -143,8 +143,7 @@ function finished(child: ChildProcess, job: Job, onProgress: Progress): Promise<
     let last: Message | undefined;
     child.on("message", (message: Message) => {
       if ("note" in message) process.stderr.write(`${message.note}\n`);
-      else if ("progress" in message)
-        onProgress({ ...message.progress, label: labelled(label, message.progress.label) });
+      else if ("progress" in message) onProgress(withLabel(label, job.method, message.progress));
       else last = message;
     });
     child.on("error", (error) => failed(new KitError(`${label} got no process of its own (${error.message}).`)));
@@ -159,8 +158,11 @@ function finished(child: ChildProcess, job: Job, onProgress: Progress): Promise<
   });
 }
 
-const labelled = (label: string, part: string): string =>
-  label.startsWith(part) ? label : `${label}: ${part.replace(/^.*: /, "")}`;
+/** The event as one of the job: what is not the method itself, such as loading, is a part of it. */
+function withLabel(label: string, method: string, event: ProgressEvent): ProgressEvent {
+  const part = event.part ?? (event.label === method ? undefined : event.label);
+  return { ...event, label, ...(part !== undefined && { part }) };
+}
 
 /** "MeZO (LoRA) seed 2", with the task before it where there are several. */
 function labelOf({ method, task, seed, options }: Job): string {

@@ -5,19 +5,16 @@ import { embed } from "../kernels/embed.ts";
 import { rmsNorm } from "../kernels/norm.ts";
 import { rotary } from "../kernels/rotary.ts";
 import type { TokenBatch } from "../nn/batch.ts";
-import { attend, freeing, type Projection, type ProjectionExtras, project } from "../nn/layers.ts";
+import { attend, freeing, type Projection, type ProjectionExtras, project, type Weights } from "../nn/layers.ts";
 import type { Layer, LayerContext, Network } from "../nn/network.ts";
 import { type RopeScaling, ropeAngles, ropeFrequencies } from "../nn/rope.ts";
 import {
   type Config,
   checkDivides,
-  denseShapes,
   evenSize,
   type Fields,
   flag,
-  type Limits,
   layers,
-  type ModelFamily,
   only,
   optional,
   positive,
@@ -25,9 +22,8 @@ import {
   size,
   tokenId,
   tokenIds,
-  under,
-  type Weights,
-} from "./family.ts";
+} from "./config.ts";
+import { defineFamily, denseShapes, type Limits, type ModelFamily, namesUnder, under } from "./family.ts";
 
 /** Sizes and switches of a Llama config.json, under its own names. */
 export interface LlamaConfig {
@@ -172,9 +168,13 @@ function build(config: Config, weights: Weights): Network {
   const c = readConfig(config);
   const angles = ropeAngles(ropeFrequencies(c.head_dim, c.rope_theta, c.rope_scaling));
   const turn = (x: tf.Tensor, tokens: TokenBatch): tf.Tensor2D => rotary(x, angles(tokens));
+  const places = Array.from({ length: c.num_hidden_layers }, (_, i) => `model.layers.${i}`);
+  const norms = places.flatMap((at) => [`${at}.input_layernorm`, `${at}.post_attention_layernorm`]);
   return {
     embedding: ({ ids }) => embed(tf.tensor1d(ids, "int32"), weights(WORDS)),
-    layers: Array.from({ length: c.num_hidden_layers }, (_, i) => layer(c, weights, `model.layers.${i}`, turn)),
+    embeddings: [WORDS],
+    gains: [...norms, "model.norm"].map((norm) => `${norm}.weight`),
+    layers: places.map((at) => layer(c, weights, at, turn)),
     output: (x) => rmsNorm(x, weights("model.norm.weight"), c.rms_norm_eps),
     head: { weight: weights(c.tie_word_embeddings ? WORDS : HEAD) },
     keyWidth: keyWidth(c),
@@ -209,7 +209,8 @@ function layer(c: LlamaConfig, weights: Weights, at: string, turn: Turn): Layer 
     const gated = multiply(dense(inner, "mlp.gate_proj", { activation: "silu" }), dense(inner, "mlp.up_proj")); // SwiGLU
     return dense(gated, "mlp.down_proj", { residual: middle });
   };
-  return { query: `${at}.self_attn.q_proj`, value: `${at}.self_attn.v_proj`, run };
+  const parameters = namesUnder(at, layerShapes(c));
+  return { parameters, query: `${at}.self_attn.q_proj`, value: `${at}.self_attn.v_proj`, run };
 }
 
 function limits(config: Config): Limits {
@@ -219,7 +220,7 @@ function limits(config: Config): Limits {
 }
 
 /** Llama (Touvron et al. 2023) and what is built like it: TinyLlama, SmolLM2, Llama 3. */
-export const llama: ModelFamily = {
+export const llama: ModelFamily = defineFamily("llama", {
   ...{ shapes, canonicalName, build, limits, prompts: "autoregressive" },
   tie: { output: HEAD, embedding: WORDS },
-};
+});

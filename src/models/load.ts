@@ -10,17 +10,19 @@ import type { Network } from "../nn/network.ts";
 import { ensureBackend } from "../tensor/backend.ts";
 import type { Progress } from "../tensor/progress.ts";
 import { loadTokenizer, type Tokenizer } from "../text/tokenizer.ts";
-import { checkConfig, type LanguageModel, loadNetwork, planNetwork, untie } from "./network.ts";
+import { type LanguageModel, loadNetwork } from "./network.ts";
+import { checkConfig, planNetwork, untie } from "./plan.ts";
 import { halfKind, type WeightOptions } from "./weights.ts";
 
-/** Returns a listener of downloads that tells them, in bytes, as the progress "downloading" with the file as its note. */
+/** Returns a listener of downloads that reports them, in bytes, as the progress "downloading". */
 export function downloadProgress(onProgress: Progress = () => {}): (download: DownloadProgress) => void {
   return ({ file, bytes, totalBytes, waitSeconds, checking }) =>
     onProgress({
       label: checking ? "checking the download" : "downloading",
       done: bytes,
       total: totalBytes,
-      note: waitSeconds === undefined ? file : `${file}: no answer, the hub is asked again in ${waitSeconds} s`,
+      file,
+      ...(waitSeconds !== undefined && { waitSeconds }),
     });
 }
 

@@ -3,28 +3,30 @@ import { add } from "../kernels/elementwise.ts";
 import { embed } from "../kernels/embed.ts";
 import { layerNorm } from "../kernels/norm.ts";
 import { positionsOf, type TokenBatch } from "../nn/batch.ts";
-import { attend, feedForwardPart, freeing, type Projection, project } from "../nn/layers.ts";
+import {
+  attend,
+  feedForwardPart,
+  freeing,
+  type Projection,
+  project,
+  readProjection,
+  type Weights,
+} from "../nn/layers.ts";
 import type { Corrections, Layer, LayerContext, Network } from "../nn/network.ts";
 import {
   type Config,
   checkDivides,
-  denseShapes,
   type Fields,
   flag,
-  type Limits,
   layers,
-  type ModelFamily,
-  normShapes,
   only,
   optional,
-  projection,
   readFields,
   size,
   tokenId,
   tokenIds,
-  under,
-  type Weights,
-} from "./family.ts";
+} from "./config.ts";
+import { defineFamily, denseShapes, type Limits, type ModelFamily, namesUnder, normShapes, under } from "./family.ts";
 
 /** The positions' table begins with two rows that no token uses. */
 const POSITION_OFFSET = 2;
@@ -125,9 +127,13 @@ function build(config: Config, weights: Weights): Network {
     const final = hasFinalNorm(c) ? layerNorm(x, w("final_layer_norm.weight"), w("final_layer_norm.bias")) : x;
     return hasProjection(c) ? project(final, dense("project_out"), { correction }) : (final as tf.Tensor2D);
   };
+  const places = Array.from({ length: c.num_hidden_layers }, (_, i) => `model.decoder.layers.${i}`);
+  const norms = places.flatMap((at) => [`${at}.self_attn_layer_norm`, `${at}.final_layer_norm`]);
   return {
     embedding,
-    layers: Array.from({ length: c.num_hidden_layers }, (_, i) => layer(c, weights, `model.decoder.layers.${i}`)),
+    embeddings: ["model.decoder.embed_tokens.weight", "model.decoder.embed_positions.weight"],
+    gains: [...norms, ...(hasFinalNorm(c) ? ["model.decoder.final_layer_norm"] : [])].map((norm) => `${norm}.weight`),
+    layers: places.map((at) => layer(c, weights, at)),
     output,
     head: { weight: w("embed_tokens.weight") },
     keyWidth: c.hidden_size,
@@ -137,7 +143,7 @@ function build(config: Config, weights: Weights): Network {
 }
 
 function layer(c: OptConfig, weights: Weights, at: string): Layer {
-  const dense = (name: string): Projection => projection(weights, `${at}.${name}`);
+  const dense = (name: string): Projection => readProjection(weights, `${at}.${name}`);
   const norm = (x: tf.Tensor, name: string): tf.Tensor2D =>
     layerNorm(x, weights(`${at}.${name}.weight`), weights(`${at}.${name}.bias`));
 
@@ -158,6 +164,7 @@ function layer(c: OptConfig, weights: Weights, at: string): Layer {
     return norm(feedForwardPart(middle, wide, context, middle), "final_layer_norm");
   };
   return {
+    parameters: namesUnder(at, layerShapes(c)),
     query: `${at}.self_attn.q_proj`,
     value: `${at}.self_attn.v_proj`,
     run: c.do_layer_norm_before ? preNorm : postNorm,
@@ -172,4 +179,6 @@ function limits(config: Config): Limits {
 }
 
 /** OPT (Zhang et al. 2022), both variants: the norm before each block, and OPT-350M's after it with projected embeddings. */
-export const opt: ModelFamily = { shapes, canonicalName, build, limits, prompts: "autoregressive" };
+export const opt: ModelFamily = defineFamily("opt", {
+  ...{ shapes, canonicalName, build, limits, prompts: "autoregressive" },
+});

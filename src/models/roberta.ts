@@ -4,28 +4,31 @@ import { add } from "../kernels/elementwise.ts";
 import { embed } from "../kernels/embed.ts";
 import { layerNorm } from "../kernels/norm.ts";
 import { positionsOf, type TokenBatch } from "../nn/batch.ts";
-import { attend, feedForwardPart, freeing, type Projection, type ProjectionExtras, project } from "../nn/layers.ts";
+import {
+  attend,
+  feedForwardPart,
+  freeing,
+  type Projection,
+  type ProjectionExtras,
+  project,
+  readProjection,
+  type Weights,
+} from "../nn/layers.ts";
 import type { Corrections, Layer, LayerContext, Network } from "../nn/network.ts";
 import {
   type Config,
   checkDivides,
-  denseShapes,
   type Fields,
   flag,
-  type Limits,
   layers,
-  type ModelFamily,
-  normShapes,
   only,
   positive,
-  projection,
   readFields,
   size,
   tokenId,
   tokenIds,
-  under,
-  type Weights,
-} from "./family.ts";
+} from "./config.ts";
+import { defineFamily, denseShapes, type Limits, type ModelFamily, namesUnder, normShapes, under } from "./family.ts";
 
 /** Sizes and switches of a RoBERTa config.json, under its own names. */
 interface RobertaConfig {
@@ -86,15 +89,18 @@ function layerShapes({ hidden_size: d, intermediate_size: f }: RobertaConfig): R
   };
 }
 
+function embeddingShapes(c: RobertaConfig): Record<string, number[]> {
+  return {
+    "word_embeddings.weight": [c.vocab_size, c.hidden_size],
+    "position_embeddings.weight": [c.max_position_embeddings, c.hidden_size],
+    "token_type_embeddings.weight": [c.type_vocab_size, c.hidden_size],
+    ...normShapes("LayerNorm", c.hidden_size),
+  };
+}
+
 function shapes(config: Config): Map<string, readonly number[]> {
   const c = readConfig(config);
   const { hidden_size: d, vocab_size: v } = c;
-  const tables = {
-    "word_embeddings.weight": [v, d],
-    "position_embeddings.weight": [c.max_position_embeddings, d],
-    "token_type_embeddings.weight": [c.type_vocab_size, d],
-    ...normShapes("LayerNorm", d),
-  };
   const layers = Array.from({ length: c.num_hidden_layers }, (_, i) =>
     under(`roberta.encoder.layer.${i}`, layerShapes(c)),
   );
@@ -104,7 +110,7 @@ function shapes(config: Config): Map<string, readonly number[]> {
     ...(!c.tie_word_embeddings && { "decoder.weight": [v, d] }),
     bias: [v],
   };
-  return new Map([...under("roberta.embeddings", tables), ...layers.flat(), ...under("lm_head", head)]);
+  return new Map([...under("roberta.embeddings", embeddingShapes(c)), ...layers.flat(), ...under("lm_head", head)]);
 }
 
 /** What checkpoints hold beside the masked language model: buffers, and the layer that pools a sequence. */
@@ -134,12 +140,16 @@ function build(config: Config, weights: Weights): Network {
     return norm(add(add(words, type), positions), "roberta.embeddings.LayerNorm");
   };
   const output = (x: tf.Tensor, correction: Corrections): tf.Tensor2D => {
-    const dense = project(x, projection(weights, "lm_head.dense"), { correction }, { activation: "gelu" });
+    const dense = project(x, readProjection(weights, "lm_head.dense"), { correction }, { activation: "gelu" });
     return norm(dense, "lm_head.layer_norm");
   };
+  const places = Array.from({ length: c.num_hidden_layers }, (_, i) => `roberta.encoder.layer.${i}`);
+  const norms = places.flatMap((at) => [`${at}.attention.output.LayerNorm`, `${at}.output.LayerNorm`]);
   return {
     embedding,
-    layers: Array.from({ length: c.num_hidden_layers }, (_, i) => layer(c, weights, `roberta.encoder.layer.${i}`)),
+    embeddings: namesUnder("roberta.embeddings", embeddingShapes(c)),
+    gains: ["roberta.embeddings.LayerNorm", ...norms, "lm_head.layer_norm"].map((norm) => `${norm}.weight`),
+    layers: places.map((at) => layer(c, weights, at)),
     output,
     head: { weight: weights(c.tie_word_embeddings ? WORDS : OUTPUT), bias: weights("lm_head.bias") },
     keyWidth: c.hidden_size,
@@ -155,7 +165,7 @@ const normsOf = (c: RobertaConfig, weights: Weights) => {
 
 function layer(c: RobertaConfig, weights: Weights, at: string): Layer {
   const norm = normsOf(c, weights);
-  const of = (name: string): Projection => projection(weights, `${at}.${name}`);
+  const of = (name: string): Projection => readProjection(weights, `${at}.${name}`);
   const run = (x: tf.Tensor, context: LayerContext): tf.Tensor2D => {
     const dense = (input: tf.Tensor, name: string, extras?: ProjectionExtras): tf.Tensor2D =>
       project(input, of(name), context, extras);
@@ -170,7 +180,8 @@ function layer(c: RobertaConfig, weights: Weights, at: string): Layer {
     const wide = { up: of("intermediate.dense"), down: of("output.dense"), activation: "gelu" } as const;
     return norm(feedForwardPart(middle, wide, context, middle), `${at}.output.LayerNorm`);
   };
-  return { query: `${at}.attention.self.query`, value: `${at}.attention.self.value`, run };
+  const parameters = namesUnder(at, layerShapes(c));
+  return { parameters, query: `${at}.attention.self.query`, value: `${at}.attention.self.value`, run };
 }
 
 function limits(config: Config): Limits {
@@ -183,7 +194,7 @@ function limits(config: Config): Limits {
 }
 
 /** RoBERTa (Liu et al. 2019) with its head for masked language modelling. */
-export const roberta: ModelFamily = {
+export const roberta: ModelFamily = defineFamily("roberta", {
   ...{ shapes, canonicalName, build, limits, prompts: "masked" },
   tie: { output: OUTPUT, embedding: WORDS },
-};
+});

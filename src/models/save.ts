@@ -103,11 +103,10 @@ function checkSavable(model: LanguageModel, folder: string, dtype: StoredAs): vo
 }
 
 /** Sets weights as before all training: matrices 0.02 times a normal, as OPT and RoBERTa began, biases 0, the norms' gains 1. */
-export function drawUntrained(parameters: readonly Parameter[], seed: number): void {
+export function drawUntrained({ parameters, gains }: Pick<LanguageModel, "parameters" | "gains">, seed: number): void {
   const [matrices, vectors] = [parameters.filter(isMatrix), parameters.filter((one) => !isMatrix(one))];
   gaussian(matrices, 0.02, { seed, step: 0 }, 0);
-  for (const { name, value } of vectors)
-    fillValues(value, (values) => values.fill(/norm\.weight$/i.test(name) ? 1 : 0));
+  for (const { name, value } of vectors) fillValues(value, (values) => values.fill(gains.includes(name) ? 1 : 0));
 }
 
 const isMatrix = ({ value }: Parameter): boolean => value.shape.length > 1;
@@ -118,7 +117,7 @@ const isMatrix = ({ value }: Parameter): boolean => value.shape.length > 1;
  */
 export async function saveUntrained(model: LanguageModel, folder: string, seed = 0): Promise<void> {
   try {
-    drawUntrained(model.parameters, seed);
+    drawUntrained(model, seed);
     noteMeant(model.parameters);
     await saveModel(model, folder);
   } finally {

@@ -21,6 +21,14 @@ export interface Projection {
   readonly bias?: tf.Tensor | undefined;
 }
 
+/** The weights of a model, by the names that its checkpoints give them. */
+export type Weights = (name: string) => tf.Tensor;
+
+/** A projection with weight and bias, under its name without ".weight". */
+export function readProjection(weights: Weights, name: string): Projection {
+  return { name, weight: weights(`${name}.weight`), bias: weights(`${name}.bias`) };
+}
+
 /** What may follow a projection: an activation, or a residual [rows, out] to add. */
 export type ProjectionExtras =
   | { readonly activation?: Activation; readonly residual?: never }

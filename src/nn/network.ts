@@ -44,15 +44,21 @@ export interface LayerContext {
 
 /** One block of a transformer: [tokens, width] in, [queries, width] out. */
 export interface Layer {
+  /** Checkpoint names of its weights. */
+  readonly parameters: readonly string[];
   /** Checkpoint names, without ".weight", of the two projections that LoRA adapts unless told otherwise (Section 4 of Hu et al. 2021; Appendix E.5). */
   readonly query: string;
   readonly value: string;
   readonly run: (x: tf.Tensor, context: LayerContext) => tf.Tensor2D;
 }
 
-/** A transformer in the order in which it runs. `nn/features.ts` runs it. */
+/** A transformer in the order in which it runs. `nn/run.ts` runs it. */
 export interface Network {
   readonly embedding: (batch: TokenBatch, correction: Corrections) => tf.Tensor2D;
+  /** Checkpoint names of the weights that make what the first layer sees of tokens and positions: no linear map is among them. */
+  readonly embeddings: readonly string[];
+  /** Checkpoint names of the norms' gains, which are 1 before all training. */
+  readonly gains: readonly string[];
   readonly layers: readonly Layer[];
   /** What the output matrix sees, from rows of the last layer's result: [rows, width of the head]. */
   readonly output: (x: tf.Tensor, correction: Corrections) => tf.Tensor2D;

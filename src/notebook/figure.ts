@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { join, resolve } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { toPng, toSvg, writeTogether } from "../report/render.ts";
-import { type Figure, FONT_FAMILY, FONT_SIZE, INK } from "../report/style.ts";
+import { type Figure, FONT_FAMILY, FONT_SIZE, INK, palette } from "../report/style.ts";
 import { display, unlessInterrupted } from "./display.ts";
 import { isSmoke } from "./runs.ts";
 
@@ -107,6 +107,7 @@ export function styled({ data, layout = {} }: Drawing): Figure {
       ...SIZE,
       ...{ paper_bgcolor: "#ffffff", plot_bgcolor: "#ffffff", margin: { l: 70, r: 20, t: 50, b: 60 } },
       font: { family: FONT_FAMILY, size: FONT_SIZE, color: INK },
+      colorway: Object.values(palette),
       ...plain,
       ...layout,
       ...Object.fromEntries(axes.map(([key, axis]) => [key, { ...axisLike(axis as object), ...(axis as object) }])),

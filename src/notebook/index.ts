@@ -5,7 +5,21 @@ export {
   paperGrid,
   paperRates,
 } from "../measure/paper.ts";
-export { lossCurves, methodScores } from "./charts.ts";
+export {
+  type Axis,
+  bars,
+  chart,
+  type Look,
+  line,
+  lossCurves,
+  markedLine,
+  methodScores,
+  palette,
+  panels,
+  points,
+  type Series,
+  taskScores,
+} from "./charts.ts";
 export { display, type MimeBundle, type Shown, stopIfInterrupted } from "./display.ts";
 export { type Drawing, figure } from "./figure.ts";
 export type { RateGrid } from "./grid.ts";
@@ -14,11 +28,12 @@ export { type MeasureOptions, measure, type PerMethodSetting, readRuns } from ".
 export { type Recording as Past, recorded, type Scale, scale, settingsFor } from "./runs.ts";
 export {
   besidePaper,
-  type Cell,
-  type Frame,
-  frame,
-  type Row,
-  type ShowOptions,
-  show,
+  deviation,
+  mean,
+  meanScores,
+  methodsAboveChance,
+  standardError,
   tasksBesidePaper,
-} from "./tables.ts";
+  testScores,
+} from "./scores.ts";
+export { type Cell, type Frame, frame, type Row, type ShowOptions, show } from "./tables.ts";

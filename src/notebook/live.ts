@@ -1,4 +1,5 @@
-import type { Progress } from "../tensor/progress.ts";
+import { workName, workNote } from "../report/progress.ts";
+import type { Progress, ProgressEvent } from "../tensor/progress.ts";
 import { display, type MimeBundle, type Shown, stopIfInterrupted } from "./display.ts";
 import { type Drawing, interactive, newPlace, styled } from "./figure.ts";
 
@@ -9,9 +10,9 @@ const BLOCKS = "▁▂▃▄▅▆▇█";
 
 /** A piece of work under way. */
 interface Work {
-  /** The label without its part: "MeZO" of "MeZO: dev"; its losses are kept from part to part. */
-  readonly method: string;
-  /** When it was first heard of, and how much was done then: all that was done before, where it was gone on with. */
+  /** Its losses are kept from part to part of one label. */
+  readonly label: string;
+  /** When it was first reported, and how much was done then: where it was resumed, all that was done before. */
   readonly started: number;
   readonly doneBefore: number;
   readonly losses: number[];
@@ -25,18 +26,18 @@ interface Work {
 export function liveProgress(): Progress {
   let shown: Shown | undefined;
   let drawn = 0;
-  /** By labels, since steps go on after a score, which is a part with a label of its own. */
+  /** By names: a score, which is a part of its own, interrupts the steps. */
   const works = new Map<string, Work>();
   let last: Work | undefined;
   return (event) => {
     stopIfInterrupted();
     const now = Date.now();
-    const known = works.get(event.label);
-    const work = known && event.done > known.done ? known : begun(event, last, now); // each score begins anew
-    works.set(event.label, work);
+    const known = works.get(workName(event));
+    const work = known && event.done > known.done ? known : startWork(event, last, now); // each score begins anew
+    works.set(workName(event), work);
     work.done = event.done;
     last = work;
-    const loss = lossIn(event);
+    const { loss } = event;
     if (loss !== undefined) work.losses.push(loss);
     const isLast = event.done >= event.total;
     if (!isLast && now - drawn < REDRAW_MILLISECONDS) return;
@@ -47,27 +48,18 @@ export function liveProgress(): Progress {
   };
 }
 
-/** The first piece of work with a label, or a next one. */
-function begun(event: Parameters<Progress>[0], last: Work | undefined, now: number): Work {
-  const { label, done } = event;
-  const method = methodIn(event);
-  const losses = label !== method && last?.method === method ? last.losses : [];
-  return { method, started: now, doneBefore: done, losses, done };
+/** The first piece of work of a name, or a next one. */
+function startWork({ label, part, done }: ProgressEvent, last: Work | undefined, now: number): Work {
+  const losses = part !== undefined && last?.label === label ? last.losses : [];
+  return { label, started: now, doneBefore: done, losses, done };
 }
 
-/** The method and seed of an event, without the part of the work: "MeZO" of "MeZO: dev". */
-export const methodIn = ({ label }: Parameters<Progress>[0]): string => label.split(":")[0]!;
-
-/** The loss that an event's note tells of, where it does. */
-export function lossIn({ note = "" }: Parameters<Progress>[0]): number | undefined {
-  const loss = /loss (-?[\d.]+)/.exec(note)?.[1];
-  return loss === undefined ? undefined : Number(loss);
-}
-
-function line({ label, done, total, note }: Parameters<Progress>[0], work: Work, now: number): string {
+function line(event: ProgressEvent, work: Work, now: number): string {
+  const { done, total } = event;
   const filled = Math.round((Math.min(done, total) / total) * BAR_WIDTH);
   const bar = "█".repeat(filled).padEnd(BAR_WIDTH, "░");
-  const parts = [label, bar, `${done}/${total}`, timeText(total, work, now), note, spark(work.losses)];
+  const time = timeText(total, work, now);
+  const parts = [workName(event), bar, `${done}/${total}`, time, workNote(event), spark(work.losses)];
   return parts.filter(Boolean).join("  ");
 }
 
@@ -102,7 +94,7 @@ const MOST_POINTS = 200;
 
 /** The losses of a run under way. */
 interface Curve {
-  readonly method: string;
+  readonly label: string;
   readonly steps: number[];
   readonly losses: number[];
 }
@@ -116,13 +108,12 @@ export function liveChart(): Progress {
   const place = newPlace();
   let shown: Shown | undefined;
   let drawn = 0;
-  let curve: Curve = { method: "", steps: [], losses: [] };
+  let curve: Curve = { label: "", steps: [], losses: [] };
   return (event) => {
     line(event);
-    const loss = lossIn(event);
+    const { label, loss } = event;
     if (loss === undefined || !process.env.MEZO_LIVE) return;
-    const method = methodIn(event);
-    if (curve.method !== method || event.done <= (curve.steps.at(-1) ?? 0)) curve = { method, steps: [], losses: [] };
+    if (curve.label !== label || event.done <= (curve.steps.at(-1) ?? 0)) curve = { label, steps: [], losses: [] };
     curve.steps.push(event.done);
     curve.losses.push(loss);
     const now = Date.now();
@@ -147,20 +138,20 @@ function thinned({ steps, losses }: Curve): { x: number[]; y: number[] } {
 }
 
 function chart(curve: Curve, place: string): MimeBundle {
-  const { method } = curve;
+  const { label } = curve;
   const drawing: Drawing = {
     data: [{ type: "scatter", mode: "lines", ...thinned(curve), line: { color: "#D55E00", width: 1.5 } }],
     layout: {
-      ...{ height: 260, title: { text: method }, margin: { l: 70, r: 20, t: 40, b: 50 } },
+      ...{ height: 260, title: { text: label }, margin: { l: 70, r: 20, t: 40, b: 50 } },
       xaxis: { title: { text: "step" }, rangemode: "tozero" },
       yaxis: { title: { text: "training loss" } },
-      uirevision: method, // the reader's zoom is kept while the curve grows
+      uirevision: label, // the reader's zoom is kept while the curve grows
     },
   };
   const figure = styled(drawing);
   return {
     "application/vnd.plotly.v1+json": { data: figure.data, layout: figure.layout },
     "text/html": interactive(figure, undefined, place),
-    "text/plain": `[loss of ${method}]`,
+    "text/plain": `[loss of ${label}]`,
   };
 }

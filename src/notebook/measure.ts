@@ -86,8 +86,8 @@ async function atRates(jobs: readonly Job[], rates: readonly number[], onProgres
   if (rates.length === 1) return runsOf(withRate(jobs, rates[0]!), onProgress);
   const tried: RateRuns[] = [];
   for (const rate of rates) {
-    const told: Progress = (event) => onProgress({ ...event, label: atRate(event.label, rate) });
-    tried.push({ rate, runs: await unlessDiverged(runsOf(inGrid(jobs, rate), told)) });
+    const atRate: Progress = (event) => onProgress({ ...event, label: `${event.label} at ${rateText(rate)}` });
+    tried.push({ rate, runs: await unlessDiverged(runsOf(inGrid(jobs, rate), atRate)) });
   }
   const best = bestOf(tried);
   display({ "text/plain": choiceText(best, tried) });
@@ -103,9 +103,6 @@ async function unlessDiverged(runs: Promise<Run[]>): Promise<Run[]> {
     throw error;
   }
 }
-
-/** "MeZO at 1e-6: dev" of "MeZO: dev". */
-const atRate = (label: string, rate: number): string => label.replace(/^[^:]*/, `$& at ${rateText(rate)}`);
 
 async function runsOf(jobs: readonly Job[], onProgress: Progress): Promise<Run[]> {
   const runs: Run[] = [];

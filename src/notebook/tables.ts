@@ -1,10 +1,6 @@
 import { createRequire } from "node:module";
 import { KitError } from "../error.ts";
-import { isMarked } from "../measure/methods.ts";
-import { type PaperColumn, paperFor, placeInPaper } from "../measure/paper.ts";
-import type { Run } from "../record/run.ts";
-import { type MethodSummary, summarize } from "../report/summary.ts";
-import { percent } from "../report/table.ts";
+import { type Table, toHtml, toText } from "../report/table.ts";
 import { display } from "./display.ts";
 
 const require = createRequire(import.meta.url);
@@ -100,94 +96,17 @@ export function show(table: Frame | readonly Row[], options: ShowOptions = {}): 
     ? table.map((row) => columns.map((name) => cellOf(row, name)))
     : (table.values as Cell[][]);
   const cells = rows.map((row) => row.map((cell) => textOf(cell, digits)));
-  const toTheRight = columns.map((_, j) => cells.every((row) => /^([-+−]?\d|–$)/.test(row[j]!)));
-  display({
-    "text/html": asHtml(columns, cells, toTheRight, caption),
-    "text/plain": asText(columns, cells, toTheRight, caption),
-  });
+  const isNumeric = (j: number): boolean => cells.every((row) => /^([-+−]?\d|–$)/.test(row[j]!));
+  const written: Table = {
+    columns: columns.map((name, j) => ({ name, align: isNumeric(j) ? "right" : "left" })),
+    rows: cells,
+    ...(caption !== undefined && { caption: [caption] }),
+  };
+  display({ "text/html": toHtml(written), "text/plain": toText(written) });
 }
 
 function textOf(cell: Cell, digits: number): string {
   if (isMissing(cell) || cell === "") return "–";
   if (typeof cell !== "number") return String(cell);
   return Number.isInteger(cell) ? cell.toLocaleString("en-US") : cell.toFixed(digits);
-}
-
-function asHtml(columns: string[], rows: string[][], toTheRight: boolean[], caption?: string): string {
-  const cell = (tag: string, text: string, j: number): string =>
-    `<${tag} style="text-align:${toTheRight[j] ? "right" : "left"}">${escaped(text)}</${tag}>`;
-  const line = (tag: string, texts: string[]): string =>
-    `<tr>${texts.map((text, j) => cell(tag, text, j)).join("")}</tr>`;
-  const title = caption === undefined ? "" : `<caption>${escaped(caption)}</caption>`;
-  return `<table>${title}<thead>${line("th", columns)}</thead><tbody>${rows.map((row) => line("td", row)).join("")}</tbody></table>`;
-}
-
-const escaped = (text: string): string =>
-  text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
-
-/** Columns of a text are no wider: one long cell leaves the rest of its row behind, and not all others too. */
-const WIDEST = 200;
-
-function asText(columns: string[], rows: string[][], toTheRight: boolean[], caption?: string): string {
-  const widths = columns.map((name, j) =>
-    Math.min(
-      WIDEST,
-      rows.reduce((most, row) => Math.max(most, row[j]!.length), name.length),
-    ),
-  );
-  const line = (texts: string[]): string =>
-    texts
-      .map((text, j) => (toTheRight[j] ? text.padStart(widths[j]!) : text.padEnd(widths[j]!)))
-      .join("  ")
-      .trimEnd();
-  const rule = widths.map((width) => "-".repeat(width)).join("  ");
-  return [line(columns), rule, ...rows.map(line), ...(caption === undefined ? [] : [caption])].join("\n");
-}
-
-const MIB = 2 ** 20;
-
-/**
- * A row a method for `frame` and `show`: our mean score with its standard error beside the paper's, their difference and whether it is
- * inside the noise (twice our standard error, over the seeds or over the test rows, whichever is larger: seeds that share a test set say
- * nothing of its rows), and what a run cost. Throws as `summarize` does.
- */
-export function besidePaper(runs: readonly Run[], paper: PaperColumn = paperFor(runs)): Record<string, Cell>[] {
-  return summarize(runs).map((summary) => ({
-    method: summary.method,
-    "ours, %": percent(summary.score),
-    "±": percent(summary.standardError),
-    "paper, %": paper.scores[summary.method],
-    ...comparison(summary, paper.scores[summary.method]),
-    seeds: summary.seeds.length,
-    ...costs(summary),
-  }));
-}
-
-/**
- * A row a task for `frame` and `show`: one method on the tasks that runs are of, in the order of Table 1, beside the majority class and the
- * paper. Tasks without the method are left out. Throws as `summarize` does.
- */
-export function tasksBesidePaper(runs: readonly Run[], method: string): Record<string, Cell>[] {
-  const tasks = [...new Set(runs.map(({ header }) => header.task))].sort((a, b) => placeInPaper(a) - placeInPaper(b));
-  return tasks.flatMap((task) => {
-    const rows = besidePaper(runs.filter(({ header }) => header.task === task));
-    const [floor, own] = ["Majority", method].map((name) => rows.find((row) => row.method === name));
-    if (!own) return [];
-    const { method: _, "ours, %": ours, "±": error, ...rest } = own;
-    return [{ task, "majority, %": floor?.["ours, %"] ?? null, "ours, %": ours, "±": error, ...rest }];
-  });
-}
-
-function comparison(summary: MethodSummary, paper: number | undefined): Record<string, Cell> {
-  if (paper === undefined) return { difference: null, "inside noise": null };
-  const { score, standardError, n } = summary;
-  const difference = 100 * score - paper;
-  const noise = Math.max(standardError, Math.sqrt((score * (1 - score)) / n[0]));
-  const signed = `${difference < 0 ? "−" : "+"}${Math.abs(difference).toFixed(1)}`;
-  return { difference: signed, "inside noise": Math.abs(difference) <= 200 * noise ? "yes" : "no" };
-}
-
-function costs({ method, steps, seconds, peakBytes }: MethodSummary): Record<string, Cell> {
-  if (!isMarked(method)) return { steps: null, "s a run": null, "peak MiB": null };
-  return { steps: Math.round(steps), "s a run": seconds.toFixed(1), "peak MiB": Math.round(peakBytes / MIB) };
 }

@@ -33,8 +33,8 @@ export function recordLosses({ value, pair, gradient, derivative }: Objective): 
       },
     }),
     ...(derivative && {
-      derivative: (theta, tangentOf) => {
-        const found = derivative(theta, tangentOf);
+      derivative: (...given) => {
+        const found = derivative(...given);
         note(found.loss, found.derivative);
         return found;
       },

@@ -1,5 +1,5 @@
 import { MultiBar, type SingleBar } from "cli-progress";
-import type { Progress } from "../tensor/progress.ts";
+import type { Progress, ProgressEvent } from "../tensor/progress.ts";
 
 /** Shows the progress of long steps on the terminal until `stop`. */
 export interface ProgressDisplay {
@@ -13,14 +13,26 @@ export interface TerminalProgressOptions {
   readonly now?: () => number;
 }
 
-type ProgressEvent = Parameters<Progress>[0];
+/** The name of the work: "MeZO", or "MeZO: dev" for a part of it. */
+export const workName = ({ label, part }: ProgressEvent): string => (part === undefined ? label : `${label}: ${part}`);
+
+/** The numbers of the moment in words, "loss 0.610, dev 68.2 %"; "" where there are none. */
+export function workNote({ loss, dev, file, waitSeconds }: ProgressEvent): string {
+  const parts = [
+    loss !== undefined && `loss ${loss.toFixed(3)}`,
+    dev !== undefined && `dev ${(100 * dev).toFixed(1)} %`,
+    file,
+    waitSeconds !== undefined && `no answer, the hub is asked again in ${waitSeconds} s`,
+  ];
+  return parts.filter(Boolean).join(", ");
+}
 
 const LINE_EVERY = 10_000;
 const DRAW_EVERY = 100;
 
 /**
- * A display of progress on stderr, so that stdout holds results only: on a terminal a bar for every label that is
- * under way, with its ETA; elsewhere (a file, a CI log) a line for each label at its end and every ten seconds before.
+ * A display of progress on stderr, so that stdout holds results only: on a terminal a bar for all work that is
+ * under way, with its ETA; elsewhere (a file, a CI log) a line for each at its end and every ten seconds before.
  */
 export function terminalProgress({
   stream = process.stderr,
@@ -43,10 +55,11 @@ function bars(stream: NodeJS.WritableStream, now: () => number): ProgressDisplay
   let drawn = Number.NEGATIVE_INFINITY;
   return {
     report: (event) => {
-      const { label, done, total } = event;
-      const payload = { label, note: event.note ?? "" };
-      const entry = open.get(label) ?? { bar: display.create(total, 0, payload, { etaBuffer: 50 }), started: now() };
-      open.set(label, entry);
+      const { done, total } = event;
+      const name = workName(event);
+      const payload = { name, note: workNote(event) };
+      const entry = open.get(name) ?? { bar: display.create(total, 0, payload, { etaBuffer: 50 }), started: now() };
+      open.set(name, entry);
       entry.bar.setTotal(total);
       entry.bar.update(done, payload);
       if (done >= total) finish(display, open, event, now() - entry.started);
@@ -59,7 +72,7 @@ function bars(stream: NodeJS.WritableStream, now: () => number): ProgressDisplay
   };
 }
 
-const BAR_FORMAT = "{label} {bar} {value}/{total} ETA {eta_formatted} {note}";
+const BAR_FORMAT = "{name} {bar} {value}/{total} ETA {eta_formatted} {note}";
 
 /** A finished bar becomes a line above those still open. */
 function finish(
@@ -68,8 +81,9 @@ function finish(
   event: ProgressEvent,
   milliseconds: number,
 ): void {
-  const { bar } = open.get(event.label)!;
-  open.delete(event.label);
+  const name = workName(event);
+  const { bar } = open.get(name)!;
+  open.delete(name);
   bar.stop();
   display.log(`${lineOf(event, `${(milliseconds / 1000).toFixed(1)} s`)}\n`);
   display.remove(bar);
@@ -79,12 +93,13 @@ function lines(stream: NodeJS.WritableStream, now: () => number): ProgressDispla
   const open = new Map<string, { started: number; written: number }>();
   return {
     report: (event) => {
-      const { label, done, total } = event;
-      const times = open.get(label) ?? { started: now(), written: now() };
-      open.set(label, times);
+      const { done, total } = event;
+      const name = workName(event);
+      const times = open.get(name) ?? { started: now(), written: now() };
+      open.set(name, times);
       const elapsed = now() - times.started;
       if (done >= total) {
-        open.delete(label);
+        open.delete(name);
         stream.write(`${lineOf(event, `${(elapsed / 1000).toFixed(1)} s`)}\n`);
       } else if (now() - times.written >= LINE_EVERY) {
         times.written = now();
@@ -95,8 +110,9 @@ function lines(stream: NodeJS.WritableStream, now: () => number): ProgressDispla
   };
 }
 
-function lineOf({ label, done, total, note }: ProgressEvent, time: string): string {
-  return `${label} ${done}/${total}, ${time}${note ? `, ${note}` : ""}`;
+function lineOf(event: ProgressEvent, time: string): string {
+  const note = workNote(event);
+  return `${workName(event)} ${event.done}/${event.total}, ${time}${note && `, ${note}`}`;
 }
 
 function etaSeconds({ done, total }: ProgressEvent, elapsed: number): string {

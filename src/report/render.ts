@@ -3,10 +3,11 @@ import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname } from "node:path";
 import { TextDecoder, TextEncoder } from "node:util";
+import { Resvg, type ResvgRenderOptions } from "@resvg/resvg-js";
 import type { DOMWindow } from "jsdom";
 import seedrandom from "seedrandom";
 import { KitError } from "../error.ts";
-import { type Figure, fontOptions, textWidth } from "./style.ts";
+import type { Figure } from "./style.ts";
 
 /**
  * Writes the files, none ever half-written: each first beside its place under a temporary name, renamed when all are
@@ -30,6 +31,46 @@ export async function writeTogether(files: ReadonlyMap<string, string | Uint8Arr
 
 function temporary(path: string): string {
   return `${path}.${process.pid}.tmp`;
+}
+
+const require = createRequire(import.meta.url);
+
+/** Fonts for resvg: Arimo from npm and none of the machine's, so that a figure has the same bytes everywhere. */
+const fontOptions: NonNullable<ResvgRenderOptions["font"]> = {
+  loadSystemFonts: false,
+  fontFiles: ["400Regular", "700Bold"].map((style) =>
+    require.resolve(`@expo-google-fonts/arimo/${style}/Arimo_${style}.ttf`),
+  ),
+  defaultFontFamily: "Arimo",
+  sansSerifFamily: "Arimo",
+};
+
+/** A text's look, as far as its width depends on it; the size is in pixels. */
+export interface TextStyle {
+  readonly size: number;
+  readonly bold: boolean;
+}
+
+const MEASURED_AT = 20;
+const cache = new Map<string, number>();
+
+/** The advance width in pixels that a line of text has when resvg draws it. */
+export function textWidth(text: string, { size, bold }: TextStyle): number {
+  const key = `${bold ? "bold" : "plain"} ${text}`;
+  let width = cache.get(key);
+  if (width === undefined) {
+    // Bars at both ends make white space count; what they take alone is subtracted.
+    width = inkWidth(`|${text}|`, bold) - inkWidth("||", bold);
+    cache.set(key, width);
+  }
+  return (width * size) / MEASURED_AT;
+}
+
+function inkWidth(text: string, bold: boolean): number {
+  const escaped = text.replace(/&/g, "&amp;").replace(/</g, "&lt;");
+  const weight = bold ? "bold" : "normal";
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><text xml:space="preserve" font-family="Arimo" font-size="${MEASURED_AT}" font-weight="${weight}">${escaped}</text></svg>`;
+  return new Resvg(svg, { font: fontOptions }).getBBox()?.width ?? 0;
 }
 
 /** A rectangle in the user units of an SVG. */
@@ -134,7 +175,6 @@ function attribute(element: Element, name: string): number {
   return Number.parseFloat(element.getAttribute(name) ?? "") || 0;
 }
 
-const require = createRequire(import.meta.url);
 const PIXELS_PER_UNIT = 2;
 
 interface PlotlyWindow extends DOMWindow {
@@ -168,7 +208,6 @@ const COLOURS = 256;
 
 /** The SVG as PNG bytes, so many pixels a unit, its text in Arimo. */
 export async function toPng(svg: string, pixelsPerUnit: number = PIXELS_PER_UNIT): Promise<Uint8Array> {
-  const { Resvg } = await import("@resvg/resvg-js");
   const { default: png } = await import("upng-js");
   const image = new Resvg(svg, { fitTo: { mode: "zoom", value: pixelsPerUnit }, font: fontOptions }).render();
   const pixels = Uint8Array.from(image.pixels);

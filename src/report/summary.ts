@@ -132,12 +132,21 @@ function summaryOf(method: string, runs: readonly Run[]): MethodSummary {
   };
 }
 
-function mean(values: readonly number[]): number {
+export function mean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
-function standardErrorOfMean(values: readonly number[]): number {
+/** By the number of values less one; NaN for a single one. */
+export function standardDeviation(values: readonly number[]): number {
+  return Math.sqrt(sumOfSquares(values) / (values.length - 1));
+}
+
+/** The standard deviation over the root of the number of values; NaN for a single one. */
+export function standardErrorOfMean(values: readonly number[]): number {
+  return Math.sqrt(sumOfSquares(values) / (values.length - 1) / values.length);
+}
+
+function sumOfSquares(values: readonly number[]): number {
   const center = mean(values);
-  const squares = values.reduce((sum, value) => sum + (value - center) ** 2, 0);
-  return Math.sqrt(squares / (values.length - 1) / values.length);
+  return values.reduce((sum, value) => sum + (value - center) ** 2, 0);
 }

@@ -1,12 +1,96 @@
-import Table from "cli-table3";
-import { isMarked, methodsOf } from "../measure/methods.ts";
-import { type PaperColumn, paperFor } from "../measure/paper.ts";
-import type { Run } from "../record/run.ts";
-import { dataText, weightsText } from "../record/text.ts";
-import { risenLossLines } from "./risenLoss.ts";
-import { headline, type MethodSummary, summarize } from "./summary.ts";
+import Grid from "cli-table3";
 
-const MEBIBYTE = 2 ** 20;
+/** A column: its heading and the side that its cells stand on. */
+export interface Column {
+  readonly name: string;
+  readonly align: "left" | "right";
+  /** Characters of a cell's line, beyond which its words are wrapped; as wide as its cells need where it is absent. */
+  readonly width?: number;
+}
+
+/** A table of any kind: each row has a cell a column; the caption is lines of text below it. */
+export interface Table {
+  readonly columns: readonly Column[];
+  readonly rows: readonly (readonly string[])[];
+  readonly caption?: readonly string[];
+}
+
+/** Columns of these names, the first aligned left and all others right. */
+export function numberColumns(names: readonly string[]): Column[] {
+  return names.map((name, i) => ({ name, align: i === 0 ? "left" : "right" }));
+}
+
+/** The table in boxes for the terminal; `isCompact` leaves out the lines between its rows. */
+export function toTerminal({ columns, rows, caption = [] }: Table, isCompact = false): string {
+  const grid = new Grid({
+    head: columns.map(({ name }) => name),
+    colAligns: columns.map(({ align }) => align),
+    colWidths: columns.map(({ width }) => (width === undefined ? null : width + 2 * PADDING)),
+    wordWrap: true,
+    style: { head: [], border: [], compact: isCompact },
+  });
+  grid.push(...rows.map((row) => [...row]));
+  return [grid.toString(), ...caption].join("\n");
+}
+
+/** Blanks on each side of a cell in its box. */
+const PADDING = 1;
+
+/** The table in Markdown, its caption as a paragraph. */
+export function toMarkdown({ columns, rows, caption = [] }: Table): string {
+  const rule = columns.map(({ align }) => (align === "left" ? "---" : "---:"));
+  const lines = [columns.map(({ name }) => name), rule, ...rows].map((cells) => `| ${cells.join(" | ")} |`);
+  return [...lines, ...(caption.length > 0 ? ["", caption.join(" ")] : [])].join("\n");
+}
+
+/** The table in HTML. */
+export function toHtml({ columns, rows, caption = [] }: Table): string {
+  const line = (tag: string, cells: readonly string[]): string =>
+    `<tr>${cells.map((cell, j) => `<${tag} style="text-align:${columns[j]!.align}">${escapeHtml(cell)}</${tag}>`).join("")}</tr>`;
+  const title = caption.length > 0 ? `<caption>${escapeHtml(caption.join(" "))}</caption>` : "";
+  const names = columns.map(({ name }) => name);
+  return `<table>${title}<thead>${line("th", names)}</thead><tbody>${rows.map((row) => line("td", row)).join("")}</tbody></table>`;
+}
+
+const escapeHtml = (text: string): string =>
+  text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
+
+/** No column of a text is padded to more: one long cell moves the rest of its row, and not all others too. */
+const WIDEST = 200;
+
+/** The table in plain text, columns two blanks apart; headings are left out where none has a name. */
+export function toText({ columns, rows, caption = [] }: Table): string {
+  const widths = columns.map(({ name, width }, j) => width ?? Math.min(WIDEST, longestCell(name, rows, j)));
+  const line = (cells: readonly string[]): string =>
+    cells
+      .map((cell, j) => (columns[j]!.align === "right" ? cell.padStart(widths[j]!) : cell.padEnd(widths[j]!)))
+      .join("  ")
+      .trimEnd();
+  const names = columns.map(({ name }) => name);
+  const head = names.some((name) => name !== "") ? [line(names), line(widths.map((width) => "-".repeat(width)))] : [];
+  return [...head, ...rows.flatMap((row) => wrapCells(columns, row).map(line)), ...caption].join("\n");
+}
+
+function longestCell(name: string, rows: Table["rows"], column: number): number {
+  return rows.reduce((most, row) => Math.max(most, row[column]!.length), name.length);
+}
+
+/** A row as lines of cells, in columns with a width wrapped between words. */
+function wrapCells(columns: readonly Column[], row: readonly string[]): string[][] {
+  const wrapped = row.map((cell, j) => wrapWords(cell, columns[j]!.width ?? Number.POSITIVE_INFINITY));
+  const height = Math.max(...wrapped.map((lines) => lines.length));
+  return Array.from({ length: height }, (_, i) => wrapped.map((lines) => lines[i] ?? ""));
+}
+
+function wrapWords(text: string, width: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(" ")) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + 1 + word.length <= width) lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(word);
+  }
+  return lines;
+}
 
 /** A share of 1 as percent with one decimal: "91.4". */
 export function percent(share: number): string {
@@ -18,159 +102,19 @@ export function mebibytes(bytes: number): number {
   return bytes / MEBIBYTE;
 }
 
+const MEBIBYTE = 2 ** 20;
+
 /** A number without decimals, thousands apart: "1,000". */
 export function whole(value: number): string {
   return Math.round(value).toLocaleString("en-US");
 }
 
-/** One line on what ± and n are in these summaries: binomial for one run, of the mean over seeds for several. */
-export function errorCaption(summaries: readonly MethodSummary[]): string {
-  const several = summaries.filter(({ seeds }) => seeds.length > 1);
-  const single = summaries.filter(({ seeds }) => seeds.length === 1);
-  const kinds = [
-    ...(several.length > 0
-      ? [`± standard error of the mean over ${seedCounts(several)} seeds${only(several, single)}`]
-      : []),
-    ...(single.length > 0 ? [`± binomial standard error of one run${only(single, several)}`] : []),
-  ];
-  return `${kinds.join("; ")}; n = ${testRows(summaries)} test rows${several.length > 0 ? " each" : ""}`;
+/** A number in at most two digits, small ones as powers of ten: "0.0012", "43", "1e-4". */
+export function short(value: number): string {
+  return exact(Number(value.toPrecision(2)));
 }
 
-/** Names the methods that a kind of error belongs to, where there are others. */
-function only(own: readonly MethodSummary[], others: readonly MethodSummary[]): string {
-  return others.length === 0 ? "" : ` (${own.map(({ method }) => method).join(", ")})`;
-}
-
-function seedCounts(summaries: readonly MethodSummary[]): string {
-  return range(summaries.map(({ seeds }) => seeds.length));
-}
-
-function testRows(summaries: readonly MethodSummary[]): string {
-  return range(summaries.flatMap(({ n }) => n));
-}
-
-function range(values: readonly number[]): string {
-  const [low, high] = [Math.min(...values), Math.max(...values)];
-  return low === high ? whole(low) : `${whole(low)} to ${whole(high)}`;
-}
-
-/**
- * The runs of one task as a table for the terminal, one row a method, beside
- * what the paper reports, with a caption that says what ± and n are. All numbers are means over the seeds.
- * Throws as `summarize` does.
- */
-export function table(runs: readonly Run[], paper: PaperColumn = paperFor(runs)): string {
-  const summaries = summarize(runs);
-  const head = headings(runs, summaries, paper);
-  const grid = new Table({
-    head,
-    colAligns: head.map((_, index) => (index === 0 ? "left" : "right")),
-    style: { head: [], border: [] },
-  });
-  grid.push(...summaries.map((summary) => methodCells(summary, paper, withPrediction(summaries))));
-  return [grid.toString(), ...captionLines(runs, summaries, paper)].join("\n");
-}
-
-/** The same table and caption in Markdown, for the README. */
-export function markdownTable(runs: readonly Run[], paper: PaperColumn = paperFor(runs)): string {
-  const summaries = summarize(runs);
-  const head = headings(runs, summaries, paper);
-  const rule = head.map((_, index) => (index === 0 ? "---" : "---:"));
-  const rows = [head, rule, ...summaries.map((summary) => methodCells(summary, paper, withPrediction(summaries)))];
-  return [...rows.map((row) => `| ${row.join(" | ")} |`), "", captionLines(runs, summaries, paper).join(" ")].join(
-    "\n",
-  );
-}
-
-function headings(runs: readonly Run[], summaries: readonly MethodSummary[], paper: PaperColumn): string[] {
-  const memory = withPrediction(summaries) ? ["peak MiB", "predicted"] : ["peak MiB"];
-  return ["method", `test ${headline(runs).metric}, %`, "steps", "seconds", ...memory, `paper ${paper.model}`];
-}
-
-/** Whether every method that took memory says what it was predicted to take. */
-function withPrediction(summaries: readonly MethodSummary[]): boolean {
-  return summaries.every(({ method, predictedBytes }) => !isMarked(method) || predictedBytes !== undefined);
-}
-
-function methodCells(summary: MethodSummary, paper: PaperColumn, predicted: boolean): string[] {
-  const costs = costsOf(summary, predicted);
-  return [
-    summary.method,
-    `${percent(summary.score)} ± ${percent(summary.standardError)}`,
-    ...(isMarked(summary.method) ? costs : costs.map(() => "–")),
-    paper.scores[summary.method]?.toFixed(1) ?? "–",
-  ];
-}
-
-/** What the runs took; looking up the majority class takes nothing. */
-function costsOf({ steps, seconds, peakBytes, predictedBytes = 0 }: MethodSummary, predicted: boolean): string[] {
-  const memory = predicted ? [peakBytes, predictedBytes] : [peakBytes];
-  return [whole(steps), seconds.toFixed(1), ...memory.map((bytes) => whole(mebibytes(bytes)))];
-}
-
-function captionLines(runs: readonly Run[], summaries: readonly MethodSummary[], paper: PaperColumn): string[] {
-  const { task, model, weights, untied, split, backend, threads, data } = headline(runs);
-  const parts = `${whole(split.train)} train, ${whole(split.dev)} dev, ${whole(split.test)} test rows`;
-  const kept = [
-    ...(untied ? ["output matrix untied"] : []),
-    ...(weights === undefined ? [] : [`weights in ${weightsText(weights)}`]),
-  ];
-  return [
-    `${errorCaption(summaries)}.`,
-    `${task}, model ${model}${kept.length === 0 ? "" : ` (${kept.join(", ")})`}, ${backend} backend, ${threads} ${threads === 1 ? "thread" : "threads"}; ${parts} from ${dataText(data)}.`,
-    ...(Object.keys(paper.scores).length > 0
-      ? [`Paper: ${paper.model} (${paper.table}), ${paper.runs} on the paper's own ${paper.task} rows.`]
-      : []),
-    ...risenLossLines(runs),
-  ];
-}
-
-/**
- * Runs of several tasks in the layout of the paper's Table 1: a row a method and a column a task, each cell the mean over the seeds
- * with its standard error and, where the paper has it, the paper's number below. Throws as `summarize` does.
- */
-export function taskTable(runs: readonly Run[]): string {
-  const tasks = [...new Set(runs.map(({ header }) => header.task))];
-  const grid = new Table({
-    head: ["method", ...tasks],
-    colAligns: ["left", ...tasks.map(() => "right" as const)],
-    style: { head: [], border: [], compact: true },
-  });
-  grid.push(...factRows(runs, tasks), ...methodsOf(runs).map((method) => [method, ...taskCells(runs, tasks, method)]));
-  return [grid.toString(), caption(runs)].join("\n");
-}
-
-function ofTask(runs: readonly Run[], task: string): Run[] {
-  return runs.filter(({ header }) => header.task === task);
-}
-
-/** The metric of each task, and the rows of its parts. */
-function factRows(runs: readonly Run[], tasks: readonly string[]): string[][] {
-  const headers = tasks.map((task) => headline(ofTask(runs, task)));
-  return [
-    ["metric", ...headers.map(({ metric }) => metric)],
-    ["rows", ...headers.map(({ split }) => `${split.train}/${split.dev}/${split.test}`)],
-  ];
-}
-
-function taskCells(runs: readonly Run[], tasks: readonly string[], method: string): string[] {
-  return tasks.map((task) => {
-    const own = ofTask(runs, task);
-    const summary = summarize(own).find((one) => one.method === method);
-    const paper = paperFor(own).scores[method];
-    const ours = summary ? `${percent(summary.score)} ± ${percent(summary.standardError)}` : "–";
-    return paper === undefined ? ours : `${ours}\n(${paper.toFixed(1)})`;
-  });
-}
-
-function caption(runs: readonly Run[]): string {
-  const { model, backend } = headline(runs);
-  const samples = runs.some(({ header }) => header.data.files.some((name) => /^samples( of |\/)/.test(name)));
-  return [
-    `In %; ± is one standard error; in brackets ${paperFor(runs).model} in the paper (${paperFor(runs).table}). Rows: train/dev/test. Model ${model}, ${backend} backend.`,
-    ...(samples
-      ? ["Some tasks were run on the kit's samples, which are not the data set: their scores only show that it runs."]
-      : []),
-    ...risenLossLines(runs),
-  ].join("\n");
+/** A number with all its digits, small ones as powers of ten. */
+export function exact(value: number): string {
+  return value !== 0 && Math.abs(value) < 1e-3 ? value.toExponential() : String(value);
 }

@@ -1,9 +1,10 @@
 import * as tf from "@tensorflow/tfjs";
-import { KitError } from "../error.ts";
 import { storage } from "./backend.ts";
 import { type Distribution, type NoiseKey, noiseKey } from "./noise/key.ts";
-import { spreadMany } from "./noise/sweep.ts";
+import { moveMany, wholeStretch } from "./noise/sweep.ts";
+import type { Stretch } from "./noise/wasm.ts";
 import type { Draw, Parameter } from "./parameter.ts";
+import { type Attributes, type Call, type Inputs, type Interpreter, interpret, type Traced } from "./trace.ts";
 
 /** The two places theta + eps z and theta − eps z. */
 export interface Shift {
@@ -12,48 +13,42 @@ export interface Shift {
   readonly z: Draw;
 }
 
-/** Named tensors: the inputs of an operation. */
-export type Inputs = Readonly<Record<string, tf.Tensor>>;
-
 /** Both sides of a tensor. */
 export interface Both<T = tf.Tensor> {
   readonly plus: T;
   readonly minus: T;
 }
 
-/** A run of both sides at once. Tensors older than `first` are weights or constants, the same on both sides but for theta. */
+/** What a pass knows: the key of each weight's z, by tensor id. */
 interface Pass {
-  readonly first: number;
   readonly keys: ReadonlyMap<number, NoiseKey>;
   readonly shift: Shift;
-  /** By tensor id what fused operations and `constant` made, with its other side if it has one. */
-  readonly made: Map<number, { readonly plus: tf.Tensor; readonly minus: tf.Tensor | undefined }>;
 }
 
 /** How an operation treats an input of theta that is too large to be formed whole; undefined where it would rather have it whole. */
-export type PairRule = (
-  inputs: Both<Inputs>,
-  formed: FormRows,
-  attrs: Readonly<Record<string, unknown>>,
-) => Both | undefined;
+export type PairRule = (inputs: Both<Inputs>, formed: FormRows, attrs: Attributes) => Both | undefined;
 
-/** Both sides of some elements of a weight, in arrays of that size; undefined for a tensor that is no weight of theta. */
-export type FormRows = (tensor: tf.Tensor) => ((stretches: readonly Stretch[]) => void) | undefined;
+/** Forms both sides of some elements of a weight, in the arrays given; undefined for a tensor that is no weight of theta. */
+export type FormRows = (tensor: tf.Tensor) => ((parts: readonly WeightPart[]) => void) | undefined;
 
 /** Elements `from` up to `to` of a weight, and where their two sides go. */
-export interface Stretch extends Both<Float32Array> {
-  readonly from: number;
-  readonly to: number;
-}
+export type WeightPart = Required<Pick<Stretch, "from" | "to" | "sides">>;
 
-const rules = new Map<string, PairRule>();
-
-/** Registers how an operation reads a weight of theta that should not be formed whole, on a backend. */
-export function pairRule(name: string, backend: string, rule: PairRule): void {
-  rules.set(`${backend} ${name}`, rule);
-}
-
-let active: Pass | undefined;
+/**
+ * Runs each operation at theta + eps z, and at theta − eps z as its companion. An operation's weights are formed for it and then freed,
+ * by its rule a part at a time, without one whole.
+ */
+export const pair: Interpreter<Pass, PairRule> = {
+  name: "A pass over both sides",
+  isWeight: ({ keys }, { id }) => keys.has(id),
+  interpret: (pass, call, companions, rule) => {
+    const other = mapInputs(call.inputs, (tensor, i) => companions[i] ?? tensor);
+    const both = rule?.({ plus: call.inputs, minus: other }, formRows(pass), call.attrs);
+    return both
+      ? { value: both.plus as ReturnType<typeof call.run>, companion: both.minus }
+      : runWhole(pass, call, other);
+  },
+};
 
 /** Whether both sides can be run at once here: where this process can see the weights. */
 export function canPair(): boolean {
@@ -61,9 +56,9 @@ export function canPair(): boolean {
 }
 
 /**
- * Runs `body`, made of fused operations alone, at theta + eps z and theta − eps z in one pass (design B): each operation is run for both
- * sides, and an operation's weights are formed for it and then forgotten, so that z is made once and theta is never disturbed. What does
- * not depend on theta is computed once. `body` sees the plus side; `sides` gives both sides' values of a tensor that it made.
+ * Runs `body`, made of fused operations alone, at theta + eps z and theta − eps z in one pass, so that z is made once and theta is never
+ * disturbed. What does not depend on theta is computed once. `body` sees the plus side; `sides` gives both sides' values of a tensor
+ * that it made.
  */
 export function pairwise<T>(
   theta: readonly Parameter[],
@@ -72,106 +67,48 @@ export function pairwise<T>(
 ): T {
   const { seed, step, index } = shift.z;
   const keys = new Map(theta.map(({ name, value }) => [value.id, noiseKey(seed, step, name, index)]));
-  const pass: Pass = { first: nextId(), keys, shift, made: new Map() };
-  const outer = active;
-  active = pass;
-  try {
-    return body((tensor) => ({ plus: valuesOf(tensor), minus: valuesOf(minusOf(pass, tensor) ?? tensor) }));
-  } finally {
-    active = outer;
-    for (const { minus } of pass.made.values()) minus?.dispose();
-  }
+  return interpret(pair, { keys, shift }, (companion) =>
+    body((tensor) => ({ plus: copyValues(tensor), minus: copyValues(companion(tensor) ?? tensor) })),
+  );
 }
 
-/** Says that a tensor made just now is the same on both sides. */
-export function sameOnBothSides(tensor: tf.Tensor): void {
-  active?.made.set(tensor.id, { plus: tensor, minus: undefined });
-}
-
-/** Runs an operation on its inputs; where both sides are run, on each side's, its result being the plus side's. */
-export function onBothSides<Given extends Inputs, T extends tf.Tensor>(
-  name: string,
-  inputs: Given,
-  attrs: Readonly<Record<string, unknown>>,
-  run: (inputs: Given) => T,
-): T {
-  const pass = active;
-  if (!pass) return run(inputs);
-  forgetDisposed(pass);
-  const all = Object.values(inputs);
-  const minus = all.map((tensor) => minusOf(pass, tensor));
-  const formed = all.map((tensor) => pass.keys.has(tensor.id));
-  if (!formed.includes(true) && minus.every((side) => side === undefined)) {
-    const output = run(inputs);
-    pass.made.set(output.id, { plus: output, minus: undefined });
-    return output;
-  }
-  active = undefined; // what one side runs on its way is no concern of the other's
-  try {
-    const other = rebuilt(inputs, (tensor, i) => minus[i] ?? tensor);
-    const both = byRule(pass, name, { plus: inputs, minus: other }, attrs) ?? whole(pass, inputs, other, run);
-    pass.made.set(both.plus.id, { plus: both.plus, minus: tf.keep(both.minus) });
-    return both.plus as T;
-  } finally {
-    active = pass;
-  }
-}
-
-function byRule(
-  pass: Pass,
-  name: string,
-  inputs: Both<Inputs>,
-  attrs: Readonly<Record<string, unknown>>,
-): Both | undefined {
-  const rule = rules.get(`${tf.getBackend()} ${name}`);
-  const formed: FormRows = (tensor) => {
-    const key = pass.keys.get(tensor.id);
-    const theta = key && storage().source!(tensor);
-    return (
-      key &&
-      ((stretches) =>
-        form(
-          pass,
-          stretches.map((stretch) => ({ ...stretch, theta: theta!, key })),
-        ))
-    );
+const formRows = ({ keys, shift }: Pass): FormRows => {
+  return (tensor) => {
+    const key = keys.get(tensor.id);
+    if (!key) return undefined;
+    const form = formFrom(tensor, key, shift);
+    return (parts) => moveMany(parts.map(form));
   };
-  return rule?.(inputs, formed, attrs);
+};
+
+/** What forms both sides of a part of a weight. */
+function formFrom(weight: tf.Tensor, key: NoiseKey, { eps, law }: Shift): (part: WeightPart) => Stretch {
+  const whole = wholeStretch(storage().source!(weight), [{ key, scale: eps, keep: 1 }], law);
+  return (part) => ({ ...whole, ...part });
 }
 
 /** Forms the weights among the inputs whole, runs both sides, and frees them. */
-function whole<Given extends Inputs, T extends tf.Tensor>(
-  pass: Pass,
-  plus: Given,
+function runWhole<Given extends Inputs, T extends tf.Tensor>(
+  { keys, shift }: Pass,
+  { inputs: plus, run }: Call<Given, T>,
   minus: Given,
-  run: (inputs: Given) => T,
-): Both<T> {
+): Traced<T> {
   const weights = new Map<number, Both>();
-  const entries = Object.values(plus).flatMap((tensor) => {
-    const key = pass.keys.get(tensor.id);
+  const stretches = Object.values(plus).flatMap((tensor) => {
+    const key = keys.get(tensor.id);
     if (!key) return [];
-    const sides = { plus: blank(tensor.shape), minus: blank(tensor.shape) };
-    weights.set(tensor.id, sides);
-    const { view, source } = storage();
-    return {
-      theta: source!(tensor),
-      from: 0,
-      to: tensor.size,
-      key,
-      plus: view!(sides.plus),
-      minus: view!(sides.minus),
-    };
+    const both = { plus: blank(tensor.shape), minus: blank(tensor.shape) };
+    weights.set(tensor.id, both);
+    const view = storage().view!;
+    const sides = { plus: view(both.plus), minus: view(both.minus) };
+    return formFrom(tensor, key, shift)({ from: 0, to: tensor.size, sides });
   });
-  form(pass, entries);
-  const [above, below] = (["plus", "minus"] as const).map((side) =>
-    run(rebuilt(side === "plus" ? plus : minus, (tensor) => weights.get(tensor.id)?.[side] ?? tensor)),
+  moveMany(stretches);
+  const [value, companion] = (["plus", "minus"] as const).map((side) =>
+    run(mapInputs(side === "plus" ? plus : minus, (tensor) => weights.get(tensor.id)?.[side] ?? tensor)),
   );
   for (const sides of weights.values()) tf.dispose([sides.plus, sides.minus]);
-  return { plus: above!, minus: below! };
-}
-
-function form({ shift }: Pass, entries: Parameters<typeof spreadMany>[0]): void {
-  spreadMany(entries, shift.eps, shift.law);
+  return { value: value!, companion: companion! };
 }
 
 /** A tensor of a shape, whatever it holds. */
@@ -179,33 +116,14 @@ export function blank(shape: readonly number[]): tf.Tensor {
   return storage().blank?.(shape) ?? tf.zeros([...shape]);
 }
 
-function rebuilt<Given extends Inputs>(inputs: Given, change: (tensor: tf.Tensor, index: number) => tf.Tensor): Given {
+function mapInputs<Given extends Inputs>(
+  inputs: Given,
+  change: (tensor: tf.Tensor, index: number) => tf.Tensor,
+): Given {
   const entries = Object.entries(inputs).map(([name, tensor], i) => [name, change(tensor, i)] as const);
-  const made = Array.isArray(inputs) ? entries.map(([, tensor]) => tensor) : Object.fromEntries(entries);
-  return made as unknown as Given;
-}
-
-/** The other side of a tensor that exists now. A result that no fused operation made may have lost one: that is an error. */
-function minusOf({ first, keys, made }: Pass, tensor: tf.Tensor): tf.Tensor | undefined {
-  const known = made.get(tensor.id);
-  if (known || keys.has(tensor.id) || tensor.id < first || tensor.dtype !== "float32") return known?.minus;
-  throw new KitError(
-    `Both sides were to be run at once, but no fused operation made a tensor of shape [${tensor.shape}]; make it by one, or mark it as constant.`,
-  );
-}
-
-function forgetDisposed({ made }: Pass): void {
-  for (const [id, { plus, minus }] of made) {
-    if (!plus.isDisposed) continue;
-    minus?.dispose();
-    made.delete(id);
-  }
+  const changed = Array.isArray(inputs) ? entries.map(([, tensor]) => tensor) : Object.fromEntries(entries);
+  return changed as unknown as Given;
 }
 
 /** A copy of the values: the buffer may be used again. */
-const valuesOf = (tensor: tf.Tensor): Float32Array => storage().view!(tensor).slice();
-
-/** Tensors made from now on have at least this id. */
-function nextId(): number {
-  return tf.tidy(() => tf.scalar(0).id);
-}
+const copyValues = (tensor: tf.Tensor): Float32Array => storage().view!(tensor).slice();

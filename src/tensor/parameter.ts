@@ -29,10 +29,9 @@ function perturbWith(law: Distribution): Perturb {
   const perturb = (theta: readonly Parameter[], scale: number, { seed, step, index }: Draw, keep = 1): void => {
     const weights = theta.map(({ name, value }) => ({
       tensor: value,
-      key: noiseKey(seed, step, name, index),
-      keep,
+      moves: [{ key: noiseKey(seed, step, name, index), scale, keep }],
     }));
-    storage().sweep(weights, scale, law);
+    storage().move(weights, law);
   };
   return Object.assign(perturb, { law });
 }

@@ -1,28 +1,18 @@
 import type * as tf from "@tensorflow/tfjs";
 import { isHalves, narrow, type Source, widened } from "./halves.ts";
-import type { Distribution, NoiseKey } from "./noise/key.ts";
-import { moveMany, sweepMany } from "./noise/sweep.ts";
-import type { Move } from "./noise/wasm.ts";
-
-/** A weight to add noise to, the key of its z, and the factor that its values are multiplied by first. */
-export interface NoisyWeight {
-  readonly tensor: tf.TensorInfo;
-  readonly key: NoiseKey;
-  readonly keep: number;
-}
+import type { Distribution, Move } from "./noise/key.ts";
+import { moveMany, wholeStretch } from "./noise/sweep.ts";
 
 /** A weight and what becomes of it, move by move. */
-export interface MovedWeight {
+export interface MovingWeight {
   readonly tensor: tf.TensorInfo;
   readonly moves: readonly Move[];
 }
 
 /** How a backend changes float32 tensors in place: afterwards the same tensor has the new values, whoever holds it. */
 export interface Storage {
-  /** values = keep · values + scale · z for every weight; no two may share values. The bits are the same on every backend. */
-  readonly sweep: (weights: readonly NoisyWeight[], scale: number, law: Distribution) => void;
-  /** What a sweep for each move of every weight would do, to the bit, in fewer passes over the memory; absent where there is no such way. */
-  readonly moves?: (weights: readonly MovedWeight[], law: Distribution) => void;
+  /** values = keep · values + scale · z for every move of every weight; no two may share values. The bits are the same on every backend. */
+  readonly move: (weights: readonly MovingWeight[], law: Distribution) => void;
   /** Has `write` fill all values. Where there is a `view`, it sees the present ones; elsewhere it finds anything. */
   readonly fill: (tensor: tf.TensorInfo, write: (values: Float32Array) => void) => void;
   /** Copies the values of one tensor into another of the same size. */
@@ -64,14 +54,8 @@ export function inMemory(
     view,
     fill,
     copy: (from, to) => fill(to, (values) => values.set(view(from))),
-    sweep: (weights, scale, law) => {
-      const entries = weights.map(({ tensor, key, keep }) => ({ theta: source(tensor), key, keep }));
-      sweepMany(entries, scale, law);
-      for (const { tensor } of weights) changed(tensor);
-    },
-    moves: (weights, law) => {
-      const entries = weights.map(({ tensor, moves }) => ({ theta: source(tensor), moves }));
-      moveMany(entries, law);
+    move: (weights, law) => {
+      moveMany(weights.map(({ tensor, moves }) => wholeStretch(source(tensor), moves, law)));
       for (const { tensor } of weights) changed(tensor);
     },
   };

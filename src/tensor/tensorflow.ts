@@ -1,7 +1,7 @@
 import { createRequire } from "node:module";
 import * as tf from "@tensorflow/tfjs";
 import { KitError } from "../error.ts";
-import { sweepMany } from "./noise/sweep.ts";
+import { moveMany, wholeStretch } from "./noise/sweep.ts";
 import type { Backend, Storage } from "./storage.ts";
 
 /** What is used of TensorFlow.js's Node backend beneath its public face; the version is pinned. */
@@ -32,10 +32,10 @@ function replace({ dataId }: tf.TensorInfo, values: Float32Array): void {
 }
 
 const storage: Storage = {
-  sweep: (weights, scale, law) => {
-    for (const { tensor, key, keep } of weights) {
+  move: (weights, law) => {
+    for (const { tensor, moves } of weights) {
       const theta = read(tensor);
-      sweepMany([{ theta, key, keep }], scale, law);
+      moveMany([wholeStretch(theta, moves, law)]);
       replace(tensor, theta);
     }
   },

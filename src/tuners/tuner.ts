@@ -9,9 +9,22 @@ export interface Objective {
   pair?(theta: readonly Parameter[], shift: Shift): Pair | Promise<Pair>;
   /** The loss and its gradient by backpropagation, one tensor a weight of theta (disposed of by the caller); absent where there is none. */
   gradient?(theta: readonly Parameter[]): Gradient | Promise<Gradient>;
-  /** The loss and its exact derivative along a tangent, forward mode; `tangentOf` makes the tangent of a weight anew at each call. */
-  derivative?(theta: readonly Parameter[], tangentOf: (weight: Parameter) => Parameter["value"]): Derivative;
+  /**
+   * The loss and its exact derivative along a tangent of theta; `tangentOf` makes that of a weight anew at each call, and `differentiate`
+   * takes the derivative of a pass through a network along it.
+   */
+  derivative?(
+    theta: readonly Parameter[],
+    tangentOf: (weight: Parameter) => Parameter["value"],
+    differentiate: DifferentiateForwards,
+  ): Derivative;
 }
+
+/** The loss tail(body()) and its derivative along a tangent: `body` is made of fused operations alone, `tail` may be anything. */
+export type DifferentiateForwards = <T extends Parameter["value"]>(
+  body: () => T,
+  tail: (features: T) => Parameter["value"],
+) => Derivative;
 
 /** The losses on both sides of theta. */
 export interface Pair {

@@ -6,8 +6,8 @@ import seedrandom from "seedrandom";
 import type { AdaptableNetwork } from "../../src/adapters/adapter.ts";
 import { openCheckpoint } from "../../src/checkpoints/folder.ts";
 import { writeSafetensors } from "../../src/checkpoints/write.ts";
-import { families } from "../../src/models/families.ts";
-import type { Config } from "../../src/models/family.ts";
+import type { Config } from "../../src/models/config.ts";
+import { findFamily } from "../../src/models/family.ts";
 import { type LoadedNetwork, loadNetwork } from "../../src/models/network.ts";
 import { packBatch, type TokenBatch } from "../../src/nn/batch.ts";
 import type { Network } from "../../src/nn/network.ts";
@@ -37,7 +37,7 @@ export function tinyNetwork(family: FamilyName): LoadedNetwork {
 
 /** The network of a config, with the given value as element `i` of its weight number `weight`. */
 export function networkWith(config: Config, valueAt: (weight: number, i: number) => number): LoadedNetwork {
-  const tensors = [...families[String(config.model_type)]!.shapes(config)].map(([name, shape], weight) => {
+  const tensors = [...findFamily("tiny", config).shapes(config)].map(([name, shape], weight) => {
     const size = shape.reduce((a, b) => a * b, 1);
     return { name, shape, data: Float32Array.from({ length: size }, (_, i) => valueAt(weight, i)) };
   });

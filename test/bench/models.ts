@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import type { Config } from "../../src/models/family.ts";
+import type { Config } from "../../src/models/config.ts";
 import { BUNDLED_MODEL, loadModel } from "../../src/models/load.ts";
 import type { LoadedNetwork } from "../../src/models/network.ts";
 import { opt } from "../../src/models/opt.ts";
@@ -45,12 +45,13 @@ function randomNetwork(config: Config, weights: WeightFormat): LoadedNetwork {
     ([name, shape]): Parameter => ({ name, ...make(zeros(shape), shape, name) }),
   );
   const byName = new Map(parameters.map(({ name, value }) => [name, value]));
-  const restore = (): void => drawUntrained(parameters, 7);
+  const network = opt.build(config, (name) => byName.get(name)!);
+  const restore = (): void => drawUntrained({ parameters, ...network }, 7);
   restore();
   return {
     parameters,
     ...opt.limits(config),
-    ...opt.build(config, (name) => byName.get(name)!),
+    ...network,
     restore,
     dispose: () => tf.dispose(parameters.map(({ value }) => value)),
   };

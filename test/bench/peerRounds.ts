@@ -74,7 +74,7 @@ async function measureTheirs(
   const label = `PyTorch ${peer.version}, ${kind}: ${one.title}`;
   onProgress({ label, done: 0, total: 1 });
   const theirs = await measurePeer(peerCommand(peer, kind, one, size));
-  onProgress({ label, done: 1, total: 1, note: `${theirs.step_s.toFixed(2)} s a step` });
+  onProgress({ label, done: 1, total: 1 });
   return theirs;
 }
 

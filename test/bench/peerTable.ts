@@ -1,4 +1,4 @@
-import Table from "cli-table3";
+import { toTerminal } from "../../src/report/table.ts";
 import { median } from "./median.ts";
 import type { PeerKind } from "./peerCases.ts";
 import type { Comparison } from "./peerRounds.ts";
@@ -9,10 +9,8 @@ const NAMES: Readonly<Record<PeerKind, string>> = { authors: "the authors' step"
 
 /** The comparisons as a table: medians over the rounds, of the ratios too. */
 export function peerText(comparisons: readonly Comparison[]): string {
-  const colAligns = HEAD.map((_, i) => (i < 2 ? "left" : "right"));
-  const table = new Table({ head: HEAD, style: { head: [], border: [] }, colAligns });
-  table.push(...comparisons.map(cellsOf));
-  return table.toString();
+  const columns = HEAD.map((name, i) => ({ name, align: i < 2 ? "left" : "right" }) as const);
+  return toTerminal({ columns, rows: comparisons.map(cellsOf) });
 }
 
 function cellsOf({ title, kind, pytorch, ours, theirs, time, memory, target }: Comparison): string[] {

@@ -1,3 +1,4 @@
+import { numberColumns, toMarkdown } from "../../src/report/table.ts";
 import { benchModels } from "./models.ts";
 import type { Operation, Profile } from "./profile.ts";
 import type { CaseRequest } from "./request.ts";
@@ -18,19 +19,25 @@ export function profileText(request: CaseRequest, profile: Profile): string {
     calls: sum(({ calls }) => calls),
     seconds: sum(({ seconds }) => seconds),
   };
-  const line = (name: string, calls: string, seconds: number, gflops: string): string =>
-    `| ${name} | ${calls} | ${(1e3 * seconds).toFixed(1)} | ${gflops} | ${(100 * share(seconds)).toFixed(1)} % |`;
+  const cells = (name: string, calls: string, seconds: number, gflops: string): string[] => [
+    ...[name, calls, (1e3 * seconds).toFixed(1), gflops],
+    `${(100 * share(seconds)).toFixed(1)} %`,
+  ];
+  const table = toMarkdown({
+    columns: numberColumns(["operation", "calls", "ms", "GFLOPS", "share"]),
+    rows: [
+      ...[...shown, ...(others.length > 0 ? [small] : [])].map((operation) =>
+        cells(operation.name, `${Math.round(operation.calls)}`, operation.seconds, gflopsOf(operation)),
+      ),
+      cells("noise", "", noiseSeconds, ""),
+      cells("the rest: JavaScript", "", restSeconds, ""),
+      cells("**step**", "", stepSeconds, ""),
+    ],
+  });
   return [
     `One step of ${method}, ${benchModels[model]!.title}, ${rows} rows x ${tokens} tokens, ${threads} threads, ${noise} noise; mean of ${steps}:`,
     "",
-    "| operation | calls | ms | GFLOPS | share |",
-    "|---|--:|--:|--:|--:|",
-    ...[...shown, ...(others.length > 0 ? [small] : [])].map((operation) =>
-      line(operation.name, `${Math.round(operation.calls)}`, operation.seconds, gflopsOf(operation)),
-    ),
-    line("noise", "", noiseSeconds, ""),
-    line("the rest: JavaScript", "", restSeconds, ""),
-    line("**step**", "", stepSeconds, ""),
+    table,
   ].join("\n");
 }
 

@@ -1,4 +1,4 @@
-import Table from "cli-table3";
+import { numberColumns, toTerminal } from "../../src/report/table.ts";
 import type { Ceilings } from "./ceilings.ts";
 import { benchModels } from "./models.ts";
 import type { BenchRequest } from "./request.ts";
@@ -47,14 +47,11 @@ const LEGEND =
   "passes: forward and backward, without noise. time, memory: over those of zero-shot. limit: the step's operations at the ceiling and z twice for each trained weight.";
 
 function modelText(model: string, rows: readonly BenchRow[]): string {
-  const table = new Table({ head: HEAD, style: { head: [], border: [] }, colAligns: ["left", ...RIGHT] });
-  table.push(...rows.map(cellsOf));
+  const table = toTerminal({ columns: numberColumns(HEAD), rows: rows.map(cellsOf) });
   const peaks = Object.entries(peaksToMezo(rows)).map(([method, ratio]) => `${method} ${ratio.toFixed(2)}`);
   const compared = peaks.length > 0 ? [`Peak memory over MeZO's: ${peaks.join(", ")}`] : [];
-  return ["", benchModels[model]!.title, table.toString(), ...compared].join("\n");
+  return ["", benchModels[model]!.title, table, ...compared].join("\n");
 }
-
-const RIGHT: "right"[] = HEAD.slice(1).map(() => "right");
 
 function cellsOf(row: BenchRow): string[] {
   const percent = (share: number): string => `${(100 * share).toFixed(0)} %`;

@@ -6,7 +6,7 @@ import { lora } from "../../src/adapters/lora.ts";
 import { evaluate, evaluateMajority } from "../../src/experiment/evaluate.ts";
 import { tune } from "../../src/experiment/tune.ts";
 import { batches, encodeBatch, type LabelledBatch } from "../../src/loss/encode.ts";
-import { classificationLoss } from "../../src/loss/loss.ts";
+import { computeLoss } from "../../src/loss/loss.ts";
 import { loadModel } from "../../src/models/load.ts";
 import { readRun } from "../../src/record/read.ts";
 import type { RunRecorder } from "../../src/record/run.ts";
@@ -46,7 +46,7 @@ describe("evaluate", () => {
     setImmediate(() => {
       turned = true;
     });
-    await evaluate(model, task, { onProgress: ({ label }) => label === "Zero-shot" && turns.push(turned) });
+    await evaluate(model, task, { onProgress: ({ part }) => part === undefined && turns.push(turned) });
     expect(turns).toEqual([true]);
     model.dispose();
   });
@@ -137,9 +137,9 @@ describe("tune", () => {
   test("learns: the loss on the training part falls", async () => {
     const model = await loadModel(folder);
     const all = encodeBatch(model, task.train, "mezo");
-    const before = await classificationLoss(model, all);
+    const before = await computeLoss("candidates", model, all);
     await tune(model, task, mezo({ lr: 5e-3 }), { ...settings, steps: 150, evaluateEvery: 150, keepWeights: true });
-    expect(await classificationLoss(model, all)).toBeLessThan(0.8 * before);
+    expect(await computeLoss("candidates", model, all)).toBeLessThan(0.8 * before);
     model.dispose();
   });
 

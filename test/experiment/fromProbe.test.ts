@@ -6,7 +6,7 @@ import { probe, probeHead } from "../../src/experiment/probe.ts";
 import { replay } from "../../src/experiment/replay.ts";
 import { tune } from "../../src/experiment/tune.ts";
 import { loadModel, saveModel } from "../../src/index.ts";
-import { families } from "../../src/models/families.ts";
+import { llama as llamaFamily } from "../../src/models/llama.ts";
 import { readRun } from "../../src/record/read.ts";
 import { hashTheta } from "../../src/record/theta.ts";
 import { writeRun } from "../../src/record/write.ts";
@@ -17,7 +17,7 @@ import { tinyData, tinyModel, tinyTensors, WORDS } from "../tiny.ts";
 
 const task = await loadTask("SST-2", { data: tinyData(), train: 24, dev: 12, test: 12, seed: 1 });
 const LLAMA = { ...CONFIGS.llama!, vocab_size: 4 + WORDS.length, tie_word_embeddings: true };
-const llama = tinyModel({ config: LLAMA, tensors: tinyTensors(LLAMA, families.llama!) });
+const llama = tinyModel({ config: LLAMA, tensors: tinyTensors(LLAMA, llamaFamily) });
 /** So small a step moves no weight: what is scored is where the run began. */
 const still = { lr: 1e-30, eps: 1e-3 };
 

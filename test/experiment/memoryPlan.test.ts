@@ -1,8 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 import { describe, expect, test } from "vitest";
+import { adaptedModel } from "../../src/adapters/adapter.ts";
 import { lora } from "../../src/adapters/lora.ts";
 import { longest, NOTHING, type Passes, predictBytes, totalBytes } from "../../src/experiment/cost.ts";
-import { adaptedModel } from "../../src/experiment/finite.ts";
 import { encodeBatch } from "../../src/loss/encode.ts";
 import { objectiveFor } from "../../src/loss/objective.ts";
 import { loadModel } from "../../src/models/load.ts";

@@ -25,7 +25,9 @@ describe("probe", () => {
     const model = await loadModel(folder);
     const weights = weightsOf(model);
     const told = new Map<string, number>();
-    const run = await probe(model, task, { onProgress: ({ label, done, total }) => told.set(label, done / total) });
+    const run = await probe(model, task, {
+      onProgress: ({ label, part, done, total }) => told.set(`${label}, ${part}`, done / total),
+    });
     expect(run.scores).toHaveLength(1);
     expect(run.scores[0]).toMatchObject({ on: "test", step: 0, n: 100 });
     const { score, standardError, loss } = run.scores[0]!;
@@ -37,7 +39,7 @@ describe("probe", () => {
       settings: { begin: "mezo", earlyStop: false, folds: 5 },
     });
     expect(run.steps).toEqual([]);
-    expect(Object.fromEntries(told)).toEqual({ "LP: features": 1, "LP: fits": 1, "LP: test": 1 });
+    expect(Object.fromEntries(told)).toEqual({ "LP, features": 1, "LP, fits": 1, "LP, test": 1 });
     expect((await probe(model, task)).scores).toEqual(run.scores);
     expect(weightsOf(model)).toEqual(weights);
     model.dispose();

@@ -81,12 +81,7 @@ async function runReader(reader: Reader, from: number, to: number): Promise<Tota
       const before = totals;
       const { fatal } = await runChild(reader.name, seed, to, (soFar) => {
         totals = sum(before, soFar);
-        progress.report({
-          label: reader.name,
-          done: countOf(totals),
-          total: to - from,
-          note: `${totals.faults.length} faults`,
-        });
+        progress.report({ label: reader.name, done: countOf(totals), total: to - from });
       });
       if (!fatal) break;
       totals = { ...totals, faults: [...totals.faults, fatal] };

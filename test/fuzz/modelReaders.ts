@@ -8,8 +8,8 @@ import { openCheckpoint } from "../../src/checkpoints/folder.ts";
 import { resolveModel } from "../../src/checkpoints/hub.ts";
 import { readTensor } from "../../src/checkpoints/safetensors.ts";
 import { openSafetensors } from "../../src/checkpoints/safetensorsHeader.ts";
-import { families } from "../../src/models/families.ts";
 import { type LoadedNetwork, loadNetwork } from "../../src/models/network.ts";
+import { opt } from "../../src/models/opt.ts";
 import { packBatch } from "../../src/nn/batch.ts";
 import { features } from "../../src/nn/run.ts";
 import type { Reader, Sample } from "./fuzz.ts";
@@ -47,7 +47,7 @@ const WEIGHTS = tensorsOf([
   ["é", []],
 ]);
 
-const SHARDS = [...families.opt!.shapes(CONFIGS.opt)];
+const SHARDS = [...opt.shapes(CONFIGS.opt)];
 const shard = (name: string, from: number, to: number): Sample => {
   const { header, data } = tensorsOf(SHARDS.slice(from, to));
   return { name, bytes: safetensors(header, data) };

@@ -3,8 +3,9 @@ import * as tf from "@tensorflow/tfjs";
 import { describe, expect, test } from "vitest";
 import { linear } from "../../src/kernels/linear.ts";
 import { tokenLogProbs } from "../../src/kernels/tokenLogProbs.ts";
-import { candidateScores } from "../../src/loss/candidates.ts";
-import { answerLoss, classificationLoss } from "../../src/loss/loss.ts";
+import { candidatePasses } from "../../src/loss/candidates.ts";
+import { computeLoss } from "../../src/loss/loss.ts";
+import { runPasses } from "../../src/loss/passes.ts";
 import type { LoadedNetwork } from "../../src/models/network.ts";
 import { lastTokens, packBatch } from "../../src/nn/batch.ts";
 import { checkpointedGradient, plainGradient } from "../../src/nn/gradient.ts";
@@ -96,12 +97,11 @@ describe(`opt-tiny against float64 PyTorch${absent ? `: skipped, ${needs(FILE)}`
       const network = load();
       const examples = examplesOf(losses);
       const gold = examples.map((_, i) => [losses.labels[i * losses.num_options]!]);
-      expect(await classificationLoss(network, { examples, gold, texts: [], begin: "mezo" as const })).toBeCloseTo(
-        losses.f64.cls_loss,
-        5,
-      );
-      expect(await answerLoss(network, everyRow(losses))).toBeCloseTo(losses.f64.lm_loss, 5);
-      const scores = (await candidateScores(network, examples)).flat();
+      expect(
+        await computeLoss("candidates", network, { examples, gold, texts: [], begin: "mezo" as const }),
+      ).toBeCloseTo(losses.f64.cls_loss, 5);
+      expect(await computeLoss("answer", network, everyRow(losses))).toBeCloseTo(losses.f64.lm_loss, 5);
+      const scores = (await runPasses(network, candidatePasses(examples))).flat();
       losses.f64.option_logprob_mean.forEach((want, i) => expect(scores[i]).toBeCloseTo(want, 4));
       network.dispose();
     },
@@ -131,7 +131,7 @@ describe(`opt-tiny against float64 PyTorch${absent ? `: skipped, ${needs(FILE)}`
     const network = load();
     const tuner = mezo({ lr: want.lr, eps: want.eps, weightDecay: want.weight_decay, noise: givenNoise(want.z_file) });
     const training = tuner.begin(network.parameters);
-    const objective = { value: () => answerLoss(network, everyRow(losses)) };
+    const objective = { value: () => computeLoss("answer", network, everyRow(losses)) };
     for (const [step, { loss_plus, loss_minus, projected_grad }] of want.f64.steps.entries()) {
       const result = await training.step(objective, { seed: 0, step, total: 3 });
       expectStep(result, { loss_plus, loss_minus, projected_grad });

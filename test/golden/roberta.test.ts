@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import * as tf from "@tensorflow/tfjs";
 import { describe, expect, test } from "vitest";
 import { linear } from "../../src/kernels/linear.ts";
-import { classificationLoss } from "../../src/loss/loss.ts";
+import { computeLoss } from "../../src/loss/loss.ts";
 import type { LoadedNetwork } from "../../src/models/network.ts";
 import { packBatch } from "../../src/nn/batch.ts";
 import { checkpointedGradient, plainGradient } from "../../src/nn/gradient.ts";
@@ -69,7 +69,7 @@ describe(`roberta-tiny against float64 PyTorch${absent ? `: skipped, ${needs(FIL
   test.skipIf(absent)("loss over the label words at the mask", async () => {
     const network = load();
     const { want, ...batch } = prompts();
-    expect(await classificationLoss(network, batch)).toBeCloseTo(want.f64, 5);
+    expect(await computeLoss("candidates", network, batch)).toBeCloseTo(want.f64, 5);
     network.dispose();
   });
 
@@ -102,7 +102,7 @@ describe(`roberta-tiny against float64 PyTorch${absent ? `: skipped, ${needs(FIL
     const training = mezo({ lr: want.lr, eps: want.eps, weightDecay: want.weight_decay, noise }).begin(
       network.parameters,
     );
-    const objective = { value: () => classificationLoss(network, prompts()) };
+    const objective = { value: () => computeLoss("candidates", network, prompts()) };
     for (const [step, values] of want.f64.steps.entries())
       expectStep(await training.step(objective, { seed: 0, step, total: 3 }), values);
     expect(Math.abs((await objective.value()) - want.f64.loss_after)).toBeLessThan(1e-4);

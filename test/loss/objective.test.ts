@@ -1,13 +1,14 @@
 import * as tf from "@tensorflow/tfjs";
 import { describe, expect, test } from "vitest";
+import { adaptedModel } from "../../src/adapters/adapter.ts";
 import { lora } from "../../src/adapters/lora.ts";
 import { prefix } from "../../src/adapters/prefix.ts";
-import { adaptedModel } from "../../src/experiment/finite.ts";
 import { tune } from "../../src/experiment/tune.ts";
-import { candidateScores } from "../../src/loss/candidates.ts";
+import { candidatePasses } from "../../src/loss/candidates.ts";
 import { encodeBatch, encodeExample, type LabelledBatch } from "../../src/loss/encode.ts";
-import { answerLoss, classificationLoss, lossOf } from "../../src/loss/loss.ts";
+import { computeLoss } from "../../src/loss/loss.ts";
 import { objectiveFor } from "../../src/loss/objective.ts";
+import { runPasses } from "../../src/loss/passes.ts";
 import { accuracy } from "../../src/loss/score.ts";
 import { loadModel } from "../../src/models/load.ts";
 import type { LanguageModel } from "../../src/models/network.ts";
@@ -36,6 +37,9 @@ function afterDemonstrations(model: LanguageModel): LabelledBatch["examples"] {
   return task.train.map((example) => encodeExample(model, example, "mezo", shown));
 }
 
+const scoreCandidates = (model: LanguageModel, examples: LabelledBatch["examples"]): Promise<number[][]> =>
+  runPasses(model, candidatePasses(examples));
+
 async function withModel(work: (model: LanguageModel) => Promise<void>): Promise<void> {
   const model = await loadModel(folder);
   await work(model);
@@ -46,37 +50,40 @@ describe("candidates' scores", () => {
   test("from one pass over the shared prompt are those from a row per candidate: the same differences, the same loss", () =>
     withModel(async (model) => {
       const batch = encodeBatch(model, task.train, "mezo");
-      const lean = await candidateScores(model, batch.examples);
-      const rows = await candidateScores(model, withLongCandidate(batch).examples);
+      const lean = await scoreCandidates(model, batch.examples);
+      const rows = await scoreCandidates(model, withLongCandidate(batch).examples);
       lean.forEach(([terrible, great], i) => expect(great! - terrible!).toBeCloseTo(rows[i]![1]! - rows[i]![0]!, 5));
       const apart = { ...batch, examples: batch.examples.map(({ candidates }) => ({ candidates })) };
-      expect(await classificationLoss(model, apart)).toBeCloseTo(await classificationLoss(model, batch), 5);
+      expect(await computeLoss("candidates", model, apart)).toBeCloseTo(
+        await computeLoss("candidates", model, batch),
+        5,
+      );
     }));
 
   test("are each example's own whatever the order of the batch", () =>
     withModel(async (model) => {
       const { examples } = encodeBatch(model, task.train, "mezo");
-      const forwards = await candidateScores(model, examples);
-      const backwards = (await candidateScores(model, examples.toReversed())).toReversed();
+      const forwards = await scoreCandidates(model, examples);
+      const backwards = (await scoreCandidates(model, examples.toReversed())).toReversed();
       forwards.flat().forEach((v, i) => expect(backwards.flat()[i]).toBeCloseTo(v, 5));
     }));
 
   test("after a long beginning that all prompts share are those of each prompt alone", () =>
     withModel(async (model) => {
       const examples = afterDemonstrations(model);
-      const together = await candidateScores(model, examples);
+      const together = await scoreCandidates(model, examples);
       for (const [i, example] of examples.slice(0, 6).entries())
-        (await candidateScores(model, [example]))[0]!.forEach((v, j) => expect(together[i]![j]).toBeCloseTo(v, 4));
+        (await scoreCandidates(model, [example]))[0]!.forEach((v, j) => expect(together[i]![j]).toBeCloseTo(v, 4));
     }));
 
   test("of several tokens are the same whether what an example's candidates share is run once or with each", () =>
     withModel(async (model) => {
       const examples = afterDemonstrations(model);
       const batch = withLongCandidate({ examples, gold: [], texts: [], begin: "mezo" });
-      const shared = await candidateScores(model, batch.examples);
+      const shared = await scoreCandidates(model, batch.examples);
       for (const [i, { candidates }] of batch.examples.entries())
         for (const [j, candidate] of candidates.entries()) {
-          const alone = -(await answerLoss(model, {
+          const alone = -(await computeLoss("answer", model, {
             examples: [{ candidates: [candidate] }],
             gold: [[0]],
             texts: [],
@@ -97,7 +104,7 @@ describe("the objective of a batch", () => {
         encodeBatch(model, task.train, "mezo"),
         withLongCandidate(encodeBatch(model, task.train, "mezo")),
       ]) {
-        const value = await lossOf(loss, model, batch);
+        const value = await computeLoss(loss, model, batch);
         for (const checkpointing of [false, true]) {
           const objective = objectiveOf(model, loss, { checkpointing })(batch);
           const { loss: backward, gradients } = await objective.gradient!(model.parameters);

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { KitError } from "../../src/error.ts";
-import { families } from "../../src/models/families.ts";
-import type { Config } from "../../src/models/family.ts";
+import type { Config } from "../../src/models/config.ts";
+import { findFamily } from "../../src/models/family.ts";
+import "../../src/models/index.ts";
 import { readConfig } from "../../src/models/llama.ts";
 import { ropeFrequencies } from "../../src/nn/rope.ts";
 import { CONFIGS } from "../nn/networks.ts";
@@ -10,7 +11,7 @@ const names = ["opt", "roberta", "llama"] as const;
 
 /** The message with which a family refuses a config, or "accepted"; every function of the family that reads one must say the same. */
 function refusal(name: (typeof names)[number], change: Config): string {
-  const [family, config] = [families[name]!, { ...CONFIGS[name], ...change }];
+  const [family, config] = [findFamily(name, { model_type: name }), { ...CONFIGS[name], ...change }];
   try {
     family.shapes(config);
     family.limits(config);

@@ -44,8 +44,8 @@ test("a download tells its progress in bytes, that it waits for the hub, and tha
   told({ ...at, waitSeconds: 4 });
   told({ ...at, checking: true });
   expect(events).toEqual([
-    { label: "downloading", done: 3, total: 7, note: "model.safetensors" },
-    { label: "downloading", done: 3, total: 7, note: "model.safetensors: no answer, the hub is asked again in 4 s" },
-    { label: "checking the download", done: 3, total: 7, note: "model.safetensors" },
+    { label: "downloading", done: 3, total: 7, file: "model.safetensors" },
+    { label: "downloading", done: 3, total: 7, file: "model.safetensors", waitSeconds: 4 },
+    { label: "checking the download", done: 3, total: 7, file: "model.safetensors" },
   ]);
 });

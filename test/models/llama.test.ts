@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { describe, expect, test } from "vitest";
 import { openCheckpoint } from "../../src/checkpoints/folder.ts";
 import { linear } from "../../src/kernels/linear.ts";
-import type { Config } from "../../src/models/family.ts";
+import type { Config } from "../../src/models/config.ts";
 import { llama } from "../../src/models/llama.ts";
 import { loadNetwork } from "../../src/models/network.ts";
 import { packBatch } from "../../src/nn/batch.ts";

@@ -1,4 +1,4 @@
-import type { Config } from "../../src/models/family.ts";
+import type { Config } from "../../src/models/config.ts";
 
 type Rows = number[][];
 

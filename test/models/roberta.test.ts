@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { Config } from "../../src/models/family.ts";
+import type { Config } from "../../src/models/config.ts";
 import { roberta } from "../../src/models/roberta.ts";
 import { CONFIGS } from "../nn/networks.ts";
 

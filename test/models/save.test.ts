@@ -3,9 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { Adapted } from "../../src/adapters/adapter.ts";
+import { adaptedModel } from "../../src/adapters/adapter.ts";
 import { lora } from "../../src/adapters/lora.ts";
 import { writeSafetensors } from "../../src/checkpoints/write.ts";
-import { adaptedModel } from "../../src/experiment/finite.ts";
 import {
   type LanguageModel,
   loadModel,

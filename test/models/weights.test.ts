@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { lora } from "../../src/adapters/lora.ts";
 import { tune } from "../../src/experiment/tune.ts";
 import { encodeBatch } from "../../src/loss/encode.ts";
-import { answerLoss, classificationLoss } from "../../src/loss/loss.ts";
+import { computeLoss } from "../../src/loss/loss.ts";
 import { type LoadOptions, loadModel } from "../../src/models/load.ts";
 import { loadTask } from "../../src/tasks/load.ts";
 import { useBackend } from "../../src/tensor/backend.ts";
@@ -24,8 +24,8 @@ describe.each(["float16", "bfloat16"] as const)("a model kept in %s", (weights) 
       fillValues(full.parameters[i]!.value, (into) => into.set(value.dataSync()));
     }
     const batch = encodeBatch(half, task.train, "mezo");
-    expect(await classificationLoss(half, batch)).toBe(await classificationLoss(full, batch));
-    expect(await answerLoss(half, batch)).toBe(await answerLoss(full, batch));
+    expect(await computeLoss("candidates", half, batch)).toBe(await computeLoss("candidates", full, batch));
+    expect(await computeLoss("answer", half, batch)).toBe(await computeLoss("answer", full, batch));
     half.dispose();
     full.dispose();
   });

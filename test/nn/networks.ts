@@ -1,7 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 import seedrandom from "seedrandom";
-import { families } from "../../src/models/families.ts";
-import type { Config } from "../../src/models/family.ts";
+import type { Config } from "../../src/models/config.ts";
+import { findFamily } from "../../src/models/family.ts";
+import "../../src/models/index.ts";
 import type { Adaptation, Network } from "../../src/nn/network.ts";
 import type { Parameter } from "../../src/tensor/parameter.ts";
 
@@ -39,7 +40,7 @@ export interface TinyNetwork {
 /** The network of a config, its weights uniform between ±0.6, the norms' gains about 1. */
 export function tinyNetwork(config: Config): TinyNetwork {
   const random = seedrandom.alea("network");
-  const family = families[String(config.model_type)]!;
+  const family = findFamily("tiny", config);
   const parameters = [...family.shapes(config)].map(([name, shape]) => {
     const gain = /norm\.weight$/i.test(name) ? 1 : 0;
     const size = shape.reduce((a, b) => a * b, 1);
@@ -54,10 +55,10 @@ export function tinyNetwork(config: Config): TinyNetwork {
 /** An adapter with corrections of rank 1 in every query, value and other projection of the first layer, and a prefix of 2 tokens. */
 export function tinyAdaptation({ network, parameters }: TinyNetwork): TinyNetwork {
   const random = (seed: number, ...shape: number[]): tf.Tensor => tf.randomNormal(shape, 0, 0.5, "float32", seed);
-  const first = network.layers[0]!.query.replace(/0\..*/, "0.");
+  const first = network.layers[0]!.parameters;
   const pairs = new Map(
     parameters
-      .filter(({ name, value }) => name.startsWith(first) && value.rank === 2)
+      .filter(({ name, value }) => first.includes(name) && value.rank === 2)
       .map(({ name, value: { shape } }, i) => {
         const pair = { a: random(50 + i, 1, shape[1]!), b: random(80 + i, shape[0]!, 1) };
         return [name.replace(/\.weight$/, ""), pair];

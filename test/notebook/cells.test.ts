@@ -3,11 +3,13 @@ import { afterEach, expect, test, vi } from "vitest";
 import { stored, visible } from "../../src/cli/notebooks/runNotebook.ts";
 import { lineOf, reported } from "../../src/cli/notebooks/streams.ts";
 import { KitError } from "../../src/error.ts";
+import { paperColumn } from "../../src/measure/paper.ts";
 import { interactive, styled } from "../../src/notebook/figure.ts";
 import { liveChart, spark } from "../../src/notebook/live.ts";
 import { argvOf } from "../../src/notebook/measure.ts";
 import { scale, settingsFor } from "../../src/notebook/runs.ts";
-import { show, tasksBesidePaper } from "../../src/notebook/tables.ts";
+import { besidePaper, tasksBesidePaper } from "../../src/notebook/scores.ts";
+import { show } from "../../src/notebook/tables.ts";
 import type { Run } from "../../src/record/run.ts";
 import { madeUpRun } from "../report/runs.ts";
 import { printed } from "./printed.ts";
@@ -83,6 +85,17 @@ test("one method's table has the paper's tasks in its order, beside the majority
   expect(rows[1]).toMatchObject({ "majority, %": "50.0", "ours, %": "60.0", "inside noise": "no" });
 });
 
+test("a score that is not two standard errors above the majority class is at chance, however near the paper's it is", () => {
+  const paper = { ...paperColumn("SST-2"), scores: { "Zero-shot": 53.0, ICL: 53.5, MeZO: 91.4, FT: 81.0 } };
+  const scores = { Majority: 0.5, "Zero-shot": 0.53, ICL: 0.533, MeZO: 0.4, FT: 0.8 };
+  const runs = Object.entries(scores).map(([method, score]) => madeUpRun(method, score));
+  // Two standard errors of 1,000 rows are 3.2 points near one half, 2.5 at 80 %.
+  const verdicts = Object.fromEntries(besidePaper(runs, paper).map((row) => [row.method, row["inside noise"]]));
+  expect(verdicts).toEqual({ Majority: null, "Zero-shot": "at chance", ICL: "yes", MeZO: "at chance", FT: "yes" });
+  const [zeroShot] = besidePaper([madeUpRun("Zero-shot", 0.53)], paper);
+  expect(zeroShot).toMatchObject({ "inside noise": "yes" });
+});
+
 test("a sparkline goes from the lowest to the highest block", () => {
   expect(spark([8, 7, 6, 5, 4, 3, 2, 1])).toBe("█▇▆▅▄▃▂▁");
   expect(spark([1])).toBe("");
@@ -105,9 +118,9 @@ test("a chart of the loss grows with the run where someone looks on, and starts 
     () => {
       const progress = liveChart();
       for (let step = 1; step <= 1000; step++)
-        progress({ label: "MeZO", done: step, total: 1000, note: `loss ${step <= 500 ? "2.0" : "1.0"}, dev 50.0 %` });
-      progress({ label: "MeZO: test", done: 5, total: 5 });
-      progress({ label: "FT", done: 1, total: 1, note: "loss 0.5" });
+        progress({ label: "MeZO", done: step, total: 1000, loss: step <= 500 ? 2 : 1, dev: 0.5 });
+      progress({ label: "MeZO", part: "test", done: 5, total: 5 });
+      progress({ label: "FT", done: 1, total: 1, loss: 0.5 });
     },
   );
   const [first, last] = charts.slice(-2).map(({ data, layout }) => ({ title: layout.title.text, ...data[0]! }));

@@ -24,7 +24,7 @@ async function made({ record, resume }: Recording): Promise<typeof run> {
   return { ...run, scores: [] };
 }
 
-test("a cell that is interrupted leaves its steps, from which the same cell goes on, and no lock", async () => {
+test("a cell that is interrupted leaves its steps, from which the same cell resumes, and no lock", async () => {
   const folder = scratch();
   await expect(recorded("a", interrupted, folder)).rejects.toThrow("interrupted");
   expect(readdirSync(folder)).toEqual(["a.jsonl.part"]);

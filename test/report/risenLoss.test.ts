@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { Run, Score } from "../../src/record/run.ts";
 import { cut } from "../../src/record/steps.ts";
 import { plotAccuracyMemory } from "../../src/report/plot.ts";
-import { markdownTable, table, taskTable } from "../../src/report/table.ts";
+import { markdownTable, table, taskTable } from "../../src/report/runTables.ts";
 import { madeUpRun } from "./runs.ts";
 
 const WARNING = /The dev loss rose in training and never fell below its start: (.*)\. A smaller learning rate may help/;

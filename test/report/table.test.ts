@@ -1,73 +1,52 @@
 import { expect, test } from "vitest";
-import { paperColumn } from "../../src/measure/paper.ts";
-import type { Run } from "../../src/record/run.ts";
-import { markdownTable, table } from "../../src/report/table.ts";
-import { madeUpRun, oneSeed, twoSeeds } from "./runs.ts";
+import { type Table, toHtml, toMarkdown, toTerminal, toText } from "../../src/report/table.ts";
 
-const paper = paperColumn("SST-2");
+const table: Table = {
+  columns: [
+    { name: "method", align: "left" },
+    { name: "steps", align: "right" },
+  ],
+  rows: [
+    ["MeZO", "2,000"],
+    ["a < b", "–"],
+  ],
+  caption: ["One line.", "Another."],
+};
 
-test("the terminal table shows every method beside the paper", () => {
-  expect(table(oneSeed, paper)).toMatchInlineSnapshot(`
-    "┌───────────┬──────────────────┬───────┬─────────┬──────────┬───────────────┐
-    │ method    │ test accuracy, % │ steps │ seconds │ peak MiB │ paper OPT-13B │
-    ├───────────┼──────────────────┼───────┼─────────┼──────────┼───────────────┤
-    │ Majority  │       49.5 ± 1.6 │     – │       – │        – │             – │
-    ├───────────┼──────────────────┼───────┼─────────┼──────────┼───────────────┤
-    │ Zero-shot │       55.0 ± 1.6 │     0 │     4.0 │      402 │          58.8 │
-    ├───────────┼──────────────────┼───────┼─────────┼──────────┼───────────────┤
-    │ ICL       │       60.0 ± 1.5 │     0 │    31.0 │      455 │          87.0 │
-    ├───────────┼──────────────────┼───────┼─────────┼──────────┼───────────────┤
-    │ MeZO      │       90.0 ± 0.9 │ 1,500 │   121.4 │      431 │          91.4 │
-    └───────────┴──────────────────┴───────┴─────────┴──────────┴───────────────┘
-    ± binomial standard error of one run; n = 1,000 test rows.
-    SST-2, model tiny, native backend, 2 threads; 1,000 train, 500 dev, 1,000 test rows from rows.tsv, sha256 0.
-    Paper: OPT-13B (Table 1), one run on the paper's own SST-2 rows."
-  `);
+test("for the terminal a table has boxes, and its caption a line each below", () => {
+  expect(toTerminal(table, true)).toBe(
+    [
+      ...["┌────────┬───────┐", "│ method │ steps │", "├────────┼───────┤", "│ MeZO   │ 2,000 │", "│ a < b  │     – │"],
+      ...["└────────┴───────┘", "One line.", "Another."],
+    ].join("\n"),
+  );
+  expect(toTerminal(table).split("\n")).toHaveLength(9);
 });
 
-test("the terminal table fits in 80 columns", () => {
-  const widths = table(oneSeed, paper)
-    .split("\n")
-    .filter((line) => /^[│┌└├]/.test(line))
-    .map((line) => line.length);
-  expect(widths.length).toBeGreaterThan(6);
-  expect(Math.max(...widths)).toBeLessThanOrEqual(80);
+test("for the terminal a cell that is wider than its column is wrapped between words", () => {
+  const narrow = toTerminal({ columns: [{ name: "why", align: "left", width: 8 }], rows: [["one two three"]] });
+  expect(narrow.split("\n").slice(3, 5)).toEqual(["│ one two  │", "│ three    │"]);
 });
 
-test("the Markdown table has the same cells", () => {
-  expect(markdownTable(oneSeed, paper)).toMatchInlineSnapshot(`
-    "| method | test accuracy, % | steps | seconds | peak MiB | paper OPT-13B |
-    | --- | ---: | ---: | ---: | ---: | ---: |
-    | Majority | 49.5 ± 1.6 | – | – | – | – |
-    | Zero-shot | 55.0 ± 1.6 | 0 | 4.0 | 402 | 58.8 |
-    | ICL | 60.0 ± 1.5 | 0 | 31.0 | 455 | 87.0 |
-    | MeZO | 90.0 ± 0.9 | 1,500 | 121.4 | 431 | 91.4 |
-
-    ± binomial standard error of one run; n = 1,000 test rows. SST-2, model tiny, native backend, 2 threads; 1,000 train, 500 dev, 1,000 test rows from rows.tsv, sha256 0. Paper: OPT-13B (Table 1), one run on the paper's own SST-2 rows."
-  `);
-});
-
-test("the caption says which rows are means over seeds", () => {
-  expect(table(twoSeeds, paper)).toContain("± standard error of the mean over 2 seeds; n = 1,000 test rows each.");
-  const mixed = [...twoSeeds, madeUpRun("Zero-shot", 0.5), madeUpRun("ICL", 0.5)];
-  expect(table(mixed, paper)).toContain(
-    "± standard error of the mean over 2 seeds (MeZO); ± binomial standard error of one run (Zero-shot, ICL); n = 1,000 test rows each.",
+test("in Markdown a table has a rule with its alignments, and its caption is a paragraph", () => {
+  expect(toMarkdown(table)).toBe(
+    "| method | steps |\n| --- | ---: |\n| MeZO | 2,000 |\n| a < b | – |\n\nOne line. Another.",
   );
 });
 
-test("what the peak was predicted to be stands beside it, where every method with a model says it", () => {
-  const predicted = { weights: 200, activations: 100, temporaries: 20, gradients: 0, optimizer: 0, runtime: 130 };
-  const inBytes = Object.fromEntries(Object.entries(predicted).map(([part, size]) => [part, size * 2 ** 20]));
-  const [mezo, majority, icl] = oneSeed as [Run, Run, Run];
-  const run = { ...mezo, cost: { ...mezo.cost, predicted: inBytes as unknown as typeof predicted } };
-  const text = markdownTable([run, majority], paper);
-  expect(text).toContain("| steps | seconds | peak MiB | predicted | paper OPT-13B |");
-  expect(text).toContain("| MeZO | 90.0 ± 0.9 | 1,500 | 121.4 | 431 | 450 | 91.4 |");
-  expect(text).toContain("| Majority | 49.5 ± 1.6 | – | – | – | – | – |");
-  expect(markdownTable([run, icl], paper)).not.toContain("predicted");
+test("in HTML what a cell holds cannot be taken for markup", () => {
+  const html = toHtml(table);
+  expect(html).toContain('<caption>One line. Another.</caption><thead><tr><th style="text-align:left">method</th>');
+  expect(html).toContain('<td style="text-align:left">a &lt; b</td><td style="text-align:right">–</td>');
 });
 
-test("a task without published scores has an empty column", () => {
-  const table = markdownTable(twoSeeds, { ...paper, scores: {} });
-  expect(table).toContain("| MeZO | 85.0 ± 5.0 | 100 | 15.0 | 410 | – |");
+test("in text columns are as wide as their widest cell, up to 200 characters", () => {
+  expect(toText(table)).toBe("method  steps\n------  -----\nMeZO    2,000\na < b       –\nOne line.\nAnother.");
+  const long = { ...table, rows: [...table.rows, ["x".repeat(300), "1"]] };
+  expect(toText(long).split("\n")[2]).toHaveLength(200 + 2 + 5);
+});
+
+test("in text a column with a width has its words wrapped, and headings without a name are left out", () => {
+  const columns = [6, 10].map((width) => ({ name: "", align: "left" as const, width }));
+  expect(toText({ columns, rows: [["Eps", "g stays flat there"]] })).toBe("Eps     g stays\n        flat there");
 });

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Run } from "../../src/record/run.ts";
-import { taskTable } from "../../src/report/table.ts";
+import { taskTable } from "../../src/report/runTables.ts";
 import { madeUpRun } from "./runs.ts";
 
 const onTask = (task: string, run: Run, data = run.header.data): Run => ({

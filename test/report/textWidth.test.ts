@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { textWidth } from "../../src/report/style.ts";
+import { textWidth } from "../../src/report/render.ts";
 
 test("widths are Arial's: M 833, e 556, Z 611, O 778, space 278 thousandths of the size", () => {
   expect(textWidth("MeZO", { size: 20, bold: false })).toBeCloseTo(20 * 2.778, 1);

@@ -43,7 +43,10 @@ test.skipIf(available)(
     tf.registerBackend("tensorflow", () => stand);
     await tf.setBackend("tensorflow");
     const tensor = { dataId: {}, shape: [2], dtype: "float32" as const };
-    tensorflow.storage.sweep([{ tensor, key: { k0: 1, k1: 2, stream: 3 }, keep: 1 }], 4, "rademacher");
+    tensorflow.storage.move(
+      [{ tensor, moves: [{ key: { k0: 1, k1: 2, stream: 3 }, scale: 4, keep: 1 }] }],
+      "rademacher",
+    );
     expect(stand.deleted).toEqual([7]);
     expect([...stand.entry.values!].map((v, i) => Math.abs(v - [1, 2][i]!))).toEqual([4, 4]);
     tensorflow.storage.fill(tensor, (values) => values.set([3, 4]));

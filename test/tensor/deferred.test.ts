@@ -65,7 +65,7 @@ test("a noise without a law is made at once, after what waits", async () => {
 });
 
 test("hundreds of steps are a few passes over the weights", async () => {
-  const passes = vi.spyOn(storage(), "moves" as never);
+  const passes = vi.spyOn(storage(), "move" as never);
   const { through, during } = deferSweeps();
   const noise = through(gaussian);
   await during(async () => {

@@ -3,7 +3,7 @@ import { decodeBF16, decodeF16 } from "../../src/checkpoints/safetensors.ts";
 import { encodeF16 } from "../../src/checkpoints/write.ts";
 import type { HalfFormat, Halves, Rounding } from "../../src/tensor/halves.ts";
 import { narrow, plainNarrow, plainWiden, widen, widened } from "../../src/tensor/halves.ts";
-import { sweepMany } from "../../src/tensor/noise/sweep.ts";
+import { sweepMany } from "./noise/sweeps.ts";
 
 const FORMATS = ["float16", "bfloat16"] as const;
 const KEY = { k0: 0xdeadbeef, k1: 0x80000001, stream: 0xffffffff };

@@ -162,7 +162,7 @@ describe.each(TUNERS)("%s", (name, make, lr) => {
       {
         value: () => noted(value()),
         gradient: async (of) => noted(await gradient!(of)),
-        derivative: (of, tangentOf) => noted(derivative!(of, tangentOf)),
+        derivative: (...given) => noted(derivative!(...given)),
       },
       1,
     );

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
+import { adaptedModel } from "../../src/adapters/adapter.ts";
 import { prefix } from "../../src/adapters/prefix.ts";
-import { adaptedModel } from "../../src/experiment/finite.ts";
 import { encodeBatch } from "../../src/loss/encode.ts";
 import { objectiveFor } from "../../src/loss/objective.ts";
 import { loadModel } from "../../src/models/load.ts";

@@ -49,6 +49,13 @@ export interface NoiseKey {
   readonly stream: number;
 }
 
+/** What becomes of a weight: theta · keep + scale · z, with the z of the key. */
+export interface Move {
+  readonly key: NoiseKey;
+  readonly scale: number;
+  readonly keep: number;
+}
+
 /**
  * The key of one parameter's z at one step of one run. Unlike the paper, whose code draws all parameters from one generator
  * in turn, every parameter has a key of its own, so any part of z can be made alone. `index` tells apart several z of one step;

@@ -2,44 +2,19 @@ import { availableParallelism } from "node:os";
 import { KitError } from "../../error.ts";
 import { isHalves, narrow, type Source, sizeOf, widened } from "../halves.ts";
 import { addGaussian } from "./gaussian.ts";
-import type { Distribution, NoiseKey } from "./key.ts";
+import type { Distribution, Move } from "./key.ts";
 import { addRademacher } from "./rademacher.ts";
 import { LAYOUT, NoiseThreads } from "./threads.ts";
-import { type Move, type Piece, type Sides, wasmSweep } from "./wasm.ts";
+import { groupStart, type Stretch, wasmSweep } from "./wasm.ts";
 import { PIECE } from "./webassembly.ts";
 
-/** A tensor to add noise to: its elements, the key of its z, and the factor that the elements are multiplied by first (default 1). */
-export interface SweepEntry {
-  readonly theta: Source;
-  readonly key: NoiseKey;
-  readonly keep?: number;
-}
-
-/** A tensor, or elements of one that begin at its `offset`-th (a multiple of 2048), and what becomes of it, move by move. */
-export interface MovesEntry {
-  readonly theta: Source;
-  readonly offset?: number;
-  readonly moves: readonly Move[];
-}
-
-/** Elements of a tensor whose two sides are wanted: those from `from` up to `to`, the first of them at the first of plus and minus. */
-export interface SpreadEntry {
-  readonly theta: Source;
-  readonly from: number;
-  readonly to: number;
-  readonly key: NoiseKey;
-  readonly plus: Float32Array;
-  readonly minus: Float32Array;
-}
-
-const GROUP = 2048; // elements; pieces begin where a whole group of any law does
 const WORTH_THREADS = 1 << 17; // normals; below, waking another thread costs more than it saves
 const WORTH_COPYING = 8; // moves of signs, from which a second thread gains more than its copies cost
 const MOST_THREADS = 6; // the calling thread copies for all of them, and more than this would wait for it
 
 let wanted = Math.min(availableParallelism(), MOST_THREADS);
 let threads: NoiseThreads | undefined;
-let here: ((piece: Piece) => void) | undefined;
+let here: ((piece: Stretch) => void) | undefined;
 
 /** Sets on how many threads sweeps run from now on, the calling one included; more than 6 count as 6. The bits never depend on it. */
 export function setNoiseThreads(n: number): void {
@@ -52,75 +27,68 @@ export function setNoiseThreads(n: number): void {
   wanted = next;
 }
 
-/**
- * theta[i] = theta[i] * keep + scale * z[i] in float32, in place, for all tensors of a model at once (PerturbParameters of
- * Algorithm 1). No two entries may share elements: they are swept at the same time.
- */
-export function sweepMany(entries: readonly SweepEntry[], scale: number, distribution: Distribution): void {
-  const moves = entries.map(({ theta, key, keep = 1 }) => ({ theta, moves: [{ key, scale, keep }] }));
-  moveMany(moves, distribution);
+/** An array as a whole, or a part of a weight that begins at its `offset`-th element, and what becomes of it. */
+export function wholeStretch(theta: Source, moves: readonly Move[], law: Distribution, offset = 0): Stretch {
+  return { theta, from: 0, to: sizeOf(theta), offset, moves, law };
 }
 
 /**
- * What one `sweepMany` for each move would do, to the bit, but that every piece of a tensor is taken through up to 256 moves while it is
- * in the caches: the weights' memory is read and written a few times in all. Weights in 16 bits are rounded after each move.
+ * theta[i] = theta[i] * keep + scale * z[i] in float32, move by move, for all weights of a model at once (PerturbParameters of
+ * Algorithm 1); or both sides theta[i] ± scale * z[i] with one z, theta staying as it is. Every piece is taken through up to 256 moves
+ * while it is in the caches. Weights in 16 bits are rounded after each move. All stretches have one law; no two may write to the same
+ * elements: they are worked on at the same time.
  */
-export function moveMany(entries: readonly MovesEntry[], distribution: Distribution): void {
+export function moveMany(stretches: readonly Stretch[]): void {
   for (let round = 0; ; round++) {
-    const stretches = entries.flatMap(({ theta, offset = 0, moves }): Stretch[] => {
-      const most = isHalves(theta) ? 1 : LAYOUT.mostMoves;
-      const now = moves.slice(round * most, (round + 1) * most);
-      return now.length === 0 ? [] : [{ theta, offset, moves: now, from: 0, to: sizeOf(theta) }];
+    const now = stretches.flatMap((stretch): Stretch[] => {
+      const most = isHalves(stretch.theta) ? 1 : LAYOUT.mostMoves;
+      const moves = stretch.moves.slice(round * most, (round + 1) * most);
+      return moves.length === 0 ? [] : [{ ...stretch, moves }];
     });
-    if (stretches.length === 0) return;
-    work(stretches, distribution);
+    if (now.length === 0) return;
+    work(now);
   }
-}
-
-/**
- * plus[i - from] = theta[i] + scale * z[i] and minus[i - from] = theta[i] - scale * z[i] in float32 for the elements of each entry, theta
- * staying as it is: z is made once for both. The z are those of `sweepMany`. What is written may not overlap.
- */
-export function spreadMany(entries: readonly SpreadEntry[], scale: number, distribution: Distribution): void {
-  const both = entries.map(({ theta, from, to, key, plus, minus }) => {
-    return { theta, from, to, offset: 0, moves: [{ key, scale, keep: 1 }], sides: { first: from, plus, minus } };
-  });
-  work(both, distribution);
 }
 
 let milliseconds = 0;
 
-/** Seconds that `sweepMany` and `spreadMany` took since the process began. */
+/** Seconds that `moveMany` took since the process began. */
 export function secondsInNoise(): number {
   return milliseconds / 1e3;
 }
 
-function work(stretches: readonly Stretch[], distribution: Distribution): void {
+function work(stretches: readonly Stretch[]): void {
   const started = performance.now();
   here ??= wasmSweep() ?? plainSweep;
-  const helpers = here === plainSweep ? undefined : helpersFor(stretches, distribution);
-  for (const piece of pieces(stretches, distribution)) {
+  const helpers = here === plainSweep ? undefined : helpersFor(stretches);
+  for (const piece of pieces(stretches)) {
     if (!helpers?.post(piece)) here(piece);
   }
   helpers?.finish(here);
   milliseconds += performance.now() - started;
 }
 
-/** Elements `from` up to `to` of a tensor, whatever their number. */
-type Stretch = Omit<Piece, "distribution">;
-
-function* pieces(stretches: readonly Stretch[], distribution: Distribution): Generator<Piece> {
-  for (const { from: first, to, ...stretch } of stretches) {
-    for (let from = first - (first % GROUP); from < to; from += PIECE)
-      yield { ...stretch, from, to: Math.min(from + PIECE, to), distribution };
+function* pieces(stretches: readonly Stretch[]): Generator<Stretch> {
+  for (const stretch of stretches) {
+    for (let start = groupStart(stretch); start < stretch.to; start += PIECE)
+      yield cut(stretch, Math.max(start, stretch.from), Math.min(start + PIECE, stretch.to));
   }
 }
 
+/** Elements `from` up to `to` of a stretch. */
+function cut(stretch: Stretch, from: number, to: number): Stretch {
+  const { sides } = stretch;
+  if (!sides) return { ...stretch, from, to };
+  const part = (side: Float32Array): Float32Array => side.subarray(from - stretch.from, to - stretch.from);
+  return { ...stretch, from, to, sides: { plus: part(sides.plus), minus: part(sides.minus) } };
+}
+
 /** Signs are made faster than they are copied, and only the caller can copy: other threads help with many moves alone. */
-function helpersFor(stretches: readonly Stretch[], distribution: Distribution): NoiseThreads | undefined {
+function helpersFor(stretches: readonly Stretch[]): NoiseThreads | undefined {
   const normals = stretches.reduce((sum, { from, to, moves }) => sum + (to - from) * moves.length, 0);
-  if (distribution === "gaussian") return helperThreads(normals);
-  return stretches.some(({ moves }) => moves.length >= WORTH_COPYING) ? helperThreads(normals) : undefined;
+  return stretches.some(({ law, moves }) => law === "gaussian" || moves.length >= WORTH_COPYING)
+    ? helperThreads(normals)
+    : undefined;
 }
 
 function helperThreads(normals: number): NoiseThreads | undefined {
@@ -133,27 +101,27 @@ function helperThreads(normals: number): NoiseThreads | undefined {
   return threads;
 }
 
-function plainSweep(piece: Piece): void {
+const plainly = { gaussian: addGaussian, rademacher: addRademacher } as const;
+
+function plainSweep(piece: Stretch): void {
   if (piece.sides) plainSides(piece, piece.sides);
   else plainMoves(piece);
 }
 
-function plainMoves(piece: Piece): void {
-  const { from, to, offset, moves, distribution } = piece;
-  const theta = isHalves(piece.theta) ? widened(piece.theta) : piece.theta;
-  const part = theta.subarray(from, to);
-  for (const { key, scale, keep } of moves) plainly[distribution](part, scale, key, offset + from, keep);
-  if (isHalves(piece.theta)) narrow(part, piece.theta, from, moves[0]!.key);
+function plainMoves({ theta, from, to, offset, moves, law }: Stretch): void {
+  const part = (isHalves(theta) ? widened(theta) : theta).subarray(from, to);
+  for (const { key, scale, keep } of moves) plainly[law](part, scale, key, offset + from, keep);
+  if (isHalves(theta)) narrow(part, theta, from, moves[0]!.key);
 }
 
-function plainSides({ theta, from, to, moves, distribution }: Piece, { first, plus, minus }: Sides): void {
+function plainSides(
+  { theta, from, to, offset, moves, law }: Stretch,
+  { plus, minus }: NonNullable<Stretch["sides"]>,
+): void {
   const [{ key, scale }] = moves as [Move];
-  const [values, start] = [isHalves(theta) ? widened(theta) : theta, Math.max(first, from)];
+  const values = (isHalves(theta) ? widened(theta) : theta).subarray(from, to);
   for (const [side, way] of [[plus, scale] as const, [minus, -scale] as const]) {
-    const there = values.slice(from, to);
-    plainly[distribution](there, way, key, from);
-    side.set(there.subarray(start - from), start - first);
+    side.set(values);
+    plainly[law](side, way, key, offset + from);
   }
 }
-
-const plainly = { gaussian: addGaussian, rademacher: addRademacher } as const;

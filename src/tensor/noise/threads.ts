@@ -1,6 +1,7 @@
 import { Worker } from "node:worker_threads";
+import type { Move } from "./key.ts";
 import { sharedMemoryModule } from "./wasm.generated.ts";
-import { blockOf, copyIn, copyOut, kernelName, type Move, type Piece, PLACE } from "./wasm.ts";
+import { copyIn, copyOut, firstBlock, groupStart, kernelName, PLACE, type Stretch } from "./wasm.ts";
 import { type KernelName, PAGE, PIECE, type Wasm, wasm } from "./webassembly.ts";
 
 /** Functions of noise.c that worker threads run, by their number in the control words. */
@@ -74,7 +75,7 @@ export class NoiseThreads {
   readonly #control: Int32Array;
   readonly #parameters: Float32Array;
   readonly #memory: Float32Array;
-  readonly #posted: ({ piece: Piece; at: number } | undefined)[];
+  readonly #posted: ({ piece: Stretch; at: number } | undefined)[];
 
   /** Starts the workers, which help once they are up. Throws where the process has no workers or no shared WebAssembly memory. */
   constructor(workers: number) {
@@ -93,18 +94,15 @@ export class NoiseThreads {
   }
 
   /** Hands the piece, of at most 256 moves, to the workers; false where it is too small for that, no worker is up yet or all places are in use. */
-  post(piece: Piece): boolean {
-    if (
-      piece.moves.length * (piece.to - piece.from) < WORTH_POSTING ||
-      Atomics.load(this.#control, LAYOUT.started) === 0
-    )
-      return false;
+  post(piece: Stretch): boolean {
+    const size = piece.to - groupStart(piece);
+    if (piece.moves.length * size < WORTH_POSTING || Atomics.load(this.#control, LAYOUT.started) === 0) return false;
     const place = this.#posted.findIndex((_, place) => this.#collect(place));
     if (place < 0) return false;
     const at = copyIn(piece, this.#memory, place * 2 * PLACE);
     const line = lineOf(place);
     const [kernel, sides] = [WORKER_KERNELS.indexOf(kernelName(piece)), piece.sides ? PLACE : 0];
-    this.#control.set([4 * at, piece.to - piece.from, blockOf(piece), kernel, sides, piece.moves.length], line + 1);
+    this.#control.set([4 * at, size, firstBlock(piece), kernel, sides, piece.moves.length], line + 1);
     for (const [i, move] of piece.moves.entries()) this.#write(move, line + LAYOUT.moves + LAYOUT.move * i);
     this.#posted[place] = { piece, at };
     Atomics.store(this.#control, line, LAYOUT.ready);
@@ -114,7 +112,7 @@ export class NoiseThreads {
   }
 
   /** Returns when every posted piece is done; those that no worker has begun are taken back and done by `here`. */
-  finish(here: (piece: Piece) => void): void {
+  finish(here: (piece: Stretch) => void): void {
     for (;;) {
       const seen = Atomics.load(this.#control, LAYOUT.finished);
       this.#takeBack(here);
@@ -149,7 +147,7 @@ export class NoiseThreads {
     return true;
   }
 
-  #takeBack(here: (piece: Piece) => void): void {
+  #takeBack(here: (piece: Stretch) => void): void {
     for (const [place, posted] of this.#posted.entries()) {
       if (!posted || Atomics.compareExchange(this.#control, lineOf(place), LAYOUT.ready, LAYOUT.free) !== LAYOUT.ready)
         continue;

@@ -1,41 +1,36 @@
 import { isHalves, narrow, type Source, widen } from "../halves.ts";
-import type { Distribution, NoiseKey } from "./key.ts";
+import type { Distribution, Move } from "./key.ts";
 import { ownMemoryModule } from "./wasm.generated.ts";
 import { type KernelName, PAGE, PIECE, wasm } from "./webassembly.ts";
 
-/** What becomes of a weight: theta · keep + scale · z, with the z of the key. */
-export interface Move {
-  readonly key: NoiseKey;
-  readonly scale: number;
-  readonly keep: number;
-}
-
-/** A part of a tensor to add noise to: elements `from` up to `to`; `from` is a multiple of 2048, so that whole groups of z fit. */
-export interface Piece {
+/** Elements `from` up to `to` of an array, and what becomes of them. A piece is a stretch of at most 16,384 elements. */
+export interface Stretch {
   readonly theta: Source;
+  /** A multiple of 2048, so that whole groups of z fit, or where there are sides any element. */
   readonly from: number;
   readonly to: number;
-  /** Which element of its tensor theta's first is, a multiple of 2048. */
+  /** Which element of its weight theta's first is, a multiple of 2048. */
   readonly offset: number;
-  /** One after the other; one alone where the tensor is kept in 16 bits, whose rounding is a move's own, and where there are sides. */
+  /** One after the other; one alone, whose keep is 1, where there are sides. */
   readonly moves: readonly Move[];
-  readonly distribution: Distribution;
-  /** Where theta + scale · z and theta - scale · z go, theta staying as it is; without it the piece is changed in place. */
-  readonly sides?: Sides;
+  readonly law: Distribution;
+  /** Where theta + scale · z and theta - scale · z of these elements go, theta staying as it is; without it they are changed in place. */
+  readonly sides?: { readonly plus: Float32Array; readonly minus: Float32Array };
 }
 
-/** Both sides of a tensor's elements from `first` on. */
-export interface Sides {
-  readonly first: number;
-  readonly plus: Float32Array;
-  readonly minus: Float32Array;
+/** Elements that one group of z covers, whatever its law. */
+export const GROUP = 2048;
+
+/** The element at which the group of z begins that a piece begins in. */
+export function groupStart({ from }: Stretch): number {
+  return from - (from % GROUP);
 }
 
 /** Elements between the places of two pieces in one memory, or of a piece's two sides: a cache line more than a piece. */
 export const PLACE: number = PIECE + 16;
 
 /** The function that adds a piece's noise on the calling thread in WebAssembly; undefined where SIMD or WebAssembly is missing. */
-export function wasmSweep(): ((piece: Piece) => void) | undefined {
+export function wasmSweep(): ((piece: Stretch) => void) | undefined {
   try {
     const { Module, Instance, Memory } = wasm()!;
     const memory = new Memory({ initial: Math.ceil((4 * 2 * PLACE) / PAGE) });
@@ -44,7 +39,7 @@ export function wasmSweep(): ((piece: Piece) => void) | undefined {
     return (piece) => {
       const at = copyIn(piece, floats, 0);
       const kernel = kernels[kernelName(piece)];
-      const [n, block] = [piece.to - piece.from, blockOf(piece)];
+      const [n, block] = [piece.to - groupStart(piece), firstBlock(piece)];
       for (const { key, scale, keep } of piece.moves)
         kernel(4 * at, n, key.k0, key.k1, key.stream, block, scale, piece.sides ? PLACE : keep);
       copyOut(piece, floats, at);
@@ -55,39 +50,40 @@ export function wasmSweep(): ((piece: Piece) => void) | undefined {
 }
 
 /** The function of noise.c that a piece needs. */
-export function kernelName({ distribution, sides }: Piece): KernelName {
-  return sides ? `${distribution}Sides` : distribution;
+export function kernelName({ law, sides }: Stretch): KernelName {
+  return sides ? `${law}Sides` : law;
 }
 
 /** The first block of z that a piece uses. */
-export function blockOf({ offset, from, distribution }: Piece): number {
-  return (offset + from) / (distribution === "gaussian" ? 4 : 128);
+export function firstBlock(piece: Stretch): number {
+  return (piece.offset + groupStart(piece)) / (piece.law === "gaussian" ? 4 : 128);
 }
 
 /**
- * Copies a piece into `memory` near element `place` and returns at which element. That one has the address of the original modulo
- * 8 bytes: where the two differ there, V8 copies to and from shared memory byte by byte, four times as slow.
+ * Copies a piece, from the group of z on that it begins in, into `memory` near element `place` and returns at which element. That one has
+ * the address of the original modulo 8 bytes: where the two differ there, V8 copies to and from shared memory byte by byte, four times
+ * as slow.
  */
-export function copyIn({ theta, from, to }: Piece, memory: Float32Array, place: number): number {
+export function copyIn(piece: Stretch, memory: Float32Array, place: number): number {
+  const [{ theta, to }, start] = [piece, groupStart(piece)];
   if (isHalves(theta)) {
-    widen(theta, from, memory.subarray(place, place + to - from));
+    widen(theta, start, memory.subarray(place, place + to - start));
     return place;
   }
   const at = place + ((theta.byteOffset >> 2) & 1);
-  memory.set(theta.subarray(from, to), at);
+  memory.set(theta.subarray(start, to), at);
   return at;
 }
 
 /** Copies a piece back from element `at` of `memory`, or its two sides to where they go. */
-export function copyOut({ theta, from, to, moves, sides }: Piece, memory: Float32Array, at: number): void {
-  if (!sides) {
-    const changed = memory.subarray(at, at + to - from);
-    if (isHalves(theta)) narrow(changed, theta, from, moves[0]!.key);
-    else theta.set(changed, from);
+export function copyOut({ theta, from, to, moves, sides }: Stretch, memory: Float32Array, at: number): void {
+  if (sides) {
+    const first = at + (from % GROUP);
+    sides.plus.set(memory.subarray(first, first + to - from));
+    sides.minus.set(memory.subarray(first + PLACE, first + PLACE + to - from));
     return;
   }
-  const { first, plus, minus } = sides;
-  const start = Math.max(first, from);
-  plus.set(memory.subarray(at + start - from, at + to - from), start - first);
-  minus.set(memory.subarray(at + PLACE + start - from, at + PLACE + to - from), start - first);
+  const changed = memory.subarray(at, at + to - from);
+  if (isHalves(theta)) narrow(changed, theta, from, moves[0]!.key);
+  else theta.set(changed, from);
 }

@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { KitError } from "../../error.ts";
-import type { Backend, NoisyWeight, Storage } from "../storage.ts";
+import type { Distribution, Move } from "../noise/key.ts";
+import type { Backend, Storage } from "../storage.ts";
 import { noiseProgram, type Program } from "./noise.ts";
 
 /** What is used of TensorFlow.js's WebGPU backend beneath its public face; the version is pinned. */
@@ -40,7 +41,7 @@ function bufferOf({ dataId }: tf.TensorInfo): object {
   return entry.resource;
 }
 
-function sweep({ tensor, key, keep }: NoisyWeight, scale: number, law: Parameters<Storage["sweep"]>[2]): void {
+function move(tensor: tf.TensorInfo, { key, scale, keep }: Move, law: Distribution): void {
   bufferOf(tensor);
   const integers = [key.k0, key.k1, key.stream, 0].map((value) => ({ type: "uint32" as const, data: [value] }));
   const floats = [scale, keep].map((value) => ({ type: "float32" as const, data: [value] }));
@@ -49,8 +50,9 @@ function sweep({ tensor, key, keep }: NoisyWeight, scale: number, law: Parameter
 
 /** Weights in buffers of the GPU. TensorFlow.js collects commands before it sends them: what is written must wait for those. */
 export const gpuStorage: Storage = {
-  sweep: (weights, scale, law) => {
-    for (const weight of weights) if (!weight.tensor.shape.includes(0)) sweep(weight, scale, law);
+  move: (weights, law) => {
+    for (const { tensor, moves } of weights)
+      if (!tensor.shape.includes(0)) for (const each of moves) move(tensor, each, law);
   },
   fill: (tensor, write) => {
     const values = new Float32Array(tf.util.sizeFromShape(tensor.shape));

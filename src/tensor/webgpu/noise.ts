@@ -13,7 +13,7 @@ fn update(at : i32, z : f32) {
   if (at < uniforms.size) { result[at] = plus(times(result[at], uniforms.keep), times(uniforms.scale, z)); }
 }`;
 
-/** Philox4x32-10 of the counter (block, 0, stream, 0): noise/philox.ts in WGSL, which has no wide product either. */
+/** Philox4x32-10 of the counter (block, 0, stream, 0): noise/key.ts in WGSL, which has no wide product either. */
 const PHILOX = `
 fn highPart(a : u32, b : u32) -> u32 {
   let low = vec2<u32>(a & 0xffffu, b & 0xffffu);

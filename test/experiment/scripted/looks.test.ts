@@ -113,14 +113,18 @@ describe("tune", () => {
   test("tells of the mean loss of the last 50 steps, and of the last dev score", async () => {
     const model = scripted(good(0.9));
     const task = taskOf([asked("bad", 1)], { train: [asked("good", 0)], dev: [asked("bad", 1), asked("bad", 0)] });
-    const notes: (string | undefined)[] = [];
+    const told: (readonly [loss: string | undefined, dev: number | undefined])[] = [];
     await tune(model, task, follows(model, Array(60).fill(good(0.5))), {
       ...{ ...setting, steps: 60, evaluateEvery: 40 },
-      onProgress: ({ label, note }) => label === "scripted" && notes.push(note),
+      onProgress: ({ label, part, loss, dev }) =>
+        label === "scripted" && part === undefined && told.push([loss?.toFixed(3), dev]),
     });
     // The first step alone saw the first script.
-    expect([notes[0], notes[39], notes[40], notes[59]]).toEqual([
-      ...["loss 0.105", "loss 0.678", "loss 0.679, dev 50.0 %", "loss 0.693, dev 50.0 %"],
+    expect([told[0], told[39], told[40], told[59]]).toEqual([
+      ["0.105", undefined],
+      ["0.678", undefined],
+      ["0.679", 0.5],
+      ["0.693", 0.5],
     ]);
   });
 });

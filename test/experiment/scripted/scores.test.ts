@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { evaluate, evaluateMajority } from "../../../src/experiment/evaluate.ts";
 import { probe } from "../../../src/experiment/probe.ts";
 import { tune } from "../../../src/experiment/tune.ts";
-import { generateAnswers } from "../../../src/loss/score.ts";
+import { generateAnswers } from "../../../src/loss/generation.ts";
 import type { Task } from "../../../src/tasks/task.ts";
 import { MASK, type MaskedPart } from "../../../src/text/maskedPrompt.ts";
 import { mezo } from "../../../src/tuners/mezo.ts";

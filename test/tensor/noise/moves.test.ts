@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, test } from "vitest";
 import type { Halves } from "../../../src/tensor/halves.ts";
 import { narrow } from "../../../src/tensor/halves.ts";
-import { noiseKey } from "../../../src/tensor/noise/key.ts";
-import { moveMany, setNoiseThreads, sweepMany } from "../../../src/tensor/noise/sweep.ts";
-import type { Move } from "../../../src/tensor/noise/wasm.ts";
+import { type Move, noiseKey } from "../../../src/tensor/noise/key.ts";
+import { moveMany, setNoiseThreads, wholeStretch } from "../../../src/tensor/noise/sweep.ts";
+import { sweepMany } from "./sweeps.ts";
 
 const LAWS = ["gaussian", "rademacher"] as const;
 const SIZES = [1, 63, 2049, 40_000, 70_001];
@@ -25,7 +25,7 @@ describe.each(LAWS)("many moves of %s noise", (law) => {
     setNoiseThreads(threads);
     const together = SIZES.map((size) => ({ theta: begun(size), moves: movesOf(`weight ${size}`) }));
     const single = SIZES.map((size) => ({ theta: begun(size), moves: movesOf(`weight ${size}`) }));
-    moveMany(together, law);
+    moveMany(together.map(({ theta, moves }) => wholeStretch(theta, moves, law)));
     for (let i = 0; i < 300; i++)
       for (const { theta, moves } of single)
         sweepMany([{ theta, key: moves[i]!.key, keep: moves[i]!.keep }], moves[i]!.scale, law);
@@ -35,8 +35,8 @@ describe.each(LAWS)("many moves of %s noise", (law) => {
 
   test("of a part of a tensor are those of the tensor there", () => {
     const [whole, part] = [begun(9000), begun(9000).subarray(4096, 7000)];
-    moveMany([{ theta: whole, moves: movesOf("weight", 5) }], law);
-    moveMany([{ theta: part, offset: 4096, moves: movesOf("weight", 5) }], law);
+    moveMany([wholeStretch(whole, movesOf("weight", 5), law)]);
+    moveMany([wholeStretch(part, movesOf("weight", 5), law, 4096)]);
     expect(part).toEqual(whole.subarray(4096, 7000));
   });
 
@@ -48,7 +48,7 @@ describe.each(LAWS)("many moves of %s noise", (law) => {
     };
     const [together, single] = [halves(), halves()];
     const moves = movesOf("weight", 20);
-    moveMany([{ theta: together, moves }], law);
+    moveMany([wholeStretch(together, moves, law)]);
     for (const { key, scale, keep } of moves) sweepMany([{ theta: single, key, keep }], scale, law);
     expect(together.bits).toEqual(single.bits);
   });

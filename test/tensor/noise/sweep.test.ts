@@ -5,9 +5,10 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { addGaussian } from "../../../src/tensor/noise/gaussian.ts";
 import type { Distribution, NoiseKey } from "../../../src/tensor/noise/key.ts";
 import { addRademacher } from "../../../src/tensor/noise/rademacher.ts";
-import { type SweepEntry, setNoiseThreads, spreadMany, sweepMany } from "../../../src/tensor/noise/sweep.ts";
+import { moveMany, setNoiseThreads, wholeStretch } from "../../../src/tensor/noise/sweep.ts";
 import { NoiseThreads } from "../../../src/tensor/noise/threads.ts";
 import { differing } from "./statistics.ts";
+import { type SweepEntry, sweepMany } from "./sweeps.ts";
 
 const TWINS = { gaussian: addGaussian, rademacher: addRademacher } as const;
 const DISTRIBUTIONS = ["gaussian", "rademacher"] as const;
@@ -43,7 +44,7 @@ afterEach(() => {
   vi.resetModules();
 });
 
-describe.each(DISTRIBUTIONS)("spreadMany with %s noise", (law) => {
+describe.each(DISTRIBUTIONS)("both sides with %s noise", (law) => {
   /** Both sides of theta as `sweepMany` makes them, one after the other. */
   function swept(theta: Float32Array): { plus: Float32Array; minus: Float32Array } {
     const [plus, minus] = [theta.slice(), theta.slice()];
@@ -65,19 +66,19 @@ describe.each(DISTRIBUTIONS)("spreadMany with %s noise", (law) => {
     const [before, whole] = [theta.slice(), swept(theta)];
     const entries = parts.map(([from, to]) => {
       const [plus, minus] = [new Float32Array(to - from), new Float32Array(to - from)];
-      return { theta, from, to, key: KEY, plus, minus };
+      return { ...wholeStretch(theta, [{ key: KEY, scale: 1e-3, keep: 1 }], law), from, to, sides: { plus, minus } };
     });
-    spreadMany(entries, 1e-3, law);
-    for (const { from, to, plus, minus } of entries) {
-      expect(differing(plus, whole.plus.subarray(from, to))).toBe(0);
-      expect(differing(minus, whole.minus.subarray(from, to))).toBe(0);
+    moveMany(entries);
+    for (const { from, to, sides } of entries) {
+      expect(differing(sides.plus, whole.plus.subarray(from, to))).toBe(0);
+      expect(differing(sides.minus, whole.minus.subarray(from, to))).toBe(0);
     }
     expect(differing(theta, before)).toBe(0);
     expect(differing(whole.plus, whole.minus)).toBeGreaterThan(0.99 * theta.length);
   });
 });
 
-describe("sweepMany", () => {
+describe("one move of every array", () => {
   test.each(DISTRIBUTIONS)("adds %s noise with the bits of its plain twin", (distribution) => {
     const entries = model();
     sweepMany(entries, 1e-3, distribution);
@@ -129,7 +130,7 @@ describe("sweepMany", () => {
     const fresh = await import("../../../src/tensor/noise/sweep.ts");
     fresh.setNoiseThreads(2);
     const entries = model();
-    fresh.sweepMany(entries, 1e-3, "gaussian");
+    sweepMany(entries, 1e-3, "gaussian", fresh.moveMany);
     expect(asked).toHaveBeenCalledTimes(1);
     expect(differences(entries, PLAIN.gaussian)).toEqual(NONE);
   });
@@ -142,7 +143,7 @@ describe("sweepMany", () => {
     expect(wasmSweep()).toBeUndefined();
     const fresh = await import("../../../src/tensor/noise/sweep.ts");
     fresh.setNoiseThreads(2);
-    fresh.sweepMany(entries, 1e-3, distribution);
+    sweepMany(entries, 1e-3, distribution, fresh.moveMany);
     expect(differences(entries, PLAIN[distribution])).toEqual(NONE);
   });
 });

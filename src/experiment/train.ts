@@ -10,6 +10,7 @@ import { hashTheta } from "../record/theta.ts";
 import type { Task } from "../tasks/task.ts";
 import { canPair } from "../tensor/pair.ts";
 import type { Parameter } from "../tensor/parameter.ts";
+import type { ProgressEvent } from "../tensor/progress.ts";
 import type { Resident, Training, Tuner } from "../tuners/tuner.ts";
 import { costOf, longest, NOTHING, type Passes, predictBytes } from "./cost.ts";
 import type { TuneSettings } from "./tuneOptions.ts";
@@ -63,7 +64,7 @@ export async function trained(subject: Subject, past: UnfinishedRun, settings: T
     steps.push({ step, losses, ...(projectedGrad !== undefined && { projectedGrad }) });
     record.step(steps.at(-1)!);
     recent.push(loss);
-    onProgress({ label: header.method, done: step + 1, total, note: noteOf(recent, scores) });
+    onProgress({ label: header.method, done: step + 1, total, ...standing(recent, scores) });
   }
   const cost = costOf(started, total, predictions(subject, settings, parts));
   return { header, steps, scores, cost, ...(before && { before }) };
@@ -93,8 +94,7 @@ export function scoring(
       scores.find((score) => score.on === on && score.step === step);
     const hash = hashTheta(theta);
     const scored = async (on: Score["on"]): Promise<Score> => {
-      const shown = (done: number): void =>
-        onProgress({ label: `${label}: ${on}`, done, total: parts[on].gold.length });
+      const shown = (done: number): void => onProgress({ label, part: on, done, total: parts[on].gold.length });
       return { ...(await scoreOn({ ...parts[on], on, step }, shown)), ...(hash !== undefined && { theta: hash }) };
     };
     const dev = known("dev") ?? (await scored("dev"));
@@ -133,10 +133,10 @@ function objectiveOptions({ microBatchSize, maximize, checkpointing }: TuneSetti
   };
 }
 
-/** "loss 0.61, dev 68.2 %": the loss around the current weights, mean of the last steps. */
-function noteOf(losses: readonly number[], scores: readonly Score[]): string {
+/** The loss around the current weights, a mean over the last steps, and the latest dev score. */
+function standing(losses: readonly number[], scores: readonly Score[]): Pick<ProgressEvent, "loss" | "dev"> {
   const last = losses.slice(-50);
   const loss = last.reduce((sum, each) => sum + each, 0) / last.length;
   const dev = scores.findLast(({ on }) => on === "dev");
-  return `loss ${loss.toFixed(3)}${dev ? `, dev ${(100 * dev.score).toFixed(1)} %` : ""}`;
+  return { loss, ...(dev && { dev: dev.score }) };
 }

@@ -5,12 +5,12 @@ import { headTuning } from "../../src/adapters/head.ts";
 import { lora } from "../../src/adapters/lora.ts";
 import { prefix } from "../../src/adapters/prefix.ts";
 import { linear } from "../../src/kernels/linear.ts";
+import { forwardDerivative } from "../../src/lab/forwardMode.ts";
 import { plainGradient } from "../../src/nn/gradient.ts";
 import type { Network } from "../../src/nn/network.ts";
 import { features } from "../../src/nn/run.ts";
 import type { Parameter } from "../../src/tensor/parameter.ts";
 import { gaussian, scaledNoise } from "../../src/tensor/parameter.ts";
-import { forwardDerivative } from "../../src/tensor/tangent.ts";
 import { BATCH, FAMILIES, ROWS, tail, withNetwork } from "../adapters/networks.ts";
 
 const AT = { seed: 2, vocabulary: 32 };

@@ -1,4 +1,3 @@
-import type { Adapted } from "../adapters/adapter.ts";
 import { KitError, listed, NotFinite } from "../error.ts";
 import type { LanguageModel } from "../models/network.ts";
 import { storage } from "../tensor/backend.ts";
@@ -50,10 +49,4 @@ function counts(values: Float32Array): [nan: number, infinite: number] {
     else infinite++;
   }
   return [nan, infinite];
-}
-
-/** The model with an adapter beside its weights; it reads fewer tokens where the adapter takes positions. */
-export function adaptedModel(model: LanguageModel, { adaptation, head }: Adapted): LanguageModel {
-  const maxLength = model.maxLength - (adaptation.firstPosition ?? 0);
-  return { ...model, maxLength, adaptation, ...(head && { head }) };
 }

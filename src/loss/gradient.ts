@@ -1,0 +1,75 @@
+import * as tf from "@tensorflow/tfjs";
+import { packBatch, type TokenBatch } from "../nn/batch.ts";
+import { checkpointedGradient, plainGradient } from "../nn/gradient.ts";
+import type { Head, Network } from "../nn/network.ts";
+import { features } from "../nn/run.ts";
+import type { Loss } from "../tasks/task.ts";
+import type { Parameter } from "../tensor/parameter.ts";
+import type { Derivative, DifferentiateForwards, Gradient } from "../tuners/tuner.ts";
+import type { LabelledBatch } from "./encode.ts";
+import { losses } from "./loss.ts";
+
+/** A part of a batch's loss that one forward pass gives: the tokens, the rows that are read, and the loss from the features there. */
+export interface LossPart {
+  readonly batch: TokenBatch;
+  readonly rows: readonly number[];
+  readonly loss: (features: tf.Tensor2D, head: Head) => tf.Scalar;
+}
+
+/** Parts that add up to `share` of a batch's loss. */
+export function lossParts(loss: Loss, whole: LabelledBatch, share: number): LossPart[] {
+  const { passes, count, logProbSum } = losses[loss];
+  const total = count(whole);
+  return passes(whole).map(({ items, sequences, rows, scores, table }) => {
+    const batch = packBatch(sequences);
+    const right = items.map((i) => whole.gold[i]![0]!);
+    return {
+      batch,
+      rows: rows(batch.lengths),
+      loss: (seen, head) => {
+        const part = tf.div(logProbSum(table(scores(seen, head)), right), -total) as tf.Scalar;
+        return share === 1 ? part : part.mul(share);
+      },
+    };
+  });
+}
+
+/** Loss and gradient of parts, which add up: one tensor a weight of theta, which the caller disposes of. */
+export async function computeGradient(
+  network: Network,
+  parts: readonly LossPart[],
+  theta: readonly Parameter[],
+  checkpointing: boolean,
+): Promise<Gradient> {
+  const differentiate = checkpointing ? checkpointedGradient : plainGradient;
+  let sum: Gradient | undefined;
+  for (const { batch, rows, loss } of parts) {
+    const part = await differentiate(network, batch, rows, (seen) => loss(seen, network.head), theta);
+    sum = sum ? add(sum, part) : part;
+  }
+  return sum!;
+}
+
+function add(a: Gradient, b: Gradient): Gradient {
+  const gradients = a.gradients.map((gradient, i) => tf.add(gradient, b.gradients[i]!));
+  for (const used of [...a.gradients, ...b.gradients]) used.dispose();
+  return { loss: a.loss + b.loss, gradients };
+}
+
+/** Loss and exact derivative along a tangent of parts, which add up: each part's by `differentiate`. */
+export function computeDerivative(
+  network: Network,
+  parts: readonly LossPart[],
+  differentiate: DifferentiateForwards,
+): Derivative {
+  const derivatives = parts.map(({ batch, rows, loss }) =>
+    differentiate(
+      () => features(network, batch, rows),
+      (seen) => loss(seen, network.head),
+    ),
+  );
+  return derivatives.reduce((sum, { loss, derivative }) => ({
+    loss: sum.loss + loss,
+    derivative: sum.derivative + derivative,
+  }));
+}

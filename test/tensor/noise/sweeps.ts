@@ -1,0 +1,20 @@
+import type { Source } from "../../../src/tensor/halves.ts";
+import type { Distribution, NoiseKey } from "../../../src/tensor/noise/key.ts";
+import { moveMany, wholeStretch } from "../../../src/tensor/noise/sweep.ts";
+
+/** An array, the key of its z, and the factor that its elements are multiplied by first. */
+export interface SweepEntry {
+  readonly theta: Source;
+  readonly key: NoiseKey;
+  readonly keep?: number;
+}
+
+/** One move of every array, by `move` or the kit's own. */
+export function sweepMany(
+  entries: readonly SweepEntry[],
+  scale: number,
+  law: Distribution,
+  move: typeof moveMany = moveMany,
+): void {
+  move(entries.map(({ theta, key, keep = 1 }) => wholeStretch(theta, [{ key, scale, keep }], law)));
+}
