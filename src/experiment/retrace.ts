@@ -38,7 +38,7 @@ export function checkBase(model: LanguageModel, { header }: UnfinishedRun): void
 
 /**
  * Makes all steps of a run again from its file's numbers, those of the run that it was forked from first, in place, many of them in
- * one pass over the weights; theta must be as it was when the run began. Gives the training, ready to go on. The tuner is that of the
+ * one pass over the weights; theta must be as it was when the run began. Gives the training, ready for its next step. The tuner is that of the
  * header unless one is given. A probe's rows are put in place. Throws a KitError where a step cannot be made again.
  */
 export async function retrace(

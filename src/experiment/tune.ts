@@ -18,7 +18,7 @@ import { type TuneOptions, type TuneSettings, tuneSettings } from "./tuneOptions
 /**
  * Tunes the model from its base weights on the task's training part, in place, or an adapter beside them. The dev part is scored
  * every `evaluateEvery` steps, and whenever it is the best yet (by the authors' choice of checkpoint, `chooseBy`) the test part too: so
- * the last test score is that of the best weights, and no second copy of them is ever kept. A run that was cut short is
+ * the last test score is that of the best weights, and no second copy of them is ever kept. An interrupted run is
  * continued (`resume`), or a new one begins from the weights of another (`from`). Afterwards the base weights are back, unless `keepWeights` says to
  * leave the last ones. Throws a KitError for options that do not fit and where a loss is not finite.
  */

@@ -9,7 +9,7 @@ import type { Cost, Run, RunHeader, Score, StepRecord, UnfinishedRun } from "./r
 const MAGIC: Buffer = Buffer.from("mezo-run1");
 const HASH_BYTES = 8;
 
-/** What is kept of a run and of those that it was begun from beside their estimates. */
+/** What a compact run keeps of a run, and of each run before it, beside the estimates. */
 interface Chapter {
   readonly header: RunHeader;
   readonly steps: number;

@@ -52,13 +52,13 @@ function compareChapters({ run, first }: Chapter, { run: other, first: otherFirs
   return score && (!step || isBefore(score, step)) ? score : step;
 }
 
-/** Whether a score comes before a step: it is made before the step of its number, but one that a run has not made since it ends there is none. */
+/** Whether a score comes before a step: it is made before the step of its number, but a run that ends there may lack it. */
 function isBefore({ step: at, one, other }: Parting, { step, what }: Parting): boolean {
   const isLacking = one === undefined || other === undefined;
   return at < step || (at === step && !(what === "steps" && isLacking));
 }
 
-/** One of the runs goes on from the other's weights with settings of its own. */
+/** One of the runs continues from the other's weights with settings of its own. */
 function compareFork(one: Chapter | undefined, other: Chapter | undefined): Parting {
   return {
     step: (one ?? other)!.first,
@@ -68,7 +68,7 @@ function compareFork(one: Chapter | undefined, other: Chapter | undefined): Part
   };
 }
 
-/** What tells a fork from the run that it was begun from. */
+/** What tells a fork from the run that it began from. */
 export interface ForkSettings {
   readonly seed: number;
   readonly lr: Scalar | undefined;

@@ -24,7 +24,7 @@ export interface Chain {
   step(step: StepRecord): string;
   score(score: Score): string;
   cost(cost: Cost): string;
-  /** Header, steps and scores in the order they were made, after those of the run that it was begun from. */
+  /** Header, steps and scores in the order they were made, after those of the run that it began from. */
   run(run: UnfinishedRun): string;
   /** The SHA-256 over all lines so far. */
   digest(): Buffer;
@@ -109,7 +109,7 @@ function validator(kind: Kind): ValidateFunction {
 /** More bytes than any line has; what is longer would not fit into a string. */
 const LONGEST_LINE = 2 ** 26;
 
-/** Reads a line. Throws a KitError that names the place for one that is none, or not as the schema has it. */
+/** Reads a line. Throws a KitError with the place of one that does not fit the schema. */
 export function parseLine(bytes: Buffer, where: string): Line {
   const record = bytes.length <= LONGEST_LINE ? parsed(bytes.toString("utf8")) : undefined;
   if (!record) throw noLine(where);
@@ -144,7 +144,7 @@ const noLine = (where: string): KitError =>
 /** The version of the run file's lines. */
 export const RUN_FORMAT = 3;
 
-/** The format that a header says; that of the present where it is none, for the schema to refuse. Throws a KitError for one that is not read. */
+/** The format that a header says. Throws a KitError for one that this version cannot read; what is not a header is left to the schema. */
 function formatOf(header: unknown, where: string): 2 | typeof RUN_FORMAT {
   const format = isObject(header) ? (header.format ?? 1) : RUN_FORMAT;
   if (format === 2 || format === RUN_FORMAT) return format;

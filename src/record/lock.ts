@@ -143,7 +143,7 @@ function rename(file: string, owner: Owner): void {
   }
 }
 
-/** Who has a lock: undefined where there is none, and where it names nobody even after a while, as one that a power cut has emptied. */
+/** Who has a lock: undefined where it is missing, and where it names nobody even after a while, as one that a power cut has emptied. */
 function findOwner(file: string): Owner | undefined {
   const owner = readOwner(file);
   if (owner !== "nobody") return owner;
@@ -211,7 +211,7 @@ function lockTaken(path: string, owner: Owner | undefined): KitError {
   const who = one ? `process ${one.pid}` : "another process";
   return new KitError(
     host === ME.host
-      ? `${path}: ${who} is writing that run: let it end, or stop it and go on with --resume.`
+      ? `${path}: ${who} is writing that run: let it end, or stop it and use --resume.`
       : `${path}: ${who} on ${shortened(host)} is writing that run, or was: let it end there, or remove ${path}.lock if it is gone.`,
   );
 }

@@ -29,7 +29,7 @@ export interface Part {
   remove(): void;
 }
 
-/** Opens a run's `.part`, made where there is none. The first `append` cuts off what is behind its `whole` first bytes; until then nothing is changed. */
+/** Opens a run's `.part`, or makes it. The first `append` cuts off what is behind its `whole` first bytes; until then nothing is changed. */
 export function openPart(path: string, whole: number): Part {
   const part = partOf(path);
   const file = openSync(part, "a");
@@ -97,7 +97,7 @@ function changeOf(part: string, file: number, size: number): string | undefined 
 
 function changed(part: string, what: string): KitError {
   const cure =
-    what === "removed" ? "begin it again" : "--resume goes on with what is there, where that is a run's beginning";
+    what === "removed" ? "start it again" : "--resume continues what is there, where that is the beginning of a run";
   return new KitError(`${part} was ${what} by another program while the run was under way, which stops here: ${cure}.`);
 }
 

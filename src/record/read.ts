@@ -15,25 +15,25 @@ export interface ReadResult {
   readonly torn: boolean;
 }
 
-/** Reads a finished run, in either form. Throws a KitError for a file that is none, with the line that is wrong. */
+/** Reads a finished run, in either form. Throws a KitError for any other file, with the line that is wrong. */
 export function readRun(path: string): Run {
   const { run, torn } = readUnfinished(path);
   if ("cost" in run && !torn) return run;
-  throw new KitError(`${path} is no finished run: its last line must hold the cost; --resume goes on with it.`);
+  throw new KitError(`${path} is no finished run: its last line must hold the cost; --resume continues it.`);
 }
 
-/** Reads a run, finished or not, in either form. Throws a KitError for a file that is none, with the line that is wrong. */
+/** Reads a run, finished or not, in either form. Throws a KitError for any other file, with the line that is wrong. */
 export function readUnfinished(path: string): ReadResult {
   const bytes = readBytes(path);
   return isCompact(bytes) ? { run: readCompact(bytes, path), torn: false } : readLines(bytes, path);
 }
 
-/** What a run that was cut short has left: the run, as far as whole lines tell it, and these lines. */
+/** The part file of an interrupted run: the run as far as whole lines tell it, and the bytes of these lines. */
 export interface PartResult extends ReadResult {
   readonly bytes: Uint8Array;
 }
 
-/** Reads what is left of a run that was cut short; undefined where no step is, nor a file. Throws a KitError as `readRun` does. */
+/** Reads the part file of an interrupted run; undefined where it is missing or has no step. Throws a KitError as `readRun` does. */
 export function readPart(part: string): PartResult | undefined {
   if (!existsSync(part)) return undefined;
   const all = readBytes(part);
@@ -43,7 +43,7 @@ export function readPart(part: string): PartResult | undefined {
   return run.steps.length > 0 ? { run, bytes, torn: bytes.length < all.length } : undefined;
 }
 
-/** How many steps a run that was cut short has left in a file; undefined where they cannot be read. */
+/** How many steps a part file has; undefined where they cannot be read. */
 export function countSteps(part: string): number | undefined {
   try {
     const left = readPart(part);
@@ -53,7 +53,7 @@ export function countSteps(part: string): number | undefined {
   }
 }
 
-/** The header on a file's first line, without a look at what follows; undefined where there is none that can be read. */
+/** The header on a file's first line, whatever follows; undefined where it cannot be read. */
 export function readHeader(path: string): RunHeader | undefined {
   let file: number | undefined;
   try {

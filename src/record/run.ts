@@ -35,7 +35,7 @@ export interface RunHeader {
   readonly tuner?: NamedOptions;
   /** What was trained beside the weights. */
   readonly adapter?: NamedOptions;
-  /** How a step's losses were had: both sides in one pass, or by moving the weights there and back; absent without steps. */
+  /** How a step's losses were computed: both sides in one pass, or by moving the weights there and back; absent without steps. */
   readonly passes?: "pair" | "sweeps";
   readonly settings: RunSettings;
 }
@@ -127,7 +127,7 @@ export interface UnfinishedRun {
   readonly header: RunHeader;
   readonly steps: readonly StepRecord[];
   readonly scores: readonly Score[];
-  /** The run that this one was begun from, cut where it was left; steps go on counting from there. */
+  /** The run that this one began from, cut where it was left; steps are counted on from there. */
   readonly before?: UnfinishedRun;
 }
 

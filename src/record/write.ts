@@ -24,7 +24,7 @@ export interface RunFile extends RunRecorder {
  * killed loses at most the step in flight. When a score or the end returns, the disk has all lines up to there: a machine that crashes
  * loses at most the steps since the last score, which are made again when the run is resumed. A finished run of that name stays until
  * this one is finished. Throws a KitError, with nothing changed, where the run is being written already (a lock beside it says so),
- * where one that was cut short has steps there, and where the file cannot be written.
+ * where an interrupted run has steps there, and where the file cannot be written.
  */
 export function createRunFile(path: string): RunFile {
   return withLock(path, (lock) => newFile(path, lock));
@@ -37,7 +37,7 @@ export function newFile(path: string, lock?: Lock): RunFile {
   return runFile(path, lock, chain());
 }
 
-/** Throws a KitError where a run that was cut short has steps there, which are not to be lost. */
+/** Throws a KitError where an interrupted run has steps there, which are not to be lost. */
 export function checkBegin(path: string): void {
   const steps = countSteps(partOf(path));
   if (steps === 0) return;
@@ -59,21 +59,22 @@ export interface PartBytes {
   readonly isEnded: boolean;
 }
 
-/** The file of a run that was cut short: its whole lines stay, and what is behind them goes when the next one is written. */
-export function resumedFile(path: string, lock: Lock, begun: PartBytes): RunFile {
-  const part = writing(path, () => openPart(path, begun.bytes.length));
-  return runFile(path, lock, chain(createHash("sha256").update(begun.bytes)), { part, isEnded: begun.isEnded });
+/** The file of an interrupted run: its whole lines stay, and what is behind them goes when the next one is written. */
+export function continueFile(path: string, lock: Lock, { bytes, isEnded }: PartBytes): RunFile {
+  const part = writing(path, () => openPart(path, bytes.length));
+  return runFile(path, lock, chain(createHash("sha256").update(bytes)), { part, isEnded });
 }
 
-interface Started {
+/** What an interrupted run has written already. */
+interface Earlier {
   readonly part: Part;
   readonly isEnded: boolean;
 }
 
-function runFile(path: string, taken: Lock | undefined, lines: Chain, begun?: Started): RunFile {
+function runFile(path: string, taken: Lock | undefined, lines: Chain, earlier?: Earlier): RunFile {
   let lock = taken;
-  let part = begun?.part;
-  let hasSteps = begun !== undefined;
+  let part = earlier?.part;
+  let hasSteps = earlier !== undefined;
   let isOver = false;
   const release = (): void => {
     if (hasSteps) part?.close();
@@ -108,7 +109,7 @@ function runFile(path: string, taken: Lock | undefined, lines: Chain, begun?: St
     },
     score: (score) => append(lines.score(score), true),
     finish: (cost) => {
-      if (!begun?.isEnded) append(lines.cost(cost), true);
+      if (!earlier?.isEnded) append(lines.cost(cost), true);
       orRelease((open) => open.place(lines.digest()));
       hasSteps = true;
       release();
@@ -124,7 +125,7 @@ const notOpen = (path: string): KitError =>
 
 /**
  * Writes a whole run, steps and scores in the order they were made. Throws a KitError as `createRunFile` does; a finished run of that name
- * is left as it was then, and what could be written of this one is kept under its `.part` name, with which a second call goes on.
+ * is left as it was then, and what could be written of this one is kept under its `.part` name, which a second call continues.
  */
 export function writeRun(path: string, run: Run): void {
   const lines = chain();
@@ -155,7 +156,7 @@ function countKnownBytes(bytes: Buffer, path: string): number {
   return 0;
 }
 
-/** Gives a `.part` that has steps another name, for who has the run's lock, and returns it; undefined where there is none. */
+/** Gives a `.part` that has steps another name, for who has the run's lock, and returns it; undefined where it has no step. */
 export function renameAside(path: string): string | undefined {
   const part = partOf(path);
   if (countSteps(part) === 0) return undefined;
@@ -185,9 +186,9 @@ export function beginRun(path: string): OpenRun {
 }
 
 /**
- * Resumes the run of a file: one that was cut short (its `.part`), or else a finished one; where there is neither, it is begun. Nothing is
+ * Resumes the run of a file: an interrupted one (its `.part`), or else a finished one; where there is neither, it is started. Nothing is
  * changed until something new is told, so that a run which turns out to have other settings is left as it was. Steps of fine-tuning,
- * whose gradients no file holds, are set aside, and the run is begun anew. Throws a KitError where the run is being written already, and
+ * whose gradients no file holds, are set aside, and the run starts anew. Throws a KitError where the run is being written already, and
  * for a file that is no run.
  */
 export function resumeRun(path: string): OpenRun {
@@ -202,8 +203,8 @@ export function resumeRun(path: string): OpenRun {
 }
 
 /**
- * Sets the steps aside that a run which was cut short has left, so that it can be begun anew; gives the file that keeps them, where there
- * are any. Throws as `beginRun`.
+ * Sets the steps of an interrupted run aside, so that it can start anew; gives the file that keeps them, where there are any.
+ * Throws as `beginRun`.
  */
 export function setAside(path: string): string | undefined {
   return withLock(path, (lock) => {
@@ -224,6 +225,6 @@ function openNew(path: string, lock?: Lock, run?: Run): OpenRun {
 }
 
 function openPartial(path: string, lock: Lock, { run, bytes, torn }: PartResult): OpenRun {
-  const file = resumedFile(path, lock, { bytes, isEnded: "cost" in run });
+  const file = continueFile(path, lock, { bytes, isEnded: "cost" in run });
   return { file, run, torn, end: ({ cost }) => file.finish(cost) };
 }

@@ -117,14 +117,14 @@ describe("--resume", () => {
 });
 
 describe("a run whose file fails it", () => {
-  test("for lack of room keeps its steps, says that --resume goes on, and ends as if there had been room", () => {
+  test("for lack of room keeps its steps, says that --resume continues it, and ends as if there had been room", () => {
     const cwd = folder();
     const script = 'ulimit -f 16 && exec "$0" "$@"'; // 8 or 16 KiB, as the shell counts
     const full = inShell(script, ["--threads", "1", ...long], cwd);
     expect(full.status).toBe(1);
     expect(full.stdout).toBe("");
     expect(lastLine(full.stderr)).toMatch(
-      /mezo-seed1\.jsonl: .* there is no room for it \(EFBIG\); .* kept in \S+\.jsonl\.part, and --resume goes on with it once there is room\.$/,
+      /mezo-seed1\.jsonl: .* there is no room for it \(EFBIG\); .* kept in \S+\.jsonl\.part, and --resume continues it once there is room\.$/,
     );
     expect(runsIn(cwd)).toEqual([expect.stringMatching(/\.part$/)]);
     expect(statSync(runIn(cwd)).size).toBeGreaterThan(4096);
