@@ -10,7 +10,7 @@ import { dataText } from "../record/text.ts";
 import type { Task } from "../tasks/task.ts";
 import { deferSweeps } from "../tensor/deferred.ts";
 import type { Progress } from "../tensor/progress.ts";
-import { beginAdapter, checkBase, checkTheta, makeTuner, retakeSteps, retrace } from "./retrace.ts";
+import { beginAdapter, checkBase, checkTheta, makeTuner, retakeSteps, retrace } from "./replay.ts";
 import { encoded, isDue, type Looks, type Scored, scoring } from "./train.ts";
 
 /** How a run is to be looked at; what is left out stays as it was. */

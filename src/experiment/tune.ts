@@ -11,7 +11,7 @@ import type { Training, Tuner } from "../tuners/tuner.ts";
 import { whyStopped } from "./checkFinite.ts";
 import { resetPeak } from "./cost.ts";
 import { tuningHeader } from "./header.ts";
-import { checkBase, checkTheta, retrace } from "./retrace.ts";
+import { checkBase, checkTheta, retrace } from "./replay.ts";
 import { type Subject, trained } from "./train.ts";
 import { type TuneOptions, type TuneSettings, tuneSettings } from "./tuneOptions.ts";
 

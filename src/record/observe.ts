@@ -1,6 +1,7 @@
-import { KitError } from "../error.ts";
+import { createHash } from "node:crypto";
+import { storage } from "../tensor/backend.ts";
+import type { Parameter } from "../tensor/parameter.ts";
 import type { Objective } from "../tuners/tuner.ts";
-import type { RunHeader, StepRecord } from "./run.ts";
 
 /** An objective, and every number that it has given so far, in order. */
 export interface RecordedLosses {
@@ -43,29 +44,17 @@ export function recordLosses({ value, pair, gradient, derivative }: Objective): 
   return { objective, losses };
 }
 
-/** A step's losses given again, and whether all of them were asked for. */
-export interface ReplayedLosses {
-  readonly objective: Objective;
-  readonly isOver: () => boolean;
-}
-
 /**
- * An objective that gives what a step's line holds, in order, in the way that the run's was asked: so that the same tuner makes the
- * same step of it, to the bit. It has no gradient. Throws a KitError where more is asked for than the line holds.
+ * The first 16 hexadecimal digits of the SHA-256 over the weights' values in float32, in order: what tells whether weights made again
+ * are those of the run. Undefined where the weights lie in no memory of this process.
  */
-export function replayLosses({ step, losses }: StepRecord, passes: RunHeader["passes"]): ReplayedLosses {
-  let at = 0;
-  const next = (): number => {
-    const loss = losses[at++];
-    if (loss !== undefined) return loss;
-    throw new KitError(
-      `Step ${step} was to be made again, but its line holds ${losses.length} losses and the tuner asks for more: the run was edited; take the file as it was written.`,
-    );
-  };
-  const objective: Objective = {
-    value: next,
-    ...(passes === "pair" && { pair: () => ({ lossPlus: next(), lossMinus: next() }) }),
-    derivative: () => ({ loss: next(), derivative: next() }),
-  };
-  return { objective, isOver: () => at === losses.length };
+export function hashTheta(theta: readonly Parameter[]): string | undefined {
+  const { view } = storage();
+  if (!view) return undefined;
+  const hash = createHash("sha256");
+  for (const { value } of theta) {
+    const { buffer, byteOffset, byteLength } = view(value);
+    hash.update(new Uint8Array(buffer, byteOffset, byteLength));
+  }
+  return hash.digest("hex").slice(0, 16);
 }
