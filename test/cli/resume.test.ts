@@ -60,7 +60,7 @@ describe("--resume", () => {
         ["--resume", "--lr", "5e-4"],
         /to be resumed, but tuner\.options\.lr is 0\.0001 in one and 0\.0005 in the other/,
       ],
-      [["--resume", "--batch-size", "3"], /to be resumed, but options\.batchSize is/],
+      [["--resume", "--batch-size", "3"], /to be resumed, but settings\.batchSize is/],
       [[], /mezo-seed1\.jsonl\.part: a run was cut short there after \d+ steps: resume it with --resume, or remove/],
     ];
     for (const [args, sentence] of refusals) {

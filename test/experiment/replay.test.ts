@@ -172,7 +172,7 @@ describe("a run that was cut short", () => {
     const { run } = await trainedWith(model, mezo(zeroth));
     const resume = cut(run, 4);
     await expect(tune(model, task, mezo(zeroth), { ...base, batchSize: 8, resume })).rejects.toThrow(
-      /to be resumed, but options.batchSize is 4 in one and 8 in the other/,
+      /to be resumed, but settings.batchSize is 4 in one and 8 in the other/,
     );
     await expect(tune(model, task, mezo({ ...zeroth, lr: 2e-3 }), { ...base, resume })).rejects.toThrow(/options.lr/);
     model.dispose();
