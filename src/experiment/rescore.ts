@@ -11,7 +11,7 @@ import type { Task } from "../tasks/task.ts";
 import { deferSweeps } from "../tensor/deferred.ts";
 import type { Progress } from "../tensor/progress.ts";
 import { beginAdapter, checkBase, checkTheta, makeTuner, retakeSteps, retrace } from "./replay.ts";
-import { encoded, isDue, type Looks, type Scored, scoring } from "./train.ts";
+import { encodeParts, isDue, makeStepScorer, type ScoringSchedule, type TunedModel } from "./train.ts";
 
 /** How a run is to be looked at; what is left out stays as it was. */
 export interface RescoreOptions {
@@ -31,24 +31,24 @@ export async function rescore(model: LanguageModel, task: Task, run: Run, option
   const { record, ...asked } = options;
   checkBase(model, run);
   checkRows(task, run.header);
-  const looks = readLooks(run, asked);
+  const schedule = readSchedule(run, asked);
   const { header: first } = firstOf(run);
   model.restore();
   const adapted = beginAdapter(model, first);
   try {
-    return await scoreAgain(adaptSubject(model, task, adapted), run, looks, record);
+    return await scoreAgain(adaptModel(model, task, adapted), run, schedule, record);
   } finally {
     adapted?.dispose();
     if (!adapted) bringBaseBack(model, first.method);
   }
 }
 
-function adaptSubject(model: LanguageModel, task: Task, adapted: Adapted | undefined): Scored {
+function adaptModel(model: LanguageModel, task: Task, adapted: Adapted | undefined): TunedModel {
   if (!adapted) return { model, theta: model.parameters, task };
   return { model: adaptedModel(model, adapted), theta: adapted.parameters, task };
 }
 
-function readLooks(run: Run, options: Omit<RescoreOptions, "record">): Looks {
+function readSchedule(run: Run, options: Omit<RescoreOptions, "record">): ScoringSchedule {
   const { settings } = run.header;
   const {
     evaluateEvery = Number(settings.evaluateEvery),
@@ -62,23 +62,24 @@ function readLooks(run: Run, options: Omit<RescoreOptions, "record">): Looks {
   return { steps: stepsTaken(run), evaluateEvery, chooseBy, begin: settings.begin as Begin, onProgress };
 }
 
-function changeHeader(header: RunHeader, { evaluateEvery, chooseBy }: Looks): RunHeader {
+function changeHeader(header: RunHeader, { evaluateEvery, chooseBy }: ScoringSchedule): RunHeader {
   return { ...header, settings: { ...header.settings, evaluateEvery, chooseBy } };
 }
 
-async function scoreAgain(scored: Scored, run: Run, looks: Looks, record?: RunRecorder): Promise<Run> {
-  const { theta, model, task } = scored;
+async function scoreAgain(tuned: TunedModel, run: Run, schedule: ScoringSchedule, record?: RunRecorder): Promise<Run> {
+  const { theta, model, task } = tuned;
   const { steps, before, cost } = run;
-  const { onProgress } = looks;
-  const header = changeHeader(run.header, looks);
+  const { onProgress } = schedule;
+  const header = changeHeader(run.header, schedule);
   if (before) (await retrace(theta, before, onProgress)).dispose();
   const sweeps = deferSweeps();
   const training = makeTuner(header).begin(theta, sweeps.through);
-  const score = scoring(scored, encoded(model, task, looks), { looks, label: `${header.method}, again` });
+  const label = `${header.method}, again`;
+  const score = makeStepScorer(tuned, encodeParts(model, task, schedule), { schedule, label });
   const scores: Score[] = [];
   record?.start(header, before);
   try {
-    for (const part of splitSteps(steps, looks)) {
+    for (const part of splitSteps(steps, schedule)) {
       await retakeSteps({ training, sweeps }, { header, steps: part }, onProgress);
       for (const step of part) record?.step(step);
       for await (const found of score(part.at(-1)!.step + 1, scores)) {
@@ -94,11 +95,11 @@ async function scoreAgain(scored: Scored, run: Run, looks: Looks, record?: RunRe
 }
 
 /** The steps in pieces, after each of which the dev part is due. */
-function splitSteps(steps: readonly StepRecord[], looks: Looks): StepRecord[][] {
+function splitSteps(steps: readonly StepRecord[], schedule: ScoringSchedule): StepRecord[][] {
   const pieces: StepRecord[][] = [[]];
   for (const step of steps) {
     pieces.at(-1)!.push(step);
-    if (isDue(step.step + 1, looks)) pieces.push([]);
+    if (isDue(step.step + 1, schedule)) pieces.push([]);
   }
   return pieces.filter((piece) => piece.length > 0);
 }

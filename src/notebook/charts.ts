@@ -1,4 +1,4 @@
-import { isMarked, methods } from "../measure/methods.ts";
+import { isMarked, methodNames } from "../measure/methods.ts";
 import { type PaperColumn, paperFor, placeInPaper } from "../measure/paper.ts";
 import type { Run } from "../record/run.ts";
 import { INK, markOf, palette, QUIET } from "../report/style.ts";
@@ -17,7 +17,7 @@ export interface Look {
   /** A symbol of plotly.js: "circle", "square", "diamond"; with "-open" for what the paper reports. */
   readonly symbol?: string;
   readonly dash?: "solid" | "dash" | "dot";
-  /** Standard errors of y, drawn as bars. */
+  /** Standard errors, drawn as bars: of y, or of x where y has names. */
   readonly errors?: readonly number[];
   /** Whether the legend names it; it does where nothing is said. */
   readonly named?: boolean;
@@ -26,7 +26,7 @@ export interface Look {
 type Values = readonly (number | string)[];
 
 /** Marks at (x, y). */
-export function points(name: string, x: Values, y: readonly number[], look: Look = {}): Series {
+export function points(name: string, x: Values, y: Values, look: Look = {}): Series {
   const { color, symbol } = markFor(look);
   const open = symbol?.endsWith("open") ? { line: { width: 2 } } : {};
   return {
@@ -37,14 +37,14 @@ export function points(name: string, x: Values, y: readonly number[], look: Look
 }
 
 /** A line through the points (x, y). */
-export function line(name: string, x: Values, y: readonly number[], look: Look = {}): Series {
+export function line(name: string, x: Values, y: Values, look: Look = {}): Series {
   const { color } = markFor(look);
   const drawn = { width: 2, dash: look.dash ?? "solid", ...(color && { color }) };
   return { ...series(name, x, y, look), mode: "lines", line: drawn };
 }
 
 /** A line with a mark at each of its points. */
-export function markedLine(name: string, x: Values, y: readonly number[], look: Look = {}): Series {
+export function markedLine(name: string, x: Values, y: Values, look: Look = {}): Series {
   return { ...points(name, x, y, look), ...{ line: line(name, x, y, look).line }, mode: "lines+markers" };
 }
 
@@ -53,22 +53,24 @@ function markFor({ like, color, symbol }: Look): { readonly color?: string; read
   return { ...mark, ...(color && { color }), ...(symbol && { symbol }) };
 }
 
-function series(name: string, x: Values, y: readonly number[], { errors, named = true }: Look): Series {
+function series(name: string, x: Values, y: Values, { errors, named = true }: Look): Series {
+  const across = typeof y[0] === "string" ? "error_x" : "error_y";
   return {
-    ...{ type: "scatter", name, legendgroup: name, showlegend: named },
-    ...{ x: x.map((value) => (typeof value === "number" ? rounded(value) : value)), y: y.map(rounded) },
-    ...(errors && { error_y: { type: "data", array: errors.map(rounded), color: INK, thickness: 1.5, width: 5 } }),
+    ...{ type: "scatter", name, legendgroup: name, showlegend: named, x: x.map(rounded), y: y.map(rounded) },
+    ...(errors && { [across]: { type: "data", array: errors.map(rounded), color: INK, thickness: 1.8, width: 6 } }),
   };
 }
 
 /** Four digits are more than a picture shows, and keep a stored notebook small. */
-const rounded = (value: number): number => Number(value.toPrecision(4));
+const rounded = (value: number | string): number | string =>
+  typeof value === "number" ? Number(value.toPrecision(4)) : value;
 
 /** What an axis says and shows. */
 export interface Axis {
   readonly title: string;
   readonly log?: boolean;
   readonly range?: readonly [number, number];
+  readonly fromZero?: boolean;
   /** Where its ticks stand, and what they say where that is not the number. */
   readonly ticks?: readonly number[];
   readonly labels?: readonly string[];
@@ -91,11 +93,12 @@ export function chart(
 
 function axisLayout(axis: string | Axis): Series {
   if (typeof axis === "string") return { title: { text: axis } };
-  const { title, log, range, ticks, labels } = axis;
+  const { title, log, range, fromZero, ticks, labels } = axis;
   return {
     title: { text: title },
     ...(log && { type: "log" }),
     ...(range && { range: log ? range.map(Math.log10) : range }),
+    ...(fromZero && { rangemode: "tozero" }),
     ...(ticks && { tickvals: ticks }),
     ...(labels && { ticktext: labels, showgrid: false }),
   };
@@ -147,31 +150,35 @@ export function bars(
 /** How many points a curve is averaged into: enough for its shape, few enough to see it through the noise of single batches. */
 const POINTS = 20;
 
+/** What is drawn of a run's losses, whether it is finished or not. */
+type Losses = Pick<Run, "header" | "steps">;
+
 /** The figure of training losses over the steps: a line a name, the mean of its runs, each point that of a stretch of steps. */
-export function lossCurves(
-  runs: readonly Run[],
-  nameOf: (run: Run) => string = ({ header }) => header.method,
+export function lossCurves<R extends Losses>(
+  runs: readonly R[],
+  nameOf: (run: R) => string = ({ header }) => header.method,
 ): Drawing {
   const names = [...new Set(runs.map(nameOf))];
   const seeds = new Set(runs.map(({ header }) => header.seed)).size;
   const curves = names.map((name) => {
     const own = runs.filter((run) => nameOf(run) === name);
     const { x, y } = meanCurve(own);
-    return line(name, x, y, { ...(methods.includes(name) && { like: name }), dash: dashFor(own[0]!) });
+    return line(name, x, y, { ...(methodNames.includes(name) && { like: name }), dash: dashFor(own[0]!) });
   });
-  return chart(curves, { x: "step", y: `training loss (nats${seeds > 1 ? `, mean of ${seeds} seeds` : ""})` });
+  const mean = seeds > 1 ? `, mean of ${seeds} seeds` : "";
+  return chart(curves, { x: { title: "step", fromZero: true }, y: `training loss (nats${mean})` });
 }
 
 /** What is trained shows in the line too. */
-function dashFor({ header: { adapter } }: Run): "solid" | "dash" | "dot" {
+function dashFor({ header: { adapter } }: Losses): "solid" | "dash" | "dot" {
   return ({ LoRA: "dash", prefix: "dot" } as const)[adapter?.name ?? ""] ?? "solid";
 }
 
-function meanCurve(runs: readonly Run[]): { x: number[]; y: number[] } {
+function meanCurve(runs: readonly Losses[]): { x: number[]; y: number[] } {
   const total = Math.min(...runs.map(({ steps }) => steps.length));
   const size = Math.max(1, Math.ceil(total / POINTS));
   const parts = Array.from({ length: Math.ceil(total / size) }, (_, i) => [i * size, Math.min(total, (i + 1) * size)]);
-  const lossIn = (run: Run, from: number, to: number): number =>
+  const lossIn = (run: Losses, from: number, to: number): number =>
     mean(run.steps.slice(from, to).map(({ losses }) => mean(losses)));
   return {
     x: parts.map(([, to]) => runs[0]!.steps[to! - 1]!.step + 1),
@@ -199,7 +206,7 @@ export function methodScores(runs: readonly Run[], paper: PaperColumn = paperFor
     [
       {
         ...ours,
-        marker: { size: 12, color: marks.map(({ color }) => color), symbol: marks.map(({ symbol }) => symbol) },
+        marker: { size: 10, color: marks.map(({ color }) => color), symbol: marks.map(({ symbol }) => symbol) },
       },
       points(
         `paper: ${paper.model}, ${paper.table}`,
@@ -226,7 +233,7 @@ function lowest(summaries: readonly MethodSummary[], floor: MethodSummary | unde
 }
 
 /** Room of a task that its marks are spread over. */
-const SPREAD = 0.72;
+const SPREAD = 0.52;
 
 /**
  * The figure of test scores by task: in each task's column a filled mark for each method with its standard error, an open one of the same
@@ -266,23 +273,29 @@ export function taskScores(runs: readonly Run[], shown: readonly string[]): Draw
       ),
     ];
   });
-  return chart([...drawn, majorityDashes(columns)], {
+  return chart([majorityDashes(columns), ...drawn, paperEntry], {
     x: { title: "", ticks: tasks.map((_, i) => i), labels: tasks, range: [-0.5, tasks.length - 0.5] },
     y: { title: "test score (%)", range: [0, 100] },
   });
 }
 
+/** What the legend says of open marks. */
+const paperEntry: Series = {
+  ...points("open: the paper’s", [], [], { color: QUIET, symbol: "circle-open" }),
+  ...{ x: [null], y: [null] },
+};
+
+/** Below the marks, and after them in the legend. */
 function majorityDashes(columns: readonly { readonly summaries: readonly MethodSummary[] }[]): Series {
   const floors = columns.flatMap(({ summaries }, i) => {
     const floor = summaries.find(({ method }) => !isMarked(method));
-    return floor ? [{ x: i, y: 100 * floor.score }] : [];
+    return floor ? [{ i, y: 100 * floor.score }] : [];
   });
-  const dashes = points(
-    "majority class",
-    floors.map(({ x }) => x),
-    floors.map(({ y }) => y),
-  );
-  return { ...dashes, marker: { symbol: "line-ew-open", size: 40, color: QUIET, line: { width: 2 } } };
+  return {
+    ...line("majority class", [], [], { color: QUIET }),
+    x: floors.flatMap(({ i }) => [i - 0.4, i + 0.4, null]),
+    ...{ y: floors.flatMap(({ y }) => [y, y, null]), legendrank: 2000 },
+  };
 }
 
 export { palette };

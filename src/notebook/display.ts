@@ -26,13 +26,13 @@ export function withCellSignal<T>(signal: AbortSignal, cell: () => T): T {
 /** What ends an interrupted cell. */
 export const interruption = (): KitError =>
   new KitError(
-    "Interrupted: run again, the cell resumes from here where its runs are written down (measure, recorded), and begins anew elsewhere.",
+    "Interrupted: run again, the cell resumes from here where its runs are written down (measure, recorded), and starts over elsewhere.",
   );
 
 /** What ends an interrupted cell whose work does not end with it. */
 export const abandonment = (): KitError =>
   new KitError(
-    "Interrupted: the cell no longer waits, but what it waited for goes on until it next checks for Interrupt, or to its end; restart the kernel to stop it.",
+    "Interrupted: the cell no longer waits, but its work continues until it next checks for Interrupt, or to its end; restart the kernel to stop it.",
   );
 
 /** Throws a KitError once the reader has pressed Interrupt: for loops of one's own. */
@@ -43,7 +43,7 @@ export function stopIfInterrupted(): void {
 /** The work's result, or the KitError as soon as the reader presses Interrupt; what the work gives after that is dropped. */
 export async function unlessInterrupted<T>(work: Promise<T>): Promise<T> {
   const signal = cellSignal();
-  if (signal.aborted) work.catch(() => {}); // nobody hears it
+  if (signal.aborted) work.catch(() => {}); // no one else handles it
   signal.throwIfAborted();
   let stop = (): void => {};
   const stopped = new Promise<never>((_, failed) => {

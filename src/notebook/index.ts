@@ -5,6 +5,7 @@ export {
   paperGrid,
   paperRates,
 } from "../measure/paper.ts";
+export type { PerMethodSetting } from "../measure/request.ts";
 export {
   type Axis,
   bars,
@@ -24,8 +25,8 @@ export { display, type MimeBundle, type Shown, stopIfInterrupted } from "./displ
 export { type Drawing, figure } from "./figure.ts";
 export type { RateGrid } from "./grid.ts";
 export { liveChart, liveProgress } from "./live.ts";
-export { type MeasureOptions, measure, type PerMethodSetting, readRuns } from "./measure.ts";
-export { type Recording as Past, recorded, type Scale, scale, settingsFor } from "./runs.ts";
+export { type MeasureCellOptions as MeasureOptions, measure, readRuns } from "./measure.ts";
+export { type Recording, recorded, type Scale, scale, settingsFor } from "./runs.ts";
 export {
   besidePaper,
   deviation,

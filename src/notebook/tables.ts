@@ -24,10 +24,10 @@ export interface Frame {
 const TAKEN = ["columns", "values", "index", "shape", "dtypes"];
 
 /** The names of all columns, in the order in which rows first have them. */
-export const columnsOf = (rows: readonly Row[]): string[] => [...new Set(rows.flatMap((row) => Object.keys(row)))];
+export const listColumns = (rows: readonly Row[]): string[] => [...new Set(rows.flatMap((row) => Object.keys(row)))];
 
 /** A row's cell; undefined where the row has none of its own, whatever objects inherit. */
-export const cellOf = (row: Row, column: string): Cell => (Object.hasOwn(row, column) ? row[column] : undefined);
+export const readCell = (row: Row, column: string): Cell => (Object.hasOwn(row, column) ? row[column] : undefined);
 
 /** Whether a cell holds nothing: null, undefined or NaN. */
 export const isMissing = (cell: Cell): cell is null | undefined =>
@@ -42,16 +42,16 @@ export function frame(rows: readonly Row[]): Frame {
   const { DataFrame } = quietly(
     () => require("danfojs-node") as { DataFrame: new (rows: unknown, how: object) => Frame },
   );
-  const columns = columnsOf(rows);
+  const columns = listColumns(rows);
   const taken = columns.find((name) => TAKEN.includes(name));
   if (taken !== undefined)
     throw new KitError(`A DataFrame was to have a column ${taken}, but danfojs calls a part of its own so: rename it.`);
-  const values = rows.map((row, i) => columns.map((name) => checked(cellOf(row, name), name, i)));
-  return new DataFrame(values, { columns, dtypes: columns.map((_, j) => dtypeOf(values.map((row) => row[j]!))) });
+  const values = rows.map((row, i) => columns.map((name) => checkCell(readCell(row, name), name, i)));
+  return new DataFrame(values, { columns, dtypes: columns.map((_, j) => chooseDtype(values.map((row) => row[j]!))) });
 }
 
 /** A value as danfojs takes it. */
-function checked(cell: Cell, column: string, row: number): string | number | boolean {
+function checkCell(cell: Cell, column: string, row: number): string | number | boolean {
   if (isMissing(cell)) return Number.NaN;
   if (["string", "number", "boolean"].includes(typeof cell)) return cell;
   const found = Object(cell).constructor?.name ?? typeof cell;
@@ -61,7 +61,7 @@ function checked(cell: Cell, column: string, row: number): string | number | boo
 }
 
 /** danfojs guesses types from the first 20 rows, and takes texts such as "1.5" for numbers, which it then adds up as texts. */
-function dtypeOf(values: readonly (string | number | boolean)[]): string {
+function chooseDtype(values: readonly (string | number | boolean)[]): string {
   const present = values.filter((value) => !isMissing(value));
   const all = (type: string): boolean => present.every((value) => typeof value === type);
   if (all("number"))
@@ -91,11 +91,11 @@ export interface ShowOptions {
 export function show(table: Frame | readonly Row[], options: ShowOptions = {}): void {
   const { digits = 1, caption } = options;
   const isRows = (given: typeof table): given is readonly Row[] => Array.isArray(given);
-  const columns = isRows(table) ? columnsOf(table) : table.columns;
+  const columns = isRows(table) ? listColumns(table) : table.columns;
   const rows = isRows(table)
-    ? table.map((row) => columns.map((name) => cellOf(row, name)))
+    ? table.map((row) => columns.map((name) => readCell(row, name)))
     : (table.values as Cell[][]);
-  const cells = rows.map((row) => row.map((cell) => textOf(cell, digits)));
+  const cells = rows.map((row) => row.map((cell) => formatCell(cell, digits)));
   const isNumeric = (j: number): boolean => cells.every((row) => /^([-+−]?\d|–$)/.test(row[j]!));
   const written: Table = {
     columns: columns.map((name, j) => ({ name, align: isNumeric(j) ? "right" : "left" })),
@@ -105,7 +105,7 @@ export function show(table: Frame | readonly Row[], options: ShowOptions = {}): 
   display({ "text/html": toHtml(written), "text/plain": toText(written) });
 }
 
-function textOf(cell: Cell, digits: number): string {
+function formatCell(cell: Cell, digits: number): string {
   if (isMissing(cell) || cell === "") return "–";
   if (typeof cell !== "number") return String(cell);
   return Number.isInteger(cell) ? cell.toLocaleString("en-US") : cell.toFixed(digits);

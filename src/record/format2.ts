@@ -1,5 +1,5 @@
 import type { DataSource, Dropped } from "../tasks/task.ts";
-import type { HalfKind } from "../tensor/halves.ts";
+import type { HalfKind } from "../tensor/source.ts";
 import type { Options, RunHeader, RunSettings } from "./run.ts";
 
 /** A header of format 2, which had sentences and one bag of options where later formats have values. */

@@ -1,5 +1,5 @@
 import type { DataSource, Metric } from "../tasks/task.ts";
-import type { HalfKind } from "../tensor/halves.ts";
+import type { HalfKind } from "../tensor/source.ts";
 
 /** What a run did, pinned so that it can be repeated: everything the result depends on. */
 export interface RunHeader {

@@ -1,6 +1,6 @@
 import { shortened, shown } from "../error.ts";
 import type { DataSource } from "../tasks/task.ts";
-import type { HalfKind } from "../tensor/halves.ts";
+import type { HalfKind } from "../tensor/source.ts";
 import type { Difference, ForkSettings, Parting } from "./diff.ts";
 import type { NamedOptions } from "./run.ts";
 

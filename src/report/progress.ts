@@ -85,7 +85,7 @@ function finish(
   const { bar } = open.get(name)!;
   open.delete(name);
   bar.stop();
-  display.log(`${lineOf(event, `${(milliseconds / 1000).toFixed(1)} s`)}\n`);
+  display.log(`${formatLine(event, `${(milliseconds / 1000).toFixed(1)} s`)}\n`);
   display.remove(bar);
 }
 
@@ -100,17 +100,17 @@ function lines(stream: NodeJS.WritableStream, now: () => number): ProgressDispla
       const elapsed = now() - times.started;
       if (done >= total) {
         open.delete(name);
-        stream.write(`${lineOf(event, `${(elapsed / 1000).toFixed(1)} s`)}\n`);
+        stream.write(`${formatLine(event, `${(elapsed / 1000).toFixed(1)} s`)}\n`);
       } else if (now() - times.written >= LINE_EVERY) {
         times.written = now();
-        stream.write(`${lineOf(event, `ETA ${etaSeconds(event, elapsed)} s`)}\n`);
+        stream.write(`${formatLine(event, `ETA ${etaSeconds(event, elapsed)} s`)}\n`);
       }
     },
     stop: () => {},
   };
 }
 
-function lineOf(event: ProgressEvent, time: string): string {
+function formatLine(event: ProgressEvent, time: string): string {
   const note = workNote(event);
   return `${workName(event)} ${event.done}/${event.total}, ${time}${note && `, ${note}`}`;
 }

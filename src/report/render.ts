@@ -88,30 +88,30 @@ const LINE_HEIGHT = 1.3;
 export function addMeasuring(svgElement: { prototype: SVGElement }): void {
   Object.assign(svgElement.prototype, {
     getBBox(this: SVGElement): Box {
-      return boxOf(this);
+      return measureBox(this);
     },
     getComputedTextLength(this: SVGElement): number {
-      return sizeOfText(this).width;
+      return measureLines(this).width;
     },
     getBoundingClientRect(this: SVGElement): Box & Record<"left" | "top" | "right" | "bottom", number> {
-      const box = boxOf(this);
+      const box = measureBox(this);
       return { ...box, left: box.x, top: box.y, right: box.x + box.width, bottom: box.y + box.height };
     },
   });
 }
 
-function boxOf(element: Element): Box {
+function measureBox(element: Element): Box {
   const tag = element.tagName.toLowerCase();
-  if (tag === "text" || tag === "tspan") return boxOfText(element as SVGElement);
+  if (tag === "text" || tag === "tspan") return measureText(element as SVGElement);
   if (tag === "rect" || tag === "image") {
     const { x, y } = position(element);
     return { x, y, width: attribute(element, "width"), height: attribute(element, "height") };
   }
-  return union([...element.children].map(transformedBox).filter(({ width, height }) => width > 0 || height > 0));
+  return union([...element.children].map(transformBox).filter(({ width, height }) => width > 0 || height > 0));
 }
 
-function boxOfText(element: SVGElement): Box {
-  const { size, width, height } = sizeOfText(element);
+function measureText(element: SVGElement): Box {
+  const { size, width, height } = measureLines(element);
   if (width === 0) return EMPTY_BOX;
   const { x, y } = position(element);
   const anchor = inherited(element, "textAnchor") || element.getAttribute("text-anchor");
@@ -120,7 +120,7 @@ function boxOfText(element: SVGElement): Box {
 }
 
 /** Plotly writes each line of a text as a tspan of class "line". */
-function sizeOfText(element: SVGElement): { size: number; width: number; height: number } {
+function measureLines(element: SVGElement): { size: number; width: number; height: number } {
   const size = Number.parseFloat(inherited(element, "fontSize")) || 12;
   const bold = /bold|[6-9]00/.test(inherited(element, "fontWeight"));
   const spans = [...element.querySelectorAll("tspan.line")];
@@ -136,18 +136,18 @@ function inherited(element: Element | null, property: "fontSize" | "fontWeight" 
 }
 
 /** The box of an element as its parent sees it: moved and turned (axis titles stand upright) by its own transform. */
-function transformedBox(element: Element): Box {
+function transformBox(element: Element): Box {
   const steps = [...(element.getAttribute("transform") ?? "").matchAll(/(translate|rotate)\(([^)]*)\)/g)];
-  let box = boxOf(element);
+  let box = measureBox(element);
   for (const [, kind, list = ""] of steps.reverse()) {
     const [a = 0, b = 0, c = 0] = list.split(/[\s,]+/).map(Number);
-    box = kind === "rotate" ? rotated(box, a, { x: b, y: c }) : { ...box, x: box.x + a, y: box.y + b };
+    box = kind === "rotate" ? rotateBox(box, a, { x: b, y: c }) : { ...box, x: box.x + a, y: box.y + b };
   }
   return box;
 }
 
 /** The box around a box that is turned by an angle in degrees about a centre. */
-function rotated(box: Box, angle: number, center: { readonly x: number; readonly y: number }): Box {
+function rotateBox(box: Box, angle: number, center: { readonly x: number; readonly y: number }): Box {
   const [cos, sin] = [Math.cos((angle * Math.PI) / 180), Math.sin((angle * Math.PI) / 180)];
   const corners = [box.x, box.x + box.width].flatMap((right) =>
     [box.y, box.y + box.height].map((down) => {

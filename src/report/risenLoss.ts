@@ -62,7 +62,7 @@ function risenLoss(run: Run): RisenLoss | undefined {
   const looks = run.scores.flatMap(({ on, step, loss }) =>
     on === "dev" && step > first && loss !== undefined ? [loss] : [],
   );
-  const start = startOf(run, first);
+  const start = findStart(run, first);
   if (!start || looks.length === 0) return undefined;
   const lowest = Math.min(...looks);
   const bar = start.of === "dev" ? start.loss : mostOf(start.loss);
@@ -70,7 +70,7 @@ function risenLoss(run: Run): RisenLoss | undefined {
 }
 
 /** Unknown where the steps' numbers are no losses. */
-function startOf({ header, steps, scores }: Run, first: number): Start | undefined {
+function findStart({ header, steps, scores }: Run, first: number): Start | undefined {
   const dev = scores.find(({ on, step, loss }) => on === "dev" && step === first && loss !== undefined);
   if (dev) return { loss: dev.loss!, of: "dev" };
   if (steps.length === 0 || header.settings.maximize !== undefined) return undefined;

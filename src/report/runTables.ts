@@ -53,7 +53,7 @@ export function markdownTable(runs: readonly Run[], paper: PaperColumn = paperFo
 
 function methodTable(runs: readonly Run[], paper: PaperColumn): Table {
   const summaries = summarize(runs);
-  const predicted = withPrediction(summaries);
+  const predicted = hasPredictions(summaries);
   return {
     columns: numberColumns(headings(headline(runs), predicted, paper)),
     rows: summaries.map((summary) => methodCells(summary, paper, predicted)),
@@ -67,12 +67,12 @@ function headings({ metric }: RunHeader, predicted: boolean, paper: PaperColumn)
 }
 
 /** Whether every method that took memory says what it was predicted to take. */
-function withPrediction(summaries: readonly MethodSummary[]): boolean {
+function hasPredictions(summaries: readonly MethodSummary[]): boolean {
   return summaries.every(({ method, predictedBytes }) => !isMarked(method) || predictedBytes !== undefined);
 }
 
 function methodCells(summary: MethodSummary, paper: PaperColumn, predicted: boolean): string[] {
-  const costs = costsOf(summary, predicted);
+  const costs = costCells(summary, predicted);
   return [
     summary.method,
     `${percent(summary.score)} ± ${percent(summary.standardError)}`,
@@ -82,7 +82,7 @@ function methodCells(summary: MethodSummary, paper: PaperColumn, predicted: bool
 }
 
 /** What the runs took; looking up the majority class takes nothing. */
-function costsOf({ steps, seconds, peakBytes, predictedBytes = 0 }: MethodSummary, predicted: boolean): string[] {
+function costCells({ steps, seconds, peakBytes, predictedBytes = 0 }: MethodSummary, predicted: boolean): string[] {
   const memory = predicted ? [peakBytes, predictedBytes] : [peakBytes];
   return [whole(steps), seconds.toFixed(1), ...memory.map((bytes) => whole(mebibytes(bytes)))];
 }
@@ -115,13 +115,13 @@ export function taskTable(runs: readonly Run[]): string {
   return toTerminal({ columns, rows: [...factRows(runs, tasks), ...rows], caption: taskCaption(runs) }, true);
 }
 
-function ofTask(runs: readonly Run[], task: string): Run[] {
+function runsOnTask(runs: readonly Run[], task: string): Run[] {
   return runs.filter(({ header }) => header.task === task);
 }
 
 /** The metric of each task, and the rows of its parts. */
 function factRows(runs: readonly Run[], tasks: readonly string[]): string[][] {
-  const headers = tasks.map((task) => headline(ofTask(runs, task)));
+  const headers = tasks.map((task) => headline(runsOnTask(runs, task)));
   return [
     ["metric", ...headers.map(({ metric }) => metric)],
     ["rows", ...headers.map(({ split }) => `${split.train}/${split.dev}/${split.test}`)],
@@ -130,7 +130,7 @@ function factRows(runs: readonly Run[], tasks: readonly string[]): string[][] {
 
 function taskCells(runs: readonly Run[], tasks: readonly string[], method: string): string[] {
   return tasks.map((task) => {
-    const own = ofTask(runs, task);
+    const own = runsOnTask(runs, task);
     const summary = summarize(own).find((one) => one.method === method);
     const paper = paperFor(own).scores[method];
     const ours = summary ? `${percent(summary.score)} ± ${percent(summary.standardError)}` : "–";

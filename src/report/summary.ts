@@ -6,7 +6,7 @@ import type { Run, RunHeader, Score } from "../record/run.ts";
 import { dataText, weightsText } from "../record/text.ts";
 
 /** Runs that belong into one table: those of a task and a model, its weights kept alike, and the majority class of the task, once a seed. */
-export function groupsOf(runs: readonly Run[]): Run[][] {
+export function groupRuns(runs: readonly Run[]): Run[][] {
   const marked = runs.filter(({ header }) => isMarked(header.method));
   const keyOf = ({ header }: Run): string => JSON.stringify([header.task, header.model, header.weights, header.untied]);
   const floors = runs.filter(({ header }) => !isMarked(header.method));
@@ -93,7 +93,7 @@ export interface MethodSummary {
 export function summarize(runs: readonly Run[]): MethodSummary[] {
   checkComparable(runs);
   return methodsOf(runs).map((method) =>
-    summaryOf(
+    summarizeMethod(
       method,
       runs.filter((run) => run.header.method === method),
     ),
@@ -114,7 +114,7 @@ export function testScore(run: Run): Score {
   );
 }
 
-function summaryOf(method: string, runs: readonly Run[]): MethodSummary {
+function summarizeMethod(method: string, runs: readonly Run[]): MethodSummary {
   const scores = runs.map(testScore);
   const rows = scores.map(({ n }) => n);
   const values = scores.map(({ score }) => score);
@@ -132,6 +132,7 @@ function summaryOf(method: string, runs: readonly Run[]): MethodSummary {
   };
 }
 
+/** The arithmetic mean. */
 export function mean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
