@@ -13,7 +13,8 @@ import type { Parameter } from "../tensor/parameter.ts";
 import type { Progress } from "../tensor/progress.ts";
 import { tunerNamed } from "../tuners/define.ts";
 import "../tuners/index.ts"; // defines the tuners that runs name
-import type { Objective, Training, Tuner } from "../tuners/tuner.ts";
+import { asRead } from "../record/lines.ts";
+import type { Objective, StepResult, Training, Tuner } from "../tuners/tuner.ts";
 import { NOISE_VERSION } from "./header.ts";
 import { placeRows } from "./probe.ts";
 
@@ -151,10 +152,16 @@ async function allSteps(
   for (const [i, record] of steps.entries()) {
     const { objective, isOver } = replayLosses(record, header.passes);
     const { projectedGrad } = await training.step(objective, { seed: header.seed, step: record.step, total });
-    if (!isOver() || String(projectedGrad) !== String(record.projectedGrad)) throw edited(record.step, header);
+    if (!isOver() || !isSame(projectedGrad, record.projectedGrad)) throw edited(record.step, header);
     if ((i + 1) % STEPS_A_TURN === 0) await setImmediate();
     onProgress({ label: "steps again", done: i + 1, total: steps.length });
   }
+}
+
+/** Whether two estimates are the same in float32, which is what files hold. */
+function isSame(one: StepResult["projectedGrad"], other: StepResult["projectedGrad"]): boolean {
+  if (one === undefined || other === undefined) return one === other;
+  return String(asRead(one)) === String(asRead(other));
 }
 
 const edited = (step: number, { tuner }: RunHeader): KitError =>

@@ -15,6 +15,13 @@ export function shortest(value: number): number {
   return Number(value.toPrecision(9));
 }
 
+/** An estimate as a run's file gives it back: in float32. */
+export function asRead(estimate: number | readonly number[]): number | readonly number[] {
+  return typeof estimate === "number"
+    ? Math.fround(shortest(estimate))
+    : estimate.map((one) => Math.fround(shortest(one)));
+}
+
 /** The digits of a run file's hashes. */
 export const digits = (hash: Hash): string => hash.digest("hex").slice(0, 16);
 
