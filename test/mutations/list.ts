@@ -48,11 +48,7 @@ export const MUTATIONS: readonly Mutation[] = [
       "scores.filter((of, i) => gold[i]!.includes(of.indexOf(Math.max(...of))))",
       "scores.filter((of, i) => gold[i]![0] === of.indexOf(Math.max(...of)))",
     ],
-    [
-      "loss/score.ts",
-      "meanScore(answers.map(({ answer, right }) => tokenF1(answer, right)))",
-      "meanScore(answers.map(({ answer, right }) => matchesExactly(answer, right)))",
-    ],
+    ["loss/score.ts", "tokenF1(answer, right)", "matchesExactly(answer, right)"],
     ["loss/score.ts", "demonstrations(from + i)", "demonstrations(i)"],
     ["loss/candidates.ts", "b, 0) / of.length)", "b, 0))"],
     ["loss/generation.ts", 'text(ids).split("\\n")[0]!', "text(ids)"],
