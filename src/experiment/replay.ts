@@ -3,8 +3,8 @@ import * as tf from "@tensorflow/tfjs";
 import { type Adapted, adaptedModel, adapterNamed } from "../adapters/adapter.ts";
 import "../adapters/index.ts"; // defines the adapters that runs name
 import { checkOptions, KitError } from "../error.ts";
-import { bringBaseBack } from "../models/goneWeights.ts";
 import type { LanguageModel } from "../models/network.ts";
+import { bringBaseBack } from "../models/network.ts";
 import { hashTheta } from "../record/observe.ts";
 import type { RunHeader, StepRecord, UnfinishedRun } from "../record/run.ts";
 import { cut, firstOf, stepsTaken } from "../record/steps.ts";

@@ -1,7 +1,7 @@
 import { adaptedModel } from "../adapters/adapter.ts";
 import { KitError } from "../error.ts";
-import { bringBaseBack, noteAdapterGone, noteGone } from "../models/goneWeights.ts";
 import type { LanguageModel } from "../models/network.ts";
+import { bringBaseBack, noteAdapterGone, noteGone } from "../models/network.ts";
 import { compareHeaders } from "../record/diff.ts";
 import type { Run, RunHeader, UnfinishedRun } from "../record/run.ts";
 import { firstOf, stepsTaken } from "../record/steps.ts";

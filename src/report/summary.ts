@@ -1,6 +1,6 @@
 import { KitError } from "../error.ts";
 import { totalBytes } from "../experiment/cost.ts";
-import { isMarked, methodsOf } from "../measure/methods.ts";
+import { isMarked, listMethods } from "../measure/methods.ts";
 import { findSource, listFields } from "../record/diff.ts";
 import type { Run, RunHeader, Score } from "../record/run.ts";
 import { dataText, weightsText } from "../record/text.ts";
@@ -47,7 +47,7 @@ export function checkComparable(runs: readonly Run[]): void {
       ...(untied && { untied }),
     }),
   );
-  for (const method of methodsOf(runs)) {
+  for (const method of listMethods(runs)) {
     const own = headers.filter((header) => header.method === method);
     requireEqual(`The ${method} runs can only be averaged with the same %, but they`, own, settings);
   }
@@ -92,7 +92,7 @@ export interface MethodSummary {
 /** One summary a method, in the order of the paper's tables; throws where a run has no test score or runs do not belong together. */
 export function summarize(runs: readonly Run[]): MethodSummary[] {
   checkComparable(runs);
-  return methodsOf(runs).map((method) =>
+  return listMethods(runs).map((method) =>
     summarizeMethod(
       method,
       runs.filter((run) => run.header.method === method),
@@ -137,12 +137,12 @@ export function mean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
-/** By the number of values less one; NaN for a single one. */
+/** The standard deviation of values, by their number less one; NaN, which `show` prints as a dash, for a single one. */
 export function standardDeviation(values: readonly number[]): number {
   return Math.sqrt(sumOfSquares(values) / (values.length - 1));
 }
 
-/** The standard deviation over the root of the number of values; NaN for a single one. */
+/** The standard error of the mean of values; NaN, which `show` prints as a dash, for a single one. */
 export function standardErrorOfMean(values: readonly number[]): number {
   return Math.sqrt(sumOfSquares(values) / (values.length - 1) / values.length);
 }
