@@ -4,6 +4,7 @@ import {
   FONT_SIZE,
   INK,
   PANEL_COLOR,
+  palette,
   picture,
   QUIET,
   SMALL_FONT_SIZE,
@@ -120,11 +121,11 @@ function paragraphs(rows: readonly (readonly [name: string, text: string])[]): s
   return toText({ columns, rows });
 }
 
-/** Colours of Okabe and Ito and a shape for each z. */
+/** A colour and a shape for each z. */
 const DRAWS = [
-  { color: "#0072B2", symbol: "circle" },
-  { color: "#D55E00", symbol: "square" },
-  { color: "#009E73", symbol: "diamond" },
+  { color: palette.blue, symbol: "circle" },
+  { color: palette.vermillion, symbol: "square" },
+  { color: palette.green, symbol: "diamond" },
 ];
 
 /** How far beyond what lies on the plateau the axis of g goes, as a share of the widest g there. */

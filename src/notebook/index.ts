@@ -6,35 +6,33 @@ export {
   paperRates,
 } from "../measure/paper.ts";
 export type { PerMethodSetting } from "../measure/request.ts";
+export { palette } from "../report/style.ts";
+export { mean, standardDeviation as deviation, standardErrorOfMean as standardError } from "../report/summary.ts";
 export {
   type Axis,
   bars,
   chart,
   type Look,
   line,
-  lossCurves,
   markedLine,
-  methodScores,
-  palette,
   panels,
   points,
   type Series,
-  taskScores,
 } from "./charts.ts";
 export { display, type MimeBundle, type Shown, stopIfInterrupted } from "./display.ts";
 export { type Drawing, figure } from "./figure.ts";
 export type { RateGrid } from "./grid.ts";
 export { liveChart, liveProgress } from "./live.ts";
 export { type MeasureCellOptions as MeasureOptions, measure, readRuns } from "./measure.ts";
-export { type Past, recorded, type Scale, scale, settingsFor } from "./runs.ts";
 export {
   besidePaper,
-  deviation,
-  mean,
+  lossCurves,
   meanScores,
+  methodScores,
   methodsAboveChance,
-  standardError,
+  taskScores,
   tasksBesidePaper,
   testScores,
-} from "./scores.ts";
+} from "./results.ts";
+export { type Past, recorded, type Scale, scale, settingsFor } from "./runs.ts";
 export { type Cell, type Frame, frame, type Row, type ShowOptions, show } from "./tables.ts";

@@ -139,12 +139,12 @@ export function mean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
-/** By the number of values less one; NaN for a single one. */
+/** The standard deviation of values, by their number less one; NaN, which `show` prints as a dash, for a single one. */
 export function standardDeviation(values: readonly number[]): number {
   return Math.sqrt(sumOfSquares(values) / (values.length - 1));
 }
 
-/** The standard deviation over the root of the number of values; NaN for a single one. */
+/** The standard error of the mean of values; NaN, which `show` prints as a dash, for a single one. */
 export function standardErrorOfMean(values: readonly number[]): number {
   return Math.sqrt(sumOfSquares(values) / (values.length - 1) / values.length);
 }

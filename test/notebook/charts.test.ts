@@ -1,17 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { bars, chart, line, lossCurves, markedLine, panels, points, taskScores } from "../../src/notebook/charts.ts";
-import type { Run } from "../../src/record/run.ts";
-import { madeUpRun } from "../report/runs.ts";
-
-interface Drawn {
-  readonly name: string;
-  readonly x: readonly unknown[];
-  readonly y: readonly unknown[];
-  readonly marker: { readonly symbol: string; readonly color?: string };
-  readonly error_y?: { readonly array: readonly number[] };
-}
-
-const onTask = (task: string, run: Run): Run => ({ ...run, header: { ...run.header, task } });
+import { bars, chart, line, markedLine, panels, points } from "../../src/notebook/charts.ts";
 
 describe("a series", () => {
   test("has the look of a method, of its own, or of its place among others", () => {
@@ -56,28 +44,4 @@ test("bars stand in the order given, the first on top, each in its method's colo
   expect(bars(["Zero-shot", "FT (Adam)"], [1, 5], "MiB", ["Zero-shot", "FT"]).data).toMatchObject([
     { y: ["FT (Adam)", "Zero-shot"], x: [5, 1], marker: { color: ["#0072B2", "#000000"] } },
   ]);
-});
-
-test("a loss curve is the mean over runs of the losses of both sides, at the steps that the run counts", () => {
-  const run = (seed: number, losses: readonly [number, number]): Run => {
-    const steps = [10, 11].map((step) => ({ step, losses, projectedGrad: 1 }));
-    const made = madeUpRun("MeZO", 0.5, { seed });
-    return { ...made, steps };
-  };
-  const { data, layout } = lossCurves([run(1, [1, 3]), run(2, [3, 5])]);
-  expect(data).toMatchObject([{ name: "MeZO", x: [11, 12], y: [3, 3], line: { color: "#D55E00" } }]);
-  expect(layout).toMatchObject({ yaxis: { title: { text: "training loss (nats, mean of 2 seeds)" } } });
-});
-
-test("scores by task stand in the order of Table 1: ours filled, the paper's open, the majority class across the column", () => {
-  const runs = ["RTE", "SST-2"].flatMap((task) => [
-    onTask(task, madeUpRun("MeZO", task === "RTE" ? 0.55 : 0.8)),
-    onTask(task, madeUpRun("Majority", 0.5)),
-  ]);
-  const { data, layout } = taskScores(runs, ["MeZO"]);
-  const [floor, ours, theirs] = data as unknown as Drawn[];
-  expect(layout).toMatchObject({ xaxis: { ticktext: ["SST-2", "RTE"] } });
-  expect(ours).toMatchObject({ x: [0, 1], y: [80, 55], marker: { symbol: "square" } });
-  expect(theirs).toMatchObject({ x: [0, 1], y: [91.4, 66.1], marker: { symbol: "square-open" } });
-  expect(floor).toMatchObject({ name: "majority class", y: [50, 50, null, 50, 50, null] });
 });
