@@ -25,7 +25,7 @@ test("--encoding and --quoting say how a data file is to be read", async () => {
   writeFileSync(data, Buffer.from('sentence\tlabel\n"caf\xe9"\t1\nb\t0\nc\t1\n', "latin1"));
   await expect(makePlan(request("--data", data), () => {})).rejects.toThrow(/line 2 is not UTF-8/);
   const western = ["--data", data, "--encoding", "windows-1252"];
-  await expect(makePlan(request(...western), () => {})).rejects.toThrow(/say so by quoting "none" or quoting "double"/);
+  await expect(makePlan(request(...western), () => {})).rejects.toThrow(/give quoting "none" or quoting "double"/);
   const plan = await makePlan(request(...western, "--quoting", "double"), () => {});
   expect(plan.jobs.length).toBe(1);
 });
