@@ -2,14 +2,14 @@ import { accessSync, constants, mkdirSync } from "node:fs";
 import { hashFiles } from "../checkpoints/folder.ts";
 import { KitError } from "../error.ts";
 import { type OpenModel, openModel } from "../models/load.ts";
-import { contentOf } from "../record/run.ts";
+import { dataText } from "../record/text.ts";
 import { findTask, tasks } from "../tasks/index.ts";
 import { loadTask } from "../tasks/load.ts";
 import type { Task, TaskDefinition } from "../tasks/task.ts";
 import type { Progress } from "../tensor/progress.ts";
 import type { NameOption } from "./makeRequest.ts";
 import { findMethod, type Prompts, trainingMethods } from "./methods.ts";
-import { type NamedRows, type NamedRun, readHeader, rowsName, runFile } from "./names.ts";
+import { findHeader, type NamedRows, type NamedRun, rowsName, runFile } from "./names.ts";
 import type { MeasureRequest } from "./request.ts";
 import { chooseSettings } from "./settings.ts";
 
@@ -80,7 +80,7 @@ export async function makePlan(
   return { ...plan, remarks: new Set(drawn.flatMap(({ task, remark }) => (remark ? [`${task}: ${remark}.`] : []))) };
 }
 
-/** The runs of a request on tasks with a kind of model, without those that a method's own `reasonAgainst` leaves out; `drawn` has the rows that are not the tasks' own. */
+/** The runs of a request on tasks with a kind of model, without those that methods have a `reasonAgainst`; `drawn` says which rows are not the tasks' own. */
 export function planJobs(
   request: MeasureRequest,
   chosen: readonly TaskDefinition[],
@@ -128,14 +128,15 @@ function checkReplaced(
 ): void {
   let weightsHash: string | undefined;
   for (const { file, task, seed } of jobs) {
-    const header = readHeader(file);
+    const header = findHeader(file);
     if (!header) continue;
     const refuse = (is: string, wanted: string): KitError =>
       new KitError(
         `${file} holds a run ${is}, whose place one ${wanted} was to take: name another folder with ${outName}, or move that file away.`,
       );
     const rows = drawn.find((one) => one.task === task && one.seed === seed)!;
-    if (contentOf(header.data) !== contentOf(rows.data)) throw refuse(`on ${header.data}`, `on ${rows.data}`);
+    if (header.data.sha256 !== rows.data.sha256)
+      throw refuse(`on ${dataText(header.data)}`, `on ${dataText(rows.data)}`);
     if (header.weightsHash === "none") continue;
     weightsHash ??= hashFiles(checkpoint.files);
     if (header.weightsHash !== weightsHash)

@@ -3,10 +3,11 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { lora } from "../../src/adapters/lora.ts";
 import { probe, probeHead } from "../../src/experiment/probe.ts";
-import { replay, thetaHash } from "../../src/experiment/replay.ts";
+import { replay } from "../../src/experiment/replay.ts";
 import { tune } from "../../src/experiment/tune.ts";
 import { loadModel, saveModel } from "../../src/index.ts";
 import { llama as llamaFamily } from "../../src/models/llama.ts";
+import { hashTheta } from "../../src/record/observe.ts";
 import { readRun } from "../../src/record/read.ts";
 import { writeRun } from "../../src/record/write.ts";
 import { loadTask } from "../../src/tasks/load.ts";
@@ -44,13 +45,13 @@ test("its file makes the weights again, to the bit, and holds the rows in float3
   expect([...held]).toEqual(rows.flatMap((row) => [...row].map(Math.fround)));
   const settings = { steps: 3, batchSize: 2, keepWeights: true, from: probed };
   const run = await tune(model, task, mezo({ lr: 1e-2, eps: 1e-2 }), settings);
-  const hash = thetaHash(model.parameters);
+  const hash = hashTheta(model.parameters);
   model.restore();
   const file = join(tinyModel(), "run.jsonl");
   writeRun(file, run);
   const again = await replay(model, readRun(file));
   expect(again.checked).toBe(true);
-  expect(thetaHash(model.parameters)).toBe(hash);
+  expect(hashTheta(model.parameters)).toBe(hash);
   again.dispose();
   model.dispose();
 });
@@ -83,6 +84,6 @@ test("an untied model is the tied one until it is tuned, is saved as what it is,
 
 test("a family without such a matrix says so", async () => {
   await expect(loadModel(tinyModel(), { untied: true })).rejects.toThrow(
-    /a model of type "opt" cannot have: leave out untied/,
+    /a model of type "opt" does not have: leave out untied/,
   );
 });

@@ -13,7 +13,7 @@ import { mezoSign } from "../../src/lab/mezoSign.ts";
 import { f1 } from "../../src/loss/score.ts";
 import { diff } from "../../src/record/diff.ts";
 import type { Run, UnfinishedRun } from "../../src/record/run.ts";
-import { bestStep, cut, stepsTaken, undo } from "../../src/record/run.ts";
+import { bestStep, cut, stepsTaken, undo } from "../../src/record/steps.ts";
 import { loadTask } from "../../src/tasks/load.ts";
 import type { Parameter } from "../../src/tensor/parameter.ts";
 import { rademacher } from "../../src/tensor/parameter.ts";
@@ -172,7 +172,7 @@ describe("a run that was cut short", () => {
     const { run } = await trainedWith(model, mezo(zeroth));
     const resume = cut(run, 4);
     await expect(tune(model, task, mezo(zeroth), { ...base, batchSize: 8, resume })).rejects.toThrow(
-      /to be resumed, but options.batchSize is 4 in one and 8 in the other/,
+      /to be resumed, but settings.batchSize is 4 in one and 8 in the other/,
     );
     await expect(tune(model, task, mezo({ ...zeroth, lr: 2e-3 }), { ...base, resume })).rejects.toThrow(/options.lr/);
     model.dispose();

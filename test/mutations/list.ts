@@ -71,9 +71,9 @@ export const MUTATIONS: readonly Mutation[] = [
     ["experiment/train.ts", "isBest(dev, earlier, chooseBy)", "true"],
     ["experiment/train.ts", " || step === steps", ""],
     ["experiment/train.ts", 'scores.findLast(({ on }) => on === "dev")', 'scores.findLast(({ on }) => on === "test")'],
-    ["record/run.ts", "score.loss! < best.loss!", "score.loss! <= best.loss!"],
-    ["record/run.ts", "score.score > best.score", "score.score >= best.score"],
-    ["record/run.ts", "score.step <= step)", "score.step < step)"],
+    ["record/steps.ts", "score.loss! < best.loss!", "score.loss! <= best.loss!"],
+    ["record/steps.ts", "score.score > best.score", "score.score >= best.score"],
+    ["record/steps.ts", "score.step <= step)", "score.step < step)"],
     ["experiment/tuneOptions.ts", "autoregressive: { times: 5", "autoregressive: { times: 4"],
     ["experiment/tuneOptions.ts", 'times: 10, chooseBy: "score"', 'times: 10, chooseBy: "loss"'],
   ),
@@ -104,8 +104,8 @@ export const MUTATIONS: readonly Mutation[] = [
     ["report/summary.ts", "run.scores.findLast(", "run.scores.find("],
     ["report/summary.ts", "(values.length - 1) / values.length", "values.length / values.length"],
     ["report/summary.ts", "predicted.length === runs.length", "predicted.length > 0"],
-    ["report/summary.ts", "...(weights !== undefined && { weights }),", ""],
-    ["report/summary.ts", '...named("split", split), ', ""],
+    ["report/summary.ts", "...(weights && { weights: weightsText(weights) }),", ""],
+    ["report/summary.ts", "listFields({ kit, split, ", "listFields({ kit, "],
   ),
   ...mutationsBy(
     "report/runTables.test.ts",
@@ -129,7 +129,7 @@ export const MUTATIONS: readonly Mutation[] = [
   ),
   ...mutationsBy(
     "report/groups.test.ts",
-    ["report/summary.ts", "header.data, header.split]", "header.data]"],
+    ["report/summary.ts", "header.data.sha256, header.split]", "header.data.sha256]"],
     ["report/summary.ts", "header.model, header.weights, ", "header.model, "],
   ),
 ];
