@@ -91,6 +91,11 @@ export const MUTATIONS: readonly Mutation[] = [
     ["tasks/split.ts", "take(2 * k);", "take(k);"],
   ),
   ...mutationsBy(
+    "tasks/ownTask.test.ts",
+    ["tasks/task.ts", "if (is(value)) return value;", "if (is) return value;"],
+    ["tasks/task.ts", "parts.filter((part) => part === MASK).length === 1", "parts.length >= 0"],
+  ),
+  ...mutationsBy(
     "report/summary.test.ts",
     ["report/summary.ts", "run.scores.findLast(", "run.scores.find("],
     ["report/summary.ts", "(values.length - 1) / values.length", "values.length / values.length"],
