@@ -1,7 +1,6 @@
 /**
- * An error whose message is one sentence for the user: what was asked, what was found, what to do. The CLI prints it alone. What was
- * found may come from anyone's file, so whatever the message is made of, it is one line without control characters, of 600 characters at
- * most: a longer one loses its middle.
+ * An error whose message is one sentence for the user: what was asked, what was found, what to do. The command line prints it alone. As it
+ * may quote any file, the message is made one line without control characters of at most 600 characters: a longer one loses its middle.
  */
 export class KitError extends Error {
   override readonly name: string = "KitError";
@@ -12,17 +11,17 @@ export class KitError extends Error {
 }
 
 const LONGEST = 600;
-/** Room for what to do about it, which stands at the end. */
+/** Room for the advice at the end. */
 const END = 200;
 
 function withoutMiddle(line: string): string {
   return line.length <= LONGEST ? line : `${line.slice(0, LONGEST - END - 3)} … ${line.slice(-END)}`;
 }
 
-/** A number that came out is not finite: of what, and what may help. */
+/** A computed number is not finite: which, and what may help. */
 export class NotFinite extends KitError {}
 
-/** Throws a KitError that names the options left over after `what` took its own. */
+/** Throws a KitError that names the unknown options of `what`. */
 export function checkOptions(what: string, unknown: object, known: readonly string[]): void {
   const names = Object.keys(unknown);
   if (names.length > 0) throw new KitError(`${what} has no option ${names.join(", ")}: it has ${known.join(", ")}.`);
@@ -32,12 +31,12 @@ const MOST_CHARACTERS = 120;
 const MOST_ITEMS = 8;
 const MOST_LEVELS = 4;
 
-/** A value as an error shows it: as JSON, its beginning where it is long, without what lies deep in it; "nothing" for undefined. */
+/** A value as errors quote it: as JSON, shortened where it is long or deep; "nothing" for undefined. */
 export function shown(value: unknown): string {
   return shortened(JSON.stringify(pruned(value, MOST_LEVELS)) ?? "nothing");
 }
 
-/** A text as an error shows it: on one line, its beginning where it is long. */
+/** A text as errors quote it: on one line, shortened where it is long. */
 export function shortened(text: string): string {
   const line = text.slice(0, 2 * MOST_CHARACTERS).replace(/[\r\n]+/g, " ");
   return line.length > MOST_CHARACTERS ? `${line.slice(0, MOST_CHARACTERS)}…` : line;
@@ -49,7 +48,7 @@ export function listed(names: readonly string[], most: number = 5): string {
   return names.slice(0, most).map(shortened).join(", ") + (rest > 0 ? ` and ${rest.toLocaleString("en")} more` : "");
 }
 
-/** The value without what lies too deep or too far behind; a bigint, which JSON lacks, as a number. */
+/** The value without its deep levels and later items; a bigint, which JSON does not have, as a number. */
 function pruned(value: unknown, levels: number): unknown {
   if (typeof value === "string") return value.slice(0, MOST_CHARACTERS + 1);
   if (typeof value === "bigint") return Number(value);
@@ -62,7 +61,7 @@ function pruned(value: unknown, levels: number): unknown {
   );
 }
 
-/** The candidate with the fewest single-letter edits from `word` (case ignored), or undefined where even that is over half of the word. */
+/** The candidate with the fewest single-letter edits from `word` (case ignored), or undefined where it differs in over half of the word. */
 export function closest(word: string, candidates: readonly string[]): string | undefined {
   const ranked = candidates
     .map((candidate) => ({ candidate, edits: editDistance(word.toLowerCase(), candidate.toLowerCase()) }))

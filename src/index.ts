@@ -8,8 +8,24 @@ export type { LanguageModel } from "./models/network.ts";
 export { saveModel, type SaveModelOptions } from "./models/save.ts";
 export { saveUntrained } from "./models/save.ts";
 export type { LoadedNetwork } from "./models/network.ts";
-export type { Limits } from "./models/family.ts";
-export type { Adaptation, Head, Layer, LayerContext, Network, Past } from "./nn/network.ts";
+// What model families and adapters that users write are made of.
+export type { Config } from "./models/config.ts";
+export { defineFamily, type Limits, type ModelFamily } from "./models/family.ts";
+export {
+  attend,
+  feedForwardPart,
+  freeing,
+  type Projection,
+  project,
+  readProjection,
+  type Weights,
+} from "./nn/layers.ts";
+export { add, multiply } from "./kernels/elementwise.ts";
+export { embed } from "./kernels/embed.ts";
+export { linear } from "./kernels/linear.ts";
+export { layerNorm, rmsNorm } from "./kernels/norm.ts";
+export { rotary } from "./kernels/rotary.ts";
+export type { Adaptation, Head, Layer, LayerContext, Network, KeysValues } from "./nn/network.ts";
 export { features } from "./nn/run.ts";
 export { generate, type GenerateOptions } from "./nn/generate.ts";
 export type { TokenBatch } from "./nn/batch.ts";

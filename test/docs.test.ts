@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { expect, test } from "vitest";
 
@@ -28,6 +28,15 @@ function textBefore(name: string, text: string): string | undefined {
   return at < 0 ? undefined : text.slice(0, at).split("\n\n").at(-1)!;
 }
 
+/** The text of the file that declares a name, where the file given only hands an import on. */
+function declaringText(name: string, file: string): string {
+  const text = readFileSync(file, "utf8");
+  if (textBefore(name, text) !== undefined) return text;
+  const imports = [...text.matchAll(/^import \{([^}]+)\} from "(\.[^"]+)";/gm)];
+  const found = imports.find(([, names]) => new RegExp(`\\b${name}\\b`).test(names!));
+  return found ? declaringText(name, join(dirname(file), found[2]!)) : text;
+}
+
 const isDocumented = (name: string, text: string): boolean => /\*\/\n$/.test(textBefore(name, text) ?? "");
 
 const manifest = JSON.parse(readFileSync(join(src, "../package.json"), "utf8"));
@@ -43,7 +52,7 @@ test("package.json offers the library and its notebook part", () => {
 test.each(indexes)("every export of src/%s has a docstring", (index) => {
   const found = exportsOf(index);
   expect(found.length).toBeGreaterThan(5);
-  expect(found.filter(({ name, file }) => !isDocumented(name, readFileSync(file, "utf8")))).toEqual([]);
+  expect(found.filter(({ name, file }) => !isDocumented(name, declaringText(name, file)))).toEqual([]);
 });
 
 test("typedoc describes the same files", () => {
@@ -56,4 +65,14 @@ test("a declaration without a docstring is noticed", () => {
   expect(isDocumented("a", "/** B. */\nexport const b = 1;\n\nexport const a = 1;\n")).toBe(false);
   expect(isDocumented("a", "/** B. */\nexport const b = 1;\nexport const a = 1;\n")).toBe(false);
   expect(isDocumented("a", "const c = 1;\n")).toBe(false);
+});
+
+test("CONTRIBUTING.md names scripts, files and folders that are there", () => {
+  const text = readFileSync(join(src, "../CONTRIBUTING.md"), "utf8");
+  const scripts = [...text.matchAll(/npm run ([\w:]+)/g)].map(([, name]) => name!);
+  expect(scripts.length).toBeGreaterThan(8);
+  expect(scripts.filter((name) => !(name in manifest.scripts))).toEqual([]);
+  const paths = [...text.matchAll(/\b(?:src|test|data)\/[\w./]*\w/g)].map(([path]) => path);
+  expect(paths.length).toBeGreaterThan(8);
+  expect(paths.filter((path) => !path.includes("NAME") && !existsSync(join(src, "..", path)))).toEqual([]);
 });

@@ -2,8 +2,8 @@ import * as tf from "@tensorflow/tfjs";
 import { type Adapter, defineAdapter } from "./adapter.ts";
 
 /**
- * Trains a copy of the output matrix alone: the paper's linear probing where answers are texts (Table 1, Appendix E.4). A matrix that
- * is tied to the embedding is trained as the output only.
+ * Trains a copy of the output matrix alone: the paper's linear probing where answers are texts (Table 1, Appendix E.4). A matrix tied to
+ * the embedding is trained as the output only.
  */
 export const headTuning: () => Adapter = defineAdapter("head", () => ({
   options: {},

@@ -26,19 +26,19 @@ export interface Target {
 }
 
 /** The query and value projections of every layer, in order: what the paper adapts (Appendix E.5). */
-export function queriesAndValues(network: AdaptableNetwork): Target[] {
-  const maps = new Map(matrices(network).map((map) => [map.name, map]));
+export function listQueriesAndValues(network: AdaptableNetwork): Target[] {
+  const maps = new Map(listMatrices(network).map((map) => [map.name, map]));
   return network.layers.flatMap(({ query, value }) => [maps.get(query)!, maps.get(value)!]);
 }
 
-/** Every linear map of a network but the output matrix: queries and values, then the others as the checkpoint has them. Embeddings are none. */
-export function linearMaps(network: AdaptableNetwork): Target[] {
-  const first = queriesAndValues(network);
+/** Every linear map of a network except the output matrix and embeddings: queries and values, then the others in the checkpoint's order. */
+export function listLinearMaps(network: AdaptableNetwork): Target[] {
+  const first = listQueriesAndValues(network);
   const names = new Set(first.map(({ name }) => name));
-  return [...first, ...matrices(network).filter(({ name }) => !names.has(name))];
+  return [...first, ...listMatrices(network).filter(({ name }) => !names.has(name))];
 }
 
-function matrices({ parameters, head, embeddings }: AdaptableNetwork): Target[] {
+function listMatrices({ parameters, head, embeddings }: AdaptableNetwork): Target[] {
   return parameters.flatMap(({ name, value }) => {
     if (value.rank !== 2 || value === head.weight || embeddings.includes(name)) return [];
     const [out, from] = value.shape as [number, number];
@@ -46,55 +46,55 @@ function matrices({ parameters, head, embeddings }: AdaptableNetwork): Target[] 
   });
 }
 
-/** Which linear maps are meant, in the terms of PEFT's configuration. */
+/** A choice of linear maps, in the terms of PEFT's configuration. */
 export interface Choice {
-  /** Names, whole or from after a dot on; as one string "all-linear" or a pattern of whole names. */
+  /** Names, whole or their part after a dot; as one string "all-linear" or a pattern of whole names. */
   readonly modules: string | readonly string[];
   readonly exclude?: string | readonly string[];
-  /** Numbers of layers, counted from 0, where the others are not meant; whole names are meant all the same. */
+  /** The only layers that count, from 0, except for whole names. */
   readonly layers?: readonly number[];
-  /** Patterns of the word before a layer's number, where only such words count. */
+  /** Patterns of the word before a layer's number. */
   readonly layersPattern?: readonly string[];
 }
 
-/** The linear maps that are meant. Throws what `RegExp` throws for a pattern that is none. */
-export function chosen(maps: readonly Target[], choice: Choice): Target[] {
+/** The chosen linear maps. Throws what `RegExp` throws for an invalid pattern. */
+export function chooseMaps(maps: readonly Target[], choice: Choice): Target[] {
   const { modules, exclude = [], layers = [], layersPattern = [] } = choice;
   const names = maps.map(({ name }) => name);
-  const [found, out] = [named(names, modules), named(names, exclude)];
+  const [found, out] = [matchNames(names, modules), matchNames(names, exclude)];
   const whole = new Set(typeof modules === "string" ? names : modules);
-  const inLayers = layers.length === 0 ? found : matching([layerPattern(layers, layersPattern)], names)[0]!;
+  const inLayers = layers.length === 0 ? found : matchPatterns([layerPattern(layers, layersPattern)], names)[0]!;
   return maps.filter(({ name }) => found.has(name) && !out.has(name) && (whole.has(name) || inLayers.has(name)));
 }
 
-function named(names: readonly string[], wanted: string | readonly string[]): ReadonlySet<string> {
+function matchNames(names: readonly string[], wanted: string | readonly string[]): ReadonlySet<string> {
   if (typeof wanted !== "string")
     return new Set(names.filter((name) => wanted.some((end) => name === end || name.endsWith(`.${end}`))));
-  return wanted.toLowerCase() === "all-linear" ? new Set(names) : matching([`(?:${wanted})`], names)[0]!;
+  return wanted.toLowerCase() === "all-linear" ? new Set(names) : matchPatterns([`(?:${wanted})`], names)[0]!;
 }
 
 const layerPattern = (layers: readonly number[], words: readonly string[]): string =>
   `(?:.*\\.)?(?:${words.length > 0 ? words.join("|") : "[^.]*"})\\.(?:${layers.join("|")})\\..*`;
 
-/** The names that the first of the patterns fits, from after a dot on, has a value for; the others have `otherwise`. */
-export function valuesByPattern(
+/** The value of each name by the first pattern that matches it whole or after a dot; `otherwise` where none does. */
+export function assignByPattern(
   names: readonly string[],
   patterns: Readonly<Record<string, number>>,
   otherwise: number,
 ): ReadonlyMap<string, number> {
   const values = new Map(names.map((name) => [name, otherwise]));
   const ends = Object.keys(patterns).map((pattern) => `(?:.*\\.)?(?:${pattern})`);
-  const found = matching(ends, names);
+  const found = matchPatterns(ends, names);
   for (const [i, value] of [...Object.values(patterns).entries()].reverse())
     for (const name of found[i]!) values.set(name, value);
   return values;
 }
 
-/** The longest that patterns, which come out of a file, may take together. */
+/** The most time that patterns, which come from a file, may take together. */
 const PATTERN_MILLISECONDS = 1000;
 
-/** Of each pattern of Python's the names that it fits from their first letter to their last. */
-function matching(patterns: readonly string[], names: readonly string[]): ReadonlySet<string>[] {
+/** For each Python pattern, the names that it matches completely. */
+function matchPatterns(patterns: readonly string[], names: readonly string[]): ReadonlySet<string>[] {
   const sources = patterns.map((pattern) => `^${pattern.replaceAll("(?P<", "(?<")}$`);
   const fitting = "sources.map((source) => names.filter((name) => new RegExp(source).test(name)))";
   const scope = { sources, names: [...names] };
@@ -109,17 +109,17 @@ export interface LoraOptions {
   /** The correction is multiplied by alpha / rank. */
   readonly alpha?: number;
   /**
-   * The linear maps that are adapted, by the ends of their names, such as ["q_proj", "v_proj", "fc1"] or "q_proj,v_proj,fc1"; "all-linear"
-   * is all but the output matrix. The query and value projections of every layer where left out.
+   * The linear maps to adapt by the ends of their names, such as ["q_proj", "v_proj", "fc1"] or "q_proj,v_proj,fc1"; "all-linear" for all
+   * but the output matrix. By default the query and value projections of every layer.
    */
   readonly modules?: string | readonly string[];
 }
 
 /**
- * LoRA (Hu et al. 2021; Appendix E.5): the query and value projections of every layer, or the linear maps that are named, give
+ * LoRA (Hu et al. 2021; Appendix E.5): the query and value projections of every layer, or the named linear maps, give
  * W x + (alpha / rank) B A x, where A [rank, in] is drawn uniformly from ±1/√in and B [out, rank] is 0, so that the adapted network starts
  * as the network itself. At the start only B has a gradient, yet MeZO perturbs both, as in the authors' code. The paper's equation 6 names
- * A and B the other way round. Throws a KitError for an option that it does not have, and for one that makes no sense.
+ * A and B the other way round. Throws a KitError for an unknown option and an invalid value.
  */
 export const lora: (options?: LoraOptions) => Adapter = defineAdapter("LoRA", (options: LoraOptions) => {
   const { rank = 8, alpha = 16, modules, ...unknown } = options;
@@ -130,30 +130,30 @@ export const lora: (options?: LoraOptions) => Adapter = defineAdapter("LoRA", (o
   return {
     options: { rank, alpha, ...(names && { modules: names.join(",") }) },
     begin: (network, { seed }) => {
-      const targets = names ? targetsOf(network, names) : queriesAndValues(network);
-      return loraWith({
+      const targets = names ? findTargets(network, names) : listQueriesAndValues(network);
+      return makeLora({
         rankStabilized: false,
-        parts: new Map(targets.map((target) => [target.name, { ...drawn(target, rank, seed), alpha }])),
+        parts: new Map(targets.map((target) => [target.name, { ...drawPart(target, rank, seed), alpha }])),
       });
     },
   };
 });
 
-/** The linear maps of those names. Throws a KitError, which lists what there is, where a name is none's. */
-function targetsOf(network: AdaptableNetwork, names: readonly string[]): Target[] {
-  const maps = linearMaps(network);
+/** The linear maps of those names. Throws a KitError, which lists the possible names, for an unknown one. */
+function findTargets(network: AdaptableNetwork, names: readonly string[]): Target[] {
+  const maps = listLinearMaps(network);
   if (names.join() === "all-linear") return maps;
-  const absent = names.filter((name) => chosen(maps, { modules: [name] }).length === 0);
-  if (absent.length === 0) return chosen(maps, { modules: names });
+  const absent = names.filter((name) => chooseMaps(maps, { modules: [name] }).length === 0);
+  if (absent.length === 0) return chooseMaps(maps, { modules: names });
   const ends = new Set(maps.map(({ name }) => name.slice(name.lastIndexOf(".") + 1)));
   throw new KitError(
     `LoRA was to adapt ${absent.join(" and ")}, but the model has no linear map of that name: choose among ${[...ends].join(", ")}, or all-linear.`,
   );
 }
 
-function drawn({ name, out, from }: Target, rank: number, seed: number): Omit<LoraPart, "alpha"> {
+function drawPart({ name, out, from }: Target, rank: number, seed: number): Omit<LoraPart, "alpha"> {
   return {
-    a: tf.tensor2d(kaimingUniform(`${seed} ${name}`, rank * from, from), [rank, from]),
+    a: tf.tensor2d(drawKaimingUniform(`${seed} ${name}`, rank * from, from), [rank, from]),
     b: tf.zeros([out, rank]),
   };
 }
@@ -164,11 +164,11 @@ export function loraNames(projection: string): { readonly a: string; readonly b:
   return { a: `${base}.lora_A.weight`, b: `${base}.lora_B.weight` };
 }
 
-/** LoRA made of the given parts, whose tensors become its weights. */
-export function loraWith(lora: LoraParts): Adapted {
+/** LoRA with the given parts, whose tensors become its weights. */
+export function makeLora(lora: LoraParts): Adapted {
   const correction = (projection: string): Correction | undefined => {
     const part = lora.parts.get(projection);
-    return part && ((x) => tf.tidy(() => linear(multiply(linear(x, part.a), scaleOf(part, lora)), part.b)));
+    return part && ((x) => tf.tidy(() => linear(multiply(linear(x, part.a), computeScale(part, lora)), part.b)));
   };
   const parameters = [...lora.parts].flatMap(([name, { a, b }]): Parameter[] => {
     const names = loraNames(name);
@@ -181,27 +181,27 @@ export function loraWith(lora: LoraParts): Adapted {
   return { parameters, adaptation: { correction }, lora, dispose };
 }
 
-function scaleOf({ a, alpha }: LoraPart, { rankStabilized }: LoraParts): number {
+function computeScale({ a, alpha }: LoraPart, { rankStabilized }: LoraParts): number {
   const rank = a.shape[0]!;
   return alpha / (rankStabilized ? Math.sqrt(rank) : rank);
 }
 
 /** PyTorch's kaiming_uniform_ with a = √5: uniform between ±1/√from. */
-function kaimingUniform(seed: string, size: number, from: number): Float32Array {
+function drawKaimingUniform(seed: string, size: number, from: number): Float32Array {
   const random = seedrandom.alea(seed);
   return Float32Array.from({ length: size }, () => (2 * random() - 1) / Math.sqrt(from));
 }
 
 /**
- * Adds LoRA's corrections to a model's own weights, in place: W becomes W + (alpha / rank) B A, whichever linear maps it adapts. The model then does alone, to
- * rounding, what it did with the adapter, and must no longer be run with it; the model's `restore` undoes the merge.
- * Throws a KitError for another adapter, such as a prefix, which is no change of weights, and for one of another model, before anything is changed.
+ * Adds LoRA's corrections to a model's own weights, in place: W becomes W + (alpha / rank) B A, whichever linear maps it adapts. The model then computes alone, up to
+ * rounding, what it computed with the adapter, and must no longer be run with it; the model's `restore` undoes the merge.
+ * Throws a KitError, with nothing changed, for another adapter, such as a prefix, and for an adapter of another model.
  */
 export function mergeLora(model: readonly Parameter[], { adaptation, lora }: Adapted): void {
   const { correction } = adaptation;
   if (!correction || !lora)
     throw new KitError(
-      "Merging was asked for, but the adapter is no LoRA, and only LoRA is a change of weights: save a prefix as it is.",
+      "Merging was asked for, but the adapter is not LoRA, and only LoRA can be merged into weights: save a prefix as it is.",
     );
   const weights = new Map(model.map(({ name, value }) => [name, value]));
   const places = [...lora.parts].map(([projection, part]) => {
@@ -209,7 +209,7 @@ export function mergeLora(model: readonly Parameter[], { adaptation, lora }: Ada
     checkFit(projection, weight, part);
     return { projection, weight };
   });
-  for (const { projection, weight } of places) add(weight!, correction(projection)!);
+  for (const { projection, weight } of places) addCorrection(weight!, correction(projection)!);
   noteMeant(model);
 }
 
@@ -222,8 +222,8 @@ function checkFit(projection: string, weight: tf.Tensor | undefined, { a, b }: L
   );
 }
 
-/** A correction is linear in x: of the unit vectors it gives the transposed change of the weight. */
-function add(weight: tf.Tensor, correction: Correction): void {
+/** A correction is linear in x: applied to the unit vectors it gives the transposed change of the weight. */
+function addCorrection(weight: tf.Tensor, correction: Correction): void {
   tf.tidy(() => {
     const change = tf.transpose(correction(tf.eye(weight.shape[1]!)));
     storage().copy(tf.add(weight, change), weight);

@@ -5,25 +5,25 @@ import { hashFiles } from "../checkpoints/folder.ts";
 import { readObject } from "../checkpoints/json.ts";
 import { openSafetensors } from "../checkpoints/safetensorsHeader.ts";
 import { type NamedTensor, writeSafetensors } from "../checkpoints/write.ts";
-import { KitError } from "../error.ts";
+import { KitError, shown } from "../error.ts";
 import type { AdaptableNetwork, Adapted, Adapter } from "./adapter.ts";
 import { peftLora } from "./peftLora.ts";
-import { countIn, type PeftConfig, type PeftLayout, readExactly, shown } from "./peftTensors.ts";
-import { prefixWith } from "./prefix.ts";
+import { type PeftConfig, type PeftLayout, readCount, readExactly } from "./peftTensors.ts";
+import { makePrefix } from "./prefix.ts";
 
 const NAME = "prompt_embeddings";
 
 /**
  * One tensor [length, 2 · layers · width]: a row holds a virtual token's keys of the first layer, its values there, its keys of the
- * second, and so on; within each the heads stand one after another, as they do in the kit.
+ * second, and so on; within each the heads follow one another, as in the kit.
  *
- * PEFT counts the virtual tokens as positions, and a prefix that it trained needs that. The kit, as the authors' code, does not: a prefix
- * of its own says so in a field that PEFT does not know, and warns of.
+ * PEFT counts the virtual tokens as positions, and a prefix that it trained needs that. The kit, like the authors' code, does not: its own
+ * prefixes say so in a field that PEFT does not know and warns about.
  */
 export const peftPrefix: PeftLayout = {
   type: "PREFIX_TUNING",
   config: ({ parameters, adaptation }, { keyWidth, keyHeads, layers, prompts }) => ({
-    // PEFT has no task for masked language models; without any it would leave the prefix out, and this one hands on the model's output.
+    // PEFT has no task for masked language models; without any it would ignore the prefix, and this one passes the model's output on.
     task_type: prompts === "autoregressive" ? "CAUSAL_LM" : "FEATURE_EXTRACTION",
     num_virtual_tokens: parameters[0]!.value.shape[0],
     token_dim: keyWidth,
@@ -47,11 +47,11 @@ export const peftPrefix: PeftLayout = {
     return [{ name: NAME, shape: rows.shape, data }];
   },
   options: (path, config) => {
-    const firstPosition = firstPositionIn(path, config);
-    return { length: countIn(path, config, "num_virtual_tokens"), ...(firstPosition > 0 && { firstPosition }) };
+    const firstPosition = readFirstPosition(path, config);
+    return { length: readCount(path, config, "num_virtual_tokens"), ...(firstPosition > 0 && { firstPosition }) };
   },
   read: (file, config, { layers, keyWidth }) => {
-    const length = countIn(file.path, config, "num_virtual_tokens");
+    const length = readCount(file.path, config, "num_virtual_tokens");
     const width = 2 * layers.length * keyWidth;
     const rows = readExactly(file, new Map([[NAME, [length, width]]]))(NAME);
     const columns = (from: number): tf.Tensor => {
@@ -62,9 +62,9 @@ export const peftPrefix: PeftLayout = {
       }
       return tf.tensor2d(values, [length, keyWidth]);
     };
-    return prefixWith(
+    return makePrefix(
       layers.map((_, i) => ({ keys: columns(2 * i * keyWidth), values: columns((2 * i + 1) * keyWidth) })),
-      firstPositionIn(file.path, config),
+      readFirstPosition(file.path, config),
     );
   },
 };
@@ -72,9 +72,9 @@ export const peftPrefix: PeftLayout = {
 /** A field that PEFT writes into every configuration. */
 const PEFTS_OWN = "auto_mapping";
 
-/** Where the tokens after a prefix begin to count: after its own in PEFT's. */
-function firstPositionIn(path: string, config: PeftConfig): number {
-  const length = countIn(path, config, "num_virtual_tokens");
+/** The position of the first token after a prefix: PEFT counts the prefix's own tokens. */
+function readFirstPosition(path: string, config: PeftConfig): number {
+  const length = readCount(path, config, "num_virtual_tokens");
   return config.first_position === undefined && PEFTS_OWN in config ? length : 0;
 }
 
@@ -84,7 +84,7 @@ const WEIGHTS = "adapter_model.safetensors";
 /** A line for each adapter that PEFT has too; adding one adds a line. */
 const LAYOUTS: Readonly<Partial<Record<Adapter["name"], PeftLayout>>> = { LoRA: peftLora, prefix: peftPrefix };
 
-/** What a saved adapter tells of its model. */
+/** What a saved adapter states about its model. */
 export interface SaveAdapterOptions {
   /** The network that the adapter was made for. */
   readonly network: AdaptableNetwork;
@@ -93,14 +93,14 @@ export interface SaveAdapterOptions {
 }
 
 /**
- * Writes an adapter into a folder as Python's PEFT does: adapter_model.safetensors in float32, and adapter_config.json. The
- * configuration, without which a folder is no adapter, goes before the old weights do and comes back last, so that a folder never
- * holds halves of two adapters. Throws a KitError where the folder cannot be written, and for a kind of adapter that PEFT does not have.
+ * Writes an adapter into a folder as Python's PEFT does: adapter_model.safetensors in float32, and adapter_config.json. The old
+ * configuration is removed first and the new one written last, so that a folder never holds parts of two adapters. Throws a KitError where
+ * the folder cannot be written, and for a kind of adapter that PEFT does not have.
  *
- * PEFT computes LoRA as the kit does. A prefix that the kit trained it computes otherwise: PEFT counts the virtual tokens as positions,
- * so that a sequence's first token stands at `length` instead of 0, whatever position_ids it is given. To have the kit's numbers in
- * Python, ask the model under PEFT's: base_model(ids, past_key_values=peft_model.get_prompt(1), position_ids=torch.arange(n)[None]); for
- * RoBERTa, whose positions begin at 2, add 2. PEFT warns of the field `first_position`, which says that a prefix is the kit's.
+ * PEFT computes LoRA as the kit does, but not a prefix that the kit trained: PEFT counts the virtual tokens as positions,
+ * so that a sequence's first token stands at `length` instead of 0, whatever position_ids it is given. To get the kit's numbers in
+ * Python, call the model under PEFT's: base_model(ids, past_key_values=peft_model.get_prompt(1), position_ids=torch.arange(n)[None]); for
+ * RoBERTa, whose positions begin at 2, add 2. PEFT warns about the field `first_position`, which marks a prefix of the kit.
  */
 export async function saveAdapter(
   folder: string,
@@ -138,8 +138,8 @@ export async function saveAdapter(
 }
 
 /**
- * An adapter's weights from a folder that `saveAdapter` or Python's PEFT wrote, for the network that they were made for. It gives the
- * numbers of whichever trained it: beside a prefix that PEFT trained, tokens count from its length on (see `saveAdapter`).
+ * Loads an adapter's weights from a folder that `saveAdapter` or Python's PEFT wrote, for the network that they were made for. It computes
+ * the numbers of the library that trained it: after a prefix that PEFT trained, tokens count from its length (see `saveAdapter`).
  * Throws a KitError for a kind of adapter that the kit does not have, and one that names every missing, misshapen and unknown tensor.
  */
 export function loadAdapter(folder: string, network: AdaptableNetwork): Adapted {
@@ -147,7 +147,7 @@ export function loadAdapter(folder: string, network: AdaptableNetwork): Adapted 
   return layout.read(openSafetensors(join(folder, WEIGHTS)), config, network);
 }
 
-/** An adapter that starts from the weights in a folder instead of drawing them. Reads the configuration now, the weights at `begin`; throws as `loadAdapter` does. */
+/** An adapter that starts from the weights in a folder instead of drawing them. Reads the configuration now and the weights at `begin`; throws as `loadAdapter` does. */
 export function savedAdapter(folder: string): Adapter {
   const { name, layout, config } = openAdapter(folder);
   return {
@@ -160,7 +160,7 @@ export function savedAdapter(folder: string): Adapter {
 function openAdapter(folder: string): { name: Adapter["name"]; layout: PeftLayout; config: PeftConfig } {
   for (const file of [CONFIG, WEIGHTS])
     if (!existsSync(join(folder, file)))
-      throw new KitError(`Reading the adapter ${folder}: no ${file} there; ${adviceFor(folder)}.`);
+      throw new KitError(`Reading the adapter ${folder}: no ${file} there; ${adviseOn(folder)}.`);
   const config = readObject(join(folder, CONFIG));
   const known = Object.entries(LAYOUTS) as [Adapter["name"], PeftLayout][];
   const found = known.find(([, { type }]) => type === config.peft_type);
@@ -170,7 +170,7 @@ function openAdapter(folder: string): { name: Adapter["name"]; layout: PeftLayou
   );
 }
 
-const adviceFor = (folder: string): string =>
+const adviseOn = (folder: string): string =>
   existsSync(join(folder, "adapter_model.bin"))
     ? "there is adapter_model.bin, so save it with safe_serialization=True"
     : "give a folder that an adapter was saved in";

@@ -1,38 +1,38 @@
 import * as tf from "@tensorflow/tfjs";
 import { isObject } from "../checkpoints/json.ts";
 import type { SafetensorsFile } from "../checkpoints/safetensors.ts";
-import { KitError, listed } from "../error.ts";
+import { KitError, listed, shown } from "../error.ts";
 import type { AdaptableNetwork, LoraParts } from "./adapter.ts";
 import {
+  assignByPattern,
   type Choice,
-  chosen,
-  linearMaps,
+  chooseMaps,
+  listLinearMaps,
+  listQueriesAndValues,
   loraNames,
-  loraWith,
-  queriesAndValues,
+  makeLora,
   type Target,
-  valuesByPattern,
 } from "./lora.ts";
-import { countIn, type PeftConfig, type PeftLayout, readExactly, shown } from "./peftTensors.ts";
+import { type PeftConfig, type PeftLayout, readCount, readExactly } from "./peftTensors.ts";
 
-/** What a LoRA's adapter_config.json says that the kit follows. */
+/** The fields of LoRA's adapter_config.json that the kit uses. */
 export interface LoraConfig {
   readonly r: number;
   readonly alpha: number;
   readonly rankPattern: Readonly<Record<string, number>>;
   readonly alphaPattern: Readonly<Record<string, number>>;
   readonly rankStabilized: boolean;
-  /** The linear maps that are adapted; none where it leaves them to PEFT's default. */
+  /** The linear maps to adapt; undefined for PEFT's default. */
   readonly choice: Choice | undefined;
 }
 
-/** Fields by which an adapter computes, or trains, more than low-rank corrections of linear maps. */
+/** Fields of adapters that are more than low-rank corrections of linear maps. */
 const VARIANTS = [
   ...["use_dora", "use_qalora", "use_bdlora", "kasa_config", "monteclora_config", "arrow_config"],
   ...["alora_invocation_tokens", "layer_replication", "lora_bias"],
   ...["modules_to_save", "trainable_token_indices", "target_parameters"],
 ];
-/** Starts of A and B that leave the model's own weights as they were. */
+/** Initializations of A and B that leave the model's own weights unchanged. */
 const PLAIN_STARTS: readonly unknown[] = [undefined, null, true, false, "gaussian", "eva", "orthogonal"];
 
 /** Throws a KitError, which names the fields, for an adapter that is more than low-rank corrections of linear maps. */
@@ -43,29 +43,29 @@ export function checkPlain(path: string, config: PeftConfig): void {
   if (!PLAIN_STARTS.includes(start)) used.push(`init_lora_weights ${shown(start)}`);
   if (used.length > 0)
     throw new KitError(
-      `${path}: the adapter uses ${used.join(", ")}, which the kit does not compute; train or save a LoRA without.`,
+      `${path}: the adapter uses ${used.join(", ")}, which the kit does not compute; train or save a LoRA without them.`,
     );
 }
 
 const isOff = (value: unknown): boolean => !value || (typeof value === "object" && Object.keys(value).length === 0);
 
-/** The fields that the kit follows. Throws a KitError, which names the field, for what cannot be. */
+/** Reads the fields that the kit uses. Throws a KitError, which names the field, for an invalid value. */
 export function readConfig(path: string, config: PeftConfig): LoraConfig {
   const isAbove0 = (value: unknown): value is number => typeof value === "number" && value > 0;
   const isCount = (value: unknown): value is number => isAbove0(value) && Number.isInteger(value);
   const { lora_alpha: alpha, use_rslora } = config;
   if (!isAbove0(alpha)) throw unfit(path, "lora_alpha", alpha, "a number above 0");
   return {
-    r: countIn(path, config, "r"),
+    r: readCount(path, config, "r"),
     alpha,
-    rankPattern: patternsIn(path, config, "rank_pattern", isCount, "whole numbers from 1 on"),
-    alphaPattern: patternsIn(path, config, "alpha_pattern", isAbove0, "numbers above 0"),
+    rankPattern: readPatterns(path, config, "rank_pattern", isCount, "whole numbers from 1 on"),
+    alphaPattern: readPatterns(path, config, "alpha_pattern", isAbove0, "numbers above 0"),
     rankStabilized: use_rslora === true,
-    choice: choiceIn(path, config),
+    choice: readChoice(path, config),
   };
 }
 
-function patternsIn(
+function readPatterns(
   path: string,
   config: PeftConfig,
   field: string,
@@ -77,7 +77,7 @@ function patternsIn(
   throw unfit(path, field, value, `an object of ${what} by modules`);
 }
 
-function choiceIn(path: string, config: PeftConfig): Choice | undefined {
+function readChoice(path: string, config: PeftConfig): Choice | undefined {
   const { target_modules: modules, exclude_modules: exclude, layers_to_transform, layers_pattern } = config;
   if (modules === undefined || modules === null) return undefined;
   const [layers, words] = [[layers_to_transform ?? []].flat(), [layers_pattern ?? []].flat()];
@@ -100,17 +100,17 @@ const isNames = (value: unknown): value is string | readonly string[] =>
 const unfit = (path: string, field: string, value: unknown, what: string): KitError =>
   new KitError(`${path}: ${field} is ${shown(value)} where ${what} belongs; save the adapter again.`);
 
-/** LoRA's tensors go by the names of their projections; the configuration tells which those are, and ranks and alphas. */
+/** LoRA's tensors are named by their projections; the configuration says which those are, with ranks and alphas. */
 export const peftLora: PeftLayout = {
   type: "LORA",
   config: ({ lora }, network) => ({
     task_type: network.prompts === "autoregressive" ? "CAUSAL_LM" : null, // PEFT has no task for masked language models
-    ...settingsOf(lora!),
+    ...makeSettings(lora!),
     lora_dropout: 0,
     bias: "none",
     fan_in_fan_out: false,
     init_lora_weights: true,
-    target_modules: shortest([...lora!.parts.keys()], network),
+    target_modules: shortenNames([...lora!.parts.keys()], network),
     modules_to_save: null,
   }),
   tensors: ({ parameters }) =>
@@ -134,57 +134,57 @@ export const peftLora: PeftLayout = {
   read: (file, config, network) => {
     checkPlain(file.path, config);
     const read = readConfig(file.path, config);
-    const targets = targetsOf(file.path, read, network);
+    const targets = findTargets(file.path, read, network);
     checkReach(file, targets);
-    return loraWith({ parts: readParts(file, read, targets), rankStabilized: read.rankStabilized });
+    return makeLora({ parts: readParts(file, read, targets), rankStabilized: read.rankStabilized });
   },
 };
 
-/** Rank and alpha of most parts, and those of the others by the names of their projections. */
-function settingsOf({ parts, rankStabilized }: LoraParts): PeftConfig {
+/** The commonest rank and alpha, and those of the other parts by the names of their projections. */
+function makeSettings({ parts, rankStabilized }: LoraParts): PeftConfig {
   const names = [...parts.keys()];
   const [ranks, alphas] = [[...parts.values()].map(({ a }) => a.shape[0]!), [...parts.values()].map((p) => p.alpha)];
   const others = (values: readonly number[]) =>
-    Object.fromEntries(names.flatMap((name, i) => (values[i] === commonest(values) ? [] : [[name, values[i]!]])));
+    Object.fromEntries(names.flatMap((name, i) => (values[i] === findCommonest(values) ? [] : [[name, values[i]!]])));
   return {
-    ...{ r: commonest(ranks), rank_pattern: others(ranks) },
-    ...{ lora_alpha: commonest(alphas), alpha_pattern: others(alphas) },
+    ...{ r: findCommonest(ranks), rank_pattern: others(ranks) },
+    ...{ lora_alpha: findCommonest(alphas), alpha_pattern: others(alphas) },
     use_rslora: rankStabilized,
   };
 }
 
-function commonest(values: readonly number[]): number {
+function findCommonest(values: readonly number[]): number {
   const count = (value: number): number => values.filter((other) => other === value).length;
   return values.reduce((best, value) => (count(value) > count(best) ? value : best));
 }
 
-/** The last parts of the projections' names where no other projection shares them, else whole names. */
-function shortest(names: readonly string[], network: AdaptableNetwork): readonly string[] {
+/** The last parts of the projections' names where no other linear map shares them, else whole names. */
+function shortenNames(names: readonly string[], network: AdaptableNetwork): readonly string[] {
   const ends = [...new Set(names.map((name) => name.slice(name.lastIndexOf(".") + 1)))];
-  return chosen(linearMaps(network), { modules: ends }).length === names.length ? ends : names;
+  return chooseMaps(listLinearMaps(network), { modules: ends }).length === names.length ? ends : names;
 }
 
-function targetsOf(path: string, { choice }: LoraConfig, network: AdaptableNetwork): Target[] {
-  if (!choice) return queriesAndValues(network); // PEFT's own default for these families
-  const targets = askPattern(path, () => chosen(linearMaps(network), choice));
+function findTargets(path: string, { choice }: LoraConfig, network: AdaptableNetwork): Target[] {
+  if (!choice) return listQueriesAndValues(network); // PEFT's own default for these families
+  const targets = matchOrThrow(path, () => chooseMaps(listLinearMaps(network), choice));
   if (targets.length > 0) return targets;
   throw new KitError(
     `${path}: target_modules is ${shown(choice.modules)}, which fits no linear map of the model; take the model that the adapter was made for.`,
   );
 }
 
-/** Does what asks patterns of the configuration; throws a KitError for one that is none, or takes too long. */
-function askPattern<T>(path: string, ask: () => T): T {
+/** Matches patterns of the configuration. Throws a KitError for one that is invalid or takes too long. */
+function matchOrThrow<T>(path: string, ask: () => T): T {
   try {
     return ask();
   } catch (error) {
     throw new KitError(
-      `${path}: its patterns of modules cannot be followed (${(error as Error).message}); list the modules by their names.`,
+      `${path}: its patterns of modules cannot be used (${(error as Error).message}); list the modules by their names.`,
     );
   }
 }
 
-/** Throws a KitError for tensors that belong to an embedding or to the output matrix, which the kit's LoRA leaves alone. */
+/** Throws a KitError for tensors of an embedding or of the output matrix, which the kit's LoRA does not adapt. */
 function checkReach(file: SafetensorsFile, targets: readonly Target[]): void {
   const known = new Set(targets.map(({ name }) => name));
   const others = [...file.tensors.keys()].flatMap((tensor) => {
@@ -200,9 +200,9 @@ function checkReach(file: SafetensorsFile, targets: readonly Target[]): void {
 
 function readParts(file: SafetensorsFile, config: LoraConfig, targets: readonly Target[]): LoraParts["parts"] {
   const names = targets.map(({ name }) => name);
-  const [ranks, alphas] = askPattern(file.path, () => [
-    valuesByPattern(names, config.rankPattern, config.r),
-    valuesByPattern(names, config.alphaPattern, config.alpha),
+  const [ranks, alphas] = matchOrThrow(file.path, () => [
+    assignByPattern(names, config.rankPattern, config.r),
+    assignByPattern(names, config.alphaPattern, config.alpha),
   ]);
   const shapes = targets.flatMap(({ name, out, from }): [string, [number, number]][] => {
     const [{ a, b }, rank] = [loraNames(name), ranks!.get(name)!];

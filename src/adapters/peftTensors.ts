@@ -1,25 +1,25 @@
 import { readTensor, type SafetensorsFile } from "../checkpoints/safetensors.ts";
 import type { NamedTensor } from "../checkpoints/write.ts";
-import { KitError, listed } from "../error.ts";
+import { KitError, listed, shown } from "../error.ts";
 import type { AdaptableNetwork, Adapted, Adapter } from "./adapter.ts";
 
 /** The fields of adapter_config.json, by their names there. */
 export type PeftConfig = Readonly<Record<string, unknown>>;
 
-/** How one kind of adapter lies in a folder of Python's PEFT. */
+/** How one kind of adapter is stored in a folder of Python's PEFT. */
 export interface PeftLayout {
-  /** What the configuration calls it. */
+  /** Its name in the configuration. */
   readonly type: string;
-  /** What the configuration says beside the type and the base model: for which task the model is made, and the sizes. */
+  /** The configuration beside type and base model: the kind of task, and sizes. */
   config(adapted: Adapted, network: AdaptableNetwork): PeftConfig;
   tensors(adapted: Adapted): Promise<NamedTensor[]>;
-  /** The adapter's settings; throws a KitError for a configuration that cannot be followed. */
+  /** The adapter's settings; throws a KitError for a configuration that cannot be used. */
   options(path: string, config: PeftConfig): Adapter["options"];
   /** The weights; throws a KitError that names every missing, misshapen and unknown tensor. */
   read(file: SafetensorsFile, config: PeftConfig, network: AdaptableNetwork): Adapted;
 }
 
-/** The values of exactly these tensors; throws a KitError, nothing read, that names those that are missing, misshapen and unknown. */
+/** A reader of exactly these tensors. Before reading any, throws a KitError that names all missing, misshapen and unknown ones. */
 export function readExactly(
   file: SafetensorsFile,
   shapes: ReadonlyMap<string, readonly number[]>,
@@ -43,18 +43,12 @@ export function readExactly(
   return (name) => readTensor(file, name);
 }
 
-/** A whole number from 1 on that a configuration must have. */
-export function countIn(path: string, config: Readonly<Record<string, unknown>>, field: string): number {
+/** Reads a whole number of at least 1 from a configuration. Throws a KitError for anything else. */
+export function readCount(path: string, config: Readonly<Record<string, unknown>>, field: string): number {
   const value = config[field];
   if (!(Number.isInteger(value) && (value as number) >= 1))
     throw new KitError(
-      `${path}: ${field} is ${shown(value)} where a whole number from 1 on belongs; save the adapter again.`,
+      `${path}: ${field} is ${shown(value)} where a whole number of at least 1 belongs; save the adapter again.`,
     );
   return value as number;
-}
-
-/** A configuration's value as errors quote it: the beginning, where it is long. */
-export function shown(value: unknown): string {
-  const text = JSON.stringify(value) ?? "absent";
-  return text.length > 100 ? `${text.slice(0, 100)}…` : text;
 }

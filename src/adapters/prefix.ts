@@ -11,7 +11,7 @@ export type PrefixInit = "activations" | "random";
 
 /** Settings of prefix tuning; the paper's are the defaults (Appendix E.5). */
 export interface PrefixOptions {
-  /** Keys and values a layer. */
+  /** Keys and values per layer. */
   readonly length?: number;
   readonly init?: PrefixInit;
 }
@@ -20,10 +20,10 @@ export interface PrefixOptions {
 const RANDOM_DEVIATION = 0.02;
 
 /**
- * Prefix tuning (Li and Liang 2021; Appendix E.5): in every layer each sequence sees `length` tuned keys and values before its own,
- * while its tokens keep their positions. They start as the keys and values of `length` random vocabulary ids run through the model as
- * one sequence, which the paper found crucial under MeZO (Table 17), or as small random numbers. Throws a KitError for an option that
- * it does not have, and for one that makes no sense.
+ * Prefix tuning (Li and Liang 2021; Appendix E.5): in every layer each sequence attends to `length` tuned keys and values before its
+ * own, while its tokens keep their positions. They start as the keys and values of `length` random vocabulary ids run through the model as
+ * one sequence, which the paper found crucial under MeZO (Table 17), or as small random numbers. Throws a KitError for an
+ * unknown option and an invalid value.
  */
 export const prefix: (options?: PrefixOptions) => Adapter = defineAdapter("prefix", (options: PrefixOptions) => {
   const { length = 5, init = "activations", ...unknown } = options;
@@ -33,7 +33,7 @@ export const prefix: (options?: PrefixOptions) => Adapter = defineAdapter("prefi
     throw new KitError(`Prefix tuning has no init "${init}": choose one of ${Object.keys(STARTS).join(", ")}.`);
   return {
     options: { length, init },
-    begin: (network, at) => prefixWith(STARTS[init](network, length, at)),
+    begin: (network, at) => makePrefix(STARTS[init](network, length, at)),
   };
 });
 
@@ -43,8 +43,8 @@ export interface PrefixLayer {
   readonly values: tf.Tensor;
 }
 
-/** A prefix made of the given tensors, one pair a layer, which become its weights. Tokens count from `firstPosition` on. */
-export function prefixWith(layers: readonly PrefixLayer[], firstPosition = 0): Adapted {
+/** A prefix with the given tensors, one pair per layer, which become its weights. Tokens count from `firstPosition`. */
+export function makePrefix(layers: readonly PrefixLayer[], firstPosition = 0): Adapted {
   const parameters = layers.flatMap(({ keys, values }, i): Parameter[] => [
     { name: `prompt_embeddings.layers.${i}.keys`, value: keys },
     { name: `prompt_embeddings.layers.${i}.values`, value: values },
@@ -57,8 +57,8 @@ export function prefixWith(layers: readonly PrefixLayer[], firstPosition = 0): A
   };
 }
 
-/** The vocabulary ids, all equally likely, whose keys and values a prefix starts from. */
-export function prefixIds(length: number, { seed, vocabulary }: Parameters<Adapter["begin"]>[1]): Int32Array {
+/** The vocabulary ids, uniformly drawn, whose keys and values a prefix starts from. */
+export function drawPrefixIds(length: number, { seed, vocabulary }: Parameters<Adapter["begin"]>[1]): Int32Array {
   const random = seedrandom.alea(`${seed} prefix ids`);
   return Int32Array.from({ length }, () => Math.floor(random() * vocabulary));
 }
@@ -71,23 +71,23 @@ const STARTS: Readonly<Record<PrefixInit, Start>> = {
       throw new KitError(
         `A prefix of ${length} was to start from activations, but the model reads ${network.maxLength} tokens: make it shorter, or take init "random".`,
       );
-    const { features, present } = featuresWithCache(network, packBatch([prefixIds(length, at)]), [length - 1]);
-    const layers = present.map(({ keys, values }) => ({ keys: ownCopy(keys), values: ownCopy(values) }));
+    const { features, present } = featuresWithCache(network, packBatch([drawPrefixIds(length, at)]), [length - 1]);
+    const layers = present.map(({ keys, values }) => ({ keys: copy(keys), values: copy(values) }));
     tf.dispose([features, ...present.flatMap(({ keys, values }) => [keys, values])]);
     return layers;
   },
   random: ({ layers, keyWidth }, length, { seed }) =>
     layers.map((_, i) => ({
-      keys: normal(`${seed} keys ${i}`, [length, keyWidth]),
-      values: normal(`${seed} values ${i}`, [length, keyWidth]),
+      keys: drawNormal(`${seed} keys ${i}`, [length, keyWidth]),
+      values: drawNormal(`${seed} values ${i}`, [length, keyWidth]),
     })),
 };
 
-/** Tuners write in place, and tensors may share what they hold: weights must not. */
-const ownCopy = (tensor: tf.Tensor): tf.Tensor => tf.mul(tensor, 1);
+/** A copy: tuners write in place, so weights must not share memory with other tensors. */
+const copy = (tensor: tf.Tensor): tf.Tensor => tf.mul(tensor, 1);
 
 /** Box and Muller's transform of uniform numbers. */
-function normal(seed: string, [rows, width]: [number, number]): tf.Tensor {
+function drawNormal(seed: string, [rows, width]: [number, number]): tf.Tensor {
   const random = seedrandom.alea(seed);
   const values = Float32Array.from(
     { length: rows * width },

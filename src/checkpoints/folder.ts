@@ -12,7 +12,7 @@ export interface TensorPlace {
   readonly entry: TensorEntry;
 }
 
-/** A model folder in Hugging Face layout: its configuration and where each tensor lies; no weight has been read. */
+/** A model folder in Hugging Face layout: its configuration, and the place of each tensor. No weight has been read. */
 export interface Checkpoint {
   readonly folder: string;
   readonly config: Readonly<Record<string, unknown>>;
@@ -26,7 +26,7 @@ const INDEX = "model.safetensors.index.json";
 
 /**
  * Opens a checkpoint: config.json and model.safetensors, or the shards that model.safetensors.index.json names.
- * Throws a KitError for whatever is absent, unreadable or inconsistent.
+ * Throws a KitError for whatever is missing, unreadable or inconsistent.
  */
 export function openCheckpoint(folder: string): Checkpoint {
   if (!existsSync(folder) || !statSync(folder).isDirectory()) {
@@ -42,13 +42,13 @@ export function openCheckpoint(folder: string): Checkpoint {
   const config = readObject(join(folder, "config.json"));
   if (existsSync(join(folder, WEIGHTS))) return { folder, config, ...openSingle(join(folder, WEIGHTS)) };
   if (existsSync(join(folder, INDEX))) return { folder, config, ...openShards(folder) };
-  throw new KitError(`Reading the model folder ${folder}: no ${WEIGHTS} there; ${adviceForWeights(folder)}.`);
+  throw new KitError(`Reading the model folder ${folder}: no ${WEIGHTS} there; ${adviseOnWeights(folder)}.`);
 }
 
 type Weights = Pick<Checkpoint, "tensors" | "files">;
 
 function openSingle(path: string): Weights {
-  return { tensors: new Map(places(openSafetensors(path))), files: [path] };
+  return { tensors: new Map(listPlaces(openSafetensors(path))), files: [path] };
 }
 
 function openShards(folder: string): Weights {
@@ -58,25 +58,27 @@ function openShards(folder: string): Weights {
   const outside = names.filter((name) => name !== basename(name) || name.startsWith(".") || name === "");
   if (outside.length > 0) {
     throw new KitError(
-      `Reading ${indexPath}: it names ${listed(outside.map((name) => `"${name}"`))}, which can be no file of its folder; download it again.`,
+      `Reading ${indexPath}: it names ${listed(outside.map((name) => `"${name}"`))}, which cannot be files of its folder; download it again.`,
     );
   }
   const absent = names.filter((name) => !existsSync(join(folder, name)));
   if (absent.length > 0) {
-    throw new KitError(`Reading ${indexPath}: its shards ${listed(absent)} are not there; download them again.`);
+    throw new KitError(`Reading ${indexPath}: its shards ${listed(absent)} are missing; download them again.`);
   }
   const shards = new Map(names.map((name) => [name, openSafetensors(join(folder, name))]));
   const lacking = [...weightMap].filter(([tensor, shard]) => !shards.get(shard)!.tensors.has(tensor));
   if (lacking.length > 0) {
     const found = listed(lacking.map(([tensor, shard]) => `${tensor} (${shard})`));
-    throw new KitError(`Reading ${indexPath}: it names tensors that the shards lack: ${found}; download them again.`);
+    throw new KitError(
+      `Reading ${indexPath}: its shards do not hold the tensors that it names: ${found}; download them again.`,
+    );
   }
-  return { tensors: gather(weightMap, shards), files: names.map((name) => join(folder, name)) };
+  return { tensors: gatherTensors(weightMap, shards), files: names.map((name) => join(folder, name)) };
 }
 
-/** Tensors that the index does not name are kept too: the model's loader decides about extra ones. */
-function gather(weightMap: ReadonlyMap<string, string>, shards: ReadonlyMap<string, SafetensorsFile>) {
-  const tensors = new Map([...shards.values()].flatMap(places));
+/** Tensors that the index does not name stay too: the model's loader decides about them. */
+function gatherTensors(weightMap: ReadonlyMap<string, string>, shards: ReadonlyMap<string, SafetensorsFile>) {
+  const tensors = new Map([...shards.values()].flatMap(listPlaces));
   for (const [tensor, shard] of weightMap) {
     const file = shards.get(shard)!;
     tensors.set(tensor, { file, entry: file.tensors.get(tensor)! });
@@ -84,7 +86,7 @@ function gather(weightMap: ReadonlyMap<string, string>, shards: ReadonlyMap<stri
   return tensors;
 }
 
-function places(file: SafetensorsFile): [string, TensorPlace][] {
+function listPlaces(file: SafetensorsFile): [string, TensorPlace][] {
   return [...file.tensors].map(([name, entry]) => [name, { file, entry }]);
 }
 
@@ -97,7 +99,7 @@ function readWeightMap(path: string): Map<string, string> {
   return new Map(entries as [string, string][]);
 }
 
-function adviceForWeights(folder: string): string {
+function adviseOnWeights(folder: string): string {
   const files = readdirSync(folder);
   const pickled = files.find((file) => /^pytorch_model.*\.bin$/.test(file));
   if (pickled) return `only ${pickled}, so convert it to safetensors (save_pretrained with safe_serialization=True)`;
@@ -110,12 +112,12 @@ export function hashFiles(paths: readonly string[]): string {
   const hash = createHash("sha256");
   const chunk = new Uint8Array(4 << 20);
   for (const path of paths) {
-    for (const length of readInto(path, chunk)) hash.update(chunk.subarray(0, length));
+    for (const length of readChunks(path, chunk)) hash.update(chunk.subarray(0, length));
   }
   return hash.digest("hex").slice(0, 16);
 }
 
-function* readInto(path: string, chunk: Uint8Array): Generator<number> {
+function* readChunks(path: string, chunk: Uint8Array): Generator<number> {
   let fd: number | undefined;
   try {
     fd = openSync(path, "r");

@@ -3,16 +3,16 @@ import { closeSync, createReadStream, existsSync, openSync, statSync, truncateSy
 import { copyFile, mkdir, open, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { KitError } from "../error.ts";
-import { cachedRepo, findSnapshot, type HubFile, type HubModel } from "./hubCache.ts";
-import { ask, type Connection, HubFault, retried } from "./hubRequest.ts";
+import { findSnapshot, type HubFile, type HubModel } from "./hubListing.ts";
+import { ask, type Connection, HubFault, retry } from "./hubRequest.ts";
 
-/** Told how many bytes of a file are there, or, of a whole one, have been checked. */
+/** Receives how many bytes of a file have arrived, and how many of a complete file have been checked. */
 export interface BlobListener {
   readonly arrived: (bytes: number) => void;
   readonly checked: (bytes: number) => void;
 }
 
-/** A file that is being fetched: where it comes from, and where it lies until it is whole. */
+/** A file that is being downloaded: its source, and its path until it is complete. */
 interface Fetch {
   readonly connection: Connection;
   readonly url: string;
@@ -21,9 +21,9 @@ interface Fetch {
 }
 
 /**
- * Fetches a file into the cache, where it is named by its content. What has arrived lies beside it as `.incomplete`, as the Hugging Face
- * libraries have it, and the next try, of this process or a later one, continues from there. Throws a KitError for content that is not
- * what the hub lists, which is deleted, else a HubFault.
+ * Downloads a file into the cache, where its content is its name. An unfinished download is kept as `.incomplete`, as in the Hugging Face
+ * libraries, and the next try, of this process or a later one, resumes it. Throws a KitError for content that differs from what the hub
+ * lists, which is deleted, else a HubFault.
  */
 export async function fetchBlob(
   connection: Connection,
@@ -34,31 +34,31 @@ export async function fetchBlob(
 ): Promise<void> {
   const incomplete = `${blob}.incomplete`;
   await mkdir(dirname(blob), { recursive: true });
-  const left = lengthOf(incomplete, file.size);
+  const left = prepareIncomplete(incomplete, file.size);
   await fetchAll({ connection, url, file, incomplete }, left, listener.arrived);
-  const content = await finish(incomplete, file, blob, listener.checked);
+  const content = await nameBlob(incomplete, file, blob, listener.checked);
   if (content === file.blob) return;
   await rm(incomplete, { force: true });
-  if (left > 0) return fetchBlob(connection, url, file, blob, listener); // what lay there was damaged, or another program's
+  if (left > 0) return fetchBlob(connection, url, file, blob, listener); // the unfinished file was damaged, or another program's
   throw damaged(`the content of ${file.path} is ${content}, and the hub lists ${file.blob}`);
 }
 
-/** Gives a whole file the name of its content, where that is the one listed; returns what it is. */
-async function finish(incomplete: string, file: HubFile, blob: string, checked: (bytes: number) => void) {
+/** Gives a complete file the name of its content where that is what the hub lists; returns the content's name. */
+async function nameBlob(incomplete: string, file: HubFile, blob: string, checked: (bytes: number) => void) {
   try {
-    const content = await contentId(incomplete, file, checked);
+    const content = await computeContentId(incomplete, file, checked);
     if (content === file.blob) await rename(incomplete, blob);
     return content;
   } catch (error) {
-    if (existsSync(blob)) return file.blob; // another process wrote the same bytes to the same places, and was the first to finish
+    if (existsSync(blob)) return file.blob; // another process wrote the same bytes to the same file and finished first
     throw error;
   }
 }
 
-/** Fetches the rest of a file, in as many tries as it needs. A hub that begins anew each time makes no progress. */
+/** Downloads the rest of a file in as many tries as it needs. A hub that starts over each time makes no progress. */
 async function fetchAll(fetch: Fetch, left: number, arrived: BlobListener["arrived"]): Promise<void> {
   let most = left;
-  await retried(fetch.connection, (progressed) =>
+  await retry(fetch.connection, (progressed) =>
     fetchRest(fetch, (bytes) => {
       arrived(bytes);
       if (bytes <= most) return;
@@ -69,12 +69,12 @@ async function fetchAll(fetch: Fetch, left: number, arrived: BlobListener["arriv
 }
 
 async function fetchRest({ connection, url, file, incomplete }: Fetch, arrived: (bytes: number) => void) {
-  const have = lengthOf(incomplete, file.size);
+  const have = prepareIncomplete(incomplete, file.size);
   arrived(have);
   if (have === file.size) return;
   const headers = { "accept-encoding": "identity", ...(have > 0 && { range: `bytes=${have}-` }) };
   await ask(connection, url, headers, async ({ status, body }, heard) => {
-    const start = status === 206 ? have : 0; // a server that knows no ranges sends all
+    const start = status === 206 ? have : 0; // a server without ranges sends all
     const told = (bytes: number) => {
       heard();
       arrived(bytes);
@@ -85,7 +85,7 @@ async function fetchRest({ connection, url, file, incomplete }: Fetch, arrived: 
   });
 }
 
-/** Writes what comes to a file from `start` on, no more than `size` bytes in all; gives where it ended, beyond `size` for what is longer. */
+/** Writes chunks to a file from `start`, up to `size` bytes; returns the end, which is beyond `size` where the content is too long. */
 async function write(
   chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   path: string,
@@ -102,15 +102,15 @@ async function write(
       at += chunk.length;
       told(at);
     }
-    await handle.sync(); // the name that it gets says that it is whole
+    await handle.sync(); // its final name says that it is complete
     return at;
   } finally {
     await handle.close();
   }
 }
 
-/** The bytes that are there, in a file that is made where there is none, and emptied where it is too long. */
-function lengthOf(incomplete: string, size: number): number {
+/** The bytes that have arrived; creates a missing file, and empties one that is too long. */
+function prepareIncomplete(incomplete: string, size: number): number {
   closeSync(openSync(incomplete, "a"));
   const { size: have } = statSync(incomplete);
   if (have <= size) return have;
@@ -118,8 +118,12 @@ function lengthOf(incomplete: string, size: number): number {
   return 0;
 }
 
-/** What a file's content would be named in the cache: its SHA-256, or for files that lie in Git itself the SHA-1 that Git gives it. */
-async function contentId(path: string, { size, blob }: HubFile, checked: (bytes: number) => void): Promise<string> {
+/** The name of a file's content in the cache: its SHA-256, or for files in Git itself their SHA-1 there. */
+async function computeContentId(
+  path: string,
+  { size, blob }: HubFile,
+  checked: (bytes: number) => void,
+): Promise<string> {
   const hash = blob.length === 64 ? createHash("sha256") : createHash("sha1").update(`blob ${size}\0`);
   let bytes = 0;
   for await (const chunk of createReadStream(path, { highWaterMark: 4 << 20 })) {
@@ -137,44 +141,44 @@ async function tooLong(incomplete: string, { path, size }: HubFile): Promise<Kit
 
 function damaged(finding: string): KitError {
   return new KitError(
-    `Downloading from the hub: ${finding}, so it was changed or damaged on its way and has been deleted; start the download again, and look into the connection if that does not help.`,
+    `Downloading from the hub: ${finding}, so it was changed or damaged on its way and has been deleted; start the download again, and check the connection if that does not help.`,
   );
 }
 
-/** How far a download is: the file at hand, and bytes of all files of the model together. */
+/** The progress of a download: the present file, and the bytes of all files of the model together. */
 export interface DownloadProgress {
   readonly file: string;
   readonly bytes: number;
   readonly totalBytes: number;
-  /** After how many seconds the hub is asked again, where it failed. */
+  /** Seconds until the next try, after a failure. */
   readonly waitSeconds?: number;
-  /** Whether a file that has arrived is being checked: the bytes are then of that file alone. */
+  /** A complete file is being checked: the bytes are those of that file alone. */
   readonly checking?: true;
 }
 
-/** Which model is fetched, and the cache that it goes to. */
+/** The model to download, and the cache that it goes to. */
 export interface Download extends HubModel {
   readonly cacheFolder: string;
   readonly onProgress: (progress: DownloadProgress) => void;
-  /** Looks at the model's config.json before its weights are fetched, and throws where they are not worth it. */
+  /** Checks the model's config.json before its weights are downloaded, and throws for a model that cannot be used. */
   readonly accept: (configPath: string) => void;
 }
 
-/** Fetches a model's files into the Hugging Face cache and gives their snapshot folder; throws what the hub's answers give cause for. */
+/** Downloads a model's files into the Hugging Face cache; returns their snapshot folder. Throws a KitError or a HubFault. */
 export async function downloadModel(given: Download): Promise<string> {
-  const download = tellingWaits(given);
+  const download = reportWaits(given);
   download.onProgress({ file: "list of files", bytes: 0, totalBytes: 1 });
   const { commit, files, revision } = await findSnapshot(download);
-  const repo = cachedRepo(download.cacheFolder, download.id);
+  const repo = repoFolder(download.cacheFolder, download.id);
   const folder = join(repo, "snapshots", commit);
   const totalBytes = files.reduce((sum, file) => sum + file.size, 0);
   let before = 0;
-  for (const file of configFirst(files)) {
+  for (const file of sortConfigFirst(files)) {
     const blob = join(repo, "blobs", file.blob);
     const url = `${download.connection.hubUrl}/${download.id}/resolve/${commit}/${file.path}`;
     const arrived = (bytes: number) => download.onProgress({ file: file.path, bytes: before + bytes, totalBytes });
-    if (isThere(blob, file)) arrived(file.size);
-    else await fetchBlob(download.connection, url, file, blob, { arrived, checked: tellChecked(download, file) });
+    if (isDownloaded(blob, file)) arrived(file.size);
+    else await fetchBlob(download.connection, url, file, blob, { arrived, checked: reportChecked(download, file) });
     await link(blob, join(folder, file.path));
     if (file.path === CONFIG) download.accept(join(folder, CONFIG));
     before += file.size;
@@ -185,13 +189,13 @@ export async function downloadModel(given: Download): Promise<string> {
 
 const CONFIG = "config.json";
 
-const configFirst = (files: readonly HubFile[]): HubFile[] =>
+const sortConfigFirst = (files: readonly HubFile[]): HubFile[] =>
   [...files].sort((a, b) => Number(b.path === CONFIG) - Number(a.path === CONFIG));
 
-const isThere = (blob: string, { size }: HubFile): boolean => existsSync(blob) && statSync(blob).size === size;
+const isDownloaded = (blob: string, { size }: HubFile): boolean => existsSync(blob) && statSync(blob).size === size;
 
-/** The same download, whose progress tells of waiting too. */
-function tellingWaits(download: Download): Download {
+/** The same download, whose progress reports waiting too. */
+function reportWaits(download: Download): Download {
   const { connection } = download;
   let last: DownloadProgress;
   const onProgress: Download["onProgress"] = (progress) => {
@@ -205,10 +209,10 @@ function tellingWaits(download: Download): Download {
   return { ...download, onProgress, connection: { ...connection, wait } };
 }
 
-/** Bytes that are checked in well under a second. */
+/** A file of fewer bytes is checked in well under a second. */
 const SOON_CHECKED = 256 << 20;
 
-function tellChecked({ onProgress }: Download, { path: file, size }: HubFile): (bytes: number) => void {
+function reportChecked({ onProgress }: Download, { path: file, size }: HubFile): (bytes: number) => void {
   return size < SOON_CHECKED ? () => {} : (bytes) => onProgress({ file, bytes, totalBytes: size, checking: true });
 }
 
@@ -226,4 +230,9 @@ async function link(blob: string, path: string): Promise<void> {
 async function writeRef(path: string, commit: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
   await writeFile(path, commit);
+}
+
+/** A model's folder in the cache, where `blobs`, `refs` and `snapshots` lie. */
+export function repoFolder(cacheFolder: string, id: string): string {
+  return join(cacheFolder, `models--${id.replace("/", "--")}`);
 }

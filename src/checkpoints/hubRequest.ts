@@ -3,8 +3,8 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { KitError } from "../error.ts";
 
-/** The address of the hub, without a slash at its end: $HF_ENDPOINT or huggingface.co. Throws a KitError for what is no address. */
-export function hubAddress(): string {
+/** The address of the hub, without a slash at its end: $HF_ENDPOINT or huggingface.co. Throws a KitError for anything else. */
+export function readHubAddress(): string {
   const address = process.env.HF_ENDPOINT || "https://huggingface.co";
   if (!/^https?:\/\//.test(address) || !URL.canParse(address))
     throw new KitError(
@@ -13,7 +13,7 @@ export function hubAddress(): string {
   return address.replace(/\/+$/, "");
 }
 
-/** Whether the user has forbidden requests to the hub, by the variables that the Hugging Face libraries heed. */
+/** Whether the user has forbidden requests to the hub, by the variables of the Hugging Face libraries. */
 export function isOffline(): boolean {
   return isOn("HF_HUB_OFFLINE") || isOn("TRANSFORMERS_OFFLINE");
 }
@@ -21,7 +21,7 @@ export function isOffline(): boolean {
 const isOn = (variable: string): boolean => /^(1|on|yes|true)$/i.test(process.env[variable] ?? "");
 
 /** The folder that the Hugging Face libraries cache models in: $HF_HUB_CACHE, $HF_HOME/hub or ~/.cache/huggingface/hub. */
-export function hubCacheFolder(): string {
+export function findHubCache(): string {
   const { HF_HUB_CACHE, HUGGINGFACE_HUB_CACHE } = process.env;
   return expanded(HF_HUB_CACHE || HUGGINGFACE_HUB_CACHE || join(hubHome(), "hub"));
 }
@@ -33,13 +33,13 @@ function hubHome(): string {
 
 const expanded = (path: string): string => path.replace(/^~(?=$|[\\/])/, () => homedir());
 
-/** A secret that the hub knows its user by, and where it was found. */
+/** The secret that identifies a user to the hub, and where it was found. */
 export interface HubToken {
   readonly secret: string;
   readonly from: string;
 }
 
-/** The user's token, where there is one: $HF_TOKEN, or the file that `hf auth login` writes. Throws a KitError for what is none. */
+/** The user's token, where there is one: $HF_TOKEN, or the file that `hf auth login` writes. Throws a KitError for an invalid one. */
 export function hubToken(): HubToken | undefined {
   if (isOn("HF_HUB_DISABLE_IMPLICIT_TOKEN")) return undefined;
   const file = expanded(process.env.HF_TOKEN_PATH || join(hubHome(), "token"));
@@ -52,10 +52,10 @@ export function hubToken(): HubToken | undefined {
   return token;
 }
 
-/** How long the hub may send nothing before it is asked again, where $HF_HUB_DOWNLOAD_TIMEOUT names no other time. */
+/** The default of $HF_HUB_DOWNLOAD_TIMEOUT. */
 const SILENCE_SECONDS = 30;
 
-/** Seconds without a byte from the hub after which a request is given up. */
+/** Seconds without a byte from the hub after which a request is abandoned. */
 export function silenceLimit(): number {
   const seconds = Number(process.env.HF_HUB_DOWNLOAD_TIMEOUT);
   return seconds > 0 && seconds < 86_400 ? seconds : SILENCE_SECONDS;
@@ -67,25 +67,25 @@ export interface Connection {
   readonly hubUrl: string;
   /** Sent to that address alone. */
   readonly token?: HubToken | undefined;
-  /** Seconds without a byte after which a request is given up. */
+  /** Seconds without a byte after which a request is abandoned. */
   readonly silenceSeconds: number;
-  /** Waits before the hub is asked again. */
+  /** Waits between two tries. */
   readonly wait: (seconds: number) => Promise<void>;
 }
 
-/** What a fault tells beside its message. */
+/** What is known of a fault beside its message. */
 interface FaultFacts {
-  /** The status that the hub answered; none where there was no answer. */
+  /** The status of the hub's answer; absent without an answer. */
   readonly status?: number;
   /** What the hub's header X-Error-Code calls it, such as GatedRepo. */
   readonly code?: string | undefined;
-  /** After how many seconds the hub wants to be asked again. */
+  /** Seconds that the hub asks to wait before the next try. */
   readonly retryAfter?: number | undefined;
-  /** Whether the same request may go well later. */
+  /** Whether the same request may succeed later. */
   readonly passing: boolean;
 }
 
-/** A request to the hub that brought no whole answer. */
+/** A request to the hub failed or was cut. */
 export class HubFault extends Error {
   override readonly name: string = "HubFault";
   readonly facts: FaultFacts;
@@ -95,16 +95,16 @@ export class HubFault extends Error {
   }
 }
 
-/** How often a request is made that brings nothing, and the longest time in seconds that is waited in between. */
+/** The most tries in a row without progress, and the longest pause between two in seconds. */
 const TRIES = 5;
 const LONGEST_PAUSE = 60;
 
 /**
- * Tries until it goes well, and at most five times in a row that bring nothing: `progressed` begins the count again. Between two tries
- * the hub has as long as it asks for, else 1, 2, 4, 8 seconds. A fault that does not pass is thrown at once; so is a hub that cannot be
- * reached, unless it was heard before, and one that asks for more than a minute.
+ * Tries until it succeeds, at most five times in a row without progress: `progressed` resets the count. Pauses between tries are as long as
+ * the hub asks for, else 1, 2, 4, 8 seconds. Throws at once a fault that does not pass, a hub that cannot be reached and has not answered
+ * before, and a hub that asks for more than a minute.
  */
-export async function retried<T>({ wait }: Connection, attempt: (progressed: () => void) => Promise<T>): Promise<T> {
+export async function retry<T>({ wait }: Connection, attempt: (progressed: () => void) => Promise<T>): Promise<T> {
   let failures = 0;
   let heard = false;
   const progressed = (): void => {
@@ -115,23 +115,27 @@ export async function retried<T>({ wait }: Connection, attempt: (progressed: () 
       return await attempt(progressed);
     } catch (error) {
       failures++;
-      const pause = error instanceof HubFault ? pauseAfter(error.facts, failures, heard) : undefined;
+      const pause = error instanceof HubFault ? choosePause(error.facts, failures, heard) : undefined;
       if (pause === undefined) throw error;
       await wait(pause);
     }
   }
 }
 
-function pauseAfter({ passing, status, retryAfter }: FaultFacts, failures: number, heard: boolean): number | undefined {
+function choosePause(
+  { passing, status, retryAfter }: FaultFacts,
+  failures: number,
+  heard: boolean,
+): number | undefined {
   const mayPass = passing || (heard && status === undefined);
   const pause = retryAfter ?? 2 ** (failures - 1);
   return mayPass && failures < TRIES && pause <= LONGEST_PAUSE ? pause : undefined;
 }
 
-/** Reads an answer; `heard` is called for each piece that comes. */
-type Reader<T> = (response: Response, heard: () => void) => Promise<T>;
+/** Reads an answer; calls `onData` for each piece of it. */
+type Reader<T> = (response: Response, onData: () => void) => Promise<T>;
 
-/** Makes one request and reads its answer. Throws a HubFault for another status than success, a cut connection and silence. */
+/** Makes one request and reads its answer. Throws a HubFault for a status other than success, a cut connection and a time-out. */
 export async function ask<T>(
   connection: Connection,
   url: string,
@@ -142,48 +146,48 @@ export async function ask<T>(
   const stop = new AbortController();
   const timer = setTimeout(() => stop.abort(), 1000 * silenceSeconds);
   try {
-    const all = { ...headers, ...authorization(connection, url) };
+    const all = { ...headers, ...authorize(connection, url) };
     const response = await fetch(url, { headers: all, signal: stop.signal });
-    if (!response.ok) throw refusal(response);
+    if (!response.ok) throw readRefusal(response);
     return await read(response, () => timer.refresh());
   } catch (error) {
     if (stop.signal.aborted) throw new HubFault(`it sent nothing for ${silenceSeconds} seconds`, { passing: true });
-    throw faultOf(error);
+    throw toFault(error);
   } finally {
     clearTimeout(timer);
-    stop.abort(); // an answer that was not read to its end would keep its connection
+    stop.abort(); // an unread rest of the answer would keep the connection open
   }
 }
 
-/** The token goes to the hub's own address alone; fetch drops it where the hub sends a request on to another. */
-function authorization({ hubUrl, token }: Connection, url: string): Record<string, string> {
+/** The token goes to the hub's own address alone; fetch drops it where the hub redirects to another. */
+function authorize({ hubUrl, token }: Connection, url: string): Record<string, string> {
   const isHubs = token !== undefined && new URL(url).origin === new URL(hubUrl).origin;
   return isHubs ? { authorization: `Bearer ${token.secret}` } : {};
 }
 
 const PASSING_STATUSES: readonly number[] = [408, 429, 500, 502, 503, 504];
 
-function refusal({ status, headers }: Response): HubFault {
+function readRefusal({ status, headers }: Response): HubFault {
   return new HubFault(`it answered ${status}`, {
     status,
     code: headers.get("x-error-code") ?? undefined,
-    retryAfter: secondsIn(headers.get("retry-after")),
+    retryAfter: parseRetryAfter(headers.get("retry-after")),
     passing: PASSING_STATUSES.includes(status),
   });
 }
 
 /** The header Retry-After: seconds, or a date. */
-function secondsIn(retryAfter: string | null): number | undefined {
+function parseRetryAfter(retryAfter: string | null): number | undefined {
   if (!retryAfter) return undefined;
   const seconds = /^\d+$/.test(retryAfter) ? Number(retryAfter) : (Date.parse(retryAfter) - Date.now()) / 1000;
   return Number.isNaN(seconds) ? undefined : Math.max(0, Math.ceil(seconds));
 }
 
-/** Codes of connections that were cut; others, such as a name without an address, mean that there is no way to the hub. */
+/** Codes of cut connections; other codes, such as of a failed name lookup, mean that the hub cannot be reached. */
 const CUT: readonly unknown[] = ["ECONNRESET", "EPIPE", "ETIMEDOUT", "UND_ERR_SOCKET", "UND_ERR_HEADERS_TIMEOUT"];
 
 /** Node's fetch wraps the faults of a connection in a TypeError: "fetch failed" before the answer, "terminated" in it. */
-function faultOf(error: unknown): unknown {
+function toFault(error: unknown): unknown {
   if (!(error instanceof TypeError) || !(error.cause instanceof Error)) return error;
   const { message, code } = error.cause as NodeJS.ErrnoException;
   return new HubFault(message || code || error.message, {
@@ -191,16 +195,16 @@ function faultOf(error: unknown): unknown {
   });
 }
 
-/** A `fetch` for the hub's library: its answers come whole, after as many tries as they need. Throws a HubFault, as `ask` does. */
+/** A `fetch` for the hub's library: retries, and returns complete answers. Throws a HubFault as `ask` does. */
 export function hubFetch(connection: Connection): typeof fetch {
   return (url, init) =>
-    retried(connection, () => ask(connection, String(url), Object.fromEntries(new Headers(init?.headers)), whole));
+    retry(connection, () => ask(connection, String(url), Object.fromEntries(new Headers(init?.headers)), whole));
 }
 
-const whole: Reader<Response> = async ({ body, status, headers }, heard) => {
+const whole: Reader<Response> = async ({ body, status, headers }, onData) => {
   const chunks: Uint8Array[] = [];
   for await (const chunk of body ?? []) {
-    heard();
+    onData();
     chunks.push(chunk);
   }
   return new Response(Buffer.concat(chunks), { status, headers });

@@ -6,7 +6,7 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** The object that a JSON file holds; throws a KitError for a file that cannot be read or holds anything else, or a key twice. */
+/** Reads the object of a JSON file. Throws a KitError for a file that cannot be read, is not a JSON object, or repeats a key. */
 export function readObject(path: string): Record<string, unknown> {
   let json: string;
   let value: unknown;
@@ -24,7 +24,7 @@ export function readObject(path: string): Record<string, unknown> {
   throw new KitError(`Reading ${path}: it has "${shortened(twice)}" twice; remove the one that is not meant.`);
 }
 
-/** A key that an object anywhere in a JSON text has twice, of which JSON.parse would take the last without a word; undefined where none has. */
+/** A key that some object in a JSON text has twice, of which JSON.parse silently takes the last; undefined where none has. */
 export function duplicateKey(json: string): string | undefined {
   const keys: Set<string>[] = [];
   const mark = /["{}]/g;
@@ -42,7 +42,7 @@ export function duplicateKey(json: string): string | undefined {
   return undefined;
 }
 
-/** Where the string ends that begins at a quotation mark: behind the next that no odd number of backslashes precedes. */
+/** The end of the string that begins at a quotation mark: after the next mark without an odd number of backslashes before it. */
 function endOfString(json: string, start: number): number {
   for (let end = json.indexOf('"', start + 1); ; end = json.indexOf('"', end + 1)) {
     let backslashes = 0;

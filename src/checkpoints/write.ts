@@ -1,7 +1,7 @@
 import { closeSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
 import { KitError } from "../error.ts";
 
-/** A tensor's place in a file to be written. */
+/** The name and the shape of a tensor to be written. */
 export interface TensorShape {
   readonly name: string;
   readonly shape: readonly number[];
@@ -12,7 +12,7 @@ export interface NamedTensor extends TensorShape {
   readonly data: Float32Array;
 }
 
-/** What numbers can be stored as: "F16" and "BF16" halve the file and round to nearest. */
+/** The formats to store numbers in: "F16" and "BF16" halve the file and round to nearest. */
 export type StoredAs = "F32" | "F16" | "BF16";
 
 /** How tensors are stored. */
@@ -20,17 +20,17 @@ export interface WriteSafetensorsOptions {
   readonly dtype: StoredAs;
 }
 
-/** A safetensors file under way, under a temporary name. */
+/** A safetensors file that is being written, under a temporary name. */
 export interface SafetensorsWriter {
-  /** Adds the values of the next tensor. Throws a KitError for another number of them than its shape has, and for one that the file's numbers cannot hold. */
+  /** Writes the values of the next tensor. Throws a KitError where their number does not match its shape, and for a value beyond the file's format. */
   add(data: Float32Array): void;
-  /** Gives the file its name: it is complete. */
+  /** Gives the complete file its name. */
   finish(): void;
-  /** Removes what has been written; does nothing after `finish`. */
+  /** Removes the unfinished file; does nothing after `finish`. */
   abandon(): void;
 }
 
-/** For each kind of number the bytes of one, and the size from which on values round to infinity. */
+/** Bytes per number of each format, and the size from which values round to infinity. */
 const KINDS: Readonly<Record<StoredAs, { readonly bytes: number; readonly limit: number }>> = {
   F32: { bytes: 4, limit: Number.POSITIVE_INFINITY },
   F16: { bytes: 2, limit: 65520 },
@@ -39,12 +39,12 @@ const KINDS: Readonly<Record<StoredAs, { readonly bytes: number; readonly limit:
 
 const ENCODERS = { F16: encodeF16, BF16: encodeBF16 } as const;
 
-/** Elements that are converted at once. */
+/** Elements converted at once. */
 const CHUNK = 1 << 20;
 
 /**
- * Writes a safetensors file under a temporary name and renames it when it is complete, so that none is ever half-written.
- * Throws a KitError for a repeated name, a shape that does not fit its data, a value beyond the 16 bits asked for and a failed write.
+ * Writes a safetensors file under a temporary name and renames it when it is complete, so that no file is ever half-written.
+ * Throws a KitError for a repeated name, a shape that does not match its data, a value beyond the 16-bit format and a failed write.
  */
 export function writeSafetensors(path: string, tensors: Iterable<NamedTensor>, options: WriteSafetensorsOptions): void {
   const list = [...tensors];
@@ -57,7 +57,7 @@ export function writeSafetensors(path: string, tensors: Iterable<NamedTensor>, o
   }
 }
 
-/** Begins a safetensors file of tensors whose values come one tensor at a time, in this order, so that they need never be held together. Throws as `writeSafetensors` does. */
+/** Starts a safetensors file of tensors whose values come one tensor at a time, in this order, so that memory holds one. Throws as `writeSafetensors` does. */
 export function safetensorsWriter(
   path: string,
   tensors: readonly TensorShape[],

@@ -11,7 +11,7 @@ const COLUMNS = [
 ] as const;
 
 /** The command that says where this machine can compute. */
-export const listingBackends = (): Command =>
+export const makeBackendsCommand = (): Command =>
   new Command("backends")
     .description("Lists where this machine can compute, and why others are missing.")
     .summary("lists where this machine can compute")

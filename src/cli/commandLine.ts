@@ -1,24 +1,39 @@
 import { type Command, CommanderError, InvalidArgumentError } from "commander";
 import { KitError } from "../error.ts";
+import { type Check, wholeFrom } from "../measure/makeRequest.ts";
+import { messageOf } from "../measure/process.ts";
+import { Interrupted } from "../measure/runJob.ts";
+
+/** Runs a command with the process's arguments. What it throws is printed, a KitError as its sentence alone, and exits with 1. */
+export async function runCommand(main: (argv: readonly string[]) => void | Promise<void>): Promise<void> {
+  try {
+    await main(process.argv.slice(2));
+  } catch (error) {
+    process.stderr.write(`${messageOf(error)}\n`);
+    // A download that was under way would keep the process alive.
+    if (error instanceof Interrupted) process.exit(error.exitCode);
+    process.exitCode = 1;
+  }
+}
+
+/** Reads a number that passes a check. */
+export const numberThat =
+  (check: Check): ((text: string) => number) =>
+  (text) => {
+    const value = text.trim() === "" ? Number.NaN : Number(text);
+    const wrong = check(value);
+    if (wrong === undefined) return value;
+    throw new InvalidArgumentError(`${wrong}.`);
+  };
 
 /** Reads a whole number from `least` on. */
-export function whole(least: number): (text: string) => number {
-  return (text) => {
-    const number = Number(text);
-    if (text.trim() !== "" && Number.isSafeInteger(number) && number >= least) return number;
-    throw new InvalidArgumentError(`it must be a whole number of at least ${least}.`);
-  };
-}
-
-/** Reads a number from 0 on. */
-export function amount(text: string): number {
-  const number = Number(text);
-  if (text.trim() !== "" && Number.isFinite(number) && number >= 0) return number;
-  throw new InvalidArgumentError("it must be a number of at least 0.");
-}
+export const whole = (least: number): ((text: string) => number) => numberThat(wholeFrom(least));
 
 /** Parses the command line of a program that is one command. Exits with help where that was asked for; throws a KitError for what is wrong. */
-export function parsed<T extends object>(command: Command, argv: readonly string[]): { options: T; args: string[] } {
+export function parseCommand<T extends object>(
+  command: Command,
+  argv: readonly string[],
+): { options: T; args: string[] } {
   speakInSentences(command);
   try {
     command.parse(argv, { from: "user" });
@@ -30,7 +45,7 @@ export function parsed<T extends object>(command: Command, argv: readonly string
 }
 
 /** Does what a program's command line asks for: one of its commands, help, or its version. Throws a KitError for what is wrong. */
-export async function perform(program: Command, argv: readonly string[]): Promise<void> {
+export async function runProgram(program: Command, argv: readonly string[]): Promise<void> {
   speakInSentences(program);
   try {
     await program.parseAsync(argv, { from: "user" });

@@ -1,14 +1,14 @@
 import { join, relative, resolve } from "node:path";
 import { Command, Option } from "commander";
-import type { Adapter } from "../adapters/adapter.ts";
-import { lora } from "../adapters/lora.ts";
-import { prefix } from "../adapters/prefix.ts";
 import { KitError } from "../error.ts";
 import { type Diagnosis, diagnose } from "../lab/diagnose.ts";
 import { diagnosisText, plotPlateau } from "../lab/report.ts";
-import { type Settings, settingsFor, type Trained } from "../measure/methods.ts";
-import { checkPrompts, checkWeights, checkWritable, rowsName, taskOf } from "../measure/plan.ts";
-import type { CliOptions } from "../measure/request.ts";
+import { amount } from "../measure/makeRequest.ts";
+import { plainName, type TrainingMethod, trainingMethods } from "../measure/methods.ts";
+import { rowsName } from "../measure/names.ts";
+import { checkPrompts, checkWeights, checkWritable, drawTask } from "../measure/plan.ts";
+import type { MeasureRequest } from "../measure/request.ts";
+import { defaultSettings, type Settings, zerothOrder } from "../measure/settings.ts";
 import { loadModel, openModel } from "../models/load.ts";
 import type { LanguageModel } from "../models/network.ts";
 import { terminalProgress } from "../report/progress.ts";
@@ -16,17 +16,15 @@ import { saveFigure } from "../report/render.ts";
 import { findTask } from "../tasks/index.ts";
 import { useBackend } from "../tensor/backend.ts";
 import type { Progress } from "../tensor/progress.ts";
-import { amount, whole } from "./commandLine.ts";
-import { addData, addMachine } from "./options.ts";
+import { numberThat, whole } from "./commandLine.ts";
+import { addData, addMachine, flagName } from "./options.ts";
 
 type Place = "data" | "encoding" | "quoting" | "train" | "dev" | "test" | "k";
 type Shared = "model" | Place | "backend" | "threads" | "weights" | "rounding" | "untied";
 
-type MethodName = "mezo" | "mezo-lora" | "mezo-prefix";
-
-interface DoctorRequest extends Pick<CliOptions, Shared | "figures"> {
-  readonly task: CliOptions["tasks"];
-  readonly method: MethodName;
+interface DoctorRequest extends Pick<MeasureRequest, Shared | "figures"> {
+  readonly task: string | readonly string[];
+  readonly method: string;
   readonly lr?: number;
   readonly eps?: number;
   readonly batchSize?: number;
@@ -34,11 +32,9 @@ interface DoctorRequest extends Pick<CliOptions, Shared | "figures"> {
 }
 
 /** What can be looked at, by its name on the command line. */
-const METHODS: Readonly<Record<MethodName, { readonly method: Trained; readonly adapter?: () => Adapter }>> = {
-  mezo: { method: "MeZO" },
-  "mezo-lora": { method: "MeZO (LoRA)", adapter: lora },
-  "mezo-prefix": { method: "MeZO (prefix)", adapter: prefix },
-};
+const METHODS: ReadonlyMap<string, TrainingMethod> = new Map(
+  trainingMethods.filter(({ trainer }) => trainer === zerothOrder).map((method) => [plainName(method.name), method]),
+);
 
 const EXAMPLES = `
 Examples:
@@ -49,7 +45,7 @@ Examples:
 Give it the settings of the run that you have in mind; what is left out is as "mezo table" has it. No step is taken.`;
 
 /** The command that says what a run of MeZO would have to go by. */
-export function diagnosing(): Command {
+export function makeDoctorCommand(): Command {
   const parser = new Command("doctor").description(
     "Looks, in a minute or a few, at what a run of MeZO would have to go by: over which eps the projected gradient g holds, what of it is signal, chance and rounding, what a step's rounding swallows, and whether the prompt helps; suggests eps, learning rate and batch, and draws g over eps.",
   );
@@ -57,9 +53,11 @@ export function diagnosing(): Command {
   addData(parser);
   parser
     .optionsGroup("The run in mind:")
-    .addOption(new Option("--method <name>", "what is trained").choices(Object.keys(METHODS)).default("mezo"))
-    .option("--lr <rate>", "learning rate", amount)
-    .option("--eps <size>", "size of the perturbation", amount)
+    .addOption(
+      new Option("--method <name>", "what is trained").choices([...METHODS.keys()]).default([...METHODS.keys()][0]),
+    )
+    .option("--lr <rate>", "learning rate", numberThat(amount))
+    .option("--eps <size>", "size of the perturbation", numberThat(amount))
     .option("--batch-size <n>", "examples a step", whole(1))
     .option("--seed <n>", "draws split, batches and z", whole(0), 1);
   addMachine(parser);
@@ -74,7 +72,7 @@ export function diagnosing(): Command {
 async function doctor(options: DoctorRequest): Promise<void> {
   const progress = terminalProgress();
   try {
-    const { found, rows } = await examined(options, progress.report);
+    const { found, rows } = await examine(options, progress.report);
     const files = await saveFigure(plotPlateau(found), join(resolve(options.figures), nameOf(found, rows)));
     progress.stop();
     const shown = files.map((path) => relative(process.cwd(), path)).join(", ");
@@ -90,18 +88,19 @@ interface Examined {
   readonly rows: string | undefined;
 }
 
-async function examined(options: DoctorRequest, onProgress: Progress): Promise<Examined> {
+async function examine(options: DoctorRequest, onProgress: Progress): Promise<Examined> {
   const { seed, backend, threads, weights, rounding, untied } = options;
   const definition = findTask(taskName(options));
   checkPrompts(definition, await openModel(options.model, onProgress, options.untied));
   checkWeights(options);
-  checkWritable(resolve(options.figures), "--figures");
-  const task = await taskOf({ task: definition.name, seed, options });
+  checkWritable(resolve(options.figures), flagName("figures"));
+  const task = await drawTask({ task: definition.name, seed, request: options });
   await useBackend(backend, threads);
   const model = await loadModel(options.model, { weights, rounding, untied, onProgress });
   try {
-    const { adapter } = METHODS[options.method];
-    const { lr, eps, batchSize } = settingsOf(options, model);
+    const method = METHODS.get(options.method)!;
+    const { adapter } = method;
+    const { lr, eps, batchSize } = chooseSettings(options, model, method);
     const settings = { lr, eps, batchSize, seed, onProgress, ...(adapter && { adapter: adapter() }) };
     const found = await diagnose(model, task, settings);
     return { found, rows: await rowsName(task.name, [task.data]) };
@@ -111,17 +110,22 @@ async function examined(options: DoctorRequest, onProgress: Progress): Promise<E
 }
 
 function taskName({ task }: DoctorRequest): string {
-  if (task !== "all" && task.length === 1) return task[0]!;
+  const [one, ...others] = [task].flat();
+  if (one !== undefined && one !== "all" && others.length === 0) return one;
   throw new KitError(`mezo doctor looks at one task at a time, and was given ${task}: name one with --task.`);
 }
 
-function settingsOf({ method, lr, eps, batchSize }: DoctorRequest, model: LanguageModel): Omit<Settings, "steps"> {
-  const defaults = settingsFor(model, METHODS[method].method);
+function chooseSettings(
+  { lr, eps, batchSize }: DoctorRequest,
+  model: LanguageModel,
+  method: TrainingMethod,
+): Omit<Settings, "steps"> {
+  const defaults = defaultSettings(model, method);
   return { lr: lr ?? defaults.lr, eps: eps ?? defaults.eps, batchSize: batchSize ?? defaults.batchSize };
 }
 
 function nameOf({ task, model, weights, method }: Diagnosis, rows: string | undefined): string {
   const on = rows === undefined ? task : `${task}-${rows}`;
   const kept = weights === undefined ? "" : `-${weights.replace(/,.*/, "")}`;
-  return `${on}-${model.replace(/^.*\//, "")}${kept}-${method.replace(/ \((.*)\)/, "-$1")}-plateau`.toLowerCase();
+  return `${on}-${model.replace(/^.*\//, "")}${kept}-${plainName(method)}-plateau`.toLowerCase();
 }

@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { KitError } from "../error.ts";
-import { runCommand } from "../measure/process.ts";
+import { runCommand } from "./commandLine.ts";
 
 /** Runs the install script of the optional package @tensorflow/tfjs-node-gpu, which `npm ci` leaves out: it downloads TensorFlow's library. */
 function main(): void {

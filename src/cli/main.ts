@@ -1,4 +1,4 @@
-import { runCommand } from "../measure/process.ts";
+import { runCommand } from "./commandLine.ts";
 import { mezo } from "./program.ts";
 
 await runCommand(mezo);

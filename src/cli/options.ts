@@ -1,49 +1,28 @@
-import { resolve } from "node:path";
-import { Command, InvalidArgumentError, Option } from "commander";
-import { methods } from "../measure/methods.ts";
-import type { CliOptions, PerMethod } from "../measure/request.ts";
-import { roundings, weightFormats } from "../models/weights.ts";
-import { backendNames } from "../tensor/backend.ts";
-import { amount, parsed, whole } from "./commandLine.ts";
+import { Command, Option } from "commander";
+import {
+  amount,
+  choices,
+  defaults,
+  makeRequest,
+  type NameOption,
+  SMOKE_STEPS,
+  smokeDefaults,
+} from "../measure/makeRequest.ts";
+import type { MeasureOptions, MeasureRequest, PerMethodSetting } from "../measure/request.ts";
+import { numberThat, whole } from "./commandLine.ts";
 
-/** The method of that name, whatever its case and punctuation: "mezo-lora" is MeZO (LoRA). */
-export function methodNamed(name: string): string | undefined {
-  const plain = (text: string): string => text.toLowerCase().replace(/[^a-z0-9]/g, "");
-  return methods.find((method) => plain(method) === plain(name));
-}
+/** How the command line writes an option: "--batch-size" for batchSize, "--method" for methods. */
+export const flagName: NameOption = (name) =>
+  name === "methods" ? "--method" : `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 
 /** Reads "1e-6", or "mezo=1e-6,ft=1e-5", each value by `read`. */
-export function perMethod(read: (text: string) => number): (text: string) => PerMethod {
+function perMethod(read: (text: string) => number): (text: string) => PerMethodSetting {
   return (text) => {
-    if (!text.includes("=")) return { all: read(text) };
-    return Object.fromEntries(
-      text.split(",").map((part) => {
-        const [name = "", value = ""] = part.split("=");
-        const method = methodNamed(name);
-        if (!method) throw new InvalidArgumentError(`${name.trim()} is no method: name ${methods.join(", ")}.`);
-        return [method, read(value)];
-      }),
-    );
+    if (!text.includes("=")) return read(text);
+    const parts = text.split(",").map((part) => part.split("="));
+    return Object.fromEntries(parts.map(([name = "", value = ""]) => [name, read(value)]));
   };
 }
-
-/** As commander gives them. */
-type Given = Omit<CliOptions, "methods" | "tasks"> & {
-  readonly method: CliOptions["methods"];
-  readonly task: CliOptions["tasks"];
-};
-
-/** A look at everything in under a minute; its numbers mean nothing. */
-const SMOKE = {
-  train: 64,
-  dev: 32,
-  test: 64,
-  shots: 4,
-  steps: { all: 20 },
-  seeds: [1],
-  out: "data/runs/smoke",
-  figures: "figures/smoke",
-};
 
 const EXAMPLES = `
 Examples:
@@ -55,7 +34,7 @@ Examples:
   npm start -- --model facebook/opt-125m --data path/to/SST-2 --lr mezo=1e-6,ft=1e-5
   npm start -- --model roberta-large --task TREC --data path/to/trec --k 16 --seeds 13,21,42,87,100
   npm start -- --data reviews.csv --method mezo a CSV with the columns sentence,label
-  npm start -- --resume                         goes on with what was cut short, to the very bits
+  npm start -- --resume                         resumes what was cut short, to the bit
   npx mezo doctor                               what a run of MeZO would have to go by, before it is begun
   npx mezo replay run.jsonl --save folder       makes a run's weights again; mezo diff and mezo compact: more on run files
   npx mezo backends                             where this machine can compute, and what is missing elsewhere
@@ -63,25 +42,12 @@ Examples:
 For --lr, --eps, --steps and --batch-size the bundled models have defaults of their own; for others they are values of
 the paper's grids (Tables 15 and 16): MeZO with OPT takes a learning rate of 1e-6 over 20,000 steps.`;
 
-function eachOnce<T>(list: T[]): T[] {
-  const again = list.find((item, i) => list.indexOf(item) !== i);
-  if (again === undefined) return list;
-  throw new InvalidArgumentError(`${again} is there twice: name each once.`);
-}
+const split = (text: string): string[] => text.split(",").map((part) => part.trim());
 
-const seedList = (text: string): number[] => eachOnce(text.split(",").map(whole(0)));
+const seedList = (text: string): number[] => text.split(",").map(whole(0));
 
-function methodList(text: string): string[] {
-  const found = text.split(",").map((name) => {
-    const method = methodNamed(name);
-    if (method) return method;
-    throw new InvalidArgumentError(`methods are ${methods.join(", ")}, and several are separated by commas.`);
-  });
-  return eachOnce(found);
-}
-
-const taskList = (text: string): string[] | "all" =>
-  text.trim().toLowerCase() === "all" ? "all" : eachOnce(text.split(",").map((name) => name.trim()));
+const taskList = (text: string): string | readonly string[] =>
+  text.trim().toLowerCase() === "all" ? "all" : split(text);
 
 /** The command `mezo table`, to which its action is still to be given. */
 export function tableCommand(): Command {
@@ -101,21 +67,20 @@ export function addData(parser: Command): void {
       "--model <folder|id>",
       "a folder in Hugging Face layout, a hub id, or a bundled model: opt-reviews (default) or roberta-reviews",
     )
-    .option("--task <names>", "tasks, separated by commas, or all", taskList, ["SST-2"])
+    .option("--task <names>", "tasks, separated by commas, or all", taskList, defaults.task)
     .option(
       "--data <path>",
       "a folder with train, validation or test files, or one TSV, CSV or JSONL file (default: bundled sentences for SST-2, the kit's 32 samples for the others)",
     )
     .option("--encoding <name>", "of data files that are not in UTF-8, such as windows-1252")
     .addOption(
-      new Option("--quoting <kind>", "double quotes in TSV and CSV: around fields, or part of the text").choices([
-        "double",
-        "none",
-      ]),
+      new Option("--quoting <kind>", "double quotes in TSV and CSV: around fields, or part of the text").choices(
+        choices.quoting,
+      ),
     )
     .option("--train <n>", "examples to train on (default: 1000)", whole(1))
     .option("--dev <n>", "examples to choose the best step by (default: 500; CB and COPA 100)", whole(1))
-    .option("--test <n>", "examples to report on", whole(1), 1000)
+    .option("--test <n>", "examples to report on", whole(1), defaults.test)
     .option(
       "--k <n>",
       "draw this many training and dev examples of each class, as the paper does with RoBERTa, or take them from the data folder's own <k>-<seed> folders",
@@ -128,18 +93,18 @@ function addMeasurement(parser: Command): void {
   const seeds = new Option("--seeds <list>", "a run for each seed, which draws split, batches and z");
   parser
     .optionsGroup("Runs:")
-    .addOption(wanted.argParser(methodList).default(methods, "all"))
-    .addOption(seeds.argParser(seedList).default([1], "1"))
-    .option("--shots <n>", "demonstrations for ICL", whole(1), 32)
+    .addOption(wanted.argParser(split).default(defaults.methods, "all"))
+    .addOption(seeds.argParser(seedList).default(defaults.seeds, "1"))
+    .option("--shots <n>", "demonstrations for ICL", whole(1), defaults.shots)
     .addOption(
       new Option("--demonstrations <draw>", "anew for each example, as the paper's code, or the same for all")
-        .choices(["fresh", "fixed"])
-        .default("fresh"),
+        .choices(choices.demonstrations)
+        .default(defaults.demonstrations),
     )
     .addOption(
       new Option("--begin <token>", "begin token: 0 as the paper's code, or the config's")
-        .choices(["mezo", "config"])
-        .default("mezo"),
+        .choices(choices.begin)
+        .default(defaults.begin),
     );
 }
 
@@ -149,20 +114,20 @@ function addTraining(parser: Command): void {
     .optionsGroup("Training:")
     .option("--steps <n>", `steps: ${values}`, perMethod(whole(1)))
     .option("--batch-size <n>", `examples a step: ${values}`, perMethod(whole(1)))
-    .option("--lr <rate>", `learning rate: ${values}`, perMethod(amount))
-    .option("--eps <size>", `size of MeZO's perturbation: ${values}`, perMethod(amount))
+    .option("--lr <rate>", `learning rate: ${values}`, perMethod(numberThat(amount)))
+    .option("--eps <size>", `size of MeZO's perturbation: ${values}`, perMethod(numberThat(amount)))
     .addOption(
       new Option("--schedule <name>", "MeZO's learning rate over the steps")
-        .choices(["constant", "linear"])
-        .default("constant"),
+        .choices(choices.schedule)
+        .default(defaults.schedule),
     )
-    .option("--weight-decay <rate>", "weight decay", amount, 0)
-    .addOption(new Option("--noise <law>", "law of z").choices(["gaussian", "rademacher"]).default("gaussian"))
+    .option("--weight-decay <rate>", "weight decay", numberThat(amount), defaults.weightDecay)
+    .addOption(new Option("--noise <law>", "law of z").choices(choices.noise).default(defaults.noise))
     .addOption(
       new Option(
         "--choose-by <dev>",
         "best step: that of the lowest dev loss, or of the highest dev score (default: loss, with masked models score, as the authors' code)",
-      ).choices(["loss", "score"]),
+      ).choices(choices.chooseBy),
     )
     .option("--checkpointing", "backpropagation keeps each layer's input only, and computes the rest again", false);
 }
@@ -171,18 +136,18 @@ function addTraining(parser: Command): void {
 export function addMachine(parser: Command): void {
   parser
     .optionsGroup("Machine:")
-    .addOption(new Option("--backend <name>", "where to compute").choices(["auto", ...backendNames]).default("auto"))
+    .addOption(new Option("--backend <name>", "where to compute").choices(choices.backend).default(defaults.backend))
     .option("--threads <n>", "threads (default: one a core)", whole(1))
     .addOption(
       new Option("--weights <format>", "what the model's matrices are kept in; 16 bits take half the memory")
-        .choices(weightFormats)
-        .default("float32"),
+        .choices(choices.weights)
+        .default(defaults.weights),
     )
     .option("--untied", "gives a tied output matrix weights of its own, as the authors' code does with RoBERTa", false)
     .addOption(
       new Option("--rounding <kind>", "of steps in 16 bits: by chance, so that small ones count in the mean, or not")
-        .choices(roundings)
-        .default("stochastic"),
+        .choices(choices.rounding)
+        .default(defaults.rounding),
     );
 }
 
@@ -192,32 +157,22 @@ function addOutput(parser: Command): void {
     .option(
       "--out <folder>",
       "where the runs are written; those of equal task, rows, model, method and seed are replaced",
-      "data/runs",
+      defaults.out,
     )
-    .option("--figures <folder>", "where the picture is written; one of equal name is replaced", "figures")
-    .option("--resume", "keeps finished runs of equal settings, and goes on with one that was cut short", false)
+    .option("--figures <folder>", "where the picture is written; one of equal name is replaced", defaults.figures)
+    .option("--resume", "keeps finished runs of equal settings, and resumes one that was cut short", false)
     .option(
       "--smoke",
-      `a short look at everything: few examples, ${SMOKE.steps.all} steps; into ${SMOKE.out} and ${SMOKE.figures}, where runs of equal names are replaced`,
+      `a short look at everything: few examples, ${SMOKE_STEPS} steps; into ${smokeDefaults.out} and ${smokeDefaults.figures}, where runs of equal names are replaced`,
       false,
     );
 }
 
-/** The options of `mezo table`. Throws a KitError for what is wrong. */
-export function parseOptions(argv: readonly string[]): CliOptions {
-  const command = tableCommand();
-  new Command("mezo").addCommand(command);
-  parsed(command, argv);
-  return optionsOf(command);
-}
-
-/** The options that a parsed `mezo table` was given, with those of a smoke run where it is one. */
-export function optionsOf(command: Command): CliOptions {
-  const { method, task, ...options } = command.opts<Given>();
-  const isSettled = (name: string): boolean =>
-    command.getOptionValueSource(name) === "cli" || (options.k !== undefined && (name === "train" || name === "dev")); // k says what these are
-  const smoke = options.smoke ? Object.fromEntries(Object.entries(SMOKE).filter(([name]) => !isSettled(name))) : {};
-  const steps = options.smoke ? { ...SMOKE.steps, ...options.steps } : options.steps;
-  const all = { ...options, methods: method, tasks: task, ...smoke, steps } as unknown as CliOptions;
-  return { ...all, out: resolve(all.out), figures: resolve(all.figures) };
+/** The request that a parsed `mezo table` was given. Throws a KitError for what is wrong. */
+export function readRequest(command: Command): MeasureRequest {
+  const { method: methods, ...options } = command.opts<MeasureOptions & { method?: readonly string[] }>();
+  const isGiven = (name: string): boolean =>
+    command.getOptionValueSource(name === "methods" ? "method" : name) === "cli";
+  const given = Object.entries({ ...options, methods }).filter(([name]) => isGiven(name));
+  return makeRequest(Object.fromEntries(given), flagName);
 }

@@ -1,18 +1,27 @@
 import { Command } from "commander";
 import { KIT_VERSION } from "../experiment/header.ts";
-import { listingBackends } from "./backends.ts";
-import { perform } from "./commandLine.ts";
+import { makeBackendsCommand } from "./backends.ts";
+import { runProgram } from "./commandLine.ts";
 import "../lab/index.ts"; // defines its tuners
-import { diagnosing } from "./doctor.ts";
-import { compacting, diffing, replaying } from "./runs.ts";
-import { measuring } from "./table.ts";
+import { makeDoctorCommand } from "./doctor.ts";
+import { makeCompactCommand, makeDiffCommand, makeReplayCommand } from "./runs.ts";
+import { makeTableCommand } from "./table.ts";
+
+const COMMANDS = [
+  makeTableCommand,
+  makeReplayCommand,
+  makeDiffCommand,
+  makeCompactCommand,
+  makeDoctorCommand,
+  makeBackendsCommand,
+];
 
 /** The command line; its help has that of its main command too. */
-function program(): Command {
+function makeProgram(): Command {
   const main = new Command("mezo")
     .description("Fine-tunes language models with just forward passes. Without a command it does what mezo table does.")
     .version(KIT_VERSION, "--version", "print the version");
-  for (const make of [measuring, replaying, diffing, compacting, diagnosing, listingBackends]) main.addCommand(make());
+  for (const make of COMMANDS) main.addCommand(make());
   const table = main.commands[0]!;
   return main.addHelpText("after", () => `\n${helpOf(table)}`);
 }
@@ -31,4 +40,4 @@ function withCommand(argv: readonly string[]): readonly string[] {
 }
 
 /** Does what a command line asks for. Throws a KitError for what is wrong with it, and what the command throws. */
-export const mezo = (argv: readonly string[]): Promise<void> => perform(program(), withCommand(argv));
+export const mezo = (argv: readonly string[]): Promise<void> => runProgram(makeProgram(), withCommand(argv));

@@ -2,11 +2,10 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { Command } from "commander";
 import { KitError } from "../error.ts";
-import { runCommand } from "../measure/process.ts";
 import { readRun } from "../record/read.ts";
 import { markdownTable } from "../report/runTables.ts";
 import { groupRuns } from "../report/summary.ts";
-import { parsed } from "./commandLine.ts";
+import { parseCommand, runCommand } from "./commandLine.ts";
 import { savePicture } from "./table.ts";
 
 async function main(argv: readonly string[]): Promise<void> {
@@ -16,7 +15,7 @@ async function main(argv: readonly string[]): Promise<void> {
     )
     .argument("[folder]", "where the runs are", "data/runs")
     .option("--figures <folder>", "where the pictures are written; those of equal name are replaced", "figures");
-  const { options } = parsed<{ figures: string }>(command, argv);
+  const { options } = parseCommand<{ figures: string }>(command, argv);
   const folder = command.processedArgs[0] as string;
   const files = namesIn(folder).filter((name) => name.endsWith(".jsonl"));
   if (files.length === 0) throw new KitError(`${folder} holds no finished run: make some with npm start.`);

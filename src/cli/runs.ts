@@ -13,7 +13,7 @@ import { readUnfinished } from "../record/read.ts";
 import { bestStep, stepsTaken, type UnfinishedRun } from "../record/run.ts";
 import { terminalProgress } from "../report/progress.ts";
 import { useBackend } from "../tensor/backend.ts";
-import type { Rounding } from "../tensor/halves.ts";
+import type { Rounding } from "../tensor/source.ts";
 import { whole } from "./commandLine.ts";
 
 interface ReplayRequest {
@@ -28,7 +28,7 @@ Example:
   npx mezo replay data/runs/sst-2-opt-reviews-mezo-seed1.jsonl --step best --save tuned`;
 
 /** The command that makes a run's weights again. */
-export function replaying(): Command {
+export function makeReplayCommand(): Command {
   const step = (text: string): number | "best" => {
     if (text === "best") return text;
     if (/^\d+$/.test(text)) return Number(text);
@@ -94,7 +94,7 @@ function report({ header }: UnfinishedRun, { step, checked }: Replayed, seconds:
 }
 
 /** The command that says where two runs part and why. */
-export const diffing = (): Command =>
+export const makeDiffCommand = (): Command =>
   new Command("diff")
     .description("Says after which step two runs part, and why.")
     .summary("says after which step two runs part, and why")
@@ -114,7 +114,7 @@ function diffRuns(one: string, other: string): void {
 }
 
 /** The command that writes a run in the compact form: four bytes a step. */
-export const compacting = (): Command =>
+export const makeCompactCommand = (): Command =>
   new Command("compact")
     .description("Writes a run in a binary form of four bytes a step, from which its weights can be made again.")
     .summary("writes a run in four bytes a step")

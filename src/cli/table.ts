@@ -1,15 +1,16 @@
 import { join, relative } from "node:path";
 import type { Command } from "commander";
-import { type Omission, preflight, rowsName } from "../measure/plan.ts";
-import { checkJobs, inOwnProcess, interruption, unlessAborted } from "../measure/process.ts";
-import type { CliOptions } from "../measure/request.ts";
+import { rowsName } from "../measure/names.ts";
+import { makePlan, type Omission } from "../measure/plan.ts";
+import type { MeasureRequest } from "../measure/request.ts";
+import { checkJobs, Interrupted, runJob } from "../measure/runJob.ts";
 import type { Run } from "../record/run.ts";
 import { plotAccuracyMemory } from "../report/plot.ts";
 import { terminalProgress } from "../report/progress.ts";
 import { saveFigure } from "../report/render.ts";
 import { table, taskTable } from "../report/runTables.ts";
 import { headline } from "../report/summary.ts";
-import { optionsOf, tableCommand } from "./options.ts";
+import { flagName, readRequest, tableCommand } from "./options.ts";
 
 /** Draws accuracy against memory of runs of one task and model into a folder; the files that it wrote. */
 export async function savePicture(runs: readonly Run[], folder: string): Promise<string[]> {
@@ -26,8 +27,8 @@ export async function savePicture(runs: readonly Run[], folder: string): Promise
 }
 
 /** The command that measures methods and prints them in one table. */
-export const measuring = (): Command =>
-  tableCommand().action((_options, command: Command) => measure(optionsOf(command)));
+export const makeTableCommand = (): Command =>
+  tableCommand().action((_options, command: Command) => measure(readRequest(command)));
 
 /** What a command has done so far. */
 interface Results {
@@ -35,7 +36,7 @@ interface Results {
   readonly omissions: Omission[];
 }
 
-async function report({ runs, omissions }: Results, { figures, smoke, out }: CliOptions): Promise<void> {
+async function report({ runs, omissions }: Results, { figures, smoke, out }: MeasureRequest): Promise<void> {
   const left = omissions.map(({ method, task, reason }) => `No ${method} on ${task}: ${reason}.\n`).join("");
   const warning = smoke ? "A smoke run: too few examples and steps for the numbers to mean anything.\n" : "";
   const shown = (path: string): string => relative(process.cwd(), path);
@@ -47,26 +48,43 @@ async function report({ runs, omissions }: Results, { figures, smoke, out }: Cli
   process.stdout.write(`\n${text}\n${left}${warning}Runs: ${shown(out)}${picture}\n`);
 }
 
+/** Returns a signal that aborts, with an `Interrupted`, when the process is sent SIGINT or SIGTERM, which no longer end it. */
+function abortOnSignals(): AbortSignal {
+  const controller = new AbortController();
+  // npm passes Ctrl-C on to a process that had it from the terminal already: the listeners stay for the second one.
+  for (const signal of ["SIGINT", "SIGTERM"] as const)
+    process.on(signal, () => controller.abort(new Interrupted(signal)));
+  return controller.signal;
+}
+
+/** Returns what the work returns; throws the signal's reason as soon as it aborts, with the work left to itself. */
+function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  const aborted = new Promise<never>((_, failed) =>
+    signal.addEventListener("abort", () => failed(signal.reason), { once: true }),
+  );
+  return Promise.race([work, aborted]);
+}
+
 /** Does the runs one after the other, adding each to the results when it is finished. */
-async function doAll(options: CliOptions, { runs, omissions }: Results): Promise<void> {
+async function runAll(request: MeasureRequest, { runs, omissions }: Results): Promise<void> {
   const progress = terminalProgress();
-  const signal = interruption();
+  const signal = abortOnSignals();
   try {
-    const plan = await unlessAborted(signal, preflight(options, progress.report));
+    const plan = await unlessAborted(signal, makePlan(request, progress.report, flagName));
     checkJobs(plan.jobs);
     omissions.push(...plan.omissions);
     for (const remark of plan.remarks) process.stderr.write(`${remark}\n`);
-    for (const job of plan.jobs) runs.push(await inOwnProcess(job, { onProgress: progress.report, signal }));
+    for (const job of plan.jobs) runs.push(await runJob(job, { onProgress: progress.report, signal }));
   } finally {
     progress.stop();
   }
 }
 
 /** Whatever stops the runs, those that are finished are reported. */
-async function measure(options: CliOptions): Promise<void> {
+async function measure(request: MeasureRequest): Promise<void> {
   const results: Results = { runs: [], omissions: [] };
-  const failure = await doAll(options, results).catch((error: unknown) => ({ error }));
-  await report(results, options).catch((error: unknown) => {
+  const failure = await runAll(request, results).catch((error: unknown) => ({ error }));
+  await report(results, request).catch((error: unknown) => {
     if (!failure) throw error;
   });
   if (failure) throw failure.error;

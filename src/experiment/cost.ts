@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import type { AdaptableNetwork } from "../adapters/adapter.ts";
 import { loraNames } from "../adapters/lora.ts";
-import { TILE } from "../kernels/feedForwardTiles.ts";
+import { COLUMNS_AT_ONCE } from "../kernels/feedForwardTiles.ts";
 import { countTokens } from "../loss/candidates.ts";
 import { TOKENS_PER_PASS } from "../loss/passes.ts";
 import { EXAMPLES_PER_REPORT } from "../loss/score.ts";
@@ -34,15 +34,15 @@ export function peakBytes(): number {
   return process.resourceUsage().maxRSS * 1024;
 }
 
-/** How a run goes through the network. */
-export type Passes = "forward" | "pair" | "backward" | "checkpointed";
+/** How a batch is run through the network: forward alone, both sides at once, or with its gradient. */
+export type Execution = "forward" | "pair" | "backward" | "checkpointed";
 
 /** What a prediction depends on. */
 export interface PlannedRun {
   readonly network: Pick<AdaptableNetwork, "parameters" | "layers" | "embeddings" | "keyWidth">;
   /** What is trained; none where nothing is. */
   readonly theta: readonly Parameter[];
-  readonly passes: Passes;
+  readonly execution: Execution;
   /** Tokens of each example of the largest batch that is run at once. */
   readonly lengths: readonly number[];
   readonly resident: Resident;
@@ -53,20 +53,20 @@ export const NOTHING: Resident = { gradients: 0, optimizer: 0 };
 
 /** Scoring with the weights as they are. */
 export function scoringPlan(network: PlannedRun["network"], lengths: readonly number[]): PlannedRun {
-  return { network, theta: [], passes: "forward", lengths, resident: NOTHING };
+  return { network, theta: [], execution: "forward", lengths, resident: NOTHING };
 }
 
 const FLOAT_BYTES = 4;
 
 /** The predicted bytes of a run, from the shapes of its weights and the tokens of its widest pass alone. */
-export function predictBytes({ network, theta, passes, lengths, resident }: PlannedRun): PredictedBytes {
+export function predictBytes({ network, theta, execution, lengths, resident }: PlannedRun): PredictedBytes {
   const adapter = theta.filter((weight) => !network.parameters.includes(weight));
   const thetaBytes = FLOAT_BYTES * elements(theta);
   const tokens = Math.min(TOKENS_PER_PASS, sum(lengths));
   return {
-    weights: sum([...network.parameters, ...adapter].map(keptBytes)),
-    activations: FLOAT_BYTES * tokens * ACTIVATIONS[passes](sizesOf(network, adapter)),
-    temporaries: FLOAT_BYTES * temporaries(network, theta, passes),
+    weights: sum([...network.parameters, ...adapter].map(countBytes)),
+    activations: FLOAT_BYTES * tokens * ACTIVATIONS[execution](readSizes(network, adapter)),
+    temporaries: FLOAT_BYTES * temporaries(network, theta, execution),
     gradients: resident.gradients * thetaBytes,
     optimizer: resident.optimizer * thetaBytes,
   };
@@ -79,7 +79,7 @@ export function totalBytes(parts: PredictedBytes): number {
 
 const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
 const elements = (weights: readonly Parameter[]): number => sum(weights.map(({ value }) => value.size));
-const keptBytes = ({ value, bytes }: Parameter): number => value.size * (bytes ?? FLOAT_BYTES);
+const countBytes = ({ value, bytes }: Parameter): number => value.size * (bytes ?? FLOAT_BYTES);
 
 /** Widths of a network's results: of a layer, of its keys, of what its feed-forward part makes in all and holds at once; and its layers. */
 interface Sizes {
@@ -90,7 +90,7 @@ interface Sizes {
   readonly layers: number;
 }
 
-function sizesOf({ parameters, layers, keyWidth }: PlannedRun["network"], adapter: readonly Parameter[]): Sizes {
+function readSizes({ parameters, layers, keyWidth }: PlannedRun["network"], adapter: readonly Parameter[]): Sizes {
   const shapes = new Map(parameters.map(({ name, value }) => [name, value.shape]));
   const { query, parameters: own } = layers[0]!;
   const width = shapes.get(`${query}.weight`)![1]!;
@@ -102,7 +102,7 @@ function sizesOf({ parameters, layers, keyWidth }: PlannedRun["network"], adapte
   // What an adapter adds to a wide result is as wide, and so is their sum: none of them is made in tiles.
   if (upwards.some((name) => adapter.some((weight) => weight.name === loraNames(name).a)))
     return { ...sizes, wide: 2 * wide, held: 3 * wide };
-  return { ...sizes, wide, held: wide === widest ? Math.min(widest, TILE) : wide }; // with a gate both are held whole
+  return { ...sizes, wide, held: wide === widest ? Math.min(widest, COLUMNS_AT_ONCE) : wide }; // with a gate both are held whole
 }
 
 /** Elements a token that are alive at once. The attention part is freed before the feed-forward part begins. */
@@ -113,7 +113,7 @@ function forwardElements({ width, keys, held }: Sizes): number {
 /** Elements a token that a layer's backward pass needs again. */
 const savedElements = ({ width, keys, wide }: Sizes): number => 8 * width + 2 * keys + wide;
 
-const ACTIVATIONS: Readonly<Record<Passes, (sizes: Sizes) => number>> = {
+const ACTIVATIONS: Readonly<Record<Execution, (sizes: Sizes) => number>> = {
   forward: forwardElements,
   pair: (sizes) => 2 * forwardElements(sizes),
   backward: (sizes) => (2 * sizes.layers + 3) * savedElements(sizes), // TensorFlow.js frees what the backward pass makes at its end
@@ -124,26 +124,26 @@ const ACTIVATIONS: Readonly<Record<Passes, (sizes: Sizes) => number>> = {
 function temporaries(
   { parameters, embeddings }: PlannedRun["network"],
   theta: readonly Parameter[],
-  passes: Passes,
+  execution: Execution,
 ): number {
   const largestMatrix = (weights: readonly Parameter[]): number => {
     const matrices = weights.filter(({ name, value }) => value.rank === 2 && !embeddings.includes(name));
     return Math.max(0, ...matrices.map(({ value }) => value.size));
   };
   const halves = parameters.filter(({ bytes }) => bytes === 2);
-  const moved = passes === "pair" ? theta : [];
+  const moved = execution === "pair" ? theta : [];
   return 2 * largestMatrix(moved) + largestMatrix(halves);
 }
 
-/** What a run that began at `started` (performance.now()) has cost; of several predictions the largest is kept. */
-export function costOf(started: number, steps: number, predictions: readonly PredictedBytes[]): Cost {
+/** The cost of a run that began at `started` (performance.now()), with the largest of several predictions of its memory. */
+export function measureCost(started: number, steps: number, predictions: readonly PredictedBytes[]): Cost {
   const widest = predictions.reduce((a, b) => (totalBytes(b) > totalBytes(a) ? b : a));
   const predicted = { ...widest, runtime: runtimeBytes() ?? 0 };
   return { seconds: (performance.now() - started) / 1e3, steps, peakBytes: peakBytes(), predicted };
 }
 
 /** Tokens of the longest examples, as many as are run at once in training, or in scoring where no number is given. */
-export function longest(examples: readonly EncodedExample[], most: number = EXAMPLES_PER_REPORT): number[] {
+export function findLongest(examples: readonly EncodedExample[], most: number = EXAMPLES_PER_REPORT): number[] {
   return examples
     .map((example) => example.shared?.ids.length ?? countTokens(example))
     .sort((a, b) => b - a)

@@ -4,12 +4,12 @@ import { scorerFor } from "../loss/score.ts";
 import type { LanguageModel } from "../models/network.ts";
 import { isFinished } from "../record/diff.ts";
 import type { Run, UnfinishedRun } from "../record/run.ts";
-import { majority } from "../tasks/score.ts";
-import { demonstrationSeeds, demonstrations } from "../tasks/split.ts";
+import { scoreMajority } from "../tasks/score.ts";
+import { drawDemonstrationSeeds, drawDemonstrations } from "../tasks/split.ts";
 import type { Task } from "../tasks/task.ts";
 import type { Progress } from "../tensor/progress.ts";
 import { checkFinite } from "./checkFinite.ts";
-import { costOf, longest, predictBytes, resetPeak, scoringPlan } from "./cost.ts";
+import { findLongest, measureCost, predictBytes, resetPeak, scoringPlan } from "./cost.ts";
 import { runHeader } from "./header.ts";
 
 /** Settings of an evaluation without training. */
@@ -48,9 +48,9 @@ export async function evaluate(model: LanguageModel, task: Task, options: Evalua
   resetPeak();
   const started = performance.now();
   const total = task.test.length;
-  const seeds = draw === "fresh" ? demonstrationSeeds(total, seed) : [];
+  const seeds = draw === "fresh" ? drawDemonstrationSeeds(total, seed) : [];
   const shown = (index: number): readonly string[] =>
-    shots === 0 ? [] : demonstrations(pool, { shots, seed: seeds[index] ?? seed });
+    shots === 0 ? [] : drawDemonstrations(pool, { shots, seed: seeds[index] ?? seed });
   const examples = task.test.map((example, index) => {
     onProgress({ label: method, part: "prompts", done: index + 1, total });
     return encodeExample(model, example, begin, shown(index));
@@ -62,13 +62,13 @@ export async function evaluate(model: LanguageModel, task: Task, options: Evalua
     begin,
   )({ ...part, on: "test", step: 0 }, (done) => onProgress({ label: method, done, total }));
   await checkFinite(model, [score.loss]);
-  const cost = costOf(started, 0, [predictBytes(scoringPlan(model, longest(examples)))]);
+  const cost = measureCost(started, 0, [predictBytes(scoringPlan(model, findLongest(examples)))]);
   return { header, steps: [], scores: [score], cost };
 }
 
 /** The floor of every method: always the most frequent label of the training part. */
 export function evaluateMajority(task: Task, seed = 0): Run {
-  const { label, accuracy, standardError, n } = majority(task);
+  const { label, accuracy, standardError, n } = scoreMajority(task);
   return {
     header: runHeader({ task, seed }, "Majority", { label }),
     steps: [],

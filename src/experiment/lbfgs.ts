@@ -60,7 +60,7 @@ export function minimize(
     precondition(scaled);
     return { ...point, scaled };
   };
-  let at = placeOf(pointAt(f, start.slice()));
+  let at = placeOf(evaluateAt(f, start.slice()));
   const memory: Step[] = [];
   let iterations = 0;
   while (iterations < maxIterations && largest(at.gradient) > tolerance) {
@@ -78,7 +78,7 @@ export function minimize(
   return { x: at.x, value: at.value, gradient: largest(at.gradient), iterations };
 }
 
-function pointAt(f: Smooth, x: Float64Array): Point {
+function evaluateAt(f: Smooth, x: Float64Array): Point {
   const gradient = new Float64Array(x.length);
   return { x, value: f(x, gradient), gradient };
 }
@@ -126,7 +126,7 @@ function lineSearch(f: Smooth, from: Point, direction: Float64Array, first: numb
   let [low, lowSlope, high, highSlope] = [0, slope, Number.POSITIVE_INFINITY, 0];
   let step = first;
   for (let trial = 0; trial < MAX_TRIALS && slope < 0; trial++) {
-    const point = pointAt(f, sum(from.x, step, direction));
+    const point = evaluateAt(f, sum(from.x, step, direction));
     const slopeThere = dot(point.gradient, direction);
     if (!(point.value <= from.value + 1e-4 * step * slope)) [high, highSlope] = [step, slopeThere];
     else if (slopeThere < 0.9 * slope) [low, lowSlope] = [step, slopeThere];
@@ -140,7 +140,7 @@ function lineSearch(f: Smooth, from: Point, direction: Float64Array, first: numb
   return undefined;
 }
 
-const dot = (a: Float64Array, b: Float64Array): number => dotOf(a, b, 0, a.length);
+const dot = (a: Float64Array, b: Float64Array): number => dotAt(a, b, 0, a.length);
 
 /** x += scale·y. */
 function add(x: Float64Array, scale: number, y: Float64Array): void {
@@ -161,7 +161,7 @@ export function cholesky(matrix: Float64Array, width: number): Float64Array {
   for (let i = 0; i < width; i++) {
     const row = lower.subarray(i * width, i * width + i + 1);
     for (let j = 0; j <= i; j++) {
-      const rest = matrix[i * width + j]! - dotOf(row, lower, j * width, j);
+      const rest = matrix[i * width + j]! - dotAt(row, lower, j * width, j);
       row[j] = i === j ? Math.sqrt(rest) : rest / lower[j * width + j]!;
     }
   }
@@ -171,7 +171,7 @@ export function cholesky(matrix: Float64Array, width: number): Float64Array {
 /** Solves L·Lᵀ·x = b in place for the vector of `width` numbers that begins at `at`. */
 export function choleskySolve(lower: Float64Array, width: number, b: Float64Array, at: number): void {
   const x = b.subarray(at, at + width);
-  for (let i = 0; i < width; i++) x[i] = (x[i]! - dotOf(x, lower, i * width, i)) / lower[i * width + i]!;
+  for (let i = 0; i < width; i++) x[i] = (x[i]! - dotAt(x, lower, i * width, i)) / lower[i * width + i]!;
   for (let i = width - 1; i >= 0; i--) {
     const value = x[i]! / lower[i * width + i]!;
     x[i] = value;
@@ -180,7 +180,7 @@ export function choleskySolve(lower: Float64Array, width: number, b: Float64Arra
 }
 
 /** Product of the first `length` numbers of a with those of b from `at`; four sums at a time, since one would wait for each addition. */
-export function dotOf(a: Float64Array, b: Float64Array, at: number, length: number): number {
+export function dotAt(a: Float64Array, b: Float64Array, at: number, length: number): number {
   let [s, t, u, v] = [0, 0, 0, 0];
   let j = 0;
   for (; j + 3 < length; j += 4) {

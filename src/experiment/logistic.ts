@@ -2,7 +2,7 @@ import { setImmediate } from "node:timers/promises";
 import {
   cholesky,
   choleskySolve,
-  dotOf,
+  dotAt,
   type Minimum,
   minimize,
   type Precondition,
@@ -52,7 +52,7 @@ export function fitLogistic(
 }
 
 /** Sum of the products of the features, Σ x·xᵀ [width, width], its lower triangle. */
-export function gramOf({ rows, width, labels }: LabelledRows): Float64Array {
+export function computeGram({ rows, width, labels }: LabelledRows): Float64Array {
   const gram = new Float64Array(width * width);
   for (let i = 0; i < labels.length; i++) {
     const row = rows.subarray(i * width, (i + 1) * width);
@@ -120,7 +120,7 @@ function penalty(
 }
 
 function rowLogits(w: Float64Array, row: Float64Array, logits: Float64Array): void {
-  for (let k = 0; k < logits.length; k++) logits[k] = dotOf(row, w, k * row.length, row.length);
+  for (let k = 0; k < logits.length; k++) logits[k] = dotAt(row, w, k * row.length, row.length);
 }
 
 /** The log-loss of a row; leaves its derivative by the logits, softmax − one-hot, in their place. */
@@ -179,8 +179,8 @@ export async function fitLogisticCV(
   onFit: (done: number, total: number) => void = () => {},
 ): Promise<ChosenFit> {
   const total = FOLDS * STRENGTHS.length + 1;
-  const gram = gramOf(data);
-  let fits = foldsOf(data);
+  const gram = computeGram(data);
+  let fits = makeFolds(data);
   let best: { readonly C: number; readonly accuracy: number; readonly start: Float64Array } | undefined;
   const accuracies: number[] = [];
   for (const C of STRENGTHS) {
@@ -194,7 +194,7 @@ export async function fitLogisticCV(
     fits = next;
     const accuracy = mean(fits.map(({ held, w }) => logisticAccuracy(w, held)));
     accuracies.push(accuracy);
-    if (!best || accuracy > best.accuracy) best = { C, accuracy, start: meanOf(fits.map(({ w }) => w)) };
+    if (!best || accuracy > best.accuracy) best = { C, accuracy, start: averageVectors(fits.map(({ w }) => w)) };
   }
   const { C, start } = best!;
   const fit = fitLogistic(data, C, start, stop, logisticPrecondition(data, gram, { C, w: start }));
@@ -209,7 +209,7 @@ interface Fold {
   readonly w: Float64Array;
 }
 
-function foldsOf(data: LabelledRows): readonly Fold[] {
+function makeFolds(data: LabelledRows): readonly Fold[] {
   const fold = stratifiedFolds(data.labels);
   return Array.from({ length: FOLDS }, (_, held) => ({
     train: pick(data, (i) => fold[i] !== held),
@@ -229,5 +229,5 @@ function pick(data: LabelledRows, passes: (index: number) => boolean): LabelledR
 
 const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
 
-const meanOf = (vectors: readonly Float64Array[]): Float64Array =>
+const averageVectors = (vectors: readonly Float64Array[]): Float64Array =>
   vectors[0]!.map((_, j) => mean(vectors.map((vector) => vector[j]!)));

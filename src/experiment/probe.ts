@@ -11,19 +11,19 @@ import { packBatch } from "../nn/batch.ts";
 import { features } from "../nn/run.ts";
 import { isFinished } from "../record/diff.ts";
 import type { ProbedRows, Run, RunHeader, Score, UnfinishedRun } from "../record/run.ts";
-import { accuracyOf } from "../tasks/score.ts";
+import { computeAccuracy } from "../tasks/score.ts";
 import type { Task } from "../tasks/task.ts";
 import { type Parameter, rewrite } from "../tensor/parameter.ts";
 import type { Progress } from "../tensor/progress.ts";
 import type { SharedPrompt } from "../text/prompt.ts";
 import { checkFinite } from "./checkFinite.ts";
-import { costOf, longest, predictBytes, resetPeak, scoringPlan } from "./cost.ts";
+import { findLongest, measureCost, predictBytes, resetPeak, scoringPlan } from "./cost.ts";
 import { runHeader } from "./header.ts";
-import { dotOf, type StopAt } from "./lbfgs.ts";
+import { dotAt, type StopAt } from "./lbfgs.ts";
 import { FOLDS, fitLogisticCV } from "./logistic.ts";
 
 /** Rows for the output matrix, one an answer in the candidates' order, the last number of each its bias where the model has one. */
-export interface ProbedHead {
+export interface HeadFit {
   /** Token ids. */
   readonly answers: readonly number[];
   readonly rows: readonly Float64Array[];
@@ -32,7 +32,7 @@ export interface ProbedHead {
 }
 
 /** The rows as a run's header holds them. */
-export function recordRows({ head, parameters }: LanguageModel, { answers, rows }: ProbedHead): ProbedRows {
+export function recordRows({ head, parameters }: LanguageModel, { answers, rows }: HeadFit): ProbedRows {
   const nameOf = (value: unknown): string | undefined => parameters.find((one) => one.value === value)?.name;
   const bias = head.bias && nameOf(head.bias);
   const values = new Float32Array(rows.flatMap((row) => [...row]));
@@ -106,12 +106,12 @@ export async function probe(model: LanguageModel, task: Task, options: ProbeOpti
   const started = performance.now();
   const head = await probeHead(model, task, options);
   const test = encodeBatch(model, task.test, begin);
-  const seen = await featuresOf(model, promptsOf(test, task), (done, total) =>
+  const seen = await computeFeatures(model, findPrompts(test, task), (done, total) =>
     onProgress({ label: "LP", part: "test", done, total }),
   );
-  const cost = costOf(started, 0, [predictBytes(scoringPlan(model, longest(test.examples)))]);
+  const cost = measureCost(started, 0, [predictBytes(scoringPlan(model, findLongest(test.examples)))]);
   const header = headerWith(head.C, recordRows(model, head));
-  return { header, steps: [], scores: [scoreOf(head, seen, test.gold)], cost };
+  return { header, steps: [], scores: [scoreHead(head, seen, test.gold)], cost };
 }
 
 /**
@@ -120,14 +120,14 @@ export async function probe(model: LanguageModel, task: Task, options: ProbeOpti
  * training example has keeps the model's row. Throws a KitError for a task whose answers are not the same single tokens in every
  * example (the paper trains the output matrix there), and where training examples have fewer than two answers.
  */
-export async function probeHead(model: LanguageModel, task: Task, options: ProbeOptions = {}): Promise<ProbedHead> {
+export async function probeHead(model: LanguageModel, task: Task, options: ProbeOptions = {}): Promise<HeadFit> {
   const { begin = "mezo", earlyStop = false, onProgress = () => {} } = options;
   const train = encodeBatch(model, task.train, begin);
-  const prompts = promptsOf(train, task);
+  const prompts = findPrompts(train, task);
   const gold = train.gold.map(([first]) => first!);
   const classes = [...new Set(gold)].sort((a, b) => a - b);
   checkClasses(classes, gold.length, task);
-  const seen = await featuresOf(model, prompts, (done, total) =>
+  const seen = await computeFeatures(model, prompts, (done, total) =>
     onProgress({ label: "LP", part: "features", done, total }),
   );
   const width = seen[0]!.length;
@@ -139,14 +139,14 @@ export async function probeHead(model: LanguageModel, task: Task, options: Probe
     onProgress({ label: "LP", part: "fits", done, total }),
   );
   const { answers } = prompts[0]!;
-  const own = await rowsOf(model, answers);
+  const own = await readHeadRows(model, answers);
   // Of two classes scikit-learn gives one row c of its fit ±c, of which the authors put −c/2 and c/2 into the matrix.
   const share = classes.length === 2 ? 0.5 : 1;
   const fitted = (k: number): Float64Array => x.slice(k * width, (k + 1) * width).map((v) => share * v);
   return { answers, C, rows: own.map((row, i) => (classes.includes(i) ? fitted(classes.indexOf(i)) : row)) };
 }
 
-function promptsOf({ examples }: LabelledBatch, { name }: Task): readonly SharedPrompt[] {
+function findPrompts({ examples }: LabelledBatch, { name }: Task): readonly SharedPrompt[] {
   const prompts = sharedPrompts(examples);
   if (prompts && prompts.length > 0) return prompts;
   throw new KitError(
@@ -162,7 +162,7 @@ function checkClasses(classes: readonly number[], n: number, { name }: Task): vo
 }
 
 /** What the output matrix sees at each prompt's answer, with a 1 after it where the matrix has a bias: [prompts][width]. */
-async function featuresOf(
+async function computeFeatures(
   model: LanguageModel,
   prompts: readonly SharedPrompt[],
   onDone: (done: number, total: number) => void,
@@ -184,7 +184,7 @@ async function featuresOf(
 }
 
 /** The model's own rows of the output matrix, each with its bias after it where there is one. */
-async function rowsOf({ head }: LanguageModel, answers: readonly number[]): Promise<Float64Array[]> {
+async function readHeadRows({ head }: LanguageModel, answers: readonly number[]): Promise<Float64Array[]> {
   const ids = [...answers];
   const rows = split(await readValues(() => embed(tf.tensor1d(ids, "int32"), head.weight)), ids.length);
   const { bias } = head;
@@ -199,9 +199,9 @@ function split(values: Float32Array, count: number): Float64Array[] {
 }
 
 /** Accuracy and mean cross entropy over the answers with the rows in place. */
-function scoreOf({ rows }: ProbedHead, seen: readonly Float64Array[], gold: LabelledBatch["gold"]): Score {
-  const scores = seen.map((x) => rows.map((row) => dotOf(x, row, 0, x.length)));
+function scoreHead({ rows }: HeadFit, seen: readonly Float64Array[], gold: LabelledBatch["gold"]): Score {
+  const scores = seen.map((x) => rows.map((row) => dotAt(x, row, 0, x.length)));
   const right = scores.filter((of, i) => gold[i]!.includes(of.indexOf(Math.max(...of)))).length;
-  const { accuracy, standardError, n } = accuracyOf(right, seen.length);
+  const { accuracy, standardError, n } = computeAccuracy(right, seen.length);
   return { on: "test", step: 0, score: accuracy, standardError, n, loss: lossFromScores("candidates", scores, gold) };
 }

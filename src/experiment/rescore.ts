@@ -21,7 +21,7 @@ import type { Task } from "../tasks/task.ts";
 import { deferSweeps } from "../tensor/deferred.ts";
 import type { Progress } from "../tensor/progress.ts";
 import { areTheRuns, checkBase, retrace, takeAgain } from "./replay.ts";
-import { encoded, isDue, type Looks, type Scored, scoring } from "./train.ts";
+import { encodeParts, isDue, makeStepScorer, type ScoringSchedule, type TunedModel } from "./train.ts";
 
 /** How a run is to be looked at; what is left out stays as it was. */
 export interface RescoreOptions {
@@ -53,12 +53,12 @@ export async function rescore(model: LanguageModel, task: Task, run: Run, option
   }
 }
 
-function scoredOf(model: LanguageModel, task: Task, adapted: Adapted | undefined): Scored {
+function scoredOf(model: LanguageModel, task: Task, adapted: Adapted | undefined): TunedModel {
   if (!adapted) return { model, theta: model.parameters, task };
   return { model: adaptedModel(model, adapted), theta: adapted.parameters, task };
 }
 
-function looksOf(run: Run, options: Omit<RescoreOptions, "record">): Looks {
+function looksOf(run: Run, options: Omit<RescoreOptions, "record">): ScoringSchedule {
   const { header } = run;
   const was = { evaluateEvery: Number(header.options.evaluateEvery), chooseBy: choosesBy(header) };
   const { evaluateEvery = was.evaluateEvery, chooseBy = was.chooseBy, onProgress = () => {}, ...unknown } = options;
@@ -68,12 +68,12 @@ function looksOf(run: Run, options: Omit<RescoreOptions, "record">): Looks {
   return { steps: stepsTaken(run), evaluateEvery, chooseBy, begin: header.options.begin as Begin, onProgress };
 }
 
-function headerOf(header: RunHeader, { evaluateEvery, chooseBy }: Looks): RunHeader {
+function headerOf(header: RunHeader, { evaluateEvery, chooseBy }: ScoringSchedule): RunHeader {
   const { chooseBy: _, ...options } = header.options;
   return { ...header, options: { ...options, evaluateEvery, ...(chooseBy !== "loss" && { chooseBy }) } };
 }
 
-async function scoredAgain(scored: Scored, run: Run, looks: Looks, record?: RunRecorder): Promise<Run> {
+async function scoredAgain(scored: TunedModel, run: Run, looks: ScoringSchedule, record?: RunRecorder): Promise<Run> {
   const { theta, model, task } = scored;
   const { steps, before, cost } = run;
   const { onProgress } = looks;
@@ -81,7 +81,10 @@ async function scoredAgain(scored: Scored, run: Run, looks: Looks, record?: RunR
   if (before) (await retrace(theta, before, onProgress)).dispose();
   const sweeps = deferSweeps();
   const training = tunerOf(header).begin(theta, sweeps.through);
-  const score = scoring(scored, encoded(model, task, looks), { looks, label: `${header.method}, again` });
+  const score = makeStepScorer(scored, encodeParts(model, task, looks), {
+    schedule: looks,
+    label: `${header.method}, again`,
+  });
   const scores: Score[] = [];
   record?.start(header, before);
   try {
@@ -101,7 +104,7 @@ async function scoredAgain(scored: Scored, run: Run, looks: Looks, record?: RunR
 }
 
 /** The steps in pieces, after each of which the dev part is due. */
-function between(steps: readonly StepRecord[], looks: Looks): StepRecord[][] {
+function between(steps: readonly StepRecord[], looks: ScoringSchedule): StepRecord[][] {
   const pieces: StepRecord[][] = [[]];
   for (const step of steps) {
     pieces.at(-1)!.push(step);

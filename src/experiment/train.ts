@@ -18,44 +18,44 @@ import { canPair } from "../tensor/pair.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { ProgressEvent } from "../tensor/progress.ts";
 import type { Resident, Training, Tuner } from "../tuners/tuner.ts";
-import { costOf, longest, NOTHING, type Passes, predictBytes } from "./cost.ts";
+import { type Execution, findLongest, measureCost, NOTHING, predictBytes } from "./cost.ts";
 import { heard, thetaHash } from "./replay.ts";
 import type { TuneSettings } from "./tuneOptions.ts";
 
-/** What is scored: the model as its weights are, and the tuned ones among them. */
-export interface Scored {
+/** A model that runs score: its weights as they are now, the tuned ones among them, and the task. */
+export interface TunedModel {
   readonly model: LanguageModel;
   readonly theta: readonly Parameter[];
   readonly task: Task;
 }
 
-/** What is trained, on what and how. */
-export interface Subject extends Scored {
+/** A model with a training of its weights that has begun. */
+export interface Subject extends TunedModel {
   readonly tuner: Tuner;
   readonly training: Training;
 }
 
-/** When the dev part is scored, and what makes a score the best yet. */
-export type Looks = Pick<TuneSettings, "steps" | "evaluateEvery" | "chooseBy" | "begin" | "onProgress">;
+/** When the dev part is scored, and which dev score counts as the best. */
+export type ScoringSchedule = Pick<TuneSettings, "steps" | "evaluateEvery" | "chooseBy" | "begin" | "onProgress">;
 
 const SILENT: RunRecorder = { start: () => {}, step: () => {}, score: () => {} };
 
-/** The three parts of the data, encoded. */
+/** The three parts of the data as token ids. */
 export type Parts = Readonly<Record<"train" | Score["on"], LabelledBatch>>;
 
-/** Takes the steps that a run lacks, from the weights as its past left them, and scores them when due. */
-export async function trained(subject: Subject, past: UnfinishedRun, settings: TuneSettings): Promise<Run> {
+/** Takes the steps that a run still lacks, from the weights as its past left them, and scores them when due. */
+export async function train(subject: Subject, past: UnfinishedRun, settings: TuneSettings): Promise<Run> {
   const { model, task, training } = subject;
   const { steps: total, seed, onProgress = () => {}, record = SILENT } = settings;
   const started = performance.now();
   const { header, before } = past;
   if (!settings.resume) record.start(header, before);
-  const parts = encoded(model, task, settings);
+  const parts = encodeParts(model, task, settings);
   const batchAt = batches(parts.train, settings.batchSize, seed);
   const objectiveOf = objectiveFor(model, task, objectiveOptions(settings));
   const steps: StepRecord[] = [...past.steps];
   const scores: Score[] = [...past.scores];
-  const score = scoring(subject, parts, { looks: settings, label: header.method });
+  const score = makeStepScorer(subject, parts, { schedule: settings, label: header.method });
   const recent: number[] = [];
 
   for (let step = stepsTaken(past); ; step++) {
@@ -65,69 +65,73 @@ export async function trained(subject: Subject, past: UnfinishedRun, settings: T
         record.score(found);
       }
     if (step === total) break;
-    await setImmediate(); // lets a notebook draw, and an interrupt in
+    await setImmediate(); // a notebook draws, an interrupt gets through
     const { objective, losses } = heard(objectiveOf(batchAt(step)));
     const { loss, projectedGrad } = await training.step(objective, { seed, step, total });
     steps.push({ step, losses, ...(projectedGrad !== undefined && { projectedGrad }) });
     record.step(steps.at(-1)!);
     recent.push(loss);
-    onProgress({ label: header.method, done: step + 1, total, ...standing(recent, scores) });
+    onProgress({ label: header.method, done: step + 1, total, ...readStanding(recent, scores) });
   }
-  const cost = costOf(started, total, predictions(subject, settings, parts));
+  const cost = measureCost(started, total, predictMemory(subject, settings, parts));
   return { header, steps, scores, cost, ...(before && { before }) };
 }
 
 /** The three parts of a task for a model. */
-export function encoded(model: LanguageModel, { train, dev, test }: Task, { begin }: Pick<Looks, "begin">): Parts {
-  const of = (part: Task["train"]): LabelledBatch => encodeBatch(model, part, begin);
-  return { train: of(train), dev: of(dev), test: of(test) };
+export function encodeParts(
+  model: LanguageModel,
+  { train, dev, test }: Task,
+  { begin }: Pick<ScoringSchedule, "begin">,
+): Parts {
+  const encode = (part: Task["train"]): LabelledBatch => encodeBatch(model, part, begin);
+  return { train: encode(train), dev: encode(dev), test: encode(test) };
 }
 
 /** Whether the dev part is scored after a number of steps. */
-export const isDue = (step: number, { steps, evaluateEvery }: Looks): boolean =>
+export const isDue = (step: number, { steps, evaluateEvery }: ScoringSchedule): boolean =>
   step > 0 && (step % evaluateEvery === 0 || step === steps);
 
-/** Scores the dev part after a step, and the test part where that is the best yet; what `scores` has already is left out. */
-export function scoring(
-  { model, theta, task }: Scored,
+/** Makes the scoring of a step: of the dev part, and of the test part where dev is the best so far; scores that `scores` already has are left out. */
+export function makeStepScorer(
+  { model, theta, task }: TunedModel,
   parts: Parts,
-  { looks, label }: { readonly looks: Looks; readonly label: string },
+  { schedule, label }: { readonly schedule: ScoringSchedule; readonly label: string },
 ): (step: number, scores: readonly Score[]) => AsyncGenerator<Score> {
-  const { begin, chooseBy, onProgress = () => {} } = looks;
+  const { begin, chooseBy, onProgress = () => {} } = schedule;
   const scoreOn = scorerFor(model, task, begin);
   return async function* (step, scores) {
     const earlier = scores.filter((score) => score.on === "dev" && score.step < step);
     const known = (on: Score["on"]): Score | undefined =>
       scores.find((score) => score.on === on && score.step === step);
     const hash = thetaHash(theta);
-    const scored = async (on: Score["on"]): Promise<Score> => {
-      const shown = (done: number): void => onProgress({ label, part: on, done, total: parts[on].gold.length });
-      return { ...(await scoreOn({ ...parts[on], on, step }, shown)), ...(hash !== undefined && { theta: hash }) };
+    const scorePart = async (on: Score["on"]): Promise<Score> => {
+      const report = (done: number): void => onProgress({ label, part: on, done, total: parts[on].gold.length });
+      return { ...(await scoreOn({ ...parts[on], on, step }, report)), ...(hash !== undefined && { theta: hash }) };
     };
-    const dev = known("dev") ?? (await scored("dev"));
+    const dev = known("dev") ?? (await scorePart("dev"));
     if (!known("dev")) yield dev;
-    if (isBest(dev, earlier, chooseBy) && !known("test")) yield await scored("test");
+    if (isBest(dev, earlier, chooseBy) && !known("test")) yield await scorePart("test");
   };
 }
 
-/** The memory of the widest pass of training, and of scoring. */
-function predictions(
+/** The predicted memory of training's widest pass, and of scoring's. */
+function predictMemory(
   { model, theta, tuner }: Subject,
   settings: TuneSettings,
-  { train, ...scored }: Parts,
+  { train, ...others }: Parts,
 ): PredictedBytes[] {
   const { resident = NOTHING } = tuner;
-  const lengths = longest(train.examples, settings.microBatchSize ?? settings.batchSize);
+  const lengths = findLongest(train.examples, settings.microBatchSize ?? settings.batchSize);
   const kept = { ...resident, gradients: 0 };
   return [
-    predictBytes({ network: model, theta, passes: passesOf(resident, settings), lengths, resident }),
-    ...Object.values(scored).map(({ examples }) =>
-      predictBytes({ network: model, theta, passes: "forward", lengths: longest(examples), resident: kept }),
+    predictBytes({ network: model, theta, execution: chooseExecution(resident, settings), lengths, resident }),
+    ...Object.values(others).map(({ examples }) =>
+      predictBytes({ network: model, theta, execution: "forward", lengths: findLongest(examples), resident: kept }),
     ),
   ];
 }
 
-function passesOf({ gradients }: Resident, { checkpointing, maximize }: TuneSettings): Passes {
+function chooseExecution({ gradients }: Resident, { checkpointing, maximize }: TuneSettings): Execution {
   if (gradients > 0) return checkpointing ? "checkpointed" : "backward";
   return maximize || !canPair() ? "forward" : "pair";
 }
@@ -141,7 +145,7 @@ function objectiveOptions({ microBatchSize, maximize, checkpointing }: TuneSetti
 }
 
 /** The loss around the current weights, a mean over the last steps, and the latest dev score. */
-function standing(losses: readonly number[], scores: readonly Score[]): Pick<ProgressEvent, "loss" | "dev"> {
+function readStanding(losses: readonly number[], scores: readonly Score[]): Pick<ProgressEvent, "loss" | "dev"> {
   const last = losses.slice(-50);
   const loss = last.reduce((sum, each) => sum + each, 0) / last.length;
   const dev = scores.findLast(({ on }) => on === "dev");

@@ -10,7 +10,7 @@ import { whyStopped } from "./checkFinite.ts";
 import { resetPeak } from "./cost.ts";
 import { tuningHeader } from "./header.ts";
 import { areTheRuns, checkBase, retrace } from "./replay.ts";
-import { type Subject, trained } from "./train.ts";
+import { type Subject, train } from "./train.ts";
 import { type TuneOptions, type TuneSettings, tuneSettings } from "./tuneOptions.ts";
 
 /**
@@ -49,7 +49,7 @@ async function tunedFrom(
     training = await retrace(theta, past, settings.onProgress, tuner);
     areTheRuns(theta, past, model);
     const subject = { model: adapted ? adaptedModel(model, adapted) : model, theta, task, tuner, training };
-    const run = await trained(subject, past, settings);
+    const run = await train(subject, past, settings);
     if (adapted) await onAdapted?.(adapted);
     return run;
   } catch (error) {

@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import { filledTensor, nativeKernel, viewOf } from "../tensor/native/backend.ts";
+import { filledTensor, nativeKernel, viewTensor } from "../tensor/native/backend.ts";
 import { floats, type Graph, node } from "../tensor/native/onnx.ts";
 import { runGraph, type View } from "../tensor/native/session.ts";
 import { fused, fusedGradient } from "../tensor/trace.ts";
@@ -111,7 +111,7 @@ fusedGradient("Attention", ["q", "k", "v"], (dy, saved, attrs) => {
 
 nativeKernel("Attention", ({ inputs, attrs }) => {
   const shape = attrs as unknown as AttentionShape;
-  const [q, k, v] = [viewOf(inputs.q!), viewOf(inputs.k!), viewOf(inputs.v!)];
+  const [q, k, v] = [viewTensor(inputs.q!), viewTensor(inputs.k!), viewTensor(inputs.v!)];
   const own = countKeyHeads(inputs.q!, inputs.k!, shape.heads);
   return filledTensor(inputs.q!.shape, (y) => {
     for (const group of groupSequences(shape)) runGroup({ q, k, v, y }, group, shape, own);

@@ -1,8 +1,9 @@
 import * as tf from "@tensorflow/tfjs";
-import { type Halves, isHalves, widen } from "../tensor/halves.ts";
-import { filledTensor, NATIVE, nativeKernel, runKernel, sourceOf, viewOf } from "../tensor/native/backend.ts";
+import { widen } from "../tensor/halves.ts";
+import { filledTensor, findSource, NATIVE, nativeKernel, runKernel, viewTensor } from "../tensor/native/backend.ts";
 import { floats, type Graph, INT32, node, value } from "../tensor/native/onnx.ts";
 import { type Both, blank, pair } from "../tensor/pair.ts";
+import { type Halves, isHalves } from "../tensor/source.ts";
 import { defineRule, fused, fusedGradient } from "../tensor/trace.ts";
 
 /** Rows of a table: ids [n] (int32) of table [rows, width] give [n, width], and of table [rows] give [n]. Differentiable in the table. */
@@ -21,17 +22,17 @@ const graph = (width: readonly string[]): Graph => ({
 });
 
 /** The shape of the result. */
-const shapeOf = (ids: tf.TensorInfo, table: tf.TensorInfo): number[] => [ids.shape[0]!, ...table.shape.slice(1)];
+const outputShape = (ids: tf.TensorInfo, table: tf.TensorInfo): number[] => [ids.shape[0]!, ...table.shape.slice(1)];
 
 nativeKernel("Embed", ({ inputs: { ids, table } }) => {
-  const source = sourceOf(table!);
-  if (isHalves(source)) return widenedRows(viewOf(ids!).values, source, shapeOf(ids!, table!));
+  const source = findSource(table!);
+  if (isHalves(source)) return widenRows(viewTensor(ids!).values, source, outputShape(ids!, table!));
   const width = table!.shape.length > 1 ? ["d"] : [];
-  return runKernel(`embed ${width}`, () => graph(width), { ids: ids!, table: table! }, shapeOf(ids!, table!));
+  return runKernel(`embed ${width}`, () => graph(width), { ids: ids!, table: table! }, outputShape(ids!, table!));
 });
 
 /** Rows of a table that is kept in 16 bits. */
-function widenedRows(ids: ArrayLike<number>, table: Halves, shape: number[]): tf.TensorInfo {
+function widenRows(ids: ArrayLike<number>, table: Halves, shape: number[]): tf.TensorInfo {
   const width = shape[1] ?? 1;
   return filledTensor(shape, ({ values }) => {
     const rows = values as Float32Array;
@@ -43,11 +44,11 @@ function widenedRows(ids: ArrayLike<number>, table: Halves, shape: number[]): tf
 defineRule(pair, "Embed", NATIVE, ({ plus: { ids, table } }, formed) => {
   const form = formed(table!);
   if (!form) return undefined;
-  const shape = shapeOf(ids!, table!);
+  const shape = outputShape(ids!, table!);
   const both: Both = { plus: blank(shape), minus: blank(shape) };
-  const [plus, minus] = [both.plus, both.minus].map((side) => viewOf(side).values as Float32Array);
+  const [plus, minus] = [both.plus, both.minus].map((side) => viewTensor(side).values as Float32Array);
   const width = shape[1] ?? 1;
-  const rows = Array.from(viewOf(ids!).values, (id, i) => ({
+  const rows = Array.from(viewTensor(ids!).values, (id, i) => ({
     ...{ from: id * width, to: (id + 1) * width },
     sides: {
       plus: plus!.subarray(i * width, (i + 1) * width),

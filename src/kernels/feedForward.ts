@@ -1,10 +1,10 @@
 import * as tf from "@tensorflow/tfjs";
-import { filledTensor, NATIVE, nativeKernel, sourceOf, viewOf } from "../tensor/native/backend.ts";
+import { filledTensor, findSource, NATIVE, nativeKernel, viewTensor } from "../tensor/native/backend.ts";
 import { give, take } from "../tensor/native/pool.ts";
 import { type Both, blank, type FormRows, pair } from "../tensor/pair.ts";
 import { defineRule, fused, fusedGradient } from "../tensor/trace.ts";
-import { type Activation, activate, activationGradient, activationReference } from "./activation.ts";
-import { columnsOf, feedForwardByTiles, rowsFormed, rowsOf, type Scratch, type Side } from "./feedForwardTiles.ts";
+import { type Activation, activate, activationGradient, activationReference } from "./elementwise.ts";
+import { feedForwardByTiles, formRows, gatherColumns, readRows, type Scratch, type Side } from "./feedForwardTiles.ts";
 import { linear } from "./linear.ts";
 
 /** Weights of a layer's feed-forward part: up [wide, in] with its bias [wide], down [out, wide] with its bias [out]. */
@@ -50,18 +50,18 @@ fusedGradient("FeedForward", ["x", "up", "upBias", "down"], (dy, [x, up, upBias,
 type Infos = Readonly<Record<string, tf.TensorInfo>>;
 
 /** What a side reads beside the matrices. */
-const sideOf = (inputs: Infos, y: Side["y"]): Side => ({
-  ...{ x: viewOf(inputs.x!), residual: viewOf(inputs.residual!), y },
-  ...{ upBias: viewOf(inputs.upBias!), downBias: viewOf(inputs.downBias!) },
+const makeSide = (inputs: Infos, y: Side["y"]): Side => ({
+  ...{ x: viewTensor(inputs.x!), residual: viewTensor(inputs.residual!), y },
+  ...{ upBias: viewTensor(inputs.upBias!), downBias: viewTensor(inputs.downBias!) },
 });
 
 nativeKernel("FeedForward", ({ inputs, attrs }) =>
   filledTensor(inputs.residual!.shape, (y) =>
     withScratch((scratch) => {
       const { up, down } = inputs;
-      feedForwardByTiles([sideOf(inputs, y)], attrs.activation as Activation, up!.shape[0]!, (most) => ({
-        up: rowsOf(sourceOf(up!), up!.shape[1]!, most, scratch),
-        down: columnsOf([sourceOf(down!)], down!.shape[1]!, most, scratch),
+      feedForwardByTiles([makeSide(inputs, y)], attrs.activation as Activation, up!.shape[0]!, (most) => ({
+        up: readRows(findSource(up!), up!.shape[1]!, most, scratch),
+        down: gatherColumns([findSource(down!)], down!.shape[1]!, most, scratch),
       }));
     }),
   ),
@@ -72,22 +72,22 @@ defineRule(pair, "FeedForward", NATIVE, ({ plus, minus }, formed, attrs) => {
   if (formed(plus.x!) || formed(plus.residual!)) return undefined; // no weights in any network
   const both: Both = { plus: blank(plus.residual!.shape), minus: blank(plus.residual!.shape) };
   withScratch((scratch) => {
-    const sides = [plus, minus].map((inputs, i) => sideOf(inputs, viewOf(i === 0 ? both.plus : both.minus)));
+    const sides = [plus, minus].map((inputs, i) => makeSide(inputs, viewTensor(i === 0 ? both.plus : both.minus)));
     for (const name of ["upBias", "downBias"] as const) formBias(plus[name]!, name, sides, formed, scratch);
     const { up, down } = plus;
     const formUp = formed(up!);
     feedForwardByTiles(sides, attrs.activation as Activation, up!.shape[0]!, (most) => ({
       up: formUp
-        ? rowsFormed(formUp, up!.shape[1]!, most, scratch)
-        : rowsOf(sourceOf(up!), up!.shape[1]!, most, scratch),
-      down: columnsOf(wholeSides(down!, formed, scratch) ?? [sourceOf(down!)], down!.shape[1]!, most, scratch),
+        ? formRows(formUp, up!.shape[1]!, most, scratch)
+        : readRows(findSource(up!), up!.shape[1]!, most, scratch),
+      down: gatherColumns(formWhole(down!, formed, scratch) ?? [findSource(down!)], down!.shape[1]!, most, scratch),
     }));
   });
   return both;
 });
 
 /** Both sides of a weight, if it is in theta. */
-function wholeSides(weight: tf.Tensor, formed: FormRows, scratch: Scratch): [Float32Array, Float32Array] | undefined {
+function formWhole(weight: tf.Tensor, formed: FormRows, scratch: Scratch): [Float32Array, Float32Array] | undefined {
   const form = formed(weight);
   if (!form) return undefined;
   const [plus, minus] = [scratch(weight.size), scratch(weight.size)];
@@ -102,7 +102,7 @@ function formBias(
   formed: FormRows,
   scratch: Scratch,
 ): void {
-  const values = wholeSides(bias, formed, scratch);
+  const values = formWhole(bias, formed, scratch);
   if (!values) return;
   sides.forEach((side, i) => {
     sides[i] = { ...side, [name]: { values: values[i]!, shape: bias.shape } };

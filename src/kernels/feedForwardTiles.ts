@@ -1,16 +1,17 @@
-import { isHalves, type Source, widen } from "../tensor/halves.ts";
+import { widen } from "../tensor/halves.ts";
 import { floats, type Graph, INT32, node, value } from "../tensor/native/onnx.ts";
 import { give, take } from "../tensor/native/pool.ts";
 import { runGraph, type View } from "../tensor/native/session.ts";
 import type { FormRows } from "../tensor/pair.ts";
-import type { Activation } from "./activation.ts";
+import { isHalves, type Source } from "../tensor/source.ts";
+import type { Activation } from "./elementwise.ts";
 import { evenBlocks, linearGraph, ROWS_AT_ONCE, someRows } from "./linear.ts";
 
 /**
  * Columns of the wide result that are held at once. A product over thousands of columns is slower: rows whose lengths are multiples of
  * 4 KiB, as those of 3072 columns are, take one another's places in the first-level cache.
  */
-export const TILE = 768;
+export const COLUMNS_AT_ONCE = 768;
 
 /** Tiles begin at whole cache lines. */
 const GRAIN = 16;
@@ -31,10 +32,10 @@ export interface Side {
 export type Scratch = (size: number) => Float32Array;
 
 /** A tile of a matrix on each side, or one for all, valid until the next call: columns `from` up to `to` of the wide result. */
-export type TileOf = (from: number, to: number) => readonly Float32Array[];
+export type ReadTiles = (from: number, to: number) => readonly Float32Array[];
 
 /** Rows [to − from, in] of `up`, and columns [out, to − from] of `down`, in tiles of at most `most`. */
-export type Matrices = (most: number) => { readonly up: TileOf; readonly down: TileOf };
+export type Matrices = (most: number) => { readonly up: ReadTiles; readonly down: ReadTiles };
 
 /** Runs all sides through a feed-forward part with `wide` columns in its middle. */
 export function feedForwardByTiles(
@@ -44,7 +45,7 @@ export function feedForwardByTiles(
   matrices: Matrices,
 ): void {
   const tiled = sides[0]!.x.shape[0]! >= TILED_ROWS;
-  const tiles = tiled ? evenBlocks(wide, TILE, GRAIN) : [[0, wide] as const];
+  const tiles = tiled ? evenBlocks(wide, COLUMNS_AT_ONCE, GRAIN) : [[0, wide] as const];
   const { up, down } = matrices(Math.max(...tiles.map(([from, to]) => to - from)));
   for (const [from, to] of tiles) {
     const [ups, downs] = [up(from, to), down(from, to)];
@@ -92,7 +93,7 @@ const moreGraph = (): Graph => ({
 });
 
 /** Rows of a matrix of `width` columns where they are, or widened. */
-export function rowsOf(source: Source, width: number, most: number, scratch: Scratch): TileOf {
+export function readRows(source: Source, width: number, most: number, scratch: Scratch): ReadTiles {
   if (!isHalves(source)) return (from, to) => [source.subarray(from * width, to * width)];
   const tile = scratch(most * width);
   return (from, to) => {
@@ -103,12 +104,12 @@ export function rowsOf(source: Source, width: number, most: number, scratch: Scr
 }
 
 /** Rows of a matrix in theta, formed for both sides. */
-export function rowsFormed(
+export function formRows(
   form: NonNullable<ReturnType<FormRows>>,
   width: number,
   most: number,
   scratch: Scratch,
-): TileOf {
+): ReadTiles {
   const tiles = [scratch(most * width), scratch(most * width)];
   return (from, to) => {
     const [plus, minus] = tiles.map((tile) => tile.subarray(0, (to - from) * width));
@@ -118,7 +119,7 @@ export function rowsFormed(
 }
 
 /** Columns of each side's matrix of `width` columns, copied together; a tile of all columns is the matrix where it is. */
-export function columnsOf(sources: readonly Source[], width: number, most: number, scratch: Scratch): TileOf {
+export function gatherColumns(sources: readonly Source[], width: number, most: number, scratch: Scratch): ReadTiles {
   const inPlace = sources.filter((source): source is Float32Array => !isHalves(source));
   if (most === width && inPlace.length === sources.length) return () => inPlace;
   const height = (isHalves(sources[0]!) ? sources[0]!.bits : sources[0]!).length / width;

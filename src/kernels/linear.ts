@@ -1,9 +1,9 @@
 import * as tf from "@tensorflow/tfjs";
-import { filledTensor, nativeKernel, viewOf, withView } from "../tensor/native/backend.ts";
+import { filledTensor, nativeKernel, viewTensor, withView } from "../tensor/native/backend.ts";
 import { floats, type Graph, node } from "../tensor/native/onnx.ts";
 import { runGraph, type View } from "../tensor/native/session.ts";
 import { constant, fused, fusedGradient } from "../tensor/trace.ts";
-import { type Activation, activationGradient, activationNode, activationReference } from "./activation.ts";
+import { type Activation, activationGradient, activationNode, activationReference } from "./elementwise.ts";
 
 /** What may follow the product in the same pass: a bias [out] for every row, then an activation or a residual [rows, out] to add. */
 export type LinearExtras = { readonly bias?: tf.Tensor } & (
@@ -46,7 +46,7 @@ function reference({ x, weight, bias, residual }: Product, activation: Activatio
   return y as tf.Tensor2D;
 }
 
-const gradientsOf = (dProduct: tf.Tensor, x: tf.Tensor, weight: tf.Tensor): Record<string, () => tf.Tensor> => ({
+const productGradients = (dProduct: tf.Tensor, x: tf.Tensor, weight: tf.Tensor): Record<string, () => tf.Tensor> => ({
   x: () => tf.matMul(dProduct, weight),
   weight: () => tf.matMul(dProduct, x, true, false),
   bias: () => tf.sum(dProduct, 0),
@@ -57,13 +57,13 @@ fusedGradient(
   ["x", "weight"],
   (dy, [x, weight, y], { activation }) => {
     const dProduct = activation ? tf.mul(dy, tf.step(y!)) : dy; // a ReLU passes on where its result is positive
-    return { ...gradientsOf(dProduct, x!, weight!), residual: () => tf.clone(dy) };
+    return { ...productGradients(dProduct, x!, weight!), residual: () => tf.clone(dy) };
   },
   true,
 );
 
 fusedGradient("SmoothLinear", ["x", "weight", "bias"], (dy, [x, weight, bias], { activation }) =>
-  gradientsOf(activationGradient(dy, linear(x!, weight!, { bias: bias! }), activation as Activation), x!, weight!),
+  productGradients(activationGradient(dy, linear(x!, weight!, { bias: bias! }), activation as Activation), x!, weight!),
 );
 
 /** A product with what follows it, of the named inputs among x, weight, bias and residual. */
@@ -105,7 +105,7 @@ for (const kernel of ["Linear", "SmoothLinear"])
     return filledTensor([rows, width], (y) =>
       withView(inputs.weight!, (weight) => {
         const { weight: _, ...others } = inputs;
-        const all = { ...mapValues(others, viewOf), weight, y };
+        const all = { ...mapValues(others, viewTensor), weight, y };
         for (const [from, to] of evenBlocks(rows, ROWS_AT_ONCE)) {
           const { y: part, ...feeds } = mapValues(all, (view, name) =>
             BY_ROW.has(name) ? someRows(view, from, to) : view,

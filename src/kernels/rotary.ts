@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import { filledTensor, nativeKernel, viewOf } from "../tensor/native/backend.ts";
+import { filledTensor, nativeKernel, viewTensor } from "../tensor/native/backend.ts";
 import { fused, fusedGradient } from "../tensor/trace.ts";
 
 /** The angles by which each row's pairs are turned: their cosines and sines, [rows, pairs] flat. */
@@ -32,7 +32,7 @@ fusedGradient("Rotary", [], (dy, _saved, attrs) => {
 });
 
 nativeKernel("Rotary", ({ inputs, attrs }) => {
-  const { values: x, shape } = viewOf(inputs.x!);
+  const { values: x, shape } = viewTensor(inputs.x!);
   const { cos, sin, pairs } = attrs.angles as Angles;
   const [rows, width] = shape as [number, number];
   return filledTensor([rows, width], ({ values: y }) => {

@@ -1,20 +1,21 @@
 import * as tf from "@tensorflow/tfjs";
-import { isHalves, type Source, widen } from "../tensor/halves.ts";
-import { filledTensor, NATIVE, nativeKernel, sourceOf, viewOf } from "../tensor/native/backend.ts";
+import { widen } from "../tensor/halves.ts";
+import { filledTensor, findSource, NATIVE, nativeKernel, viewTensor } from "../tensor/native/backend.ts";
 import { floats, type Graph, node } from "../tensor/native/onnx.ts";
 import { give, take } from "../tensor/native/pool.ts";
 import { runGraph } from "../tensor/native/session.ts";
 import { type FormRows, pair } from "../tensor/pair.ts";
+import { isHalves, type Source } from "../tensor/source.ts";
 import { constant, defineRule, fused, fusedGradient } from "../tensor/trace.ts";
 
 /** Rows of the output matrix that are used at once: 6 MiB of a matrix 768 wide, which stay in the caches. A tile begins where a group of z does. */
-export const TILE = 2048;
+export const TILE_ROWS = 2048;
 
 /** Feature rows whose logits are held at once: 2 MiB of them for a tile. */
-const BLOCK = 256;
+const FEATURES_AT_ONCE = 256;
 
 /** What log-probabilities are wanted of: token ids[i] after feature row i, [rows, width], of a vocabulary's size. */
-export interface Wanted {
+export interface Targets {
   readonly ids: Int32Array;
   readonly width: number;
   readonly vocabulary: number;
@@ -34,23 +35,28 @@ interface Row {
 }
 
 /**
- * Log-probabilities [rows] for each side, the output matrix being used a tile of its rows at a time: `tileOf` gives those from `from`
+ * Log-probabilities [rows] for each side, the output matrix being used a tile of its rows at a time: `readTiles` gives those from `from`
  * up to `to`, [to − from, width], of each side's matrix, valid until the next call. The vocabulary's logits are never held together.
  */
 export function logProbsByTiles(
-  { ids, width, vocabulary }: Wanted,
+  { ids, width, vocabulary }: Targets,
   sides: readonly TileSide[],
-  tileOf: (from: number, to: number) => readonly Float32Array[],
+  readTiles: (from: number, to: number) => readonly Float32Array[],
 ): Float32Array[] {
   const rows = sides.map(() => Array.from(ids, (): Row => ({ top: Number.NEGATIVE_INFINITY, sum: 0, logit: 0 })));
-  for (let from = 0; from < vocabulary; from += TILE) {
-    const to = Math.min(vocabulary, from + TILE);
-    const tiles = tileOf(from, to);
+  for (let from = 0; from < vocabulary; from += TILE_ROWS) {
+    const to = Math.min(vocabulary, from + TILE_ROWS);
+    const tiles = readTiles(from, to);
     sides.forEach(({ features, bias }, side) => {
       const tile = { weights: tiles[side]!, bias: bias.subarray(from, to), from };
-      for (let row = 0; row < ids.length; row += BLOCK) {
-        const some = rows[side]!.slice(row, row + BLOCK);
-        addTile(some, ids.subarray(row, row + BLOCK), features.subarray(row * width, (row + BLOCK) * width), tile);
+      for (let row = 0; row < ids.length; row += FEATURES_AT_ONCE) {
+        const some = rows[side]!.slice(row, row + FEATURES_AT_ONCE);
+        addTile(
+          some,
+          ids.subarray(row, row + FEATURES_AT_ONCE),
+          features.subarray(row * width, (row + FEATURES_AT_ONCE) * width),
+          tile,
+        );
       }
     });
   }
@@ -113,18 +119,18 @@ export function tokenLogProbs(features: tf.Tensor, table: tf.Tensor, ids: tf.Ten
   const bias = given ?? constant(tf.zeros([table.shape[0]!]));
   const y = fused("TokenLogProbs", { features, table, ids, bias }, {}, ({ features, table, ids, bias }) => {
     const chosen = tf.oneHot(ids as tf.Tensor1D, table.shape[0]!);
-    return tf.sum(tf.mul(tf.logSoftmax(logitsOf(features, table, bias)), chosen), -1) as tf.Tensor1D;
+    return tf.sum(tf.mul(tf.logSoftmax(computeLogits(features, table, bias)), chosen), -1) as tf.Tensor1D;
   });
   if (!given) bias.dispose();
   return y;
 }
 
-const logitsOf = (features: tf.Tensor, table: tf.Tensor, bias: tf.Tensor): tf.Tensor =>
+const computeLogits = (features: tf.Tensor, table: tf.Tensor, bias: tf.Tensor): tf.Tensor =>
   tf.add(tf.matMul(features, table, false, true), bias);
 
 fusedGradient("TokenLogProbs", ["features", "table", "ids", "bias"], (dy, [features, table, ids, bias]) => {
   const chosen = tf.oneHot(ids as tf.Tensor1D, table!.shape[0]!);
-  const weights = tf.softmax(logitsOf(features!, table!, bias!));
+  const weights = tf.softmax(computeLogits(features!, table!, bias!));
   const dLogits = tf.mul(tf.sub(chosen, weights), tf.expandDims(dy, -1));
   return {
     features: () => tf.matMul(dLogits, table!),
@@ -134,22 +140,24 @@ fusedGradient("TokenLogProbs", ["features", "table", "ids", "bias"], (dy, [featu
 });
 
 nativeKernel("TokenLogProbs", ({ inputs }) => {
-  const side = { features: floatsOf(inputs.features!), bias: floatsOf(inputs.bias!) };
-  const wanted = wantedOf(inputs);
-  return filledTensor([wanted.ids.length], ({ values: y }) =>
-    withTiles(sourceOf(inputs.table!), wanted, (tileOf) => y.set(logProbsByTiles(wanted, [side], tileOf)[0]!)),
+  const side = { features: viewFloats(inputs.features!), bias: viewFloats(inputs.bias!) };
+  const targets = findTargets(inputs);
+  return filledTensor([targets.ids.length], ({ values: y }) =>
+    withTiles(findSource(inputs.table!), targets, (readTiles) =>
+      y.set(logProbsByTiles(targets, [side], readTiles)[0]!),
+    ),
   );
 });
 
-type TileOf = Parameters<typeof logProbsByTiles>[2];
+type ReadTiles = Parameters<typeof logProbsByTiles>[2];
 
 /** Lets `use` have tiles of an output matrix, which are widened one at a time where it is kept in 16 bits. */
-function withTiles(table: Source, { width, vocabulary }: Wanted, use: (tileOf: TileOf) => void): void {
+function withTiles(table: Source, { width, vocabulary }: Targets, use: (readTiles: ReadTiles) => void): void {
   if (!isHalves(table)) {
     use((from, to) => [table.subarray(from * width, to * width)]);
     return;
   }
-  const buffer = take(Math.min(TILE, vocabulary) * width);
+  const buffer = take(Math.min(TILE_ROWS, vocabulary) * width);
   try {
     use((from, to) => {
       const tile = buffer.subarray(0, (to - from) * width);
@@ -165,34 +173,34 @@ function withTiles(table: Source, { width, vocabulary }: Wanted, use: (tileOf: T
 defineRule(pair, "TokenLogProbs", NATIVE, ({ plus, minus }, formed) => {
   const form = formed(plus.table!);
   if (!form) return undefined;
-  const wanted = wantedOf(plus);
-  const biases = biasesOf(plus.bias!, formed);
-  const buffers = [plus, minus].map(() => take(Math.min(TILE, wanted.vocabulary) * wanted.width));
-  const tileOf = (from: number, to: number): Float32Array[] => {
-    const [above, below] = buffers.map((buffer) => buffer.subarray(0, (to - from) * wanted.width));
-    form([{ from: from * wanted.width, to: to * wanted.width, sides: { plus: above!, minus: below! } }]);
+  const targets = findTargets(plus);
+  const biases = formBias(plus.bias!, formed);
+  const buffers = [plus, minus].map(() => take(Math.min(TILE_ROWS, targets.vocabulary) * targets.width));
+  const readTiles = (from: number, to: number): Float32Array[] => {
+    const [above, below] = buffers.map((buffer) => buffer.subarray(0, (to - from) * targets.width));
+    form([{ from: from * targets.width, to: to * targets.width, sides: { plus: above!, minus: below! } }]);
     return [above!, below!];
   };
-  const sides = [plus, minus].map(({ features }, i) => ({ features: floatsOf(features!), bias: biases[i]! }));
-  const values = logProbsByTiles(wanted, sides, tileOf);
+  const sides = [plus, minus].map(({ features }, i) => ({ features: viewFloats(features!), bias: biases[i]! }));
+  const values = logProbsByTiles(targets, sides, readTiles);
   for (const buffer of buffers) give(buffer);
   const [above, below] = values.map((side) => tf.tensor1d(side));
   return { plus: above!, minus: below! };
 });
 
 /** Both sides of the bias, which are the same where it is not in theta. */
-function biasesOf(bias: tf.Tensor, formed: FormRows): Float32Array[] {
+function formBias(bias: tf.Tensor, formed: FormRows): Float32Array[] {
   const form = formed(bias);
-  if (!form) return [floatsOf(bias), floatsOf(bias)];
+  if (!form) return [viewFloats(bias), viewFloats(bias)];
   const [plus, minus] = [new Float32Array(bias.size), new Float32Array(bias.size)];
   form([{ from: 0, to: bias.size, sides: { plus, minus } }]);
   return [plus, minus];
 }
 
-const floatsOf = (tensor: tf.TensorInfo): Float32Array => viewOf(tensor).values as Float32Array;
+const viewFloats = (tensor: tf.TensorInfo): Float32Array => viewTensor(tensor).values as Float32Array;
 
-const wantedOf = ({ ids, table }: Readonly<Record<string, tf.TensorInfo>>): Wanted => ({
-  ids: viewOf(ids!).values as Int32Array,
+const findTargets = ({ ids, table }: Readonly<Record<string, tf.TensorInfo>>): Targets => ({
+  ids: viewTensor(ids!).values as Int32Array,
   vocabulary: table!.shape[0]!,
   width: table!.shape[1]!,
 });

@@ -1,8 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 import { KitError } from "../error.ts";
-import { type Activation, activate, activationGradient } from "../kernels/activation.ts";
 import { type AttentionShape, groupSequences } from "../kernels/attention.ts";
 import { type Heads, mergeHeads, splitHeads, weighKeys } from "../kernels/attentionHeads.ts";
+import { type Activation, activate, activationGradient } from "../kernels/elementwise.ts";
 import { embed } from "../kernels/embed.ts";
 import { linear } from "../kernels/linear.ts";
 import { inverseRms, rowMean, standardize } from "../kernels/norm.ts";

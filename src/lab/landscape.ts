@@ -7,14 +7,14 @@ import { storage } from "../tensor/backend.ts";
 import { fillValues, type Parameter } from "../tensor/parameter.ts";
 import type { Objective } from "../tuners/tuner.ts";
 
-/** Which rows. */
+/** Which examples. */
 export interface TaskObjectiveOptions {
-  /** Of the training part, from its first on (64). */
+  /** The first so many of the training part (64). */
   readonly examples?: number;
   readonly begin?: Begin;
 }
 
-/** The task's loss on the same training examples each time, as a function of the model's weights: what a tuner's step sees, and what a landscape is of. */
+/** The task's loss on the same training examples each time, as a function of the model's weights: for a tuner's step, or a landscape. */
 export function taskObjective(
   model: LanguageModel,
   task: Task,
@@ -25,22 +25,22 @@ export function taskObjective(
 }
 
 /**
- * A loss as a function of all weights of theta, looked at around where they are. A direction is one number a weight, in theta's order. Each
- * look moves the weights and puts them back to the bit; only one may be under way.
+ * A loss as a function of all weights of theta, around their present values. A direction is one number per weight, in theta's order. Each
+ * measurement moves the weights and puts them back to the bit; only one may run at a time.
  */
 export interface Landscape {
-  /** How many weights. */
+  /** The number of weights. */
   readonly dimension: number;
   /** Loss and gradient at theta, by backpropagation. */
   gradient(): Promise<Slope>;
   /** The losses at theta + amount · direction. */
   lossAlong(direction: Float32Array, amounts: readonly number[]): Promise<number[]>;
   /**
-   * The Hessian's product with a direction: the difference of the gradients at both sides of theta, `reach` away (the length of the move;
-   * 0.03 where it is left out), over the distance.
+   * The Hessian's product with a direction: the difference of the gradients on both sides of theta, each `reach` away (0.03 by default),
+   * over the distance.
    */
   curvature(direction: Float32Array, reach?: number): Promise<Float32Array>;
-  /** Puts the weights where they were, should a look have been cut short. */
+  /** Puts the weights back after an interrupted measurement. */
   restore(): void;
 }
 
@@ -51,17 +51,17 @@ export interface Slope {
 }
 
 /**
- * The landscape of an objective around the present weights, which are kept in a copy. It needs an objective with a gradient for all but
- * `lossAlong`.
+ * The landscape of an objective around the present weights, of which it keeps a copy. All but `lossAlong` need an objective with a
+ * gradient.
  */
 export async function landscape(theta: readonly Parameter[], objective: Objective): Promise<Landscape> {
-  const base = await vectorOf(theta.map(({ value }) => value));
+  const base = await toVector(theta.map(({ value }) => value));
   const place = (amount: number, direction: Float32Array): void => placeAll(theta, base, amount, direction);
   const restore = (): void => place(0, base);
   const slope = async (): Promise<Slope> => {
     await setImmediate(); // lets a notebook draw, and an interrupt in
     const { loss, gradients } = await objective.gradient!(theta);
-    const gradient = await vectorOf(gradients);
+    const gradient = await toVector(gradients);
     for (const part of gradients) part.dispose();
     return { loss, gradient };
   };
@@ -83,7 +83,7 @@ export async function landscape(theta: readonly Parameter[], objective: Objectiv
       restore();
       return losses;
     },
-    // A shorter reach drowns in the rounding of gradients, a longer one leaves what is straight around theta.
+    // A shorter reach is lost in the rounding of gradients, a longer one leaves the range in which they are linear.
     curvature: async (direction, reach = 0.03) => {
       const amount = reach / norm(direction);
       const ahead = await slopeAt(amount, direction);
@@ -95,7 +95,7 @@ export async function landscape(theta: readonly Parameter[], objective: Objectiv
 }
 
 /** All values of tensors, in their order. */
-async function vectorOf(tensors: readonly Parameter["value"][]): Promise<Float32Array> {
+async function toVector(tensors: readonly Parameter["value"][]): Promise<Float32Array> {
   const vector = new Float32Array(tensors.reduce((sum, { size }) => sum + size, 0));
   let at = 0;
   for (const tensor of tensors) {
@@ -117,7 +117,7 @@ function placeAll(theta: readonly Parameter[], base: Float32Array, amount: numbe
   }
 }
 
-/** The sum of products, in double precision. */
+/** The dot product in double precision. */
 export function dot(a: Float32Array, b: Float32Array): number {
   let sum = 0;
   for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!;

@@ -31,12 +31,14 @@ const PARTS: readonly (readonly [name: string, sentence: (found: Diagnosis) => s
   ["Updates", updatesText],
 ];
 
+const FLOORS = { majority: "the majority class", guessing: "guessing" } as const;
+
 function promptText({ prompt: { metric, rows, zeroShot, floor, above } }: Diagnosis): string {
   const score = ({ score, standardError }: typeof zeroShot): string =>
     `${percent(score)} ± ${percent(standardError)} %`;
   const begin = `Zero-shot has a dev ${metric} of ${score(zeroShot)} over ${whole(rows)} rows`;
   if (!floor) return `${begin}; answers are written out here, so that there is no guessing to compare it with.`;
-  const both = `${begin}, ${floor.name} ${score(floor)}`;
+  const both = `${begin}, ${FLOORS[floor.kind]} ${score(floor)}`;
   if (above === undefined) return `${both}.`;
   if (above > 2) return `${both}: the prompt makes the model know something of the task, which MeZO builds on.`;
   return `${both}: not clearly better. MeZO needs a prompt that makes the task easy for the model: look at the prompt, the labels' words and the model before tuning.`;

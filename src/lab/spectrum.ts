@@ -7,24 +7,24 @@ import { dot, type Landscape, norm, type Slope } from "./landscape.ts";
 /** A symmetric matrix by its products. */
 export type Product = (direction: Float32Array) => Promise<Float32Array>;
 
-/** An eigenvalue as Lanczos sees it, and the share of the starting direction's square that lies along its eigenvector; all shares add up to 1. */
+/** An approximate eigenvalue of Lanczos' method, and the share of the starting direction's square along its eigenvector; all shares add up to 1. */
 export interface Ritz {
   readonly value: number;
   readonly share: number;
 }
 
-/** What Lanczos' method found: values, largest first, and the orthonormal directions that it went through. */
+/** What Lanczos' method found: values, largest first, and its orthonormal directions. */
 export interface Krylov {
   readonly ritz: readonly Ritz[];
   readonly basis: readonly Float32Array[];
 }
 
 /**
- * Lanczos' method from one direction, with every new direction made orthogonal to all before: `steps` products give as many Ritz values,
- * of which those at both ends come to the matrix' own first. It keeps a direction a step, and ends early where those reached are all there are.
+ * Lanczos' method from one direction, with every new direction made orthogonal to all before: `steps` products give as many Ritz values, of
+ * which those at both ends converge first. It keeps one direction per step, and ends early when the directions span an invariant subspace.
  */
 export async function lanczos(product: Product, start: Float32Array, steps: number): Promise<Krylov> {
-  const basis = [scaled(start, 1 / norm(start))];
+  const basis = [scale(start, 1 / norm(start))];
   const diagonal: number[] = [];
   const beside: number[] = [];
   for (let k = 0; k < steps; k++) {
@@ -34,12 +34,12 @@ export async function lanczos(product: Product, start: Float32Array, steps: numb
     const length = norm(next);
     if (k + 1 === steps || length < 1e-6 * Math.max(...diagonal.map(Math.abs))) break;
     beside.push(length);
-    basis.push(scaled(next, 1 / length));
+    basis.push(scale(next, 1 / length));
   }
-  return { ritz: ritzValues(diagonal, beside), basis };
+  return { ritz: computeRitz(diagonal, beside), basis };
 }
 
-function ritzValues(diagonal: readonly number[], beside: readonly number[]): Ritz[] {
+function computeRitz(diagonal: readonly number[], beside: readonly number[]): Ritz[] {
   const size = diagonal.length;
   const matrix = Matrix.zeros(size, size);
   diagonal.forEach((value, i) => {
@@ -54,11 +54,11 @@ function ritzValues(diagonal: readonly number[], beside: readonly number[]): Rit
   return found.sort((a, b) => b.value - a.value);
 }
 
-function scaled(direction: Float32Array, by: number): Float32Array {
+function scale(direction: Float32Array, by: number): Float32Array {
   return direction.map((value) => value * by);
 }
 
-/** Takes from a direction what lies along orthonormal ones, in place. */
+/** Removes from a direction its components along orthonormal ones, in place. */
 export function removeAlong(direction: Float32Array, basis: readonly Float32Array[]): void {
   for (const known of basis) {
     const along = dot(known, direction);
@@ -66,19 +66,19 @@ export function removeAlong(direction: Float32Array, basis: readonly Float32Arra
   }
 }
 
-/** How closely the Hessian is looked at. */
+/** How closely to measure the Hessian. */
 export interface SpectrumOptions {
-  /** Products that Lanczos' method takes (16): about half as many eigenvalues at the ends are found well. It keeps a copy of theta for each. */
+  /** Products of Lanczos' method (16): about half as many eigenvalues at the ends are accurate. It keeps a vector of theta's size for each. */
   readonly steps?: number;
   /** Random directions for the trace (16). */
   readonly draws?: number;
-  /** How far a random direction is looked along, a weight: the eps of MeZO (1e-3). */
+  /** The distance along a random direction, per weight: the eps of MeZO (1e-3). */
   readonly eps?: number;
   readonly seed?: number;
   readonly onProgress?: Progress;
 }
 
-/** What is known of the Hessian of a loss. */
+/** The measured Hessian of a loss. */
 export interface Spectrum extends Slope {
   readonly dimension: number;
   /** Ritz values, largest first, with the shares of the gradient's square along them. */
@@ -89,7 +89,7 @@ export interface Spectrum extends Slope {
   readonly norm: number;
   /** tr(H) / ‖H‖, on which, and not on the dimension, MeZO's rate depends (Section 4, Assumption 1). */
   readonly effectiveRank: number;
-  /** g'Hg / g'g: how the loss bends along its gradient. */
+  /** g'Hg / g'g: the curvature along the gradient. */
   readonly alongGradient: number;
 }
 
@@ -102,42 +102,47 @@ export interface Estimate {
 const KNOWN = ["steps", "draws", "eps", "seed", "onProgress"];
 
 /**
- * Measures ends and trace of the Hessian's spectrum from products with it, each of which takes two gradients: Lanczos' method from the
- * gradient for the ends, and for the trace what its directions hold, exactly, plus Hutchinson's estimate v'Hv of the rest (Hutch++, Meyer et
- * al. 2021). Unlike the paper, whose effective rank is of a bound on the Hessian around theta, this is the Hessian's at theta. Throws a
- * KitError for options that do not fit.
+ * Measures the ends and the trace of the Hessian's spectrum from products with it, each of which takes two gradients: Lanczos' method from
+ * the gradient for the ends; for the trace its directions' exact share plus Hutchinson's estimate v'Hv of the rest (Hutch++, Meyer et al.
+ * 2021). Unlike the paper, whose effective rank is that of a bound on the Hessian around theta, this is the Hessian's at theta. Throws a
+ * KitError for invalid options.
  */
 export async function spectrum(land: Landscape, options: SpectrumOptions = {}): Promise<Spectrum> {
   const { steps = 16, draws = 16, eps = 1e-3, seed = 0, onProgress = () => {} } = options;
   refuseUnknown("spectrum", options, KNOWN);
   refuseUnless("spectrum", [wholeFromOne("number of steps", steps), wholeFromOne("number of draws", draws)]);
   let done = 0;
-  const told: Landscape["curvature"] = async (direction, reach) => {
+  const measureProduct: Landscape["curvature"] = async (direction, reach) => {
     const product = await land.curvature(direction, reach);
     onProgress({ label: "Hessian", done: ++done, total: steps + draws });
     return product;
   };
   const slope = await land.gradient();
-  const krylov = await lanczos((direction) => told(direction), slope.gradient, steps);
+  const krylov = await lanczos((direction) => measureProduct(direction), slope.gradient, steps);
   const rest: number[] = [];
-  for (let i = 0; i < draws; i++) rest.push(await along(told, randomBeside(krylov, `trace/${seed}/${i}`), eps));
-  return { ...slope, dimension: land.dimension, ...summary(krylov.ritz, meanAndError(rest)) };
+  for (let i = 0; i < draws; i++)
+    rest.push(await curvatureAlong(measureProduct, drawOrthogonal(krylov, `trace/${seed}/${i}`), eps));
+  return { ...slope, dimension: land.dimension, ...summarize(krylov.ritz, meanAndError(rest)) };
 }
 
-/** v'Hv, looked at from where MeZO would look. */
-async function along(curvature: Landscape["curvature"], direction: Float32Array, eps: number): Promise<number> {
+/** v'Hv at the distance of MeZO's perturbation. */
+async function curvatureAlong(
+  curvature: Landscape["curvature"],
+  direction: Float32Array,
+  eps: number,
+): Promise<number> {
   return dot(direction, await curvature(direction, eps * Math.sqrt(direction.length)));
 }
 
-/** A direction of ±1, whose products have a smaller variance than a Gaussian one's, less what lies along Lanczos' directions. */
-function randomBeside({ basis }: Krylov, seed: string): Float32Array {
+/** A direction of ±1, whose products have a smaller variance than a Gaussian one's, without its components along Lanczos' directions. */
+function drawOrthogonal({ basis }: Krylov, seed: string): Float32Array {
   const random = seedrandom.alea(seed);
   const direction = new Float32Array(basis[0]!.length).map(() => (random() < 0.5 ? -1 : 1));
   removeAlong(direction, basis);
   return direction;
 }
 
-function summary(ritz: readonly Ritz[], rest: Estimate): Omit<Spectrum, keyof Slope | "dimension"> {
+function summarize(ritz: readonly Ritz[], rest: Estimate): Omit<Spectrum, keyof Slope | "dimension"> {
   const sum = (of: (one: Ritz) => number): number => ritz.reduce((total, one) => total + of(one), 0);
   const trace = { mean: sum(({ value }) => value) + rest.mean, standardError: rest.standardError };
   const norm = Math.max(...ritz.map(({ value }) => Math.abs(value)));

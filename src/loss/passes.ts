@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { embed } from "../kernels/embed.ts";
 import { lastTokens, packBatch } from "../nn/batch.ts";
-import type { Head, Network, Past } from "../nn/network.ts";
+import type { Head, KeysValues, Network } from "../nn/network.ts";
 import { features, featuresWithCache } from "../nn/run.ts";
 import type { Both } from "../tensor/pair.ts";
 
@@ -108,7 +108,7 @@ function readPasses(passes: readonly Pass[], values: readonly Float32Array[]): n
 /** The scores of one pass after the other, each freed when the next is asked for. */
 function* scoreTensors(network: Network, passes: readonly Pass[]): Generator<tf.Tensor> {
   let beginnings: readonly Int32Array[] | undefined;
-  let pasts: Past[] = [];
+  let pasts: KeysValues[] = [];
   try {
     for (const { shared, sequences, rows, scores } of passes) {
       const own = causal(network) ? shared : undefined;
@@ -136,8 +136,8 @@ function* scoreTensors(network: Network, passes: readonly Pass[]): Generator<tf.
 /** Whether a token's keys and values depend on those before it alone. */
 const causal = ({ prompts }: Network): boolean => prompts === "autoregressive";
 
-/** The beginnings' keys and values, one Past a layer. */
-function runBeginnings(network: Network, beginnings: readonly Int32Array[]): Past[] {
+/** The beginnings' keys and values, one KeysValues a layer. */
+function runBeginnings(network: Network, beginnings: readonly Int32Array[]): KeysValues[] {
   const batch = packBatch(beginnings);
   const { features, present } = featuresWithCache(network, batch, lastTokens(batch));
   features.dispose();
@@ -147,7 +147,7 @@ function runBeginnings(network: Network, beginnings: readonly Int32Array[]): Pas
 /** Features at the rows of sequences of whose beginnings the keys and values are at hand. */
 function featuresAfter(
   network: Network,
-  pasts: readonly Past[],
+  pasts: readonly KeysValues[],
   { beginnings, which }: SharedBeginnings,
   { sequences, rows }: Pick<Pass, "sequences" | "rows">,
 ): tf.Tensor2D {
@@ -158,14 +158,14 @@ function featuresAfter(
 }
 
 /** The pasts of some sequences, in the order of `which`, each as often as it stands there. */
-function choosePast({ keys, values, lengths }: Past, which: readonly number[]): Past {
+function choosePast({ keys, values, lengths }: KeysValues, which: readonly number[]): KeysValues {
   const starts = lengths.map((_, i) => lengths.slice(0, i).reduce((a, b) => a + b, 0));
   const rows = which.flatMap((i) => Array.from({ length: lengths[i]! }, (_, j) => starts[i]! + j));
   const ids = tf.tensor1d(rows, "int32");
   return { keys: embed(ids, keys), values: embed(ids, values), lengths: which.map((i) => lengths[i]!) };
 }
 
-function disposeAll(pasts: readonly Past[]): void {
+function disposeAll(pasts: readonly KeysValues[]): void {
   tf.dispose(pasts.flatMap(({ keys, values }) => [keys, values]));
 }
 

@@ -3,7 +3,7 @@ import type { LanguageModel } from "../models/network.ts";
 import type { Network } from "../nn/network.ts";
 import type { Score } from "../record/run.ts";
 import { matchesExactly, tokenF1 } from "../tasks/answers.ts";
-import { accuracyOf, meanScore } from "../tasks/score.ts";
+import { computeAccuracy, computeMeanScore } from "../tasks/score.ts";
 import type { Metric, Task } from "../tasks/task.ts";
 import { candidatePasses } from "./candidates.ts";
 import type { Begin, LabelledBatch } from "./encode.ts";
@@ -79,7 +79,7 @@ function accuracyScorer(model: LanguageModel, task: Task): Scorer {
   return async (part, onDone) => {
     const { examples, gold, on, step } = part;
     const scores = await inChunks(examples, onDone, (some) => runPasses(model, candidatePasses(some)));
-    const { accuracy, standardError, n } = accuracyOf(countRight(scores, gold), examples.length);
+    const { accuracy, standardError, n } = computeAccuracy(countRight(scores, gold), examples.length);
     const { loss: kind } = task;
     const loss = kind === "candidates" ? lossFromScores(kind, scores, gold) : await computeLoss(kind, model, part);
     return { on, step, score: accuracy, standardError, n, loss };
@@ -93,8 +93,12 @@ function generationScorer(model: LanguageModel, _task: Task, begin: Begin): Scor
     const answers = await inChunks(texts, onDone, (some, from) =>
       generateAnswers(model, { texts: some }, { begin, demonstrations: (i) => demonstrations(from + i) }),
     );
-    const { mean: score, standardError, n } = meanScore(answers.map(({ answer, right }) => tokenF1(answer, right)));
-    const exact = meanScore(answers.map(({ answer, right }) => matchesExactly(answer, right))).mean;
+    const {
+      mean: score,
+      standardError,
+      n,
+    } = computeMeanScore(answers.map(({ answer, right }) => tokenF1(answer, right)));
+    const exact = computeMeanScore(answers.map(({ answer, right }) => matchesExactly(answer, right))).mean;
     return { on, step, score, standardError, n, loss: await computeLoss("answer", model, part), exactMatch: exact };
   };
 }

@@ -1,60 +1,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
-import { constants } from "node:os";
 import { join, resolve } from "node:path";
 import { KitError, NotFinite } from "../error.ts";
-import { checkUnlocked, type Lock, lockRun } from "../record/lock.ts";
-import { partOf } from "../record/part.ts";
-import { readRun } from "../record/read.ts";
-import type { Run } from "../record/run.ts";
-import { checkBegin } from "../record/write.ts";
-import type { Progress, ProgressEvent } from "../tensor/progress.ts";
-import type { Job, Message } from "./plan.ts";
-
-/** A command that was stopped by SIGINT or SIGTERM; it exits with what shells report for the signal: 130 or 143. */
-export class Interrupted extends KitError {
-  readonly exitCode: number;
-
-  constructor(signal: "SIGINT" | "SIGTERM") {
-    super("Interrupted: finished runs are kept, and --resume goes on with the one that was under way.");
-    this.exitCode = 128 + constants.signals[signal];
-  }
-}
-
-/** Runs a command with the process's arguments. What it throws is printed, a KitError as its sentence alone, and exits with 1. */
-export async function runCommand(main: (argv: readonly string[]) => void | Promise<void>): Promise<void> {
-  try {
-    await main(process.argv.slice(2));
-  } catch (error) {
-    process.stderr.write(`${messageOf(error)}\n`);
-    // A download that was under way would keep the process alive.
-    if (error instanceof Interrupted) process.exit(error.exitCode);
-    process.exitCode = 1;
-  }
-}
-
-/** Returns what a user is shown of an error: the sentence of a KitError, the stack of anything else. */
-export function messageOf(error: unknown): string {
-  if (error instanceof KitError) return error.message;
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
-}
-
-/** Returns a signal that aborts, with an `Interrupted`, when the process is sent SIGINT or SIGTERM, which no longer end it. */
-export function interruption(): AbortSignal {
-  const controller = new AbortController();
-  // npm passes Ctrl-C on to a process that had it from the terminal already: the listeners stay for the second one.
-  for (const signal of ["SIGINT", "SIGTERM"] as const)
-    process.on(signal, () => controller.abort(new Interrupted(signal)));
-  return controller.signal;
-}
-
-/** Returns what the work returns; throws the signal's reason as soon as it aborts, with the work left to itself. */
-export function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
-  const aborted = new Promise<never>((_, failed) =>
-    signal.addEventListener("abort", () => failed(signal.reason), { once: true }),
-  );
-  return Promise.race([work, aborted]);
-}
 
 /** The folder that this file was compiled into. */
 const DIST = resolve(import.meta.dirname, "..");
@@ -64,18 +11,16 @@ const DIST = resolve(import.meta.dirname, "..");
  * later must be of the files that they began with: bin/build.js keeps each build in a folder of its own, and notes it in `.build`, which is
  * read when this process begins. The files of an installed package stay where they are.
  */
-const FROZEN: string = frozenBuild() ?? DIST;
+const FROZEN: string = findFrozenBuild() ?? DIST;
 
-function frozenBuild(): string | undefined {
+function findFrozenBuild(): string | undefined {
   const note = join(DIST, ".build");
   const folder = existsSync(note) && resolve(DIST, "..", `.dist-${readFileSync(note, "utf8")}`);
   return folder && existsSync(folder) ? folder : undefined;
 }
 
 /** The path of a program of this very build, by its path below dist/. */
-export function ownProgram(path: string): string {
-  return join(FROZEN, path);
-}
+export const ownProgram = (path: string): string => join(FROZEN, path);
 
 /**
  * Node's flags for a process that runs a model. V8 lets its heap grow to several times what is in use before it collects; steps make much
@@ -83,89 +28,126 @@ export function ownProgram(path: string): string {
  */
 export const LEAN_HEAP: readonly string[] = ["--heap-growing-percent=20", "--max-semi-space-size=4"];
 
-/** Whom a job's process reports to, and what stops it. */
-export interface Supervision {
-  readonly onProgress: Progress;
-  readonly signal: AbortSignal;
+/** What a user is shown of an error: the sentence of a KitError, the stack of anything else. */
+export function messageOf(error: unknown): string {
+  if (error instanceof KitError) return error.message;
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
-/** Throws a KitError, before any of the jobs is begun, where another process is at one, and where one that was cut short is not to be resumed. */
-export function checkJobs(jobs: readonly Job[]): void {
-  for (const { file, options } of jobs) {
-    checkUnlocked(file);
-    if (!options.resume) checkBegin(file);
+/** What a process sends to the one that gave it its job. */
+type Message<Value, Event> =
+  | { readonly progress: Event }
+  | { readonly note: string }
+  | { readonly done: true; readonly value: Value }
+  | { readonly error: string; readonly isNotFinite: boolean };
+
+/** A process that has ended without an answer to its job: by itself, by a signal, or because it could not be started. */
+export class ProcessEnded extends Error {
+  readonly signal: NodeJS.Signals | undefined;
+
+  /** `how` is "SIGKILL", "exit code 3" or why it was not started. */
+  constructor(how: string, signal?: NodeJS.Signals) {
+    super(how);
+    this.signal = signal;
   }
+}
+
+/** A program and the job that a process of it is to do, with what is done meanwhile. */
+export interface Work<Event> {
+  /** The path of a compiled program that calls `serve`. */
+  readonly program: string;
+  readonly job: object;
+  readonly onProgress?: (event: Event) => void;
+  /** Takes a line for the user; on stderr by default. */
+  readonly onNote?: (note: string) => void;
+  /** Kills the process when it aborts. */
+  readonly signal?: AbortSignal;
+  /** Is called with the process's id before it has its job. */
+  readonly onStart?: (pid: number) => void;
+  /** Node's flags; LEAN_HEAP by default. */
+  readonly flags?: readonly string[];
+  readonly cwd?: string;
+  readonly env?: NodeJS.ProcessEnv;
 }
 
 /**
- * Does a job in a process of its own, so that its peak memory is its own too, and returns the run from its file. Throws the
- * signal's reason once it has aborted, and a KitError where the job failed or another process is at it; then the process is gone, and
- * the steps that the run has taken stay under its `.part` name, to be resumed.
+ * Starts a process of a program, sends it its job and returns its answer; then the process is gone. Throws the signal's reason where it
+ * aborted, the error that the process answered with, as a KitError or NotFinite, and a `ProcessEnded` where it ended without an answer.
  */
-export async function inOwnProcess(job: Job, supervision: Supervision): Promise<Run> {
-  supervision.signal.throwIfAborted();
-  const lock = isOnlyRead(job) ? undefined : lockRun(job.file);
-  try {
-    await done(job, lock, supervision);
-    return readRun(job.file);
-  } finally {
-    lock?.release();
-  }
-}
-
-/** A finished run that is to be kept needs no lock, so that several commands and notebooks can show it at once. */
-const isOnlyRead = ({ file, options }: Job): boolean => options.resume && existsSync(file) && !existsSync(partOf(file));
-
-async function done(job: Job, lock: Lock | undefined, { onProgress, signal }: Supervision): Promise<void> {
-  const child = fork(ownProgram("measure/worker.js"), {
+export async function runProcess<Value, Event = never>(work: Work<Event>): Promise<Value> {
+  const { program, signal, onStart, flags = LEAN_HEAP, cwd, env } = work;
+  signal?.throwIfAborted();
+  const child = fork(program, {
     stdio: ["ignore", "ignore", "inherit", "ipc"],
     serialization: "advanced",
-    execArgv: [...process.execArgv, ...LEAN_HEAP],
+    execArgv: [...process.execArgv, ...flags],
+    ...(cwd !== undefined && { cwd }),
+    ...(env !== undefined && { env }),
   });
   const stop = (): void => void child.kill("SIGKILL");
-  signal.addEventListener("abort", stop);
+  signal?.addEventListener("abort", stop);
   try {
-    if (child.pid !== undefined) lock?.share(child.pid);
-    // What the process had told before it was stopped may still arrive.
-    await finished(child, job, (event) => void (signal.aborted || onProgress(event)));
+    if (child.pid !== undefined) onStart?.(child.pid);
+    return await awaitAnswer<Value, Event>(child, work);
   } catch (error) {
-    throw signal.aborted ? signal.reason : error;
+    throw signal?.aborted ? signal.reason : error;
   } finally {
     stop();
-    signal.removeEventListener("abort", stop);
+    signal?.removeEventListener("abort", stop);
   }
 }
 
-/** Sends the job; returns when its process has ended well, and throws a KitError when it has ended otherwise. */
-function finished(child: ChildProcess, job: Job, onProgress: Progress): Promise<void> {
-  const label = labelOf(job);
+function awaitAnswer<Value, Event>(child: ChildProcess, work: Work<Event>): Promise<Value> {
+  const { job, onProgress, onNote = (note) => void process.stderr.write(`${note}\n`), signal } = work;
   return new Promise((done, failed) => {
-    let last: Message | undefined;
-    child.on("message", (message: Message) => {
-      if ("note" in message) process.stderr.write(`${message.note}\n`);
-      else if ("progress" in message) onProgress(withLabel(label, job.method, message.progress));
-      else last = message;
+    let answer: Extract<Message<Value, Event>, { done: true } | { error: string }> | undefined;
+    child.on("message", (message: Message<Value, Event>) => {
+      if ("note" in message) onNote(message.note);
+      // What the process had sent before it was killed may still arrive.
+      else if ("progress" in message) signal?.aborted || onProgress?.(message.progress);
+      else answer = message;
     });
-    child.on("error", (error) => failed(new KitError(`${label} got no process of its own (${error.message}).`)));
-    child.on("close", (code, signal) => {
-      if (last && "done" in last) done();
-      else if (last && "error" in last) failed(new (last.isNotFinite ? NotFinite : KitError)(last.error));
-      // Ctrl-C reaches the processes of a terminal in any order: the child may be gone before this one has heard of it.
-      else if (signal === "SIGINT" || signal === "SIGTERM") failed(new Interrupted(signal));
-      else failed(new KitError(`${label} ended early (${signal ?? `exit code ${code}`}): --resume goes on with it.`));
+    child.on("error", ({ message }) => failed(new ProcessEnded(message)));
+    child.on("close", (code, by) => {
+      if (!answer) failed(new ProcessEnded(by ?? `exit code ${code}`, by ?? undefined));
+      else if ("done" in answer) done(answer.value);
+      else failed(new (answer.isNotFinite ? NotFinite : KitError)(answer.error));
     });
     child.send(job);
   });
 }
 
-/** The event as one of the job: what is not the method itself, such as loading, is a part of it. */
-function withLabel(label: string, method: string, event: ProgressEvent): ProgressEvent {
-  const part = event.part ?? (event.label === method ? undefined : event.label);
-  return { ...event, label, ...(part !== undefined && { part }) };
+/** What a process can send while it does its job. */
+export interface Reports<Event> {
+  progress(event: Event): void;
+  /** A line for the user. */
+  note(text: string): void;
 }
 
-/** "MeZO (LoRA) seed 2", with the task before it where there are several. */
-function labelOf({ method, task, seed, options }: Job): string {
-  const several = options.tasks === "all" || options.tasks.length > 1;
-  return `${several ? `${task} ` : ""}${method}${options.seeds.length > 1 ? ` seed ${seed}` : ""}`;
+/** Makes this process one that `runProcess` starts: does the job that it is sent, answers, and exits. It exits too where its parent is gone. */
+export function serve<Job, Value, Event = never>(work: (job: Job, reports: Reports<Event>) => Promise<Value>): void {
+  const parent = process.ppid;
+  const send = (message: Message<Value, Event>): Promise<void> =>
+    new Promise((done) => process.send?.(message, () => done()));
+  const reports: Reports<Event> = {
+    progress: (progress) => {
+      // A run is one long piece of work: it would hear of its parent's end only after its own.
+      if (process.ppid !== parent) process.exit(1);
+      void send({ progress });
+    },
+    note: (note) => void send({ note }),
+  };
+  process.once("message", async (job: Job) => {
+    process.once("disconnect", () => process.exit(1));
+    await send(
+      await work(job, reports).then(
+        (value): Message<Value, Event> => ({ done: true, value }),
+        (error: unknown): Message<Value, Event> => ({
+          error: messageOf(error),
+          isNotFinite: error instanceof NotFinite,
+        }),
+      ),
+    );
+    process.exit(); // a GPU's driver would keep the process alive
+  });
 }

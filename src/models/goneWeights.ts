@@ -35,7 +35,7 @@ export function bringBaseBack(model: Tunable, method: string): void {
 }
 
 /** Brings a model's base weights back that were changed in passing. */
-export function restoreUnnoticed(model: Tunable): void {
+export function restoreQuietly(model: Tunable): void {
   const why = whyGone(model);
   model.restore();
   if (why !== undefined) gone.set(model.parameters, why);

@@ -1,8 +1,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { type Checkpoint, hashFiles, openCheckpoint } from "../checkpoints/folder.ts";
-import { resolveModel } from "../checkpoints/hub.ts";
-import { snapshotCommit } from "../checkpoints/hubCache.ts";
+import { findCommit, resolveModel } from "../checkpoints/hub.ts";
 import type { DownloadProgress } from "../checkpoints/hubDownload.ts";
 import { readObject } from "../checkpoints/json.ts";
 import { closest, KitError } from "../error.ts";
@@ -49,7 +48,7 @@ export async function openModel(id: string = BUNDLED_MODEL, onProgress?: Progres
   const folder = await resolveModel(place, {
     onProgress: downloadProgress(onProgress),
     accept: (config) => checkConfig(id, readObject(config)),
-    ...(!existsSync(place) && { near: nearest(id) }),
+    ...(!existsSync(place) && { near: findNearest(id) }),
   });
   const found = openCheckpoint(folder);
   const checkpoint = untied ? untie(found) : found;
@@ -63,14 +62,14 @@ export async function openModel(id: string = BUNDLED_MODEL, onProgress?: Progres
 }
 
 /** A bundled model, or a folder beside the one that was named, whose name is close. */
-function nearest(id: string): string | undefined {
+function findNearest(id: string): string | undefined {
   const parent = dirname(id);
-  const folders = foldersIn(parent);
+  const folders = listFolders(parent);
   const name = closest(basename(id), [...Object.keys(BUNDLED), ...folders]);
   return name !== undefined && folders.includes(name) ? join(parent, name) : name;
 }
 
-function foldersIn(parent: string): string[] {
+function listFolders(parent: string): string[] {
   try {
     const entries = readdirSync(parent, { withFileTypes: true });
     return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
@@ -100,7 +99,7 @@ export async function loadModel(id: string = BUNDLED_MODEL, options: LoadOptions
   const network = loadNetwork(checkpoint, weights, onProgress);
   const kept = keptAs(weights);
   const { folder, files } = checkpoint;
-  const revision = snapshotCommit(folder);
+  const revision = findCommit(folder);
   return {
     ...{ id: shortId(id), folder, weightsHash: hashFiles(files), tokenizer },
     ...(revision && { revision }),

@@ -31,7 +31,7 @@ export function loadNetwork(checkpoint: Checkpoint, options: WeightOptions = {},
   const dispose = (): void => tf.dispose(parameters.map(({ value }) => value));
   try {
     for (const [name, shape] of shapes) {
-      parameters.push({ name, ...make(read(places.get(name)!), shape, name) });
+      parameters.push({ name, ...make(readPlace(places.get(name)!), shape, name) });
       onProgress?.({ label: "loading weights", done: parameters.length, total: shapes.size });
     }
   } catch (error) {
@@ -45,13 +45,14 @@ export function loadNetwork(checkpoint: Checkpoint, options: WeightOptions = {},
     ...family.build(checkpoint.config, (name) => byName.get(name)!),
     restore: () => {
       noteMeant(parameters);
-      for (const { name, value } of parameters) fillValues(value, (into) => read(places.get(name)!, into));
+      for (const { name, value } of parameters) fillValues(value, (into) => readPlace(places.get(name)!, into));
     },
     dispose,
   };
 }
 
-const read = ({ file, entry }: TensorPlace, into?: Float32Array): Float32Array => readTensor(file, entry.name, into);
+const readPlace = ({ file, entry }: TensorPlace, into?: Float32Array): Float32Array =>
+  readTensor(file, entry.name, into);
 
 /** A language model, ready to run: its weights, its forward pass and its tokenizer. */
 export interface LanguageModel extends LoadedNetwork {

@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { add } from "../kernels/elementwise.ts";
 import { embed } from "../kernels/embed.ts";
 import { layerNorm } from "../kernels/norm.ts";
-import { positionsOf, type TokenBatch } from "../nn/batch.ts";
+import { positionTensor, type TokenBatch } from "../nn/batch.ts";
 import {
   attend,
   feedForwardPart,
@@ -119,7 +119,7 @@ function build(config: Config, weights: Weights): Network {
 
   const embedding = (batch: TokenBatch, correction: Corrections): tf.Tensor2D => {
     const tokens = embed(tf.tensor1d(batch.ids, "int32"), w("embed_tokens.weight"));
-    const positions = embed(positionsOf(batch, POSITION_OFFSET), w("embed_positions.weight"));
+    const positions = embed(positionTensor(batch, POSITION_OFFSET), w("embed_positions.weight"));
     if (!hasProjection(c)) return add(tokens, positions);
     return project(tokens, dense("project_in"), { correction }, { residual: positions });
   };

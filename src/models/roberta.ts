@@ -3,7 +3,7 @@ import { KitError } from "../error.ts";
 import { add } from "../kernels/elementwise.ts";
 import { embed } from "../kernels/embed.ts";
 import { layerNorm } from "../kernels/norm.ts";
-import { positionsOf, type TokenBatch } from "../nn/batch.ts";
+import { positionTensor, type TokenBatch } from "../nn/batch.ts";
 import {
   attend,
   feedForwardPart,
@@ -129,13 +129,13 @@ const OUTPUT = "lm_head.decoder.weight";
 
 function build(config: Config, weights: Weights): Network {
   const c = readConfig(config);
-  const norm = normsOf(c, weights);
+  const norm = makeNorm(c, weights);
   const table = (ids: tf.Tensor, name: string): tf.Tensor2D =>
     embed(ids, weights(`roberta.embeddings.${name}_embeddings.weight`));
 
   const embedding = (batch: TokenBatch): tf.Tensor2D => {
     const words = table(tf.tensor1d(batch.ids, "int32"), "word");
-    const positions = table(positionsOf(batch, positionOffset(c)), "position");
+    const positions = table(positionTensor(batch, positionOffset(c)), "position");
     const type = table(tf.tensor1d([0], "int32"), "token_type"); // RoBERTa has one type of text
     return norm(add(add(words, type), positions), "roberta.embeddings.LayerNorm");
   };
@@ -158,13 +158,13 @@ function build(config: Config, weights: Weights): Network {
   };
 }
 
-const normsOf = (c: RobertaConfig, weights: Weights) => {
+const makeNorm = (c: RobertaConfig, weights: Weights) => {
   return (x: tf.Tensor, name: string): tf.Tensor2D =>
     layerNorm(x, weights(`${name}.weight`), weights(`${name}.bias`), c.layer_norm_eps);
 };
 
 function layer(c: RobertaConfig, weights: Weights, at: string): Layer {
-  const norm = normsOf(c, weights);
+  const norm = makeNorm(c, weights);
   const of = (name: string): Projection => readProjection(weights, `${at}.${name}`);
   const run = (x: tf.Tensor, context: LayerContext): tf.Tensor2D => {
     const dense = (input: tf.Tensor, name: string, extras?: ProjectionExtras): tf.Tensor2D =>

@@ -1,8 +1,9 @@
 import * as tf from "@tensorflow/tfjs";
 import { KitError } from "../error.ts";
-import { type HalfFormat, type Halves, narrow, type Rounding } from "../tensor/halves.ts";
+import { narrow } from "../tensor/halves.ts";
 import { halfTensor, NATIVE } from "../tensor/native/backend.ts";
 import type { Parameter } from "../tensor/parameter.ts";
+import type { HalfFormat, Halves, Rounding } from "../tensor/source.ts";
 
 /** What weights are kept in. */
 export type WeightFormat = "float32" | HalfFormat;
@@ -37,7 +38,7 @@ export function weightMaker({ weights = "float32", rounding = "stochastic" }: We
   return (values, shape, name) => {
     if (shape.length < 2) return full(values, shape, name);
     checkHolds(weights, values, name);
-    return halved(values, shape, { format: weights, rounding });
+    return makeHalf(values, shape, { format: weights, rounding });
   };
 }
 
@@ -60,7 +61,7 @@ function checkHolds(format: HalfFormat, values: Float32Array, name: string): voi
   );
 }
 
-function halved(values: Float32Array, shape: readonly number[], kind: Omit<Halves, "bits">): ReturnType<MakeWeight> {
+function makeHalf(values: Float32Array, shape: readonly number[], kind: Omit<Halves, "bits">): ReturnType<MakeWeight> {
   const halves = { ...kind, bits: new Uint16Array(values.length) };
   narrow(values, halves, 0);
   return { value: halfTensor(shape, halves), bytes: 2 };

@@ -32,15 +32,15 @@ export function lastTokens({ lengths }: Pick<TokenBatch, "lengths">): Int32Array
 }
 
 /** Position of every token in its sequence, plus `offset`: an int32 tensor [tokens]. */
-export function positionsOf(batch: TokenBatch, offset: number): tf.Tensor1D {
+export function positionTensor(batch: TokenBatch, offset: number): tf.Tensor1D {
   return tf.tensor1d(
-    positionList(batch).map((position) => position + offset),
+    listPositions(batch).map((position) => position + offset),
     "int32",
   );
 }
 
 /** Position of every token in its sequence: [tokens]. */
-export function positionList({ ids, lengths, starts }: TokenBatch): Int32Array {
+export function listPositions({ ids, lengths, starts }: TokenBatch): Int32Array {
   const positions = new Int32Array(ids.length);
   let at = 0;
   lengths.forEach((length, sequence) => {
@@ -60,7 +60,7 @@ export interface Tail {
 }
 
 /** The tail of a batch for rows counting its tokens from 0; of a sequence that is not read at all, its last token. */
-export function tailOf({ ids, lengths, starts }: TokenBatch, rows: ArrayLike<number>): Tail {
+export function findTail({ ids, lengths, starts }: TokenBatch, rows: ArrayLike<number>): Tail {
   const firsts = firstRows(lengths, rows);
   const kept: number[] = [];
   const place = new Int32Array(ids.length);

@@ -3,7 +3,7 @@ import { KitError } from "../error.ts";
 import { embed } from "../kernels/embed.ts";
 import { linear } from "../kernels/linear.ts";
 import { lastTokens, packBatch, type TokenBatch } from "./batch.ts";
-import type { Network, Past } from "./network.ts";
+import type { KeysValues, Network } from "./network.ts";
 import { featuresWithCache } from "./run.ts";
 
 /** Where greedy decoding ends. */
@@ -33,20 +33,20 @@ export async function generate(
   let running = prompts.map((_, i) => i).sort((a, b) => prompts[a]!.length - prompts[b]!.length || a - b);
   if (options.maxNewTokens === 0) return made;
   let batch = packBatch(running.map((i) => prompts[i]!));
-  let past: readonly Past[] | undefined;
+  let past: readonly KeysValues[] | undefined;
   while (running.length > 0) {
     const { ids, present } = await nextTokens(network, batch, past);
-    disposePast(past);
+    disposeKeysValues(past);
     let kept: number[];
     try {
-      kept = running.flatMap((of, i) => (goesOn(made[of]!, ids[i]!, options) ? [i] : []));
+      kept = running.flatMap((of, i) => (addToken(made[of]!, ids[i]!, options) ? [i] : []));
     } catch (error) {
-      disposePast(present);
+      disposeKeysValues(present);
       throw error;
     }
     running = kept.map((i) => running[i]!);
     past = running.length > 0 ? chooseSequences(present, kept) : undefined;
-    if (past !== present) disposePast(present);
+    if (past !== present) disposeKeysValues(present);
     const starts = running.map((of) => prompts[of]!.length + made[of]!.length - 1);
     batch = { ids: Int32Array.from(kept, (i) => ids[i]!), lengths: kept.map(() => 1), starts };
   }
@@ -68,7 +68,7 @@ function check(network: BoundedNetwork, prompts: readonly Int32Array[], { maxNew
 }
 
 /** Takes a new id; whether its sequence goes on. */
-function goesOn(made: number[], id: number, { maxNewTokens, stop, end }: GenerateOptions): boolean {
+function addToken(made: number[], id: number, { maxNewTokens, stop, end }: GenerateOptions): boolean {
   if (id === end) return false;
   made.push(id);
   return made.length < maxNewTokens && !stop?.(made);
@@ -78,8 +78,8 @@ function goesOn(made: number[], id: number, { maxNewTokens, stop, end }: Generat
 async function nextTokens(
   network: Network,
   batch: TokenBatch,
-  past: readonly Past[] | undefined,
-): Promise<{ ids: Int32Array; present: readonly Past[] }> {
+  past: readonly KeysValues[] | undefined,
+): Promise<{ ids: Int32Array; present: readonly KeysValues[] }> {
   const { features, present } = featuresWithCache(network, batch, lastTokens(batch), past);
   const best = tf.tidy(() => {
     const { weight, bias } = network.head;
@@ -92,7 +92,7 @@ async function nextTokens(
 }
 
 /** The pasts of some sequences, by index: the same ones where all stay. */
-function chooseSequences(past: readonly Past[], which: readonly number[]): readonly Past[] {
+function chooseSequences(past: readonly KeysValues[], which: readonly number[]): readonly KeysValues[] {
   if (past[0]?.lengths.length === which.length) return past;
   return past.map(({ keys, values, lengths }) => {
     const ends = lastTokens({ lengths });
@@ -102,6 +102,6 @@ function chooseSequences(past: readonly Past[], which: readonly number[]): reado
   });
 }
 
-function disposePast(past: readonly Past[] | undefined): void {
+function disposeKeysValues(past: readonly KeysValues[] | undefined): void {
   for (const { keys, values } of past ?? []) tf.dispose([keys, values]);
 }

@@ -1,8 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 import type { Parameter } from "../tensor/parameter.ts";
-import { type Tail, type TokenBatch, tailOf } from "./batch.ts";
+import { findTail, type Tail, type TokenBatch } from "./batch.ts";
 import type { Network } from "./network.ts";
-import { features, placed, runEmbedding, runLayer, runOutput } from "./run.ts";
+import { features, placeTokens, runEmbedding, runLayer, runOutput } from "./run.ts";
 
 /** A loss and its gradient: one tensor a weight, in theta's order and the caller's to dispose of; zeros where the loss does not depend on it. */
 export interface LossGradient {
@@ -18,15 +18,15 @@ export async function plainGradient(
   tail: (features: tf.Tensor2D) => tf.Scalar,
   theta: readonly Parameter[],
 ): Promise<LossGradient> {
-  const { value, grads } = gradientsOf(
+  const { value, grads } = differentiate(
     () => tail(features(network, batch, rows)),
     theta.map((weight) => weight.value),
   );
-  return { loss: await scalarOf(value), gradients: withZeros(grads, theta) };
+  return { loss: await readScalar(value), gradients: withZeros(grads, theta) };
 }
 
 /** A function's value and its gradients in xs, of a result whose own gradient is dy (1 where left out); undefined for those it does not depend on. */
-export function gradientsOf<T extends tf.Tensor>(
+export function differentiate<T extends tf.Tensor>(
   f: () => T,
   xs: readonly tf.Tensor[],
   dy?: T,
@@ -36,7 +36,7 @@ export function gradientsOf<T extends tf.Tensor>(
 }
 
 /** The number in a scalar, which is disposed of. */
-export async function scalarOf(value: tf.Scalar): Promise<number> {
+export async function readScalar(value: tf.Scalar): Promise<number> {
   const [number] = await value.data();
   value.dispose();
   return number!;
@@ -58,25 +58,25 @@ export async function checkpointedGradient(
   loss: (features: tf.Tensor2D) => tf.Scalar,
   theta: readonly Parameter[],
 ): Promise<LossGradient> {
-  const batch = placed(network, tokens);
+  const batch = placeTokens(network, tokens);
   const values = theta.map((weight) => weight.value);
   const sums: (tf.Tensor | undefined)[] = theta.map(() => undefined);
-  const tail = tailOf(batch, rows);
+  const tail = findTail(batch, rows);
   const run = layerRunner(network, batch, tail);
   const inputs = layerInputs(network, batch, run);
   const last = inputs.pop()!;
-  const top = gradientsOf(() => loss(runOutput(network, last, tail.at)), [last, ...values]);
+  const top = differentiate(() => loss(runOutput(network, last, tail.at)), [last, ...values]);
   let dx = settle(last, top.grads, sums);
   for (let i = inputs.length - 1; i >= 0; i--) {
     const x = inputs[i]!;
-    const { value, grads } = gradientsOf(() => run(i, x), [x, ...values], dx as tf.Tensor2D);
+    const { value, grads } = differentiate(() => run(i, x), [x, ...values], dx as tf.Tensor2D);
     tf.dispose([value, dx]);
     dx = settle(x, grads, sums);
   }
-  const bottom = gradientsOf(() => runEmbedding(network, batch), values, dx as tf.Tensor2D);
+  const bottom = differentiate(() => runEmbedding(network, batch), values, dx as tf.Tensor2D);
   tf.dispose([bottom.value, dx]);
   add(sums, bottom.grads);
-  return { loss: await scalarOf(top.value), gradients: withZeros(sums, theta) };
+  return { loss: await readScalar(top.value), gradients: withZeros(sums, theta) };
 }
 
 /** Runs one layer: the last for the tail alone. */

@@ -1,11 +1,10 @@
 import * as tf from "@tensorflow/tfjs";
-import { type Activation, activate } from "../kernels/activation.ts";
 import { attention } from "../kernels/attention.ts";
-import { add, joinRows } from "../kernels/elementwise.ts";
+import { type Activation, activate, add, joinRows } from "../kernels/elementwise.ts";
 import { embed } from "../kernels/embed.ts";
 import { feedForward } from "../kernels/feedForward.ts";
 import { linear } from "../kernels/linear.ts";
-import type { Corrections, LayerContext, Past } from "./network.ts";
+import type { Corrections, KeysValues, LayerContext } from "./network.ts";
 
 /** Runs a part of a layer and frees what it made on its way before the next part begins; all stays where keys and values are kept. */
 export function freeing({ keep }: LayerContext, part: () => tf.Tensor2D): tf.Tensor2D {
@@ -90,7 +89,7 @@ export function attend(
 }
 
 /** Every sequence's rows of `past`, then its rows of `own`. Differentiable. */
-function append(past: Past, own: Past): Past {
+function append(past: KeysValues, own: KeysValues): KeysValues {
   const lengths = past.lengths.map((length, i) => length + own.lengths[i]!);
   const order = interleaved(past.lengths, own.lengths);
   const join = (a: tf.Tensor, b: tf.Tensor): tf.Tensor => {

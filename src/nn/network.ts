@@ -8,7 +8,7 @@ export interface Head {
 }
 
 /** Keys and values of one layer for the tokens before a batch's own, packed like it: `lengths[i]` rows [·, keyWidth] for sequence i. */
-export interface Past {
+export interface KeysValues {
   readonly keys: tf.Tensor;
   readonly values: tf.Tensor;
   readonly lengths: readonly number[];
@@ -37,9 +37,9 @@ export interface LayerContext {
   /** The rows of those tokens. */
   readonly wanted: (x: tf.Tensor) => tf.Tensor;
   readonly correction: Corrections;
-  readonly past?: Past;
+  readonly past?: KeysValues;
   /** Told of all the keys and values that this layer's tokens saw, past ones included. */
-  readonly keep?: (present: Past) => void;
+  readonly keep?: (present: KeysValues) => void;
 }
 
 /** One block of a transformer: [tokens, width] in, [queries, width] out. */

@@ -1,5 +1,5 @@
 import type { Angles } from "../kernels/rotary.ts";
-import { positionList, type TokenBatch } from "./batch.ts";
+import { listPositions, type TokenBatch } from "./batch.ts";
 
 /** How Llama 3.1 and later stretch rotary positions to longer texts: `rope_scaling` of type "llama3", under its own names. */
 export interface RopeScaling {
@@ -12,11 +12,11 @@ export interface RopeScaling {
 /** Radians per position of each pair of a head `width` wide: theta^(−2i / width). */
 export function ropeFrequencies(width: number, theta: number, scaling?: RopeScaling): number[] {
   const plain = Array.from({ length: width / 2 }, (_, i) => theta ** ((-2 * i) / width));
-  return scaling ? plain.map((frequency) => scaled(frequency, scaling)) : plain;
+  return scaling ? plain.map((frequency) => stretchFrequency(frequency, scaling)) : plain;
 }
 
 /** Slow turns become slower by the factor, fast ones stay, and between the two the share changes linearly. */
-function scaled(frequency: number, scaling: RopeScaling): number {
+function stretchFrequency(frequency: number, scaling: RopeScaling): number {
   const { factor, low_freq_factor: low, high_freq_factor: high, original_max_position_embeddings: length } = scaling;
   const turns = (length * frequency) / (2 * Math.PI);
   const kept = Math.min(1, Math.max(0, (turns - low) / (high - low)));
@@ -29,13 +29,13 @@ export function ropeAngles(frequencies: readonly number[]): (batch: TokenBatch) 
   return (batch) => {
     const found = known.get(batch);
     if (found) return found;
-    const angles = anglesOf(positionList(batch), frequencies);
+    const angles = computeAngles(listPositions(batch), frequencies);
     known.set(batch, angles);
     return angles;
   };
 }
 
-function anglesOf(positions: Int32Array, frequencies: readonly number[]): Angles {
+function computeAngles(positions: Int32Array, frequencies: readonly number[]): Angles {
   const pairs = frequencies.length;
   const [cos, sin] = [new Float32Array(positions.length * pairs), new Float32Array(positions.length * pairs)];
   positions.forEach((position, row) => {

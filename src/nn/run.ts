@@ -1,26 +1,26 @@
 import * as tf from "@tensorflow/tfjs";
 import { embed } from "../kernels/embed.ts";
-import { type Tail, type TokenBatch, tailOf } from "./batch.ts";
-import type { Corrections, LayerContext, Network, Past } from "./network.ts";
+import { findTail, type Tail, type TokenBatch } from "./batch.ts";
+import type { Corrections, KeysValues, LayerContext, Network } from "./network.ts";
 
 /** What a layer may be run with beside its input and the batch. */
 export interface LayerExtras {
   /** Keys and values of the tokens before; a prefix, where there is one, is among them. */
-  readonly past?: Past | undefined;
-  readonly keep?: (present: Past) => void;
+  readonly past?: KeysValues | undefined;
+  readonly keep?: (present: KeysValues) => void;
   /** The tokens whose results are wanted, where not all are. */
   readonly tail?: Tail | undefined;
 }
 
 /** A batch whose tokens have the positions that an adaptation gives them. */
-export function placed({ adaptation }: Network, batch: TokenBatch): TokenBatch {
+export function placeTokens({ adaptation }: Network, batch: TokenBatch): TokenBatch {
   const { firstPosition: first = 0 } = adaptation ?? {};
   return first === 0 ? batch : { ...batch, starts: batch.lengths.map((_, i) => (batch.starts?.[i] ?? 0) + first) };
 }
 
 /** What the first layer sees of an adapted network: [tokens, width]. */
 export function runEmbedding(network: Network, batch: TokenBatch): tf.Tensor2D {
-  return network.embedding(batch, correctionsOf(network));
+  return network.embedding(batch, findCorrections(network));
 }
 
 /** One layer of an adapted network: x [tokens, width] gives [wanted tokens, width]. Intermediate tensors are the caller's to tidy. */
@@ -31,22 +31,22 @@ export function runLayer(
   batch: TokenBatch,
   { past, keep, tail }: LayerExtras = {},
 ): tf.Tensor2D {
-  const before = past ?? prefixOf(network, index, batch);
+  const before = past ?? repeatPrefix(network, index, batch);
   const context: LayerContext = {
-    ...{ batch, correction: correctionsOf(network), queries: tail?.batch ?? batch, wanted: wantedRows(tail) },
+    ...{ batch, correction: findCorrections(network), queries: tail?.batch ?? batch, wanted: wantedRows(tail) },
     ...(before && { past: before }),
     ...(keep && { keep }),
   };
   return network.layers[index]!.run(x, context);
 }
 
-const correctionsOf = ({ adaptation }: Network): Corrections => adaptation?.correction ?? (() => undefined);
+const findCorrections = ({ adaptation }: Network): Corrections => adaptation?.correction ?? (() => undefined);
 
 const wantedRows = (tail: Tail | undefined): LayerContext["wanted"] =>
   tail ? (x) => embed(tf.tensor1d(tail.rows, "int32"), x) : (x) => x;
 
 /** The prefix of a layer as every sequence's past, where the adaptation has one. */
-function prefixOf({ adaptation }: Network, layer: number, { lengths }: TokenBatch): Past | undefined {
+function repeatPrefix({ adaptation }: Network, layer: number, { lengths }: TokenBatch): KeysValues | undefined {
   const prefix = adaptation?.prefix?.(layer);
   if (!prefix) return;
   const length = prefix.keys.shape[0]!;
@@ -63,13 +63,13 @@ function prefixOf({ adaptation }: Network, layer: number, { lengths }: TokenBatc
 
 /** The rows asked for of the last layer's result, as the output matrix sees them: [rows, width of the head]. */
 export function runOutput(network: Network, x: tf.Tensor, rows: ArrayLike<number>): tf.Tensor2D {
-  return network.output(embed(tf.tensor1d(Int32Array.from(rows), "int32"), x), correctionsOf(network));
+  return network.output(embed(tf.tensor1d(Int32Array.from(rows), "int32"), x), findCorrections(network));
 }
 
 /** What the output matrix sees at some tokens of a batch, `rows` counting its tokens from 0: [rows, width of the head]. Differentiable. */
 export function features(network: Network, tokens: TokenBatch, rows: ArrayLike<number>): tf.Tensor2D {
-  const batch = placed(network, tokens);
-  const tail = tailOf(batch, rows);
+  const batch = placeTokens(network, tokens);
+  const tail = findTail(batch, rows);
   let x = tf.tidy(() => runEmbedding(network, batch));
   for (let i = 0; i < network.layers.length; i++) {
     const next = tf.tidy(() => runLayer(network, i, x, batch, { tail: isLast(network, i) ? tail : undefined }));
@@ -84,32 +84,32 @@ export function features(network: Network, tokens: TokenBatch, rows: ArrayLike<n
 /** Features, and each layer's keys and values for the batch's tokens and those before; both are the caller's to dispose of. */
 export interface CachedFeatures {
   readonly features: tf.Tensor2D;
-  readonly present: readonly Past[];
+  readonly present: readonly KeysValues[];
 }
 
 /**
- * `features` of tokens that continue sequences whose keys and values are at hand, one Past a layer; its sequences are the batch's,
+ * `features` of tokens that continue sequences whose keys and values are at hand, one KeysValues a layer; its sequences are the batch's,
  * in order. Without `past` the sequences begin here, and a prefix becomes part of `present`. The past ones are left as they are.
  */
 export function featuresWithCache(
   network: Network,
   tokens: TokenBatch,
   rows: ArrayLike<number>,
-  past?: readonly Past[],
+  past?: readonly KeysValues[],
 ): CachedFeatures {
-  const batch = placed(network, tokens);
-  const present: Past[] = [];
-  const tail = tailOf(batch, rows);
+  const batch = placeTokens(network, tokens);
+  const present: KeysValues[] = [];
+  const tail = findTail(batch, rows);
   let x = tf.tidy(() => runEmbedding(network, batch));
   for (let i = 0; i < network.layers.length; i++) {
     const next = tf.tidy(() => {
-      let seen: Past | undefined;
-      const keep = (kept: Past): void => {
+      let seen: KeysValues | undefined;
+      const keep = (kept: KeysValues): void => {
         seen = kept;
       };
       const extras = { past: past?.[i], keep, tail: isLast(network, i) ? tail : undefined };
       return { y: runLayer(network, i, x, batch, extras), seen } as unknown as tf.TensorContainer;
-    }) as unknown as { readonly y: tf.Tensor2D; readonly seen: Past };
+    }) as unknown as { readonly y: tf.Tensor2D; readonly seen: KeysValues };
     present.push(next.seen);
     x = replace(x, next.y);
   }

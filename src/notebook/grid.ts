@@ -38,7 +38,7 @@ export function checkGrid(grid: RateGrid): void {
 
 /** The jobs with a learning rate, and the rest of their settings as it is. */
 export function withRate(jobs: readonly Job[], rate: number): Job[] {
-  return jobs.map((job) => ({ ...job, options: { ...job.options, lr: { ...job.options.lr, [job.method]: rate } } }));
+  return jobs.map((job) => ({ ...job, request: { ...job.request, lr: { ...job.request.lr, [job.method]: rate } } }));
 }
 
 /** The jobs with a learning rate, their run files in a folder of its own: grid/lr-1e-6 beside where they would be. */

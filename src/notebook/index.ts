@@ -5,6 +5,7 @@ export {
   paperGrid,
   paperRates,
 } from "../measure/paper.ts";
+export type { PerMethodSetting } from "../measure/request.ts";
 export { palette } from "../report/style.ts";
 export { mean, standardDeviation as deviation, standardErrorOfMean as standardError } from "../report/summary.ts";
 export {
@@ -22,7 +23,7 @@ export { display, type MimeBundle, type Shown, stopIfInterrupted } from "./displ
 export { type Drawing, figure } from "./figure.ts";
 export type { RateGrid } from "./grid.ts";
 export { liveChart, liveProgress } from "./live.ts";
-export { type MeasureOptions, measure, type PerMethodSetting, readRuns } from "./measure.ts";
+export { type MeasureCellOptions as MeasureOptions, measure, readRuns } from "./measure.ts";
 export {
   besidePaper,
   lossCurves,

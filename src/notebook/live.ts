@@ -1,4 +1,5 @@
 import { workName, workNote } from "../report/progress.ts";
+import { palette } from "../report/style.ts";
 import type { Progress, ProgressEvent } from "../tensor/progress.ts";
 import { display, type MimeBundle, type Shown, stopIfInterrupted } from "./display.ts";
 import { type Drawing, interactive, newPlace, styled } from "./figure.ts";
@@ -140,7 +141,7 @@ function thinned({ steps, losses }: Curve): { x: number[]; y: number[] } {
 function chart(curve: Curve, place: string): MimeBundle {
   const { label } = curve;
   const drawing: Drawing = {
-    data: [{ type: "scatter", mode: "lines", ...thinned(curve), line: { color: "#D55E00", width: 1.5 } }],
+    data: [{ type: "scatter", mode: "lines", ...thinned(curve), line: { color: palette.vermillion, width: 1.5 } }],
     layout: {
       ...{ height: 260, title: { text: label }, margin: { l: 70, r: 20, t: 40, b: 50 } },
       xaxis: { title: { text: "step" }, rangemode: "tozero" },

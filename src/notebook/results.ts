@@ -1,4 +1,4 @@
-import { isMarked, methods, methodsOf } from "../measure/methods.ts";
+import { isMarked, methodNames, methodsOf } from "../measure/methods.ts";
 import { type PaperColumn, paperFor, placeInPaper } from "../measure/paper.ts";
 import type { Run } from "../record/run.ts";
 import { markOf, QUIET } from "../report/style.ts";
@@ -102,7 +102,7 @@ export function lossCurves<R extends Losses>(
   const curves = names.map((name) => {
     const own = runs.filter((run) => nameOf(run) === name);
     const { x, y } = meanCurve(own);
-    return line(name, x, y, { ...(methods.includes(name) && { like: name }), dash: dashFor(own[0]!) });
+    return line(name, x, y, { ...(methodNames.includes(name) && { like: name }), dash: dashFor(own[0]!) });
   });
   const mean = seeds > 1 ? `, mean of ${seeds} seeds` : "";
   return chart(curves, { x: { title: "step", fromZero: true }, y: `training loss (nats${mean})` });

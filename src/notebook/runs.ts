@@ -41,7 +41,7 @@ export function settingsFor<T extends object>(chosen: Scale, byScale: Readonly<R
   }
 }
 
-/** What a run is given to go on from: to be spread into the options of `tune`. */
+/** What a run is given to be recorded and resumed: to be spread into the options of `tune`. */
 export interface Past {
   readonly record: RunRecorder;
   readonly resume?: UnfinishedRun;
@@ -49,7 +49,7 @@ export interface Past {
 
 /**
  * Returns the run that the folder (../data/runs/notebooks by default) has under that name, or makes it with `make`, written down step by step:
- * one that was cut short is gone on with. Smoke runs are kept apart and always made. Throws a KitError where the file has a run of other
+ * one that was cut short is resumed. Smoke runs are kept apart and always made. Throws a KitError where the file has a run of other
  * settings, which is left as it is, and where another process is writing it, and what `make` throws.
  */
 export async function recorded(

@@ -1,4 +1,4 @@
-import { isMarked, methods } from "../measure/methods.ts";
+import { isMarked, methodNames } from "../measure/methods.ts";
 import { type PaperColumn, paperFor } from "../measure/paper.ts";
 import type { Run, RunHeader } from "../record/run.ts";
 import { risenLossNote } from "./risenLoss.ts";
@@ -76,8 +76,8 @@ function methodMark({ method, peakBytes, score }: MethodSummary): Part {
 
 /** A method's place in the legend: those of the paper's tables in their order, then others. */
 function legendPlace(method: string): Part {
-  const place = methods.indexOf(method);
-  return { legendgroup: "methods", legendrank: place < 0 ? methods.length : place };
+  const place = methodNames.indexOf(method);
+  return { legendgroup: "methods", legendrank: place < 0 ? methodNames.length : place };
 }
 
 const DOT_SIZE = 6;
@@ -124,7 +124,7 @@ function majorityLine({ score }: MethodSummary, [from, to]: readonly [number, nu
  * the legend by their open mark; one more entry says what open marks are.
  */
 function paperMarks({ scores }: PaperColumn, ours: readonly MethodSummary[]): Part[] {
-  const shown = methods.filter((method) => scores[method] !== undefined);
+  const shown = methodNames.filter((method) => scores[method] !== undefined);
   const isOurs = (method: string): boolean => ours.some((summary) => summary.method === method);
   const marks = shown.map((method, i) => ({
     ...{ xaxis: "x2", x: [(i + 1) / (shown.length + 1)], y: [scores[method]], mode: "markers" },

@@ -1,13 +1,9 @@
+import { findMark } from "../measure/methods.ts";
+
 /** A picture as plotly.js takes it: traces, and a layout with its size in pixels. */
 export interface Figure {
   readonly data: readonly Readonly<Record<string, unknown>>[];
   readonly layout: Readonly<Record<string, unknown>> & { readonly width: number; readonly height: number };
-}
-
-/** How a method is drawn. */
-export interface Mark {
-  readonly color: string;
-  readonly symbol: string;
 }
 
 /** The colours of Okabe and Ito, which colour-blind readers can tell apart; yellow, which white paper swallows, is left out. */
@@ -21,25 +17,16 @@ export const palette = {
   black: "#000000",
 } as const;
 
-/**
- * No colour twice among methods that train: cold ones for FT, warm ones for MeZO, black where the model stays as it is. The shape says
- * what is trained: all weights, LoRA or a prefix.
- */
-const MARKS: Readonly<Record<string, Mark>> = {
-  "Zero-shot": { color: palette.black, symbol: "circle" },
-  ICL: { color: palette.black, symbol: "triangle-down" },
-  LP: { color: palette.black, symbol: "star" },
-  FT: { color: palette.blue, symbol: "square" },
-  "FT (LoRA)": { color: palette.sky, symbol: "triangle-up" },
-  "FT (prefix)": { color: palette.green, symbol: "diamond" },
-  MeZO: { color: palette.vermillion, symbol: "square" },
-  "MeZO (LoRA)": { color: palette.orange, symbol: "triangle-up" },
-  "MeZO (prefix)": { color: palette.purple, symbol: "diamond" },
-};
+/** How a method is drawn, as plotly.js takes it. */
+export interface Mark {
+  readonly color: string;
+  readonly symbol: string;
+}
 
 /** The mark of a method; those that the tables do not have share one. */
 export function markOf(method: string): Mark {
-  return MARKS[method] ?? { color: QUIET, symbol: "x" };
+  const mark = findMark(method);
+  return mark ? { color: palette[mark.color], symbol: mark.symbol } : { color: QUIET, symbol: "x" };
 }
 
 /** Colour of text, axes and error bars. */

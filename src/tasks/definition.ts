@@ -10,7 +10,7 @@ const KEYS = [
   "autoregressive",
   "masked",
   "gold",
-  "rowsOf",
+  "unpack",
   "classes",
   "devSize",
   "defaultRows",
@@ -48,14 +48,14 @@ function checkSettings({ name, metric, loss, masked, classes, devSize }: TaskDef
     throw wrong(`needs a whole number of at least 1 as devSize, not ${shown(devSize)}`);
 }
 
-function checkFunctions({ autoregressive, masked, gold, rowsOf, defaultRows }: TaskDefinition, wrong: Wrong): void {
+function checkFunctions({ autoregressive, masked, gold, unpack, defaultRows }: TaskDefinition, wrong: Wrong): void {
   if (!autoregressive && !masked)
     throw wrong("needs a form: autoregressive, masked or both, each with prompt and options");
   for (const [name, form] of Object.entries({ autoregressive, masked }))
     if (form && !(isFunction(form.prompt) && isFunction(form.options)))
       throw wrong(`needs the functions prompt and options in ${name}`);
   if (!isFunction(gold)) throw wrong("needs a function gold from a row to the indices of the right options");
-  for (const [name, value] of Object.entries({ rowsOf, defaultRows }))
+  for (const [name, value] of Object.entries({ unpack, defaultRows }))
     if (value !== undefined && !isFunction(value)) throw wrong(`needs a function as ${name}, or none`);
 }
 
@@ -81,7 +81,7 @@ const MASKED: Returns = {
 };
 
 function guardFunctions(definition: TaskDefinition): TaskDefinition {
-  const { name, autoregressive, masked, rowsOf } = definition;
+  const { name, autoregressive, masked, unpack } = definition;
   const guard =
     <Row, Value>(field: string, ask: (row: Row) => Value, { what, is }: Returns) =>
     (row: Row): Value => {
@@ -106,7 +106,7 @@ function guardFunctions(definition: TaskDefinition): TaskDefinition {
       },
     }),
     gold: guard("gold", (row) => definition.gold(row), INDICES),
-    ...(rowsOf && { rowsOf: guard("rowsOf", (record: Fields) => definition.rowsOf!(record), ROWS) }),
+    ...(unpack && { unpack: guard("unpack", (record: Fields) => definition.unpack!(record), ROWS) }),
   };
 }
 

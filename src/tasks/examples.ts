@@ -4,21 +4,21 @@ import { UnlabelledRow } from "./definitions/fields.ts";
 import type { Fields, LocatedRow, Rows } from "./read/table.ts";
 import { checkExample, type Dropped, type Example, type TaskDefinition } from "./task.ts";
 
-/** The examples that are left, and how many are not. */
+/** The examples that were kept, and how many were not. */
 export interface Deduplicated {
   readonly examples: readonly Example[];
-  /** Those that repeat an earlier one, right answers included. */
+  /** Examples that repeat an earlier one with its right answers. */
   readonly repeated: number;
-  /** Those with the texts of an earlier one and other right answers. */
+  /** Examples with the texts of an earlier one and other right answers. */
   readonly contradicting: number;
 }
 
-/** The first example of each text (prompt and options), as pandas' drop_duplicates keeps it, white space and Unicode form aside. */
+/** The first example of each text (prompt and options), as pandas' drop_duplicates keeps it; white space and Unicode forms are not compared. */
 export function deduplicate(examples: readonly Example[]): Deduplicated {
   const firsts = new Map<string, Example>();
   let [repeated, contradicting] = [0, 0];
   for (const example of examples) {
-    const text = textsOf(example).map(normalise).join("\0");
+    const text = listTexts(example).map(normalizeSpace).join("\0");
     const first = firsts.get(text);
     if (!first) firsts.set(text, example);
     else if (first.gold.join() === example.gold.join()) repeated++;
@@ -28,19 +28,19 @@ export function deduplicate(examples: readonly Example[]): Deduplicated {
 }
 
 /** The text in Unicode's composed form (NFC), with single spaces for all white space; every letter, sign and case is kept. */
-function normalise(text: string): string {
+function normalizeSpace(text: string): string {
   return text
     .normalize("NFC")
     .replace(/\p{White_Space}+/gu, " ")
     .trim();
 }
 
-function textsOf({ autoregressive, masked }: Example): string[] {
+function listTexts({ autoregressive, masked }: Example): string[] {
   if (autoregressive) return [autoregressive.prompt, ...autoregressive.options];
   return masked?.prompt.parts.map((part) => (part === MASK ? "" : part.text)) ?? [];
 }
 
-/** By reason, what is true of one row and of several. */
+/** Each reason as a sentence about one row and about several. */
 const REASONS: Readonly<Record<Dropped["reason"], readonly [one: string, several: string]>> = {
   repeated: ["repeats an earlier one", "repeat an earlier one"],
   contradicting: [
@@ -50,41 +50,41 @@ const REASONS: Readonly<Record<Dropped["reason"], readonly [one: string, several
   unlabelled: ["has no label", "have no label"],
 };
 
-/** The numbers of rows as a task has them; undefined where none was left out. */
-export function droppedRows(rows: Readonly<Record<Dropped["reason"], number>>): readonly Dropped[] | undefined {
+/** The rows left out by reason; undefined where none was. */
+export function listDropped(rows: Readonly<Record<Dropped["reason"], number>>): readonly Dropped[] | undefined {
   const reasons = Object.keys(REASONS) as Dropped["reason"][];
   const dropped = reasons.map((reason) => ({ reason, rows: rows[reason] })).filter((some) => some.rows > 0);
   return dropped.length > 0 ? dropped : undefined;
 }
 
 /** "left out: 3 rows that repeat an earlier one, 1 row that has no label". */
-export function droppedText(dropped: readonly Dropped[]): string {
+export function describeDropped(dropped: readonly Dropped[]): string {
   const parts = dropped.map(({ reason, rows }) =>
     rows === 1 ? `1 row that ${REASONS[reason][0]}` : `${rows} rows that ${REASONS[reason][1]}`,
   );
   return `left out: ${parts.join(", ")}`;
 }
 
-/** The examples of some rows, and how many rows say that they have no label. */
+/** The examples of some rows, and how many rows state that they have no label. */
 export interface Labelled {
   readonly examples: readonly Example[];
   readonly unlabelled: number;
 }
 
 /**
- * The task's examples of every row that has a label; throws one sentence with file and line for the first row that gives none, with the
- * number of the others, and where no row has a label.
+ * Makes the examples of all rows that have a label. Throws a KitError with file and line for the first row that is unusable, with the number
+ * of the others, and where no row has a label.
  */
-export function examplesOf(definition: TaskDefinition, { name, rows }: Rows): Labelled {
+export function makeExamples(definition: TaskDefinition, { name, rows }: Rows): Labelled {
   const examples: Example[] = [];
   let unlabelled = 0;
   let wrong: { readonly first: KitError; readonly others: number } | undefined;
   for (const row of rows) {
-    const found = examplesIn(definition, row);
+    const found = makeRowExamples(definition, row);
     if (found instanceof KitError) wrong = wrong ? { ...wrong, others: wrong.others + 1 } : { first: found, others: 0 };
     else for (const example of found) example ? examples.push(example) : unlabelled++;
   }
-  if (wrong) throw withOthers(wrong.first, wrong.others);
+  if (wrong) throw addOthers(wrong.first, wrong.others);
   if (unlabelled > 0 && examples.length === 0)
     throw new KitError(
       `${name} has no labels: all of its ${unlabelled} rows say −1, as in public test sets; give the train or validation file.`,
@@ -92,37 +92,40 @@ export function examplesOf(definition: TaskDefinition, { name, rows }: Rows): La
   return { examples, unlabelled };
 }
 
-/** Whether any row has a right answer; public test sets leave the label out or write −1. */
-export function isLabelled(definition: TaskDefinition, { rows }: Rows): boolean {
+/** Whether any row has a label; public test sets leave it out or write −1. */
+export function hasLabels(definition: TaskDefinition, { rows }: Rows): boolean {
   return rows.some((row) => {
-    const found = examplesIn(definition, row);
+    const found = makeRowExamples(definition, row);
     return !(found instanceof KitError) && found.some((example) => example !== undefined);
   });
 }
 
-function withOthers(first: KitError, others: number): KitError {
+function addOthers(first: KitError, others: number): KitError {
   if (others === 0) return first;
   const rows = others === 1 ? "another row" : `${others} other rows`;
   return new KitError(`${first.message.replace(/\.$/, "")}; ${rows} cannot be used either.`);
 }
 
-/** A row's examples, undefined for one without a label, or what is wrong with the row. */
-function examplesIn(definition: TaskDefinition, { where, fields }: LocatedRow): (Example | undefined)[] | KitError {
+/** A row's examples (undefined for one without a label), or the error of an unusable row. */
+function makeRowExamples(
+  definition: TaskDefinition,
+  { where, fields }: LocatedRow,
+): (Example | undefined)[] | KitError {
   try {
-    const rows = definition.rowsOf?.(fields) ?? [fields];
-    return rows.map((row) => exampleIn(definition, row));
+    const rows = definition.unpack?.(fields) ?? [fields];
+    return rows.map((row) => makeLabelledExample(definition, row));
   } catch (error) {
     if (error instanceof KitError) return new KitError(`${where}: ${error.message}`);
-    // What is nested by the thousand exhausts the stack wherever it is turned into text.
+    // A value that is nested thousands of levels deep exhausts the stack.
     if (error instanceof RangeError) return new KitError(`${where}: the row cannot be read (${error.message}).`);
     throw error;
   }
 }
 
-/** The example of a row, or undefined where the row says that it has no label. */
-function exampleIn(definition: TaskDefinition, row: Fields): Example | undefined {
+/** The example of a row, or undefined where the row states that it has no label. */
+function makeLabelledExample(definition: TaskDefinition, row: Fields): Example | undefined {
   try {
-    return checkExample(exampleOf(definition, row), definition);
+    return checkExample(makeExample(definition, row), definition);
   } catch (error) {
     if (saysUnlabelled(definition, row)) return undefined;
     throw error;
@@ -138,7 +141,7 @@ function saysUnlabelled({ gold }: TaskDefinition, row: Fields): boolean {
   }
 }
 
-function exampleOf({ autoregressive, masked, gold }: TaskDefinition, row: Fields): Example {
+function makeExample({ autoregressive, masked, gold }: TaskDefinition, row: Fields): Example {
   return {
     ...(autoregressive && {
       autoregressive: { prompt: autoregressive.prompt(row), options: autoregressive.options(row) },

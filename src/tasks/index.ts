@@ -14,7 +14,7 @@ import { wic } from "./definitions/wic.ts";
 import { wsc } from "./definitions/wsc.ts";
 import type { TaskDefinition } from "./task.ts";
 
-/** All tasks of the kit, in the order of the paper's tables; a new one is its own file and a line here. */
+/** The tasks of the kit in the order of the paper's tables; a new one is a file of its own and a line here. */
 export const tasks: readonly TaskDefinition[] = [
   sst2, // sentiment of a sentence
   rte, // does one text follow from another
@@ -41,7 +41,7 @@ export const tasks: readonly TaskDefinition[] = [
  */
 export function findTask(task: string | TaskDefinition): TaskDefinition {
   if (typeof task !== "string") return checkDefinition(task);
-  const found = tasks.find(({ name }) => plain(name) === plain(task));
+  const found = tasks.find(({ name }) => slug(name) === slug(task));
   if (found) return found;
   const names = tasks.map(({ name }) => name);
   const guess = closest(task, names);
@@ -49,7 +49,7 @@ export function findTask(task: string | TaskDefinition): TaskDefinition {
   throw new KitError(`There is no task "${task}": choose one of ${names.join(", ")}.${hint}`);
 }
 
-/** A task's name in small letters and digits only: what its files are called. */
-export function plain(name: string): string {
+/** A task's name in lower-case letters and digits only, as file names have it. */
+export function slug(name: string): string {
   return name.toLowerCase().replace(/[^a-z0-9]/g, "");
 }

@@ -2,54 +2,54 @@ import { existsSync, statSync } from "node:fs";
 import { basename, dirname, join, posix } from "node:path";
 import { fileURLToPath } from "node:url";
 import { KitError, shown } from "../error.ts";
-import { deduplicate, droppedRows, droppedText, examplesOf, isLabelled } from "./examples.ts";
-import { findTask, plain } from "./index.ts";
+import { deduplicate, describeDropped, hasLabels, listDropped, makeExamples } from "./examples.ts";
+import { findTask, slug } from "./index.ts";
 import { missingPart, readPart, readRows } from "./read/folder.ts";
 import type { Dialect, Quoting, Rows } from "./read/table.ts";
 import { jointSha256 } from "./read/text.ts";
 import {
   checkSizes,
   drawTest,
-  kShotSplit,
   type PartSizes,
   type Parts,
   type Pools,
-  paperSplit,
-  proportionalSplit,
-  threeParts,
+  splitAsPaper,
+  splitInThree,
+  splitKShot,
+  splitProportionally,
 } from "./split.ts";
 import type { Dropped, Example, Task, TaskDefinition } from "./task.ts";
 
 /**
- * The few rows in the task's own form that come with the kit, made up for it: they show that a task works, and no score on them means
- * anything. Throws a KitError where the kit has none for the task.
+ * Reads the few made-up rows that the kit has for each of its tasks: they show that a task works, and scores on them mean nothing. Throws
+ * a KitError where the kit has none for the task.
  */
-export async function samplesOf({ name }: TaskDefinition): Promise<Rows> {
-  const file = fileURLToPath(new URL(`../../data/samples/${plain(name)}.jsonl`, import.meta.url));
+export async function readSamples({ name }: TaskDefinition): Promise<Rows> {
+  const file = fileURLToPath(new URL(`../../data/samples/${slug(name)}.jsonl`, import.meta.url));
   if (!existsSync(file)) throw new KitError(`${name} has no rows of its own in the kit: name a data folder or file.`);
   return { ...(await readRows(file)), name: `samples of ${name}` };
 }
 
-/** How a folder's train file becomes train and dev: as the authors do, both shrinking alike, or as the folder's files stand. */
+/** How a folder's files become train, dev and test: as the authors split them, shrunk in proportion where short, or one file each. */
 export type Split = "paper" | "proportional" | "files";
 
 /** Where a task's rows come from and how many are drawn; the defaults are the paper's sizes (Table 1). */
 export interface LoadTaskOptions {
   /**
-   * A folder with train.*, test.* or validation files, one file that is split in three, or "samples"; without it, the task's default
-   * rows, or the samples that come with the kit. Where k is given, also a folder of K-shot folders as the authors' code writes them,
-   * of which 16-13 holds the parts of k 16 under seed 13.
+   * A folder with train.*, test.* or validation files, one file that is split in three, or "samples"; by default the task's default rows,
+   * or the samples that come with the kit. With k, also a folder of K-shot folders as the authors' code writes them: 16-13 holds the parts
+   * for k 16 and seed 13.
    */
   readonly data?: string | undefined;
   readonly train?: number | undefined;
-  /** 500, or what the authors take for the task (100 for CB and COPA). */
+  /** 500, or the authors' number for the task (100 for CB and COPA). */
   readonly dev?: number | undefined;
   readonly test?: number | undefined;
   /** Rows per class in train and in dev, instead of their sizes (the paper's masked models: 16 and 512). */
   readonly k?: number | undefined;
-  /** Of files that are neither in UTF-8 nor marked as UTF-16: "windows-1252", "shift_jis" and so on. */
+  /** The encoding of files that are neither UTF-8 nor marked as UTF-16: "windows-1252", "shift_jis" and so on. */
   readonly encoding?: string | undefined;
-  /** Whether double quotes stand around fields of TSV and CSV files ("double") or are characters like others ("none"); else the file tells. */
+  /** Whether double quotes enclose fields of TSV and CSV files ("double") or are ordinary characters ("none"); by default detected. */
   readonly quoting?: Quoting | undefined;
   /** For folders; "paper" by default. */
   readonly split?: Split | undefined;
@@ -67,9 +67,9 @@ const SPLITS: readonly Split[] = ["paper", "proportional", "files"];
 const QUOTINGS: readonly Quoting[] = ["double", "none"];
 
 /**
- * Loads a task of the kit, by name, or one's own, with its examples drawn as the authors' code draws them under the seed (NumPy's
- * generator), as many as asked or as there are. Unlike the paper, rows of one file are first freed of repetitions. What was left out is
- * counted in the task's `dropped`, and said in its `remark`.
+ * Loads a task of the kit by name, or a task from outside the kit by its definition. Examples are drawn as in the authors' code under the
+ * seed (NumPy's generator), as many as asked for or as there are. Unlike the paper, repetitions are removed first from the rows of one file.
+ * `dropped` counts the rows that were left out, and `remark` mentions them. Throws a KitError for options and files that cannot be used.
  */
 export async function loadTask(task: string | TaskDefinition, options: LoadTaskOptions = {}): Promise<Task> {
   const definition = findTask(task);
@@ -84,9 +84,9 @@ export async function loadTask(task: string | TaskDefinition, options: LoadTaskO
     ...parts
   } = isFolder(data)
     ? await drawFromFolder(definition, data!, settings)
-    : drawFromOne(definition, await rowsOf(definition, data, settings.dialect), settings);
+    : drawFromOne(definition, await readTaskRows(definition, data, settings.dialect), settings);
   const { name, metric, loss, classes } = definition;
-  const remark = [parts.remark, dropped && droppedText(dropped)].filter((some) => some !== undefined).join("; ");
+  const remark = [parts.remark, dropped && describeDropped(dropped)].filter((some) => some !== undefined).join("; ");
   const known = { ...(dropped && { dropped }), ...(remark !== "" && { remark }) };
   return { name, metric, loss, ...(classes && { classes }), data: source, ...parts, ...known };
 }
@@ -103,40 +103,40 @@ async function drawFromFolder(definition: TaskDefinition, folder: string, settin
   const { split = "paper", sizes, k, seed, dialect } = settings;
   const shots = k === undefined ? undefined : join(folder, `${k}-${seed}`);
   if (shots !== undefined && statSync(shots, { throwIfNoEntry: false })?.isDirectory())
-    return atMost(sizes.test, await drawFromFolder(definition, shots, { sizes, seed, dialect, split: "files" }));
+    return limitTest(sizes.test, await drawFromFolder(definition, shots, { sizes, seed, dialect, split: "files" }));
   const part = async (names: readonly string[], wanted: string, suits?: (rows: Rows) => boolean): Promise<Rows> => {
     const rows = await readPart(folder, names, dialect, suits);
     if (rows) return rows;
     throw missingPart(folder, wanted);
   };
-  const labelled = (rows: Rows): boolean => isLabelled(definition, rows);
+  const labelled = (rows: Rows): boolean => hasLabels(definition, rows);
   const train = await part(["train"], "train.*");
   if (split === "files") {
     const test = await part(["test"], "test.*", labelled);
     const dev = await part(DEV_PARTS, "dev.*, val.* or validation.*", labelled);
-    const { pools, ...drawn } = together(definition, [train, dev, test]);
+    const { pools, ...drawn } = makePools(definition, [train, dev, test]);
     return { ...drawn, train: pools[0]!, dev: pools[1]!, test: pools[2]! };
   }
   const test = await part(["test", ...DEV_PARTS], "test.*, dev.*, val.* or validation.*", labelled);
-  const { pools, ...drawn } = together(definition, [train, test]);
+  const { pools, ...drawn } = makePools(definition, [train, test]);
   const from: Pools = { train: pools[0]!, test: pools[1]!, name: train.name };
-  if (k !== undefined) return { ...drawn, ...kShotSplit(from, k, sizes.test, seed) };
-  return { ...drawn, ...(split === "paper" ? paperSplit : proportionalSplit)(from, sizes, seed), pool: from.train };
+  if (k !== undefined) return { ...drawn, ...splitKShot(from, k, sizes.test, seed) };
+  return { ...drawn, ...(split === "paper" ? splitAsPaper : splitProportionally)(from, sizes, seed), pool: from.train };
 }
 
-/** The examples of each file, and what is to be told of all. */
-function together(
+/** The examples of each file, and the rows that were left out of all. */
+function makePools(
   definition: TaskDefinition,
   files: readonly Rows[],
 ): Pick<Drawn, "data" | "dropped"> & { readonly pools: readonly (readonly Example[])[] } {
-  const found = files.map((rows) => examplesOf(definition, rows));
+  const found = files.map((rows) => makeExamples(definition, rows));
   const unlabelled = found.reduce((sum, file) => sum + file.unlabelled, 0);
-  const dropped = droppedRows({ repeated: 0, contradicting: 0, unlabelled });
+  const dropped = listDropped({ repeated: 0, contradicting: 0, unlabelled });
   return { data: describe(files), dropped, pools: found.map(({ examples }) => examples) };
 }
 
-/** A K-shot folder's parts as they stand, of a longer test file the rows that the authors drew. */
-function atMost(most: number, parts: Drawn): Drawn {
+/** A K-shot folder's parts, of a longer test file the rows that the authors drew. */
+function limitTest(most: number, parts: Drawn): Drawn {
   return { ...parts, test: drawTest(parts.test, most) };
 }
 
@@ -145,18 +145,18 @@ function drawFromOne(definition: TaskDefinition, rows: Rows, { split, sizes, k, 
     throw new KitError(
       `${rows.name} is one set of rows, which has no split "${split}": leave out split, or name a data folder.`,
     );
-  const { examples, unlabelled } = examplesOf(definition, rows);
+  const { examples, unlabelled } = makeExamples(definition, rows);
   const { examples: pool, ...twice } = deduplicate(examples);
   const parts =
     k === undefined
-      ? threeParts(pool, rows.name, sizes, seed)
-      : kShotSplit({ train: pool, test: [], name: rows.name }, k, sizes.test, seed);
-  return { data: describe([rows]), ...parts, dropped: droppedRows({ ...twice, unlabelled }) };
+      ? splitInThree(pool, rows.name, sizes, seed)
+      : splitKShot({ train: pool, test: [], name: rows.name }, k, sizes.test, seed);
+  return { data: describe([rows]), ...parts, dropped: listDropped({ ...twice, unlabelled }) };
 }
 
-async function rowsOf(definition: TaskDefinition, data: string | undefined, dialect: Dialect): Promise<Rows> {
+async function readTaskRows(definition: TaskDefinition, data: string | undefined, dialect: Dialect): Promise<Rows> {
   if (data !== undefined && data !== "samples") return readRows(data, dialect);
-  return data === undefined && definition.defaultRows ? definition.defaultRows() : samplesOf(definition);
+  return data === undefined && definition.defaultRows ? definition.defaultRows() : readSamples(definition);
 }
 
 function checkOptions(options: LoadTaskOptions): void {
@@ -170,13 +170,11 @@ function checkOptions(options: LoadTaskOptions): void {
     throw new KitError(`There is no split "${split}": choose one of ${SPLITS.join(", ")}.`);
   const clashing = (["train", "dev", "split"] as const).filter((key) => options[key] !== undefined);
   if (k !== undefined && clashing.length > 0)
-    throw new KitError(
-      `The option k says what train and dev are, so that ${clashing.join(", ")} cannot be given beside it.`,
-    );
+    throw new KitError(`The option k decides train and dev, so ${clashing.join(", ")} cannot be given beside it.`);
   const sized = (["train", "dev", "test"] as const).filter((key) => options[key] !== undefined);
   if (split === "files" && sized.length > 0)
     throw new KitError(
-      `The split "files" takes all rows of the files, so that ${sized.join(", ")} cannot be given beside it.`,
+      `The split "files" takes all rows of the files, so ${sized.join(", ")} cannot be given beside it.`,
     );
 }
 
@@ -191,7 +189,7 @@ function describe(files: readonly Rows[]): string {
   return `${files.map(({ name }) => shortName(name)).join(" + ")}, sha256 ${jointSha256(files).slice(0, 12)}`;
 }
 
-/** A file goes by its folder's name and its own, so that no path of one machine gets into a run. */
+/** A file's name with its folder's, so that no path of one machine gets into a run. */
 function shortName(name: string): string {
   return posix.join(basename(dirname(name)), basename(name));
 }

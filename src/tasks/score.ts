@@ -1,7 +1,7 @@
 import { KitError } from "../error.ts";
 import type { Example, Task } from "./task.ts";
 
-/** A share of right answers, its binomial standard error √(a(1−a)/n), both between 0 and 1, and the number of answers. */
+/** A share of right answers and its binomial standard error √(a(1−a)/n), both between 0 and 1, and the number of answers. */
 export interface Accuracy {
   readonly accuracy: number;
   readonly standardError: number;
@@ -15,8 +15,8 @@ export interface MeanScore {
   readonly n: number;
 }
 
-/** The accuracy of `right` answers out of `n`; throws where there are no answers or more right ones than answers. */
-export function accuracyOf(right: number, n: number): Accuracy {
+/** The accuracy of `right` right answers out of `n`. Throws a KitError where there are no answers, or more right ones than answers. */
+export function computeAccuracy(right: number, n: number): Accuracy {
   if (!(n >= 1 && right >= 0 && right <= n)) {
     throw new KitError(`Asked for the accuracy of ${right} right answers out of ${n}; score at least one answer.`);
   }
@@ -24,8 +24,8 @@ export function accuracyOf(right: number, n: number): Accuracy {
   return { accuracy, standardError: Math.sqrt((accuracy * (1 - accuracy)) / n), n };
 }
 
-/** The mean of scores such as F1, one an answer; throws where there are none. */
-export function meanScore(scores: readonly number[]): MeanScore {
+/** The mean of scores such as F1, one per answer. Throws a KitError where there are none. */
+export function computeMeanScore(scores: readonly number[]): MeanScore {
   const n = scores.length;
   if (n === 0) throw new KitError("Asked for the mean score of no answers; score at least one.");
   const mean = scores.reduce((sum, score) => sum + score, 0) / n;
@@ -39,34 +39,34 @@ export interface Majority extends Accuracy {
 }
 
 /**
- * The score of always answering the most frequent training label (the lower one on a tie): the floor of every method. Throws where the
- * task has no labels that its rows share.
+ * The score of always answering the most frequent training label (the lower one on a tie): the floor of every method. Throws a
+ * KitError where the rows share no classes.
  */
-export function majority(task: Task): Majority {
+export function scoreMajority(task: Task): Majority {
   if (!hasClasses(task)) {
     throw new KitError(
       `The majority class of ${task.name} was asked for, but its rows have no classes in common: compare with zero-shot instead.`,
     );
   }
-  const counts = classCounts(task.train);
+  const counts = countClasses(task.train);
   const label = counts.indexOf(Math.max(...counts));
   const right = task.test.filter(({ gold }) => gold.includes(label)).length;
-  return { label, ...accuracyOf(right, task.test.length) };
+  return { label, ...computeAccuracy(right, task.test.length) };
 }
 
 /** Whether all examples choose among the same classes, such as true and false: not where answers are written out, or each row has its own number of options. */
 export function hasClasses({ metric, classes, train, dev, test }: Omit<Task, "name" | "loss" | "data">): boolean {
-  const counts = [...train, ...dev, ...test].map(optionCount);
+  const counts = [...train, ...dev, ...test].map(countOptions);
   return metric === "accuracy" && classes !== "none" && counts.every((count) => count === counts[0]);
 }
 
 /** How many examples have each label (their first right answer), [labels]. */
-export function classCounts(examples: readonly Example[]): number[] {
-  const counts = new Array<number>(Math.max(0, ...examples.map(optionCount))).fill(0);
+export function countClasses(examples: readonly Example[]): number[] {
+  const counts = new Array<number>(Math.max(0, ...examples.map(countOptions))).fill(0);
   for (const { gold } of examples) counts[gold[0]!] = counts[gold[0]!]! + 1;
   return counts;
 }
 
-function optionCount({ autoregressive, masked }: Example): number {
+function countOptions({ autoregressive, masked }: Example): number {
   return (autoregressive ?? masked)?.options.length ?? 0;
 }

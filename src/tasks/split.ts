@@ -1,10 +1,10 @@
 import { KitError } from "../error.ts";
 import { strip } from "../text/whitespace.ts";
 import { numpyIntegers, numpyPermutation, numpyShuffle } from "./random.ts";
-import { classCounts, hasClasses } from "./score.ts";
+import { countClasses, hasClasses } from "./score.ts";
 import type { Example, Task } from "./task.ts";
 
-/** The examples of a task's three parts, and what to know about them. */
+/** The examples of a task's three parts, and a remark on them. */
 export type Parts = Pick<Task, "train" | "dev" | "test" | "remark">;
 
 /** Numbers of examples for each part. */
@@ -26,9 +26,9 @@ const TEST_SEED = 42;
 
 /**
  * The authors' split (Table 1): the first train + dev rows of NumPy's permutation under the seed, of which the last are dev and the rest
- * train, however few; test likewise from its own file. Throws where nothing is left to train on.
+ * train, however few; test is drawn likewise from its own file. Throws a KitError where no row is left for train.
  */
-export function paperSplit({ train, test, name }: Pools, sizes: PartSizes, seed: number): Parts {
+export function splitAsPaper({ train, test, name }: Pools, sizes: PartSizes, seed: number): Parts {
   const drawn = draw(train, sizes.train + sizes.dev, seed);
   const rest = drawn.length - sizes.dev;
   if (rest < 1) {
@@ -39,15 +39,15 @@ export function paperSplit({ train, test, name }: Pools, sizes: PartSizes, seed:
   return { train: drawn.slice(0, rest), dev: drawn.slice(rest), test: draw(test, sizes.test, seed) };
 }
 
-/** Unlike the paper, a split whose train and dev parts shrink alike where the train file is short. */
-export function proportionalSplit({ train, test, name }: Pools, sizes: PartSizes, seed: number): Parts {
-  const real = realSizes({ train: sizes.train, dev: sizes.dev }, train.length, name);
-  return paperSplit({ train, test, name }, { ...real, test: sizes.test }, seed);
+/** Unlike the paper, this split shrinks train and dev in proportion where the train file is short. */
+export function splitProportionally({ train, test, name }: Pools, sizes: PartSizes, seed: number): Parts {
+  const real = shrinkSizes({ train: sizes.train, dev: sizes.dev }, train.length, name);
+  return splitAsPaper({ train, test, name }, { ...real, test: sizes.test }, seed);
 }
 
-/** Three parts of the same rows without overlap, which shrink alike where there are too few. */
-export function threeParts(pool: readonly Example[], name: string, sizes: PartSizes, seed: number): Parts {
-  const { train, dev, test } = realSizes(sizes, pool.length, name);
+/** Three parts of one file's rows without overlap, which shrink in proportion where the file is short. */
+export function splitInThree(pool: readonly Example[], name: string, sizes: PartSizes, seed: number): Parts {
+  const { train, dev, test } = shrinkSizes(sizes, pool.length, name);
   const drawn = draw(pool, train + dev + test, seed);
   return {
     train: drawn.slice(0, train),
@@ -58,25 +58,25 @@ export function threeParts(pool: readonly Example[], name: string, sizes: PartSi
 
 /**
  * The K-shot split of the paper's masked models: the train rows shuffled by NumPy under the seed, the first k of each label for train,
- * the next k for dev; of a longer test file the rows that the authors drew. Without test rows, what is left of the train rows is test.
+ * the next k for dev; test is at most `most` rows, drawn as the authors drew them. Without test rows, the remaining train rows are test.
  */
-export function kShotSplit(pools: Pools, k: number, most: number, seed: number): Parts {
-  const groups = byLabel(numpyShuffle(pools.train, seed));
-  const of = (from: number, to?: number): Example[] => [...groups.values()].flatMap((group) => group.slice(from, to));
-  const test = pools.test.length > 0 ? pools.test : of(2 * k);
-  const parts = { train: of(0, k), dev: of(k, 2 * k), test: drawTest(test, most) };
+export function splitKShot(pools: Pools, k: number, most: number, seed: number): Parts {
+  const groups = groupByLabel(numpyShuffle(pools.train, seed));
+  const take = (from: number, to?: number): Example[] => [...groups.values()].flatMap((group) => group.slice(from, to));
+  const test = pools.test.length > 0 ? pools.test : take(2 * k);
+  const parts = { train: take(0, k), dev: take(k, 2 * k), test: drawTest(test, most) };
   checkShots(parts, k, pools.name);
-  const remark = shotsRemark(parts, k);
+  const remark = describeShots(parts, k);
   return remark === undefined ? parts : { ...parts, remark };
 }
 
-/** Of test rows that are more than `most`, those that the authors drew, the same for all seeds. */
+/** At most `most` test rows: of a longer file those that the authors drew, the same for all seeds. */
 export function drawTest(test: readonly Example[], most: number): readonly Example[] {
   return test.length > most ? draw(test, most, TEST_SEED) : test;
 }
 
 /** Examples by label, in the order in which the labels first appear. */
-function byLabel(examples: readonly Example[]): Map<number, Example[]> {
+function groupByLabel(examples: readonly Example[]): Map<number, Example[]> {
   const groups = new Map<number, Example[]>();
   for (const example of examples) {
     const label = example.gold[0]!;
@@ -97,11 +97,11 @@ function checkShots(parts: Parts, k: number, name: string): void {
     throw new KitError(`${name} has too few rows for ${k} per class: none is left for ${empty}; ask for a smaller k.`);
 }
 
-/** What is to be said where a class has fewer than k rows: the counts by class. */
-function shotsRemark({ train, dev }: Parts, k: number): string | undefined {
-  const counts = [classCounts(train), classCounts(dev)] as const;
+/** The counts by class, where a class has fewer than k rows. */
+function describeShots({ train, dev }: Parts, k: number): string | undefined {
+  const counts = [countClasses(train), countClasses(dev)] as const;
   if (counts.flat().every((count) => count === k)) return undefined;
-  const [inTrain, inDev] = counts.map((of) => of.join("/"));
+  const [inTrain, inDev] = counts.map((some) => some.join("/"));
   return `k ${k}, but unequal classes: train ${inTrain}, dev ${inDev}`;
 }
 
@@ -111,16 +111,16 @@ function draw(pool: readonly Example[], count: number, seed: number): Example[] 
     .map((index) => pool[index]!);
 }
 
-/** A seed for the demonstrations of each of `n` evaluated rows, as the authors' code draws them under its seed 0. */
-export function demonstrationSeeds(n: number, seed: number): number[] {
+/** One seed for the demonstrations of each of `n` evaluated rows, drawn as in the authors' code. */
+export function drawDemonstrationSeeds(n: number, seed: number): number[] {
   return numpyIntegers(10_000, n, seed);
 }
 
 /**
- * The texts of `shots` different examples with their right answers: the first of NumPy's permutation of the pool under the seed, as the
- * authors' code draws them; all of them where there are fewer.
+ * The texts of `shots` different examples with their right answers: the first of NumPy's permutation of the pool under the seed, as in
+ * the authors' code; the whole pool where it has fewer.
  */
-export function demonstrations(
+export function drawDemonstrations(
   pool: readonly Example[],
   { shots, seed }: { readonly shots: number; readonly seed: number },
 ): string[] {
@@ -129,19 +129,19 @@ export function demonstrations(
     .map((i) => verbalize(pool[i]!));
 }
 
-/** The prompt with its first right answer, white space stripped at both ends. Throws where the example has no autoregressive form. */
+/** The prompt with its first right answer, stripped of white space at both ends. Throws a KitError for an example without an autoregressive form. */
 export function verbalize({ autoregressive, gold }: Example): string {
   if (!autoregressive)
     throw new KitError(
-      "A demonstration was to be made of an example for masked models; choose a task with autoregressive prompts.",
+      "Demonstrations were asked for, but the task has prompts for masked models only; choose a task with autoregressive prompts.",
     );
   return strip(autoregressive.prompt + autoregressive.options[gold[0]!]!);
 }
 
-/** Wanted numbers of examples, one for each part of a split, with the part's name. */
+/** Wanted numbers of examples by the names of their parts. */
 export type Sizes = Readonly<Record<string, number>>;
 
-/** Throws where a wanted size is no whole number of at least 1. */
+/** Throws a KitError unless every size is a whole number of at least 1. */
 export function checkSizes(sizes: Sizes): void {
   for (const [part, size] of Object.entries(sizes)) {
     if (Number.isInteger(size) && size >= 1) continue;
@@ -150,24 +150,24 @@ export function checkSizes(sizes: Sizes): void {
 }
 
 /**
- * The real sizes of the parts drawn from `rows` rows: those asked for where there are enough, else in about the
- * same proportions and at least 1 each; throws where there are fewer rows than parts. Unlike the paper, whose dev part
- * keeps its 500 however few are left to train on (54 for WSC), a short file shrinks all parts alike.
+ * The sizes of parts drawn from `rows` rows: the wanted ones where there are enough rows, else in about the same proportions and at least 1
+ * each. Throws a KitError where there are fewer rows than parts. Unlike the paper, whose dev part keeps its 500 rows however few are left
+ * for train (54 for WSC), a short file shrinks all parts.
  */
-export function realSizes<Wanted extends Sizes>(wanted: Wanted, rows: number, from: string): Wanted {
+export function shrinkSizes<Wanted extends Sizes>(wanted: Wanted, rows: number, from: string): Wanted {
   const parts = Object.entries(wanted);
   if (rows < parts.length) {
     const names = parts.map(([part]) => part).join(", ");
     throw new KitError(`${from} has too few rows (${rows}) for ${names} to have one each; give more rows.`);
   }
-  // One row is set aside for each part and the others are shared out.
-  const ends = cumulative(parts.map(([, size]) => size - 1));
+  // Each part gets one row first; the others are shared out in proportion.
+  const ends = accumulate(parts.map(([, size]) => size - 1));
   const scale = Math.min(1, (rows - parts.length) / Math.max(1, ends.at(-1)!));
   const shares = ends.map((end, index) => Math.round(end * scale) - Math.round((ends[index - 1] ?? 0) * scale));
   return Object.fromEntries(parts.map(([part], index) => [part, 1 + shares[index]!])) as Wanted;
 }
 
-function cumulative(values: readonly number[]): number[] {
+function accumulate(values: readonly number[]): number[] {
   let sum = 0;
   return values.map((value) => {
     sum += value;

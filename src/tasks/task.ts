@@ -8,7 +8,7 @@ export interface Form<Prompt> {
   readonly options: readonly string[];
 }
 
-/** One example in the forms that its task has, and the right answers. */
+/** One example in the forms that its task has, with the right answers. */
 export interface Example {
   /** For models that continue a text (Table 14). */
   readonly autoregressive?: Form<string>;
@@ -18,10 +18,10 @@ export interface Example {
   readonly gold: readonly number[];
 }
 
-/** How answers are found and scored: the best candidate's share of hits, or the mean token F1 of greedily generated text. */
+/** How answers are found and scored: the accuracy of the likeliest candidate, or the mean token F1 of greedily generated text. */
 export type Metric = "accuracy" | "F1";
 
-/** What training minimizes: cross entropy over the candidates, or that of the right answer's tokens (the authors' choice for COPA, ReCoRD, SQuAD, DROP). */
+/** What training minimizes: cross entropy over the candidates, or over the right answer's tokens (the authors' choice for COPA, ReCoRD, SQuAD and DROP). */
 export type Loss = "candidates" | "answer";
 
 /** The two functions that put a row into a form. */
@@ -31,8 +31,8 @@ export interface FormDefinition<Prompt, Row = Fields> {
 }
 
 /**
- * A task is data: how a row becomes a prompt, its candidate answers and the right ones (Tables 13 and 14). The
- * functions throw a KitError whose message continues "train.tsv line 7: …".
+ * A task is data: how a row becomes a prompt, candidate answers and the right ones (Tables 13 and 14). For an unusable row its functions
+ * throw a KitError whose message continues "train.tsv line 7: …".
  */
 export interface TaskDefinition<Row = Fields> {
   readonly name: string;
@@ -41,23 +41,23 @@ export interface TaskDefinition<Row = Fields> {
   readonly autoregressive?: FormDefinition<string, Row>;
   readonly masked?: FormDefinition<MaskedPrompt, Row>;
   gold(row: Row): readonly number[];
-  /** The rows that one record of a file holds, where that is not one (a passage with its questions). */
-  rowsOf?(record: Fields): readonly Row[];
-  /** "none" where each row has candidate answers of its own, so that no class is the most frequent. */
+  /** The rows of one record of a file, where that is more than a row (a passage with its questions). */
+  unpack?(record: Fields): readonly Row[];
+  /** "none" where each row has candidate answers of its own, so that there is no majority class. */
   readonly classes?: "none";
-  /** Dev examples that the authors take instead of 500 (CB and COPA: 100). */
+  /** The authors' number of dev examples where it is not 500 (CB and COPA: 100). */
   readonly devSize?: number;
-  /** Rows that need no network and no folder, where the task has such; else its samples are used, marked as such. */
+  /** Rows that need no network and no folder. Without them the task's samples are used, marked as such. */
   defaultRows?(): Promise<Rows>;
 }
 
-/** How many rows were left out, and why: they repeat an earlier one, have its text and another right answer, or no label. */
+/** How many rows were left out, and why: they repeat an earlier row, have its text and another right answer, or have no label. */
 export interface Dropped {
   readonly reason: "repeated" | "contradicting" | "unlabelled";
   readonly rows: number;
 }
 
-/** A task with its data drawn: what `loadTask` returns. The lengths of the three parts are the real counts. */
+/** A task with its examples drawn: what `loadTask` returns. */
 export interface Task {
   readonly name: string;
   readonly metric: Metric;
@@ -65,20 +65,20 @@ export interface Task {
   readonly classes?: "none";
   /** Where the rows came from, for the run header. */
   readonly data: string;
-  /** Rows of the data that are in no part because of what they are. */
+  /** Rows that were left out of all parts. */
   readonly dropped?: readonly Dropped[];
-  /** What to know about the parts beside their sizes, such as rows that were left out and classes with too few. */
+  /** A remark on the parts, such as on rows that were left out and classes with too few rows. */
   readonly remark?: string;
   readonly train: readonly Example[];
   readonly dev: readonly Example[];
   readonly test: readonly Example[];
-  /** What demonstrations are drawn from, where that is more than `train`: the whole train file, as in the authors' code. */
+  /** What demonstrations are drawn from where that is more than `train`: the whole train file, as in the authors' code. */
   readonly pool?: readonly Example[];
 }
 
 /**
- * The example itself; throws a KitError where its forms have no options or not as many, a right answer is none of them, or two that are to
- * be told apart are alike. Answers that are written out (F1) may repeat: each is right.
+ * Returns the example. Throws a KitError where its forms have no options or different numbers of them, where a right answer is not among
+ * them, and where two options to choose from are the same. Answers that are written out (F1) may repeat, as each is right.
  */
 export function checkExample(example: Example, { metric }: TaskDefinition): Example {
   const { autoregressive, masked, gold } = example;
@@ -87,7 +87,7 @@ export function checkExample(example: Example, { metric }: TaskDefinition): Exam
   if (count === 0) throw new KitError("the row gives no options to choose from; give at least one.");
   if (other !== count)
     throw new KitError(
-      `the row has ${count} options for autoregressive models and ${other} for masked ones; give as many.`,
+      `the row has ${count} options for autoregressive models and ${other} for masked ones; give the same number.`,
     );
   for (const form of metric === "accuracy" ? [autoregressive, masked] : []) checkDifferent(form?.options ?? []);
   const outside = gold.find((index) => !(Number.isInteger(index) && index >= 0 && index < count));
@@ -102,6 +102,6 @@ function checkDifferent(options: readonly string[]): void {
   const twice = options.find((option, i) => options.indexOf(option) !== i);
   if (twice === undefined) return;
   throw new KitError(
-    `two of the options are ${shown(twice)}, so that no answer can tell them apart; give other words.`,
+    `two of the options are ${shown(twice)}, so the model cannot choose between them; give other words.`,
   );
 }

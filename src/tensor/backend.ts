@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { KitError } from "../error.ts";
 import { cpu } from "./cpu.ts";
 import { silence } from "./native/backend.ts";
-import { native } from "./native/load.ts";
+import { native } from "./native/native.ts";
 import { setThreads } from "./native/session.ts";
 import { setNoiseThreads } from "./noise/sweep.ts";
 import type { Backend, Storage } from "./storage.ts";

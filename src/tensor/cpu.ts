@@ -1,5 +1,5 @@
 import { cpus } from "node:os";
-import { viewOf } from "./native/backend.ts";
+import { viewTensor } from "./native/backend.ts";
 import { type Backend, inMemory } from "./storage.ts";
 
 /** The processor's name, for people. */
@@ -8,6 +8,6 @@ export const processor = (): string => cpus()[0]?.model.trim() || process.arch;
 /** TensorFlow.js's own backend in plain JavaScript: a hundred times slower than native, for checks. */
 export const cpu: Backend = {
   about: "plain TensorFlow.js, slow, for checks; always there",
-  storage: inMemory((tensor) => viewOf(tensor).values as Float32Array),
+  storage: inMemory((tensor) => viewTensor(tensor).values as Float32Array),
   load: async () => processor(),
 };

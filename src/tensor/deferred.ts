@@ -1,7 +1,7 @@
 import { storage } from "./backend.ts";
 import { type Distribution, type Move, noiseKey } from "./noise/key.ts";
 import type { Perturb } from "./parameter.ts";
-import type { MovingWeight } from "./storage.ts";
+import type { WeightMoves } from "./storage.ts";
 
 /** Moves of a weight that wait before all are made: many enough that a pass over its memory hardly counts. */
 const MOST_WAITING = 256;
@@ -19,7 +19,7 @@ export interface DeferredSweeps {
 
 interface Queue {
   readonly law: Distribution;
-  readonly weights: Map<object, { readonly tensor: MovingWeight["tensor"]; readonly moves: Move[] }>;
+  readonly weights: Map<object, { readonly tensor: WeightMoves["tensor"]; readonly moves: Move[] }>;
 }
 
 /** Sweeps to put off: for a replay, which moves the weights thousands of times and reads them once. */
@@ -63,7 +63,7 @@ export function deferSweeps(): DeferredSweeps {
 }
 
 /** Adds a move of a weight and says how many of it wait. */
-function put({ weights }: Queue, tensor: MovingWeight["tensor"], move: Move): number {
+function put({ weights }: Queue, tensor: WeightMoves["tensor"], move: Move): number {
   const waiting = weights.get(tensor.dataId) ?? { tensor, moves: [] };
   weights.set(tensor.dataId, waiting);
   return waiting.moves.push(move);

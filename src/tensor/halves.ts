@@ -1,32 +1,7 @@
 import { type NoiseKey, philox, type Words } from "./noise/key.ts";
 import { ownMemoryModule } from "./noise/wasm.generated.ts";
 import { PAGE, PIECE, wasm } from "./noise/webassembly.ts";
-
-/** Numbers of 16 bits: IEEE's half precision, and float32 without its lower half. */
-export type HalfFormat = "float16" | "bfloat16";
-
-/** What becomes of a value between two numbers of 16 bits: the nearer one, or either, drawn so that the value is the mean. */
-export type Rounding = "nearest" | "stochastic";
-
-/** Weights kept in 16 bits, and how what is written to them is rounded. */
-export interface Halves {
-  readonly bits: Uint16Array;
-  readonly format: HalfFormat;
-  readonly rounding: Rounding;
-}
-
-/** A weight's values: in float32, or in 16 bits. */
-export type Source = Float32Array | Halves;
-
-/** Whether values are kept in 16 bits. */
-export function isHalves(source: Source): source is Halves {
-  return "bits" in source;
-}
-
-/** How many values there are. */
-export function sizeOf(source: Source): number {
-  return isHalves(source) ? source.bits.length : source.length;
-}
+import type { HalfFormat, Halves } from "./source.ts";
 
 /** Whose random bits round elements from `from` on. */
 export interface RoundingDraw {
@@ -41,11 +16,13 @@ const word = new Uint32Array(float.buffer);
 export function plainWiden(bits: Uint16Array, format: HalfFormat, into: Float32Array): void {
   bits.forEach((half, i) => {
     into[i] =
-      format === "bfloat16" ? floatOf(half << 16) : signed(half & 0x8000, floatOf((half & 0x7fff) << 13) * 2 ** 112);
+      format === "bfloat16"
+        ? readFloat(half << 16)
+        : signed(half & 0x8000, readFloat((half & 0x7fff) << 13) * 2 ** 112);
   });
 }
 
-function floatOf(bits: number): number {
+function readFloat(bits: number): number {
   word[0] = bits;
   return float[0]!;
 }
@@ -55,7 +32,7 @@ const signed = (sign: number, magnitude: number): number => (sign ? -magnitude :
 /** float32 in 16 bits: the nearest finite number, ties to even, or with a draw one of the two neighbours. */
 export function plainNarrow(values: Float32Array, format: HalfFormat, into: Uint16Array, draw?: RoundingDraw): void {
   values.forEach((value, i) => {
-    into[i] = ROUND[format](value, draw && shareOf(draw.key, draw.from + i));
+    into[i] = ROUND[format](value, draw && drawShare(draw.key, draw.from + i));
   });
 }
 
@@ -88,7 +65,7 @@ function lastPlaces(count: number, share: number | undefined): number {
 const words: Words = [0, 0, 0, 0];
 
 /** 16 random bits of an element. Layout: element 128 g + 32 k + 16 h + lane has half h of word k of block 16 g + lane, counter (block, 1, stream, 0). */
-function shareOf({ k0, k1, stream }: NoiseKey, element: number): number {
+function drawShare({ k0, k1, stream }: NoiseKey, element: number): number {
   const [group, place] = [Math.floor(element / 128), element % 128];
   words[0] = (16 * group + (place % 16)) | 0;
   words[1] = 1;
@@ -162,7 +139,7 @@ export function narrow(values: Float32Array, { bits, format, rounding }: Halves,
 }
 
 /** All values, in float32. */
-export function widened(halves: Halves): Float32Array {
+export function widenAll(halves: Halves): Float32Array {
   const values = new Float32Array(halves.bits.length);
   widen(halves, 0, values);
   return values;

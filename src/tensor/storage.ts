@@ -1,10 +1,11 @@
 import type * as tf from "@tensorflow/tfjs";
-import { isHalves, narrow, type Source, widened } from "./halves.ts";
+import { narrow, widenAll } from "./halves.ts";
 import type { Distribution, Move } from "./noise/key.ts";
 import { moveMany, wholeStretch } from "./noise/sweep.ts";
+import { isHalves, type Source } from "./source.ts";
 
 /** A weight and what becomes of it, move by move. */
-export interface MovingWeight {
+export interface WeightMoves {
   readonly tensor: tf.TensorInfo;
   readonly moves: readonly Move[];
 }
@@ -12,7 +13,7 @@ export interface MovingWeight {
 /** How a backend changes float32 tensors in place: afterwards the same tensor has the new values, whoever holds it. */
 export interface Storage {
   /** values = keep · values + scale · z for every move of every weight; no two may share values. The bits are the same on every backend. */
-  readonly move: (weights: readonly MovingWeight[], law: Distribution) => void;
+  readonly move: (weights: readonly WeightMoves[], law: Distribution) => void;
   /** Has `write` fill all values. Where there is a `view`, it sees the present ones; elsewhere it finds anything. */
   readonly fill: (tensor: tf.TensorInfo, write: (values: Float32Array) => void) => void;
   /** Copies the values of one tensor into another of the same size. */
@@ -41,7 +42,7 @@ export function inMemory(
 ): Storage {
   const view = (tensor: tf.TensorInfo): Float32Array => {
     const values = source(tensor);
-    return isHalves(values) ? widened(values) : values;
+    return isHalves(values) ? widenAll(values) : values;
   };
   const fill: Storage["fill"] = (tensor, write) => {
     const [values, there] = [view(tensor), source(tensor)];

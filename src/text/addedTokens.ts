@@ -3,7 +3,7 @@ import { KitError, shown } from "../error.ts";
 import type { AddedToken, Vocabulary } from "./encode.ts";
 import type { Json, TokenizerFiles } from "./tokenizerFiles.ts";
 
-/** The special tokens of GPT-2's two files where no other file names any: RoBERTa's and OPT's. */
+/** The special tokens of RoBERTa and OPT, for GPT-2's two files where no other file names any. */
 const USUAL: readonly Json[] = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"].map((content) => ({
   content,
   special: true,
@@ -11,35 +11,37 @@ const USUAL: readonly Json[] = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"].map((
 }));
 
 /**
- * The added tokens that a folder's files name, as Python's transformers gathers them: tokenizer.json's; over them those of
- * tokenizer_config.json's `added_tokens_decoder`, or, where it has none, under them those of added_tokens.json; then the special tokens
- * that are named beside (bos_token and its like). A special token without an id has the vocabulary's, or the next one after all others,
- * where the model has a row for it: fewer than `rows`. Throws a KitError for a token without a text or an id.
+ * Gathers a folder's added tokens as Python's transformers does: those of tokenizer.json, overridden by the `added_tokens_decoder` of
+ * tokenizer_config.json, or without one overriding those of added_tokens.json; then the named special tokens (bos_token and so on). A
+ * special token without an id gets the vocabulary's, or the next one after all others while that is below `rows`, the model's embeddings.
+ * Throws a KitError for a token without a text or an id.
  */
 export function gatherAdded(files: TokenizerFiles, vocabulary: Vocabulary, rows: number): AddedToken[] {
-  const special = specialTokens(files);
-  const known = new Map(withIds(files, special).map((token) => [token.content, token]));
+  const special = gatherSpecial(files);
+  const known = new Map(gatherWithIds(files, special).map((token) => [token.content, token]));
   let next = 1 + Math.max(vocabulary.size - 1, ...[...known.values()].map(({ id }) => id));
   for (const token of special.length === 0 && files.plain ? USUAL : special) {
     const content = String(token.content);
     const id = vocabulary.get(content) ?? (USUAL.includes(token) ? rows : next);
     if (known.has(content) || id >= rows) continue;
-    known.set(content, addedToken(files.path, token, id));
+    known.set(content, readAddedToken(files.path, token, id));
     if (id === next) next++;
   }
   return [...known.values()];
 }
 
-/** The tokens that the files give ids to, later ones over earlier ones of the same text. */
-function withIds({ path, json, config, addedTokens }: TokenizerFiles, special: readonly Json[]): AddedToken[] {
-  const own = asList(json.added_tokens).map((token) => addedToken(path, token, isObject(token) ? token.id : undefined));
+/** The tokens whose ids the files state; a later one overrides an earlier one of the same text. */
+function gatherWithIds({ path, json, config, addedTokens }: TokenizerFiles, special: readonly Json[]): AddedToken[] {
+  const own = asList(json.added_tokens).map((token) =>
+    readAddedToken(path, token, isObject(token) ? token.id : undefined),
+  );
   if (isObject(config.added_tokens_decoder)) {
     const decoded = Object.entries(config.added_tokens_decoder);
-    return [...own, ...decoded.map(([id, token]) => addedToken("tokenizer_config.json", token, Number(id)))];
+    return [...own, ...decoded.map(([id, token]) => readAddedToken("tokenizer_config.json", token, Number(id)))];
   }
   const isSpecial = new Set(special.map(({ content }) => content));
   const older = Object.entries(addedTokens).map(([content, id]) =>
-    addedToken("added_tokens.json", { content, special: isSpecial.has(content) }, id),
+    readAddedToken("added_tokens.json", { content, special: isSpecial.has(content) }, id),
   );
   return [...older, ...own];
 }
@@ -47,8 +49,8 @@ function withIds({ path, json, config, addedTokens }: TokenizerFiles, special: r
 /** The names of special tokens, in the order in which those without an id get one. */
 const NAMES = ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
 
-/** The special tokens by name, and the lists of further ones; special_tokens_map.json is for folders without an `added_tokens_decoder`. */
-function specialTokens({ config, specialTokens: map }: TokenizerFiles): Json[] {
+/** The special tokens by name, and the lists of further ones; special_tokens_map.json counts without an `added_tokens_decoder` only. */
+function gatherSpecial({ config, specialTokens: map }: TokenizerFiles): Json[] {
   const all: Json = isObject(config.added_tokens_decoder) ? config : { ...config, ...map };
   const others = Object.keys(all).filter((key) => key.endsWith("_token") && !NAMES.includes(key));
   const further = [all.additional_special_tokens, all.extra_special_tokens].flatMap(asList);
@@ -58,10 +60,10 @@ function specialTokens({ config, specialTokens: map }: TokenizerFiles): Json[] {
   });
 }
 
-function addedToken(path: string, token: unknown, id: unknown): AddedToken {
+function readAddedToken(path: string, token: unknown, id: unknown): AddedToken {
   if (!isObject(token) || typeof token.content !== "string" || !Number.isSafeInteger(id) || (id as number) < 0)
     throw new KitError(
-      `Reading ${path}: the added token ${shown(token)} with the id ${shown(id)} needs a text and a whole number from 0 on; get the file again from where the model came from.`,
+      `Reading ${path}: the added token ${shown(token)} with the id ${shown(id)} needs a text and a whole number of at least 0; get the file again from where the model came from.`,
     );
   const { content, lstrip, rstrip, single_word, special, normalized = special !== true } = token;
   const flags = { lstrip, rstrip, single_word, special, normalized };

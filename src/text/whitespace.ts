@@ -1,4 +1,4 @@
-/** Python's white space; unlike JavaScript's it has U+001C to U+001F and U+0085 but not U+FEFF. */
+/** Python's white space: unlike JavaScript's, with U+001C to U+001F and U+0085, and without U+FEFF. */
 const SPACE = "[\\p{White_Space}\\u001c-\\u001f]+";
 const LEFT = new RegExp(`^${SPACE}`, "u");
 const RIGHT = new RegExp(`${SPACE}$`, "u");
@@ -14,7 +14,7 @@ export function leftStrip(text: string): string {
   return text.replace(LEFT, "");
 }
 
-/** The text without spaces at its ends, keeping line breaks, as Python's str.strip(" "). */
+/** The text without spaces at its ends; other white space stays, as with Python's str.strip(" "). */
 export function stripSpaces(text: string): string {
   return text.replace(/^ +| +$/g, "");
 }

@@ -11,7 +11,7 @@ import { packBatch } from "../../src/nn/batch.ts";
 import { plainGradient } from "../../src/nn/gradient.ts";
 import type { Network } from "../../src/nn/network.ts";
 import { features } from "../../src/nn/run.ts";
-import { viewOf } from "../../src/tensor/native/backend.ts";
+import { viewTensor } from "../../src/tensor/native/backend.ts";
 import { gaussian } from "../../src/tensor/parameter.ts";
 import { goldenNetwork } from "../golden/folder.ts";
 import { needs, shared } from "../shared.ts";
@@ -117,7 +117,7 @@ test("merging a prefix, or LoRA of another model, is refused, and nothing is cha
     await withNetwork("opt", (network) => {
       const before = bitsOf(network.parameters);
       const [prefixed, foreign] = [prefix().begin(network, AT), lora().begin(llama, AT)];
-      expect(() => mergeLora(network.parameters, prefixed)).toThrow(/only LoRA is a change of weights/);
+      expect(() => mergeLora(network.parameters, prefixed)).toThrow(/only LoRA can be merged into weights/);
       expect(() => mergeLora(network.parameters, foreign)).toThrow(
         /layers\.0\.self_attn\.q_proj\.weight: the adapter fits a weight of \[16,16\], the model has none/,
       );
@@ -153,7 +153,7 @@ test.skipIf(shared(FILE) === undefined)(
     const file = openSafetensors(shared(FILE)!);
     for (const { name, value } of adapted.parameters) {
       const inFile = name.replace("base_model.model.", "").replace(/\.weight$/, "");
-      (viewOf(value).values as Float32Array).set(readTensor(file, inFile));
+      (viewTensor(value).values as Float32Array).set(readTensor(file, inFile));
     }
     const { input_ids, attention_mask } = golden.cases.find(({ name }) => name === which)!;
     const batch = packBatch(input_ids.map((ids, i) => ids.filter((_, j) => attention_mask[i]![j] === 1)));

@@ -154,7 +154,7 @@ describe("loading refuses, in one sentence,", () => {
     await withConfig({ peft_type: "IA3" }, /it is of type "IA3", and the kit knows LORA and PREFIX_TUNING\.$/);
     await withConfig(
       { use_dora: true, modules_to_save: ["score"] },
-      /: the adapter uses use_dora, modules_to_save, which the kit does not compute; train or save a LoRA without\.$/,
+      /: the adapter uses use_dora, modules_to_save, which the kit does not compute; train or save a LoRA without them\.$/,
     );
     await withConfig({ bias: "lora_only" }, /the adapter uses bias "lora_only", which the kit does not compute/);
     await withConfig({ init_lora_weights: "pissa" }, /the adapter uses init_lora_weights "pissa", which/);
@@ -168,16 +168,13 @@ describe("loading refuses, in one sentence,", () => {
       { target_modules: ["query"] },
       /target_modules is \["query"\], which fits no linear map of the model/,
     );
-    await withConfig(
-      { target_modules: "(" },
-      /its patterns of modules cannot be followed \(Invalid regular expression/,
-    );
+    await withConfig({ target_modules: "(" }, /its patterns of modules cannot be used \(Invalid regular expression/);
     await withConfig(
       { target_modules: "(.*.*)*x" },
-      /its patterns of modules cannot be followed \(Script execution timed out/,
+      /its patterns of modules cannot be used \(Script execution timed out/,
     );
     await withConfig({ layers_to_transform: ["a"] }, /layers_to_transform is \["a"\] where numbers of layers belongs/);
-    await withConfig({ r: 0 }, /r is 0 where a whole number from 1 on belongs/);
+    await withConfig({ r: 0 }, /r is 0 where a whole number of at least 1 belongs/);
     await withConfig({ lora_alpha: null }, /lora_alpha is null where a number above 0 belongs/);
   });
 

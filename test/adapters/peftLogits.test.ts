@@ -5,7 +5,7 @@ import * as tf from "@tensorflow/tfjs";
 import { describe, expect, test } from "vitest";
 import type { AdaptableNetwork } from "../../src/adapters/adapter.ts";
 import { adaptedModel } from "../../src/adapters/adapter.ts";
-import { linearMaps, mergeLora } from "../../src/adapters/lora.ts";
+import { listLinearMaps, mergeLora } from "../../src/adapters/lora.ts";
 import { loadAdapter, saveAdapter, savedAdapter } from "../../src/adapters/peft.ts";
 import { prefix } from "../../src/adapters/prefix.ts";
 import { openSafetensors } from "../../src/checkpoints/safetensorsHeader.ts";
@@ -117,7 +117,7 @@ const valueAt = (amplitude: number) => (k: number, i: number) => amplitude * Mat
 /** The folder of an adapter as PEFT wrote it, its tensors in the order of their names. */
 function write({ config, rank }: Written, network: AdaptableNetwork): string {
   const folder = mkdtempSync(join(tmpdir(), "peft-lora-"));
-  const shapes = linearMaps(network).flatMap(({ name, out, from }): [string, number[]][] => {
+  const shapes = listLinearMaps(network).flatMap(({ name, out, from }): [string, number[]][] => {
     const r = rank(name);
     const base = `base_model.model.${name}`;
     const both: [string, number[]][] = [

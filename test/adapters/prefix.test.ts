@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { describe, expect, test } from "vitest";
-import { prefix, prefixIds } from "../../src/adapters/prefix.ts";
+import { drawPrefixIds, prefix } from "../../src/adapters/prefix.ts";
 import { packBatch } from "../../src/nn/batch.ts";
 import type { Network } from "../../src/nn/network.ts";
 import { features, featuresWithCache } from "../../src/nn/run.ts";
@@ -22,7 +22,7 @@ const sequence = (network: Network, ids: readonly number[], start = 0): number[]
 ];
 
 test("the ids that a prefix starts from are drawn from the whole vocabulary", () => {
-  const ids = [...prefixIds(4000, { seed: 1, vocabulary: 32 })];
+  const ids = [...drawPrefixIds(4000, { seed: 1, vocabulary: 32 })];
   const counts = Array.from({ length: 32 }, (_, id) => ids.filter((of) => of === id).length);
   expect(counts.reduce((a, b) => a + b, 0)).toBe(4000);
   expect(Math.min(...counts)).toBeGreaterThan(80); // 125 expected, 11 their deviation
@@ -56,7 +56,7 @@ describe.each(FAMILIES)("a prefix on %s", (family) => {
   test("starts as its vocabulary ids' keys and values in the cache, the sequence's own positions counted from 0", () =>
     withNetwork(family, (network) => {
       const { adaptation, dispose } = prefix().begin(network, AT);
-      const ids = [...prefixIds(LENGTH, AT)];
+      const ids = [...drawPrefixIds(LENGTH, AT)];
       const { features: of, present } = featuresWithCache(network, packBatch([ids]), [0]);
       const rows = TOKENS.map((_, i) => i);
       const cached = featuresWithCache(network, packBatch([TOKENS]), rows, present);
@@ -83,7 +83,7 @@ test.each(["opt", "llama"] as const)(
   (family) =>
     withNetwork(family, (network) => {
       const { adaptation, dispose } = prefix().begin(network, AT);
-      const ids = [...prefixIds(LENGTH, AT)];
+      const ids = [...drawPrefixIds(LENGTH, AT)];
       const joined = sequence(network, [...ids, ...TOKENS]);
       const own = joined.slice((joined.length / (LENGTH + TOKENS.length)) * LENGTH);
       const whole = { ...network, adaptation };

@@ -1,5 +1,5 @@
 import { relative } from "node:path";
-import { runCommand } from "../../src/measure/process.ts";
+import { runCommand } from "../../src/cli/commandLine.ts";
 import { terminalProgress } from "../../src/report/progress.ts";
 import type { Progress } from "../../src/tensor/progress.ts";
 import { bestOf, type Ceilings } from "./ceilings.ts";

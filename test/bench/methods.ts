@@ -20,6 +20,8 @@ export interface BenchMethod {
   /** Moves the weights there and back in Algorithm 1's three sweeps, although both sides could be had in one pass. */
   readonly sweeps?: boolean;
   readonly checkpointing?: boolean;
+  /** How often a step makes z for each trained weight, where that is all it does beside its passes. */
+  readonly noises?: number;
 }
 
 const ESTIMATE = { lr: 1e-7, eps: 1e-3 };
@@ -33,10 +35,10 @@ export const INFERENCE = "Zero-shot";
 /** The methods of the table, in its order. */
 export const benchMethods: readonly BenchMethod[] = [
   { name: INFERENCE, forwards: 1 },
-  { name: "MeZO", forwards: 2, tuner: zerothOrder },
-  { name: "MeZO (sweeps)", forwards: 2, tuner: zerothOrder, sweeps: true },
-  { name: "MeZO (LoRA)", forwards: 2, tuner: zerothOrder, adapter: lora() },
-  { name: "MeZO (prefix)", forwards: 2, tuner: zerothOrder, adapter: prefix() },
+  { name: "MeZO", forwards: 2, noises: 2, tuner: zerothOrder },
+  { name: "MeZO (sweeps)", forwards: 2, noises: 2, tuner: zerothOrder, sweeps: true },
+  { name: "MeZO (LoRA)", forwards: 2, noises: 2, tuner: zerothOrder, adapter: lora() },
+  { name: "MeZO (prefix)", forwards: 2, noises: 2, tuner: zerothOrder, adapter: prefix() },
   { name: "FT (Adam)", forwards: 3, tuner: firstOrder },
   { name: "FT (Adam, checkpointing)", forwards: 4, tuner: firstOrder, checkpointing: true },
 ];
@@ -53,3 +55,6 @@ export const moreBenchMethods: readonly BenchMethod[] = [
 export function benchMethod(name: string): BenchMethod {
   return [...benchMethods, ...moreBenchMethods].find((method) => method.name === name)!;
 }
+
+/** Whether a method's steps run a backward pass. */
+export const isBackpropagated = ({ forwards }: BenchMethod): boolean => forwards > 2;

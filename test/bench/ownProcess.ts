@@ -1,5 +1,6 @@
-import { fork } from "node:child_process";
+import { fileURLToPath } from "node:url";
 import { KitError } from "../../src/error.ts";
+import { ProcessEnded, runProcess } from "../../src/measure/process.ts";
 import type { Progress } from "../../src/tensor/progress.ts";
 import type { Ceilings } from "./ceilings.ts";
 import type { CaseResult } from "./measure.ts";
@@ -14,8 +15,7 @@ export type BenchJob =
   | { readonly replay: ReplayRequest }
   | { readonly threads: number };
 
-/** What that process says: steps done, and in the end its result or what went wrong. */
-export type BenchMessage = { readonly done: number } | { readonly result: unknown } | { readonly error: string };
+const WORKER = fileURLToPath(new URL("worker.js", import.meta.url));
 
 /** Measures a case in a process of its own, so that its peak memory is its own; progress and errors have the label. Throws a KitError where that fails. */
 export function caseResult(request: CaseRequest, label: string, onProgress: Progress): Promise<CaseResult> {
@@ -45,20 +45,14 @@ export async function ceilings(threads: number, onProgress: Progress): Promise<C
   return found;
 }
 
-function inProcess<Result>(job: BenchJob, label: string, onStep: (done: number) => void): Promise<Result> {
-  return new Promise((done, failed) => {
-    const child = fork(new URL("worker.js", import.meta.url), { serialization: "advanced" });
-    let last: BenchMessage | undefined;
-    child.on("message", (message: BenchMessage) => {
-      if ("done" in message) onStep(message.done);
-      else last = message;
-    });
-    child.on("error", (error) => failed(new KitError(`${label} got no process of its own (${error.message}).`)));
-    child.on("close", (code, signal) => {
-      if (last && "result" in last) done(last.result as Result);
-      else if (last && "error" in last) failed(new KitError(`${label}: ${last.error}`));
-      else failed(new KitError(`${label} ended early (${signal ?? `exit code ${code}`}): run it again.`));
-    });
-    child.send(job);
-  });
+/** Node's flags are those of a process by itself; the steps that are done are its progress. */
+async function inProcess<Result>(job: BenchJob, label: string, onProgress: (done: number) => void): Promise<Result> {
+  try {
+    return await runProcess<Result, number>({ program: WORKER, job, onProgress, flags: [] });
+  } catch (error) {
+    const { message } = error as Error;
+    throw new KitError(
+      error instanceof ProcessEnded ? `${label} ended early (${message}): run it again.` : `${label}: ${message}`,
+    );
+  }
 }

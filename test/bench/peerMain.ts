@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os";
 import { relative } from "node:path";
 import { Command } from "commander";
-import { runCommand } from "../../src/measure/process.ts";
+import { runCommand } from "../../src/cli/commandLine.ts";
 import { terminalProgress } from "../../src/report/progress.ts";
 import { among, count } from "./options.ts";
 import { peerCases } from "./peerCases.ts";

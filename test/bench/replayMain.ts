@@ -2,7 +2,7 @@ import { availableParallelism } from "node:os";
 import { relative } from "node:path";
 import Table from "cli-table3";
 import { Command } from "commander";
-import { runCommand } from "../../src/measure/process.ts";
+import { runCommand } from "../../src/cli/commandLine.ts";
 import { terminalProgress } from "../../src/report/progress.ts";
 import { count } from "./options.ts";
 import { replayResult } from "./ownProcess.ts";

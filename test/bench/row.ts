@@ -1,6 +1,6 @@
 import type { Ceilings } from "./ceilings.ts";
 import type { CaseResult } from "./measure.ts";
-import { INFERENCE } from "./methods.ts";
+import { benchMethod, INFERENCE, isBackpropagated } from "./methods.ts";
 import type { CaseRequest } from "./request.ts";
 
 /** A case with what follows from its measurement. */
@@ -36,7 +36,7 @@ export function rowsOf(measured: readonly Measured[], ceilings: Ceilings): Bench
       gflops: result.flops / result.passSeconds / 1e9,
       ofCeiling: result.flops / result.passSeconds / ceilings.gemm,
       tokensPerSecond: (rows * tokens) / result.stepSeconds,
-      ...(/^MeZO( |$)/.test(method) && limitOf(request, result, ceilings)),
+      ...limitOf(request, result, ceilings),
       ...(inference && {
         timeToInference: result.stepSeconds / inference.stepSeconds,
         memoryToInference: result.peakBytes / inference.peakBytes,
@@ -46,11 +46,13 @@ export function rowsOf(measured: readonly Measured[], ceilings: Ceilings): Bench
 }
 
 function limitOf(
-  { noise }: CaseRequest,
+  { method, noise }: CaseRequest,
   { flops, trained, stepSeconds }: CaseResult,
   ceilings: Ceilings,
-): Required<Pick<BenchRow, "limitSeconds" | "stepToLimit">> {
-  const limitSeconds = flops / ceilings.gemm + (2 * trained) / ceilings[noise];
+): Pick<BenchRow, "limitSeconds" | "stepToLimit"> {
+  const { noises } = benchMethod(method);
+  if (noises === undefined) return {};
+  const limitSeconds = flops / ceilings.gemm + (noises * trained) / ceilings[noise];
   return { limitSeconds, stepToLimit: stepSeconds / limitSeconds };
 }
 
@@ -58,6 +60,6 @@ function limitOf(
 export function peaksToMezo(rows: readonly BenchRow[]): Readonly<Record<string, number>> {
   const mezo = rows.find(({ method }) => method === "MeZO");
   if (!mezo) return {};
-  const tuned = rows.filter(({ model, method }) => model === mezo.model && method.startsWith("FT"));
+  const tuned = rows.filter(({ model, method }) => model === mezo.model && isBackpropagated(benchMethod(method)));
   return Object.fromEntries(tuned.map(({ method, peakBytes }) => [method, peakBytes / mezo.peakBytes]));
 }

@@ -82,17 +82,17 @@ const broken: [string, Files, RegExp][] = [
   [
     "an absent shard",
     { "config.json": config, [INDEX]: index, [one]: { a: 1 } },
-    /shards model-2-of-2\.safetensors are not there/,
+    /shards model-2-of-2\.safetensors are missing/,
   ],
   [
     "a shard outside the folder",
     { "config.json": config, [INDEX]: '{ "weight_map": { "a": "../x" } }' },
-    /it names "\.\.\/x", which can be no file of its folder/,
+    /it names "\.\.\/x", which cannot be files of its folder/,
   ],
   [
     "a shard that is a folder above",
     { "config.json": config, [INDEX]: '{ "weight_map": { "a": ".." } }' },
-    /it names "\.\.", which can be no file of its folder/,
+    /it names "\.\.", which cannot be files of its folder/,
   ],
   [
     "an index with a tensor twice",
@@ -106,9 +106,9 @@ const broken: [string, Files, RegExp][] = [
   ],
   ["a config.json with a field twice", { "config.json": '{"a":1,"a":2}' }, /config\.json: it has "a" twice; remove/],
   [
-    "tensors that the shards lack",
+    "an index with tensors that the shards do not hold",
     { "config.json": config, [INDEX]: index, [one]: { c: 1 }, [two]: { a: 2 } },
-    /lack: a \(model-1-of-2\.safetensors\), b \(model-2-of-2\.safetensors\);/,
+    /its shards do not hold the tensors that it names: a \(model-1-of-2\.safetensors\), b \(model-2-of-2\.safetensors\);/,
   ],
 ];
 
@@ -130,5 +130,5 @@ test("a long list of missing tensors is cut short with its count", () => {
   const names = Array.from({ length: 9 }, (_, i) => [`t${i}`, one]);
   const weightMap = JSON.stringify({ weight_map: Object.fromEntries(names) });
   const folder = folderWith({ "config.json": config, [INDEX]: weightMap, [one]: {} });
-  expect(messageOf(() => openCheckpoint(folder))).toMatch(/lack: t0 .*t4 \(model-1-of-2\.safetensors\) and 4 more;/);
+  expect(messageOf(() => openCheckpoint(folder))).toMatch(/names: t0 .*t4 \(model-1-of-2\.safetensors\) and 4 more;/);
 });

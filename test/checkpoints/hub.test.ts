@@ -1,10 +1,9 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { type ResolveModelOptions, resolveModel } from "../../src/checkpoints/hub.ts";
-import { snapshotCommit } from "../../src/checkpoints/hubCache.ts";
+import { findCommit, type ResolveModelOptions, resolveModel } from "../../src/checkpoints/hub.ts";
 import type { DownloadProgress } from "../../src/checkpoints/hubDownload.ts";
-import { hubAddress, hubCacheFolder, hubFetch, hubToken, silenceLimit } from "../../src/checkpoints/hubRequest.ts";
+import { findHubCache, hubFetch, hubToken, readHubAddress, silenceLimit } from "../../src/checkpoints/hubRequest.ts";
 import { KitError } from "../../src/error.ts";
 import { commitOf, type FakeHub, type FakeHubOptions, type Fault, startFakeHub } from "./fakeHub.ts";
 import { temporaryFolder } from "./files.ts";
@@ -99,7 +98,7 @@ test.each([
   "",
 ])('what can be neither a folder nor a hub id is refused without asking the hub: "%s"', async (text) => {
   const { requests } = await useHub({ revisions: { main: whole } });
-  const start = `Looking for the model ${text}: there is no such folder, and it is no hub id such as roberta-large or facebook/opt-125m; `;
+  const start = `Looking for the model ${text}: there is no such folder, and it is not a hub id such as roberta-large or facebook/opt-125m; `;
   expect(await messageOf(resolveModel(text))).toBe(`${start}give one of them.`);
   expect(await messageOf(resolveModel(text, { near: "models/one" }))).toBe(`${start}did you mean models/one?`);
   expect(requests).toEqual([]);
@@ -117,8 +116,8 @@ describe("the cache", () => {
     vi.stubEnv("HF_HUB_OFFLINE", "1");
     const found = await resolveModel(id);
     expect(found).toBe(snapshotOf(cacheFolder, "main", id));
-    expect(snapshotCommit(found)).toBe(commitOf("main"));
-    expect(snapshotCommit(cacheFolder)).toBeUndefined();
+    expect(findCommit(found)).toBe(commitOf("main"));
+    expect(findCommit(cacheFolder)).toBeUndefined();
   });
 
   test("has a revision by its name and by its commit", async () => {
@@ -133,7 +132,9 @@ describe("the cache", () => {
     addSnapshot(cacheFolder, whole, "one");
     expect(await resolved()).toBe(snapshotOf(cacheFolder, "one"));
     addSnapshot(cacheFolder, whole, "two");
-    expect(await messageOf(resolved())).toMatch(/holds 2 snapshots of it, none of them whole under refs\/main, and /);
+    expect(await messageOf(resolved())).toMatch(
+      /holds 2 snapshots of it, none of them complete under refs\/main, and /,
+    );
   });
 
   test("is whole with sharded weights only if it has every shard", async () => {
@@ -142,7 +143,7 @@ describe("the cache", () => {
     const cacheFolder = cacheWith({ ...shards, "model-2-of-2.safetensors": "" });
     expect(await resolved()).toBe(snapshotOf(cacheFolder));
     cacheWith(shards);
-    expect(await messageOf(resolved())).toMatch(/does not hold it whole/);
+    expect(await messageOf(resolved())).toMatch(/does not hold it completely/);
   });
 });
 
@@ -150,7 +151,7 @@ test("without cache and network the error says what was tried, why it failed and
   const cacheFolder = newCache();
   const { options, waits } = impatient();
   expect(await messageOf(resolved({ ...options, near: "tiny-opt" }))).toBe(
-    `Looking for the model org/tiny: there is no such folder, the cache ${cacheFolder} does not hold it whole, and the hub ` +
+    `Looking for the model org/tiny: there is no such folder, the cache ${cacheFolder} does not hold it completely, and the hub ` +
       "http://127.0.0.1:2 cannot be reached (connect ECONNREFUSED 127.0.0.1:2); " +
       "give a folder in Hugging Face layout, or name no model to use the bundled one (did you mean tiny-opt?).",
   );
@@ -458,14 +459,14 @@ test.each([
   [{ HF_HUB_CACHE: "~/c", HOME: "/me" }, "/me/c"],
 ])("the cache folder is that of the Hugging Face libraries: %o", (variables, expected) => {
   for (const [name, value] of Object.entries(variables)) vi.stubEnv(name, value);
-  expect(hubCacheFolder()).toBe(expected);
+  expect(findHubCache()).toBe(expected);
 });
 
 test("variables that say nothing leave the defaults, and an HF_ENDPOINT that is no address is refused", () => {
   vi.stubEnv("HF_ENDPOINT", "");
-  expect([hubAddress(), silenceLimit()]).toEqual(["https://huggingface.co", 30]);
+  expect([readHubAddress(), silenceLimit()]).toEqual(["https://huggingface.co", 30]);
   vi.stubEnv("HF_HUB_DOWNLOAD_TIMEOUT", "soon");
   expect(silenceLimit()).toBe(30);
   vi.stubEnv("HF_ENDPOINT", "hub.example");
-  expect(hubAddress).toThrow(/HF_ENDPOINT is "hub\.example" where the hub's address belongs/);
+  expect(readHubAddress).toThrow(/HF_ENDPOINT is "hub\.example" where the hub's address belongs/);
 });

@@ -37,7 +37,7 @@ describe("a command that ends", () => {
       child.kill(signal);
       const { status, stdout, stderr } = await ended;
       expect(status).toBe(code);
-      expect(stderr.match(/Interrupted: finished runs are kept, and --resume goes on/g)).toHaveLength(1);
+      expect(stderr.match(/Interrupted: finished runs are kept, and --resume resumes/g)).toHaveLength(1);
       expect(stderr).not.toMatch(/ended early|Error/);
       expect(stdout).toMatch(/Majority +│ +\d/);
       expect(stdout).not.toMatch(/MeZO +│ +\d/);

@@ -1,31 +1,38 @@
 import { basename } from "node:path";
 import { describe, expect, test } from "vitest";
-import { parseOptions } from "../../src/cli/options.ts";
-import { methods, settingsOf } from "../../src/measure/methods.ts";
-import { planOf, taskOf } from "../../src/measure/plan.ts";
-import type { CliOptions } from "../../src/measure/request.ts";
+import { KitError } from "../../src/error.ts";
+import { makeRequest } from "../../src/measure/makeRequest.ts";
+import { methodNames, trainingMethods } from "../../src/measure/methods.ts";
+import { drawTask, planJobs } from "../../src/measure/plan.ts";
+import type { MeasureRequest } from "../../src/measure/request.ts";
+import { chooseSettings, type Settings } from "../../src/measure/settings.ts";
+import { findTask } from "../../src/tasks/index.ts";
+import { requestFrom } from "./request.ts";
+
+const settings = (request: MeasureRequest, model: Parameters<typeof chooseSettings>[1], method: string): Settings =>
+  chooseSettings(request, model, trainingMethods.find(({ name }) => name === method)!);
 
 describe("options", () => {
   test("without any are those of the bundled model: every method once", () => {
-    const options = parseOptions([]);
+    const options = requestFrom([]);
     expect(options).toMatchObject({ schedule: "constant", seeds: [1], tasks: ["SST-2"] });
-    expect(options.methods).toEqual(methods);
+    expect(options.methods).toEqual(methodNames);
     const bundled = { id: "opt-reviews", prompts: "autoregressive" } as const;
-    expect(settingsOf(options, bundled, "MeZO")).toEqual({ lr: 1e-4, eps: 1e-3, steps: 2000, batchSize: 16 });
+    expect(settings(options, bundled, "MeZO")).toEqual({ lr: 1e-4, eps: 1e-3, steps: 2000, batchSize: 16 });
   });
 
   test("of a smoke run are small, but what is given counts", () => {
-    expect(parseOptions(["--smoke"])).toMatchObject({ steps: { all: 20 }, train: 64 });
-    expect(parseOptions(["--smoke", "--steps", "3"])).toMatchObject({ steps: { all: 3 }, train: 64 });
+    expect(requestFrom(["--smoke"])).toMatchObject({ steps: { all: 20 }, train: 64 });
+    expect(requestFrom(["--smoke", "--steps", "3"])).toMatchObject({ steps: { all: 3 }, train: 64 });
   });
 
   test("of training hold for all methods, or for those that they name; for others the paper's grids stand", () => {
     const model = { id: "facebook/opt-125m", prompts: "autoregressive" } as const;
-    const options = parseOptions(["--lr", "mezo-lora=2e-5,FT=3e-5", "--steps", "7"]);
-    expect(settingsOf(options, model, "MeZO (LoRA)")).toMatchObject({ lr: 2e-5, eps: 1e-2, steps: 7 });
-    expect(settingsOf(options, model, "FT")).toMatchObject({ lr: 3e-5, steps: 7, batchSize: 8 });
-    expect(settingsOf(options, model, "MeZO")).toMatchObject({ lr: 1e-6, eps: 1e-3, batchSize: 16 });
-    expect(settingsOf(parseOptions([]), { ...model, prompts: "masked" }, "MeZO")).toMatchObject({ steps: 100_000 });
+    const options = requestFrom(["--lr", "mezo-lora=2e-5,FT=3e-5", "--steps", "7"]);
+    expect(settings(options, model, "MeZO (LoRA)")).toMatchObject({ lr: 2e-5, eps: 1e-2, steps: 7 });
+    expect(settings(options, model, "FT")).toMatchObject({ lr: 3e-5, steps: 7, batchSize: 8 });
+    expect(settings(options, model, "MeZO")).toMatchObject({ lr: 1e-6, eps: 1e-3, batchSize: 16 });
+    expect(settings(requestFrom([]), { ...model, prompts: "masked" }, "MeZO")).toMatchObject({ steps: 100_000 });
   });
 
   test.each([
@@ -39,38 +46,71 @@ describe("options", () => {
     ["a format that is none", ["--weights", "int8"], /--weights.*float32, float16, bfloat16/],
     ["a rate without end", ["--lr", "1e400"], /--lr.*must be a number/],
   ])("refuse %s in one sentence", (_what, argv, message) => {
-    expect(() => parseOptions(argv)).toThrow(message);
-    expect(() => parseOptions(argv)).toThrow(/^[^\n]*$/);
+    expect(() => requestFrom(argv)).toThrow(message);
+    expect(() => requestFrom(argv)).toThrow(/^[^\n]*$/);
   });
 });
 
-const jobsOf = (options: CliOptions): ReturnType<typeof planOf>["jobs"] =>
-  planOf(options, ["SST-2"], () => undefined).jobs;
+describe("a cell's options", () => {
+  test("make the very request that a command line makes", () => {
+    const argv = [
+      "--task",
+      "CB",
+      "--method",
+      "mezo,ft-lora",
+      "--batch-size",
+      "8",
+      "--lr",
+      "mezo=1e-4",
+      "--checkpointing",
+    ];
+    const cell = {
+      ...{ task: "CB", methods: ["MeZO", "FT (LoRA)"], batchSize: 8, lr: { mezo: 1e-4 }, checkpointing: true },
+    };
+    expect(makeRequest(cell)).toEqual(requestFrom(argv));
+    expect(makeRequest({ smoke: true, k: 2 })).toEqual(requestFrom(["--smoke", "--k", "2"]));
+    expect(makeRequest({})).toEqual(requestFrom([]));
+  });
+
+  test.each([
+    ["a name that is none", { stepz: 3 }, "There is no option stepz of what is to be measured: did you mean steps?"],
+    ["a number that is none", { batchSize: 0.5 }, "batchSize is 0.5: it must be a whole number of at least 1."],
+    ["a method that is none", { methods: ["sgd"] }, /^methods is \["sgd"\]: methods are Majority, /],
+    ["a rate for a method that is none", { lr: { sgd: 1 } }, /^lr is \{"sgd":1\}: sgd is no method: name Majority, /],
+    ["a choice that is none", { noise: "laplace" }, 'noise is "laplace": it must be one of gaussian, rademacher.'],
+    ["a seed twice", { seeds: [1, 1] }, "seeds is [1,1]: 1 is there twice: name each once."],
+  ])("with %s are refused by the option's name", (_what, options, sentence) => {
+    expect(() => makeRequest(options as object)).toThrow(KitError);
+    expect(() => makeRequest(options as object)).toThrow(sentence);
+  });
+});
+
+const jobsOf = (request: MeasureRequest): ReturnType<typeof planJobs>["jobs"] =>
+  planJobs(request, [findTask("SST-2")], "autoregressive").jobs;
 
 test("k takes the place of the sizes of train and dev, in a smoke run too, whose few steps hold where none are named", async () => {
-  const options = parseOptions(["--smoke", "--k", "2", "--steps", "mezo=50"]);
+  const options = requestFrom(["--smoke", "--k", "2", "--steps", "mezo=50"]);
   expect(options).toMatchObject({ k: 2, steps: { all: 20, MeZO: 50 } });
   expect([options.train, options.dev]).toEqual([undefined, undefined]);
-  const task = await taskOf({ task: "TREC", seed: 13, options: { ...options, data: "samples" } });
+  const task = await drawTask({ task: "TREC", seed: 13, request: { ...options, data: "samples" } });
   expect([task.train.length, task.dev.length]).toEqual([12, 12]);
 });
 
 describe("the runs of a command", () => {
   test("leave out what cannot be, with the reason", () => {
-    const { jobs, omissions } = planOf(parseOptions(["--method", "icl,mezo-lora"]), ["TREC"], (method) =>
-      method === "ICL" ? "it cannot be" : undefined,
-    );
-    expect(omissions).toEqual([{ task: "TREC", method: "ICL", reason: "it cannot be" }]);
+    const { jobs, omissions } = planJobs(requestFrom(["--method", "icl,mezo-lora"]), [findTask("TREC")], "masked");
+    const reason = "the paper learns in context with autoregressive models only";
+    expect(omissions).toEqual([{ task: "TREC", method: "ICL", reason }]);
     expect(jobs.map(({ file }) => basename(file))).toEqual(["trec-opt-reviews-mezo-lora-seed1.jsonl"]);
   });
 
   test("with weights in 16 bits have files of their own", () => {
-    const [job] = jobsOf(parseOptions(["--method", "mezo", "--weights", "bfloat16"]));
+    const [job] = jobsOf(requestFrom(["--method", "mezo", "--weights", "bfloat16"]));
     expect(basename(job!.file)).toBe("sst-2-opt-reviews-bfloat16-mezo-seed1.jsonl");
   });
 
   test("are one a method and seed, in files of their own", () => {
-    const files = jobsOf(parseOptions(["--method", "icl,mezo", "--seeds", "1,2"])).map(({ file }) => basename(file));
+    const files = jobsOf(requestFrom(["--method", "icl,mezo", "--seeds", "1,2"])).map(({ file }) => basename(file));
     expect(files).toEqual(
       [1, 2]
         .map((s) => `sst-2-opt-reviews-icl-seed${s}.jsonl`)
@@ -81,7 +121,7 @@ describe("the runs of a command", () => {
   test.each(["facebook/opt-125m", "some/where/opt-125m/", "./opt-125m/."])(
     "of the model %s are named opt-125m",
     (model) => {
-      const [job] = jobsOf(parseOptions(["--method", "mezo", "--model", model]));
+      const [job] = jobsOf(requestFrom(["--method", "mezo", "--model", model]));
       expect(basename(job!.file)).toBe("sst-2-opt-125m-mezo-seed1.jsonl");
     },
   );

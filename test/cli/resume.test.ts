@@ -31,7 +31,7 @@ async function cutShort(): Promise<{ readonly cwd: string; readonly part: string
   started.child.kill("SIGTERM");
   const { stderr, cwd, status } = await started.ended;
   expect(status).toBe(143);
-  expect(stderr).toMatch(/--resume goes on/);
+  expect(stderr).toMatch(/--resume resumes/);
   expect(locksIn(cwd)).toEqual([]);
   const part = runIn(cwd);
   expect(part).toMatch(/\.part$/);

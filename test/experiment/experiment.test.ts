@@ -13,7 +13,7 @@ import type { RunRecorder } from "../../src/record/run.ts";
 import { createRunFile } from "../../src/record/write.ts";
 import { loadTask } from "../../src/tasks/load.ts";
 import { shuffle } from "../../src/tasks/random.ts";
-import { viewOf } from "../../src/tensor/native/backend.ts";
+import { viewTensor } from "../../src/tensor/native/backend.ts";
 import { mezo } from "../../src/tuners/mezo.ts";
 import type { Tuner } from "../../src/tuners/tuner.ts";
 import { tinyData, tinyModel } from "../tiny.ts";
@@ -123,7 +123,7 @@ describe("tune", () => {
       record.finish(run.cost);
       expect(readRun(file)).toEqual(run);
       await tune(model, task, mezo({ lr: 1e-2 }), { ...settings, keepWeights: true });
-      weights.push(model.parameters.flatMap(({ value }) => [...viewOf(value).values]));
+      weights.push(model.parameters.flatMap(({ value }) => [...viewTensor(value).values]));
       runs.push(run);
       model.dispose();
     }
@@ -160,7 +160,7 @@ describe("tune", () => {
 describe("tune and the model", () => {
   test("begins at the base weights and brings them back, unless it is told to leave the last ones", async () => {
     const model = await loadModel(folder);
-    const weights = (): number[] => model.parameters.flatMap(({ value }) => [...viewOf(value).values]);
+    const weights = (): number[] => model.parameters.flatMap(({ value }) => [...viewTensor(value).values]);
     const base = weights();
     const first = await tune(model, task, mezo({ lr: 1e-2 }), { steps: 3, seed: 2 });
     expect(weights()).toEqual(base);

@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { minimize } from "../../src/experiment/lbfgs.ts";
 import {
+  computeGram,
   FOLDS,
   fitLogistic,
   fitLogisticCV,
-  gramOf,
   type LabelledRows,
   logisticObjective,
   logisticPrecondition,
@@ -125,7 +125,7 @@ describe("a logistic fit", () => {
     },
   ])("of three classes with intercepts is scikit-learn's at C = $C, preconditioned or not", ({ C, w }) => {
     const start = zeros(three);
-    const precondition = logisticPrecondition(three, gramOf(three), { C, w: start });
+    const precondition = logisticPrecondition(three, computeGram(three), { C, w: start });
     for (const fit of [fitLogistic(three, C, start, STOP), fitLogistic(three, C, start, STOP, precondition)]) {
       expect(fit.gradient).toBeLessThanOrEqual(STOP.tolerance);
       expectClose(fit.x, w);
@@ -152,7 +152,7 @@ describe("a logistic fit", () => {
   test("takes few steps on features that lie unevenly where it is preconditioned", () => {
     const scaled = { ...three, rows: three.rows.map((v, i) => v * [100, 1, 0.01, 1][i % 4]!) };
     const start = zeros(scaled);
-    const precondition = logisticPrecondition(scaled, gramOf(scaled), { C: 1e4, w: start });
+    const precondition = logisticPrecondition(scaled, computeGram(scaled), { C: 1e4, w: start });
     const stop = { tolerance: 1e-4, maxIterations: 5000 }; // as a probe's
     const plain = fitLogistic(scaled, 1e4, start, stop);
     const fast = fitLogistic(scaled, 1e4, start, stop, precondition);

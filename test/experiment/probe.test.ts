@@ -6,13 +6,13 @@ import { loadModel } from "../../src/models/load.ts";
 import type { LanguageModel } from "../../src/models/network.ts";
 import { loadTask } from "../../src/tasks/load.ts";
 import type { Example, Task } from "../../src/tasks/task.ts";
-import { viewOf } from "../../src/tensor/native/backend.ts";
+import { viewTensor } from "../../src/tensor/native/backend.ts";
 import { tinyData, tinyModel } from "../tiny.ts";
 
 const folder = tinyModel();
 const task = await loadTask("SST-2", { data: tinyData(240), train: 120, dev: 8, test: 100, seed: 1 });
 const weightsOf = (model: LanguageModel): number[] =>
-  model.parameters.flatMap(({ value }) => [...viewOf(value).values]);
+  model.parameters.flatMap(({ value }) => [...viewTensor(value).values]);
 
 /** An example of that text, whose options are the words of the tiny vocabulary given. */
 const example = (prompt: string, options: readonly string[], gold: number): Example => ({
@@ -45,7 +45,7 @@ describe("probe", () => {
     const model = await loadModel(folder);
     const { answers, rows } = await probeHead(model, task);
     const run = await probe(model, task);
-    const matrix = viewOf(model.head.weight as tf.Tensor).values as Float32Array;
+    const matrix = viewTensor(model.head.weight as tf.Tensor).values as Float32Array;
     // The matrix is the embedding too, but no prompt has an answer in it.
     answers.forEach((id, i) => matrix.set(rows[i]!, id * 16));
     const { score, loss } = (await evaluate(model, task)).scores[0]!;
@@ -82,7 +82,7 @@ describe("probe", () => {
     expect(answers).toEqual([4, 5, 11]);
     expect(rows.map((row) => row.length)).toEqual([17, 17, 17]);
     expect(rows[0]![16]).toBeCloseTo(-rows[1]![16]!, 6);
-    const own = [...(viewOf(model.head.weight as tf.Tensor).values as Float32Array).subarray(11 * 16, 12 * 16)];
+    const own = [...(viewTensor(model.head.weight as tf.Tensor).values as Float32Array).subarray(11 * 16, 12 * 16)];
     expect([...rows[2]!.subarray(0, 16)]).toEqual(own);
     expect(rows[2]![16]).toBeCloseTo(1.1, 6);
     bias.dispose();

@@ -1,7 +1,7 @@
 import { fork } from "node:child_process";
 import { resolve } from "node:path";
 import { Command, Option } from "commander";
-import { parsed, whole } from "../../src/cli/commandLine.ts";
+import { parseCommand, whole } from "../../src/cli/commandLine.ts";
 import { KitError } from "../../src/error.ts";
 import { terminalProgress } from "../../src/report/progress.ts";
 import { useBackend } from "../../src/tensor/backend.ts";
@@ -46,7 +46,7 @@ function command(): Command {
 export async function main(argv: readonly string[]): Promise<void> {
   const [name, from, to] = argv[0] === "--child" ? argv.slice(1) : [];
   if (name !== undefined) return inChild(readersNamed(name)[0]!, Number(from), Number(to));
-  const { reader: chosen, from: first, cases, keep } = parsed<Options>(command(), argv).options;
+  const { reader: chosen, from: first, cases, keep } = parseCommand<Options>(command(), argv).options;
   if (keep) return void process.stdout.write(`${chosen.map((reader) => caseFile(reader, first)).join("\n")}\n`);
   let faults = 0;
   for (const reader of chosen) {

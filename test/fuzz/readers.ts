@@ -1,13 +1,13 @@
 import { readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { gzipSync } from "node:zlib";
-import { parseOptions } from "../../src/cli/options.ts";
 import { settingsFor } from "../../src/notebook/runs.ts";
 import { readUnfinished } from "../../src/record/read.ts";
-import { examplesOf } from "../../src/tasks/examples.ts";
+import { makeExamples } from "../../src/tasks/examples.ts";
 import { findTask } from "../../src/tasks/index.ts";
 import { readRows } from "../../src/tasks/read/folder.ts";
 import { loadTokenizer } from "../../src/text/tokenizer.ts";
+import { requestFrom } from "../cli/request.ts";
 import { layouts } from "../tasks/layouts.ts";
 import type { Reader, Sample } from "./fuzz.ts";
 import { modelReaders } from "./modelReaders.ts";
@@ -75,7 +75,7 @@ const dataReaders: readonly Reader[] = [
   {
     name: "task-fields",
     samples: layouts.map(({ task, record }, i) => ({ name: `${i}/${task}.json`, bytes: JSON.stringify([record]) })),
-    read: async (path) => examplesOf(findTask(/([^/\\]+)\.json$/.exec(path)![1]!), await readRows(path)),
+    read: async (path) => makeExamples(findTask(/([^/\\]+)\.json$/.exec(path)![1]!), await readRows(path)),
   },
 ];
 
@@ -167,7 +167,7 @@ const optionReaders: readonly Reader[] = [
   {
     name: "arguments",
     samples: ARGUMENTS.map((list, i) => ({ name: `${i}.txt`, bytes: list.join("\n") })),
-    read: (path) => withoutExit(() => parseOptions(readFileSync(path, "utf8").split("\n"))),
+    read: (path) => withoutExit(() => requestFrom(readFileSync(path, "utf8").split("\n"))),
   },
   {
     name: "notebook-settings",

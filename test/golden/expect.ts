@@ -4,7 +4,7 @@ import { expect } from "vitest";
 import { readTensor } from "../../src/checkpoints/safetensors.ts";
 import { openSafetensors } from "../../src/checkpoints/safetensorsHeader.ts";
 import type { LoadedNetwork } from "../../src/models/network.ts";
-import { viewOf } from "../../src/tensor/native/backend.ts";
+import { viewTensor } from "../../src/tensor/native/backend.ts";
 import type { Perturb } from "../../src/tensor/parameter.ts";
 import type { StepResult } from "../../src/tuners/tuner.ts";
 import { shared } from "../shared.ts";
@@ -14,7 +14,7 @@ export function givenNoise(file: string): Perturb {
   const z = openSafetensors(shared(`golden/${file}`)!);
   return (theta, scale, { step }, keep = 1) => {
     for (const { name, value } of theta) {
-      const values = viewOf(value).values;
+      const values = viewTensor(value).values;
       readTensor(z, `step${step}.${name}`).forEach((v, i) => {
         values[i] = values[i]! * keep + scale * v;
       });
@@ -40,7 +40,7 @@ export function expectWeights(
 ): void {
   expect(parameters.map(({ name }) => name).sort()).toEqual(Object.keys(want).sort());
   for (const { name, value } of parameters) {
-    const values = [...viewOf(value).values];
+    const values = [...viewTensor(value).values];
     want[name]!.head.forEach((v, i) => expect(Math.abs(values[i]! - v), name).toBeLessThan(1e-4));
     expect(Math.abs(Math.hypot(...values) - want[name]!.l2), name).toBeLessThan(1e-3);
   }

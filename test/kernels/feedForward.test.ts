@@ -2,8 +2,8 @@ import * as tf from "@tensorflow/tfjs";
 import { describe, expect, test } from "vitest";
 import { type FeedForwardWeights, feedForward } from "../../src/kernels/feedForward.ts";
 import { linear } from "../../src/kernels/linear.ts";
-import { narrow, widened } from "../../src/tensor/halves.ts";
-import { halfTensor, viewOf } from "../../src/tensor/native/backend.ts";
+import { narrow, widenAll } from "../../src/tensor/halves.ts";
+import { halfTensor, viewTensor } from "../../src/tensor/native/backend.ts";
 import { poolBytes } from "../../src/tensor/native/pool.ts";
 import { profileGraphs } from "../../src/tensor/native/session.ts";
 import { pairwise } from "../../src/tensor/pair.ts";
@@ -57,8 +57,8 @@ describe("feedForward", () => {
     const halves = Object.fromEntries(
       Object.entries(weights).map(([name, weight]) => {
         const bits = { bits: new Uint16Array(weight.size), format: "float16", rounding: "nearest" } as const;
-        narrow(viewOf(weight).values as Float32Array, bits, 0);
-        (viewOf(weight).values as Float32Array).set(widened(bits));
+        narrow(viewTensor(weight).values as Float32Array, bits, 0);
+        (viewTensor(weight).values as Float32Array).set(widenAll(bits));
         return [name, halfTensor(weight.shape, bits)];
       }),
     ) as unknown as FeedForwardWeights;
@@ -87,7 +87,7 @@ describe("feedForward", () => {
         const kept = theta.map(({ value }) => value.dataSync().slice());
         noise(theta, scale, z);
         expect(both[side]).toEqual(values(() => feedForward(x, weights, "relu", x)));
-        theta.forEach(({ value }, i) => (viewOf(value).values as Float32Array).set(kept[i] as Float32Array));
+        theta.forEach(({ value }, i) => (viewTensor(value).values as Float32Array).set(kept[i] as Float32Array));
       }
     }
     tf.dispose([x, ...Object.values(weights)]);
@@ -107,7 +107,7 @@ describe("feedForward", () => {
     for (const [side, scale] of [["plus", 0.05] as const, ["minus", -0.05] as const]) {
       gaussian(theta, scale, z);
       expect(both[side]).toEqual(values(run));
-      (viewOf(before).values as Float32Array).set(kept as Float32Array);
+      (viewTensor(before).values as Float32Array).set(kept as Float32Array);
     }
     expect(both.minus).not.toEqual(both.plus);
     tf.dispose([x, before, ...Object.values(weights)]);

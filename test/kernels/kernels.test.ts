@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { describe, expect, test } from "vitest";
-import { activate } from "../../src/kernels/activation.ts";
 import { attention } from "../../src/kernels/attention.ts";
+import { activate } from "../../src/kernels/elementwise.ts";
 import { embed } from "../../src/kernels/embed.ts";
 import { feedForward } from "../../src/kernels/feedForward.ts";
 import { linear } from "../../src/kernels/linear.ts";
@@ -9,7 +9,7 @@ import { layerNorm, rmsNorm } from "../../src/kernels/norm.ts";
 import { type Angles, rotary } from "../../src/kernels/rotary.ts";
 import { tokenLogProbs } from "../../src/kernels/tokenLogProbs.ts";
 import { useBackend } from "../../src/tensor/backend.ts";
-import { viewOf } from "../../src/tensor/native/backend.ts";
+import { viewTensor } from "../../src/tensor/native/backend.ts";
 import { poolBytes } from "../../src/tensor/native/pool.ts";
 
 /** Seeded normals of a shape. */
@@ -176,7 +176,7 @@ describe("the native backend", () => {
       const weight = tf.ones([3, 4]);
       const x = tf.ones([2, 4]);
       expect(linear(x, weight).dataSync()[0]).toBe(4);
-      viewOf(weight).values.fill(2);
+      viewTensor(weight).values.fill(2);
       expect(linear(x, weight).dataSync()[0]).toBe(8);
     });
   });
@@ -185,10 +185,10 @@ describe("the native backend", () => {
     const x = tf.ones([64, 64]);
     const first = linear(x, x);
     const values = first.dataSync() as Float32Array;
-    const { buffer } = viewOf(first).values;
+    const { buffer } = viewTensor(first).values;
     first.dispose();
     const second = linear(x, x, { residual: x });
-    expect(viewOf(second).values.buffer === buffer).toBe(true);
+    expect(viewTensor(second).values.buffer === buffer).toBe(true);
     expect(values.every((v) => v === 64)).toBe(true);
     tf.dispose([x, second]);
   });
@@ -219,7 +219,7 @@ describe("the native backend", () => {
   test("gives a copy of a weight's values to who reads them", () => {
     const weight = tf.ones([4]);
     const read = weight.dataSync();
-    viewOf(weight).values.fill(2);
+    viewTensor(weight).values.fill(2);
     expect([...(read as Float32Array)]).toEqual([1, 1, 1, 1]);
     weight.dispose();
   });

@@ -4,17 +4,17 @@ import { lora } from "../../src/adapters/lora.ts";
 import { prefix } from "../../src/adapters/prefix.ts";
 import { loadModel } from "../../src/index.ts";
 import {
-  bestRate,
+  computeBestRate,
   type Diagnosis,
   diagnose,
-  suggestedBatch,
-  suggestedEps,
-  suggestedRate,
+  suggestBatch,
+  suggestEps,
+  suggestRate,
 } from "../../src/lab/diagnose.ts";
-import { curvatureOf, plateauOf, SWEPT, slopesOf, sweepOf } from "../../src/lab/plateau.ts";
+import { findPlateau, makeSlopeAt, measureCurvature, measureSweep, SWEPT } from "../../src/lab/plateau.ts";
 import { diagnosisText, plotPlateau } from "../../src/lab/report.ts";
-import { swallowedBy } from "../../src/lab/rounding.ts";
-import { signalOf } from "../../src/lab/signal.ts";
+import { countSwallowed } from "../../src/lab/rounding.ts";
+import { computeSignal } from "../../src/lab/signal.ts";
 import { loadTask } from "../../src/tasks/load.ts";
 import { type Draw, gaussian } from "../../src/tensor/parameter.ts";
 import type { Objective } from "../../src/tuners/tuner.ts";
@@ -33,22 +33,22 @@ const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b
 describe("what is measured", () => {
   test("is g's plateau: all eps for a slope that is the same everywhere, only small ones where the loss bends", async () => {
     const theta = weights({ a: 40 });
-    const at = slopesOf(theta, gaussian, () => {});
+    const at = makeSlopeAt(theta, gaussian, () => {});
     const bent = loss(theta, (values) => sum(values.map((v) => v + 30 * v ** 3)));
-    const plateau = plateauOf(await sweepOf(at, bent, draws))!;
+    const plateau = findPlateau(await measureSweep(at, bent, draws))!;
     expect(plateau.to).toBeLessThan(0.5);
     expect(plateau.to).toBeGreaterThan(1e-3);
     const straight = { eps: SWEPT, slopes: draws.map((_, i) => SWEPT.map(() => i + 1)) };
-    expect(plateauOf(straight)).toEqual({ from: 1e-6, to: 1 });
+    expect(findPlateau(straight)).toEqual({ from: 1e-6, to: 1 });
     const nowhere = { eps: SWEPT, slopes: draws.map(() => SWEPT.map((_, i) => (-2) ** i)) };
-    expect(plateauOf(nowhere)).toBeUndefined();
+    expect(findPlateau(nowhere)).toBeUndefined();
   });
 
   test("is the curvature along z: z'Hz, 2 z'z for a sum of squares", async () => {
     const theta = weights({ a: 40 });
     const square = loss(theta, (values) => sum(values.map((v) => v * v)));
-    const at = slopesOf(theta, gaussian, () => {});
-    const { mean } = await curvatureOf(at, square, { loss: Number(await square.value()), eps: 0.1 }, draws);
+    const at = makeSlopeAt(theta, gaussian, () => {});
+    const { mean } = await measureCurvature(at, square, { loss: Number(await square.value()), eps: 0.1 }, draws);
     const expected = sum(draws.map((z) => 2 * sum(zOf(theta, gaussian, z).map((v) => v * v)))) / draws.length;
     expect(mean / expected).toBeCloseTo(1, 3);
   });
@@ -58,7 +58,7 @@ describe("what is measured", () => {
     const before = Float32Array.from(valuesOf(theta));
     const scale = 1e-7;
     const z = zOf(theta, gaussian, draws[0]!);
-    const found = await swallowedBy(theta, gaussian, scale, draws[0]!);
+    const found = await countSwallowed(theta, gaussian, scale, draws[0]!);
     const same = before.filter((value, i) => Math.fround(value + Math.fround(Math.fround(scale) * z[i]!)) === value);
     expect(found.of).toBe(5000);
     expect(Math.abs(found.float32 - same.length)).toBeLessThan(10);
@@ -76,7 +76,7 @@ describe("what is measured", () => {
       [half(), half()],
       [half(), half()],
     ];
-    const clear = signalOf(
+    const clear = computeSignal(
       [
         [
           [2, 2],
@@ -95,7 +95,7 @@ describe("what is measured", () => {
       agreement: { same: 4, of: 4 },
       meanSize: 2.5,
     });
-    const chance = signalOf(
+    const chance = computeSignal(
       [
         [
           [1, -1],
@@ -112,22 +112,22 @@ describe("what is suggested", () => {
   const signal = { draws: 8, batches: 4, meanSize: 1, overDraws: 1, overBatches: 1, ratio: 1 };
 
   test("is eps on the plateau, a batch whose signal outweighs chance, a tenth of the rate of the lowest loss after a step", () => {
-    expect(suggestedEps(1e-3, { from: 1e-5, to: 1e-2 })).toBe(1e-3);
-    expect(suggestedEps(1, { from: 1e-4, to: 1e-2 })).toBe(3e-3);
-    expect(suggestedEps(1e-6, { from: 1e-4, to: 1e-2 })).toBe(3e-4);
-    expect(suggestedEps(1, { from: 1e-4, to: 4e-4 })).toBe(2e-4);
-    expect(suggestedEps(1, undefined)).toBe(1);
-    expect(suggestedBatch(16, { ...signal, evenBatch: 10 }, 1000)).toBe(16);
-    expect(suggestedBatch(16, { ...signal, evenBatch: 20 }, 1000)).toBe(32);
-    expect(suggestedBatch(16, { ...signal, evenBatch: 1e9 }, 1000)).toBe(64);
+    expect(suggestEps(1e-3, { from: 1e-5, to: 1e-2 })).toBe(1e-3);
+    expect(suggestEps(1, { from: 1e-4, to: 1e-2 })).toBe(3e-3);
+    expect(suggestEps(1e-6, { from: 1e-4, to: 1e-2 })).toBe(3e-4);
+    expect(suggestEps(1, { from: 1e-4, to: 4e-4 })).toBe(2e-4);
+    expect(suggestEps(1, undefined)).toBe(1);
+    expect(suggestBatch(16, { ...signal, evenBatch: 10 }, 1000)).toBe(16);
+    expect(suggestBatch(16, { ...signal, evenBatch: 20 }, 1000)).toBe(32);
+    expect(suggestBatch(16, { ...signal, evenBatch: 1e9 }, 1000)).toBe(64);
     const even = { ...signal, evenBatch: 16 };
-    expect(bestRate(16, even, { eps: 1, mean: 50, standardError: 0 })).toBeCloseTo(0.01, 12);
-    expect(bestRate(16, even, { eps: 1, mean: 50, standardError: 25 })).toBeCloseTo(0.005, 12);
-    expect(bestRate(16, even, { eps: 1, mean: -50, standardError: 1 })).toBeUndefined();
+    expect(computeBestRate(16, even, { eps: 1, mean: 50, standardError: 0 })).toBeCloseTo(0.01, 12);
+    expect(computeBestRate(16, even, { eps: 1, mean: 50, standardError: 25 })).toBeCloseTo(0.005, 12);
+    expect(computeBestRate(16, even, { eps: 1, mean: -50, standardError: 1 })).toBeUndefined();
     expect(
-      bestRate(16, { ...signal, evenBatch: Number.POSITIVE_INFINITY }, { eps: 1, mean: 1, standardError: 0 }),
+      computeBestRate(16, { ...signal, evenBatch: Number.POSITIVE_INFINITY }, { eps: 1, mean: 1, standardError: 0 }),
     ).toBeUndefined();
-    expect([suggestedRate(0.0123), suggestedRate(undefined)]).toEqual([0.001, undefined]);
+    expect([suggestRate(0.0123), suggestRate(undefined)]).toEqual([0.001, undefined]);
   });
 });
 

@@ -18,7 +18,7 @@ const calm: Diagnosis = {
   swallowed: { of: 5000, float32: 1, float16: 1250, bfloat16: 2500 },
   prompt: {
     ...{ metric: "accuracy", rows: 500, zeroShot: { score: 0.7, standardError: 0.02 }, above: 9 },
-    floor: { name: "the majority class", score: 0.5, standardError: 0.022 },
+    floor: { kind: "majority", score: 0.5, standardError: 0.022 },
   },
   suggested: { eps: 1e-3, lr: 1e-6, batchSize: 16 },
 };

@@ -1,8 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { describe, expect, test } from "vitest";
-import { activate } from "../../src/kernels/activation.ts";
 import { attention } from "../../src/kernels/attention.ts";
-import { add, joinRows, multiply } from "../../src/kernels/elementwise.ts";
+import { activate, add, joinRows, multiply } from "../../src/kernels/elementwise.ts";
 import { embed } from "../../src/kernels/embed.ts";
 import { feedForward } from "../../src/kernels/feedForward.ts";
 import { linear } from "../../src/kernels/linear.ts";

@@ -1,11 +1,13 @@
 import { cpSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
-import { parseOptions } from "../../src/cli/options.ts";
-import { type Plan, preflight, rowsName } from "../../src/measure/plan.ts";
+import { flagName } from "../../src/cli/options.ts";
+import { rowsName } from "../../src/measure/names.ts";
+import { makePlan, type Plan } from "../../src/measure/plan.ts";
 import { loadModel } from "../../src/models/load.ts";
 import { loadTask } from "../../src/tasks/load.ts";
 import { folder } from "../cli/mezo.ts";
+import { requestFrom } from "../cli/request.ts";
 import { tinyModel, tinyTensors } from "../tiny.ts";
 
 const model = tinyModel();
@@ -28,9 +30,10 @@ function csv(name: string, words = 3): string {
 const sizes = ["--train", "8", "--dev", "4", "--test", "4"];
 
 const planned = (...args: string[]): Promise<Plan> =>
-  preflight(
-    parseOptions([...["--model", model, "--method", "mezo", "--figures", folder()], ...sizes, ...args]),
+  makePlan(
+    requestFrom([...["--model", model, "--method", "mezo", "--figures", folder()], ...sizes, ...args]),
     () => {},
+    flagName,
   );
 
 const names = async (...args: string[]): Promise<string[]> =>

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
-import { settingsFor, type Trained } from "../../src/measure/methods.ts";
+import { trainingMethods } from "../../src/measure/methods.ts";
 import { paperGrid } from "../../src/measure/paper.ts";
+import { backpropagation, defaultSettings } from "../../src/measure/settings.ts";
 
 const FAMILIES = { autoregressive: "OPT", masked: "RoBERTa" } as const;
 
@@ -21,7 +22,8 @@ test.each([
   "a model that reads %s text takes for %s lr %d, eps %d, %d steps of %d, which are in the paper's grid",
   (...row) => {
     const [prompts, method, lr, eps, steps, batchSize] = row;
-    expect(settingsFor({ id: "any/model", prompts }, method)).toEqual({ lr, eps, steps, batchSize });
+    const own = trainingMethods.find(({ name }) => name === method)!;
+    expect(defaultSettings({ id: "any/model", prompts }, own)).toEqual({ lr, eps, steps, batchSize });
     const grid = { ...paperGrid("RoBERTa"), ...paperGrid(FAMILIES[prompts]) }[method]!;
     expect(grid.lr).toContain(lr);
     expect(grid.batchSize).toContain(batchSize);
@@ -31,9 +33,9 @@ test.each([
 test("8 is the only batch size that all of FT's grids have", () => {
   const grids = [paperGrid("OPT"), paperGrid("RoBERTa", undefined, 16), paperGrid("RoBERTa", undefined, 512)];
   const sizes = grids.flatMap((grid) =>
-    (["FT", "FT (LoRA)", "FT (prefix)"] satisfies Trained[]).flatMap((method) =>
-      grid[method] ? [grid[method].batchSize] : [],
-    ),
+    trainingMethods
+      .filter(({ trainer }) => trainer === backpropagation)
+      .flatMap(({ name }) => (grid[name] ? [grid[name].batchSize] : [])),
   );
   expect(sizes).toHaveLength(7);
   expect(sizes[1]!.filter((size) => sizes.every((others) => others.includes(size)))).toEqual([8]);

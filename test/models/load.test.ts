@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { loadModel } from "../../src/models/load.ts";
 import { packBatch } from "../../src/nn/batch.ts";
 import { features } from "../../src/nn/run.ts";
-import { viewOf } from "../../src/tensor/native/backend.ts";
+import { viewTensor } from "../../src/tensor/native/backend.ts";
 import { gaussian } from "../../src/tensor/parameter.ts";
 import { tinyModel, tinyTensors } from "../tiny.ts";
 
@@ -86,7 +86,7 @@ describe("loadModel", () => {
   test("holds no second copy: a weight's values are what the forward pass reads", async () => {
     const model = await loadModel(tinyModel());
     const table = model.parameters.find(({ name }) => name.endsWith("embed_tokens.weight"))!;
-    expect(viewOf(table.value).values.buffer === viewOf(model.head.weight).values.buffer).toBe(true);
+    expect(viewTensor(table.value).values.buffer === viewTensor(model.head.weight).values.buffer).toBe(true);
     model.dispose();
   });
 });

@@ -6,9 +6,9 @@ import { computeLoss } from "../../src/loss/loss.ts";
 import { type LoadOptions, loadModel } from "../../src/models/load.ts";
 import { loadTask } from "../../src/tasks/load.ts";
 import { useBackend } from "../../src/tensor/backend.ts";
-import { isHalves } from "../../src/tensor/halves.ts";
-import { sourceOf } from "../../src/tensor/native/backend.ts";
+import { findSource } from "../../src/tensor/native/backend.ts";
 import { fillValues } from "../../src/tensor/parameter.ts";
+import { isHalves } from "../../src/tensor/source.ts";
 import { adam } from "../../src/tuners/adam.ts";
 import { mezo } from "../../src/tuners/mezo.ts";
 import { tinyData, tinyModel, tinyTensors } from "../tiny.ts";
@@ -20,7 +20,7 @@ describe.each(["float16", "bfloat16"] as const)("a model kept in %s", (weights) 
   test("computes in float32 with its rounded weights: the losses of a float32 model that holds the same numbers", async () => {
     const [half, full] = [await loadModel(folder, { weights }), await loadModel(folder)];
     for (const [i, { value }] of half.parameters.entries()) {
-      expect(isHalves(sourceOf(value))).toBe(value.rank === 2);
+      expect(isHalves(findSource(value))).toBe(value.rank === 2);
       fillValues(full.parameters[i]!.value, (into) => into.set(value.dataSync()));
     }
     const batch = encodeBatch(half, task.train, "mezo");

@@ -63,7 +63,7 @@ export const MUTATIONS: readonly Mutation[] = [
     ["experiment/logistic.ts", "accuracy > best.accuracy", "accuracy >= best.accuracy"],
     ["tasks/score.ts", "squares / (n - 1) / n", "squares / n / n"],
     ["tasks/score.ts", "(accuracy * (1 - accuracy)) / n", "(accuracy * (1 - accuracy)) / (n - 1)"],
-    ["tasks/score.ts", "classCounts(task.train)", "classCounts(task.test)"],
+    ["tasks/score.ts", "countClasses(task.train)", "countClasses(task.test)"],
     ["tasks/split.ts", "options[gold[0]!]!", "options[gold.at(-1)!]!"],
   ),
   ...mutationsBy(
@@ -92,7 +92,7 @@ export const MUTATIONS: readonly Mutation[] = [
   ...mutationsBy(
     "tasks/split.test.ts",
     ["tasks/split.ts", "draw(test, most, TEST_SEED)", "draw(test, most, 0)"],
-    ["tasks/split.ts", "of(2 * k);", "of(k);"],
+    ["tasks/split.ts", "take(2 * k);", "take(k);"],
   ),
   ...mutationsBy(
     "report/summary.test.ts",

@@ -1,19 +1,19 @@
 import * as tf from "@tensorflow/tfjs";
 import { describe, expect, test } from "vitest";
 import { packBatch, type TokenBatch } from "../../src/nn/batch.ts";
-import type { Network, Past } from "../../src/nn/network.ts";
+import type { KeysValues, Network } from "../../src/nn/network.ts";
 import { features, featuresWithCache } from "../../src/nn/run.ts";
 import { CONFIGS, free, tinyAdaptation, tinyNetwork } from "./networks.ts";
 
 const decoders = Object.entries(CONFIGS).filter(([name]) => name !== "roberta");
 const all = ({ ids }: TokenBatch): number[] => [...ids.keys()];
-const freePast = (past: readonly Past[]): void => tf.dispose(past.flatMap(({ keys, values }) => [keys, values]));
+const freePast = (past: readonly KeysValues[]): void => tf.dispose(past.flatMap(({ keys, values }) => [keys, values]));
 
 const rowsOf = (network: Network, batch: TokenBatch, rows: readonly number[]): number[][] =>
   tf.tidy(() => features(network, batch, rows).arraySync());
 
 /** Features of the batch's rows where the tokens before are cached, and what is cached after. */
-function continued(network: Network, batch: TokenBatch, past?: readonly Past[]) {
+function continued(network: Network, batch: TokenBatch, past?: readonly KeysValues[]) {
   const { features: seen, present } = featuresWithCache(network, batch, all(batch), past);
   const values = seen.arraySync();
   seen.dispose();

@@ -5,7 +5,7 @@ import { packBatch } from "../../src/nn/batch.ts";
 import { generate } from "../../src/nn/generate.ts";
 import type { Network } from "../../src/nn/network.ts";
 import { features } from "../../src/nn/run.ts";
-import { viewOf } from "../../src/tensor/native/backend.ts";
+import { viewTensor } from "../../src/tensor/native/backend.ts";
 import { CONFIGS, free, type TinyNetwork, tinyAdaptation, tinyNetwork } from "./networks.ts";
 
 const PROMPTS = [[1, 4, 5, 6, 7], [1], [1, 9, 10], [2, 3, 4]].map((ids) => Int32Array.from(ids));
@@ -30,7 +30,7 @@ function decode(network: Network, prompt: Int32Array, count: number): number[] {
 function talkative({ network, parameters }: TinyNetwork): TinyNetwork {
   for (const { name, value } of parameters)
     if (name.includes("embed_"))
-      viewOf(value).values.forEach((v, i, values) => (values as Float32Array).set([6 * v], i));
+      viewTensor(value).values.forEach((v, i, values) => (values as Float32Array).set([6 * v], i));
   const weight = tf.randomNormal(network.head.weight.shape, 0, 1, "float32", 5);
   return { network: { ...network, head: { weight } }, parameters: [...parameters, { name: "head", value: weight }] };
 }

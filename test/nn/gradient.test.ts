@@ -5,7 +5,7 @@ import { packBatch } from "../../src/nn/batch.ts";
 import { checkpointedGradient, plainGradient } from "../../src/nn/gradient.ts";
 import type { Network } from "../../src/nn/network.ts";
 import { features } from "../../src/nn/run.ts";
-import { viewOf } from "../../src/tensor/native/backend.ts";
+import { viewTensor } from "../../src/tensor/native/backend.ts";
 import type { Parameter } from "../../src/tensor/parameter.ts";
 import { CONFIGS, free, type TinyNetwork, tinyAdaptation, tinyNetwork } from "./networks.ts";
 
@@ -39,7 +39,7 @@ const lossOf = (network: Network): number =>
 /** Checks the gradient in three elements of each weight against differences of the loss. */
 function checkByDifferences(network: Network, theta: readonly Parameter[], gradients: number[][]): void {
   theta.forEach(({ name, value }, i) => {
-    const { values } = viewOf(value);
+    const { values } = viewTensor(value);
     for (const j of new Set([0, values.length >> 1, values.length - 1])) {
       const [old, step] = [values[j]!, 1 / 256];
       const at = (v: number): number => {

@@ -9,7 +9,7 @@ import { tokenLogProbs } from "../../src/kernels/tokenLogProbs.ts";
 import type { Network } from "../../src/nn/network.ts";
 import { features } from "../../src/nn/run.ts";
 import { useBackend } from "../../src/tensor/backend.ts";
-import { viewOf } from "../../src/tensor/native/backend.ts";
+import { viewTensor } from "../../src/tensor/native/backend.ts";
 import { pairwise } from "../../src/tensor/pair.ts";
 import type { Parameter } from "../../src/tensor/parameter.ts";
 import { gaussian, rademacher } from "../../src/tensor/parameter.ts";
@@ -48,7 +48,7 @@ function valuesAt(theta: readonly Parameter[], scale: number, law: keyof typeof 
   const before = theta.map(({ value }) => value.dataSync().slice());
   LAWS[law](theta, scale, Z);
   const values = [...tf.tidy(() => run().dataSync())];
-  theta.forEach(({ value }, i) => viewOf(value).values.set(before[i]!));
+  theta.forEach(({ value }, i) => viewTensor(value).values.set(before[i]!));
   return values;
 }
 

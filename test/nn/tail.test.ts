@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { packBatch, positionList, tailOf } from "../../src/nn/batch.ts";
+import { findTail, listPositions, packBatch } from "../../src/nn/batch.ts";
 
 const batch = packBatch([
   [10, 11, 12],
@@ -8,18 +8,18 @@ const batch = packBatch([
 ]);
 
 test("the tail holds every sequence from its first read row on, and of one that is not read its last token", () => {
-  const tail = tailOf(batch, [7, 1, 2]);
+  const tail = findTail(batch, [7, 1, 2]);
   expect(tail.batch.ids).toEqual(Int32Array.of(11, 12, 21, 32, 33));
   expect(tail.batch.lengths).toEqual([2, 1, 2]);
   expect(tail.rows).toEqual(Int32Array.of(1, 2, 4, 7, 8));
 });
 
 test("the rows asked for are found in the tail in the order asked, each as often as it was", () => {
-  const tail = tailOf(batch, [7, 1, 2, 7]);
+  const tail = findTail(batch, [7, 1, 2, 7]);
   expect([...tail.at].map((at) => tail.rows[at])).toEqual([7, 1, 2, 7]);
 });
 
 test("tokens of the tail keep their positions, whatever came before the batch", () => {
-  const tail = tailOf({ ...batch, starts: [5, 0, 2] }, [2, 3, 8]);
-  expect(positionList(tail.batch)).toEqual(Int32Array.of(7, 0, 1, 5));
+  const tail = findTail({ ...batch, starts: [5, 0, 2] }, [2, 3, 8]);
+  expect(listPositions(tail.batch)).toEqual(Int32Array.of(7, 0, 1, 5));
 });

@@ -6,7 +6,6 @@ import { KitError } from "../../src/error.ts";
 import { paperColumn } from "../../src/measure/paper.ts";
 import { interactive, styled } from "../../src/notebook/figure.ts";
 import { liveChart, spark } from "../../src/notebook/live.ts";
-import { argvOf } from "../../src/notebook/measure.ts";
 import { besidePaper, tasksBesidePaper } from "../../src/notebook/results.ts";
 import { scale, settingsFor } from "../../src/notebook/runs.ts";
 import { show } from "../../src/notebook/tables.ts";
@@ -55,22 +54,6 @@ test("a table's text has columns by width, numbers to the right, and a dash for 
   expect(printed(() => show(rows, { caption: "two" }))).toBe(
     "method     score  steps\n---------  -----  -----\nMeZO        75.1  2,000\nZero-shot      –      0\ntwo\n",
   );
-});
-
-test("measure says what the command line says, by the same names", () => {
-  expect(
-    argvOf({ task: "SST-2", methods: ["MeZO", "FT (LoRA)"], batchSize: 8, lr: { mezo: 1e-4 }, checkpointing: true }),
-  ).toEqual([
-    "--task",
-    "SST-2",
-    "--method",
-    "MeZO,FT (LoRA)",
-    "--batch-size",
-    "8",
-    "--lr",
-    "mezo=0.0001",
-    "--checkpointing",
-  ]);
 });
 
 test("one method's table has the paper's tasks in its order, beside the majority class, and leaves out those without the method", () => {

@@ -1,10 +1,11 @@
 import { expect, test } from "vitest";
-import { parseOptions } from "../../src/cli/options.ts";
 import { KitError } from "../../src/error.ts";
+import { makeRequest } from "../../src/measure/makeRequest.ts";
 import { paperRates } from "../../src/measure/paper.ts";
-import { planOf } from "../../src/measure/plan.ts";
+import { planJobs } from "../../src/measure/plan.ts";
 import { bestOf, checkGrid, choiceText, devScore, inGrid, jobsByMethod, rateText } from "../../src/notebook/grid.ts";
 import type { Run } from "../../src/record/run.ts";
+import { findTask } from "../../src/tasks/index.ts";
 import { madeUpRun } from "../report/runs.ts";
 
 /** A run of MeZO whose dev scores on the way are these. */
@@ -41,8 +42,8 @@ test("ties go to the smaller rate, whatever the order of the rates and of the se
 });
 
 test("each rate has a folder of its own below that of the runs", () => {
-  const argv = ["--method", "mezo,ft", "--seeds", "1,2", "--out", "/runs", "--lr", "mezo=1e-2,ft=1e-3"];
-  const { jobs } = planOf(parseOptions(argv), ["SST-2"], () => undefined);
+  const options = { methods: ["mezo", "ft"], seeds: [1, 2], out: "/runs", lr: { mezo: 1e-2, ft: 1e-3 } };
+  const { jobs } = planJobs(makeRequest(options), [findTask("SST-2")], "autoregressive");
   const [mezo, ft] = jobsByMethod(jobs);
   expect([mezo, ft].map((some) => some?.map(({ method, seed }) => `${method} ${seed}`))).toEqual([
     ["MeZO 1", "MeZO 2"],
@@ -50,7 +51,7 @@ test("each rate has a folder of its own below that of the runs", () => {
   ]);
   const [first] = inGrid(mezo!, 1e-6);
   expect(first?.file).toBe("/runs/grid/lr-1e-6/sst-2-opt-reviews-mezo-seed1.jsonl");
-  expect(first?.options.lr).toEqual({ MeZO: 1e-6, FT: 1e-3 });
+  expect(first?.request.lr).toEqual({ MeZO: 1e-6, FT: 1e-3 });
 });
 
 test("a rate at which training diverged is named and left out; where all are, a sentence says so", () => {

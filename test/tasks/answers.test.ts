@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { answerWords, matchesExactly, tokenF1 } from "../../src/tasks/answers.ts";
+import { matchesExactly, splitAnswer, tokenF1 } from "../../src/tasks/answers.ts";
 
 // Worked out with SQuAD 1.1's official evaluation in Python.
 test.each([
@@ -9,7 +9,7 @@ test.each([
   ["“50%” U.S.", ["“50”", "us"]],
   ["a. The ...", []],
 ])("%j is compared without case, punctuation and articles", (answer, words) => {
-  expect(answerWords(answer).join(" ")).toBe(words.join(" "));
+  expect(splitAnswer(answer).join(" ")).toBe(words.join(" "));
 });
 
 test.each([

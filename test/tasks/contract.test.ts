@@ -18,7 +18,7 @@ test.each(layouts)(
   "$task reads $layout and asks as the paper does",
   ({ task, record, autoregressive, masked, gold }) => {
     const definition = findTask(task);
-    const rows = definition.rowsOf?.(record) ?? [record];
+    const rows = definition.unpack?.(record) ?? [record];
     expect(rows.length).toBe(1);
     const row = rows[0]!;
     expect(definition.gold(row)).toEqual(gold);

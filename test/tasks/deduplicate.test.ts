@@ -66,7 +66,7 @@ const stories: TaskDefinition = {
 test("two options that are alike are refused, unless each is right by itself", async () => {
   const file = join(dataFolder({ "a.csv": "text\na\nb\nc\n" }), "a.csv");
   await expect(loadTask(stories, { data: file })).rejects.toThrow(
-    /a\.csv line 2: two of the options are " great", so that no answer can tell them apart; give other words/,
+    /a\.csv line 2: two of the options are " great", so the model cannot choose between them; give other words/,
   );
   const written = { ...stories, metric: "F1", loss: "answer" } as const;
   expect((await loadTask(written, { data: file })).test.length).toBe(1);

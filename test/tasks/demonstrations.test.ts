@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { shuffle } from "../../src/tasks/random.ts";
-import { demonstrationSeeds, demonstrations } from "../../src/tasks/split.ts";
+import { drawDemonstrationSeeds, drawDemonstrations } from "../../src/tasks/split.ts";
 import type { Example } from "../../src/tasks/task.ts";
 
 const train: Example[] = Array.from({ length: 100 }, (_, index) => ({
@@ -9,7 +9,7 @@ const train: Example[] = Array.from({ length: 100 }, (_, index) => ({
 }));
 
 test("demonstrations are different training examples with their right answers", () => {
-  const shown = demonstrations(train, { shots: 32, seed: 0 });
+  const shown = drawDemonstrations(train, { shots: 32, seed: 0 });
   expect(new Set(shown).size).toBe(32);
   for (const text of shown) {
     const [, number, answer] = /^film (\d+) It was (terrible|great)$/.exec(text)!;
@@ -23,19 +23,19 @@ test.each([
   [1, [47, 15, 39, 20]],
   [2, [35, 23, 48, 39]],
 ])("evaluated row %i is shown the rows that NumPy draws for it", (row, rows) => {
-  const seed = demonstrationSeeds(3, 0)[row]!;
-  const shown = demonstrations(train.slice(0, 50), { shots: 4, seed });
+  const seed = drawDemonstrationSeeds(3, 0)[row]!;
+  const shown = drawDemonstrations(train.slice(0, 50), { shots: 4, seed });
   expect(shown.map((text) => Number(/\d+/.exec(text)![0]))).toEqual(rows);
 });
 
 test("of several right answers the first is shown, and an example for masked models cannot be", () => {
   const autoregressive = { prompt: "Answer:", options: [" one\n", " two\n"] };
-  expect(demonstrations([{ autoregressive, gold: [1, 0] }], { shots: 1, seed: 0 })).toEqual(["Answer: two"]);
-  expect(() => demonstrations([{ gold: [0] }], { shots: 1, seed: 0 })).toThrow(/for masked models; choose a task/);
+  expect(drawDemonstrations([{ autoregressive, gold: [1, 0] }], { shots: 1, seed: 0 })).toEqual(["Answer: two"]);
+  expect(() => drawDemonstrations([{ gold: [0] }], { shots: 1, seed: 0 })).toThrow(/for masked models; choose a task/);
 });
 
 test("where there are fewer training examples than shots, all are shown", () => {
-  expect(demonstrations(train.slice(0, 3), { shots: 32, seed: 0 })).toHaveLength(3);
+  expect(drawDemonstrations(train.slice(0, 3), { shots: 32, seed: 0 })).toHaveLength(3);
 });
 
 test("a shuffle keeps every item once, leaves its input alone and reaches every order", () => {

@@ -44,7 +44,7 @@ test("a set with a missing file is refused, and two sets in one folder", async (
   expect(
     await texts({ "train-00000-of-00001.jsonl": row("a"), "train-00000-of-00001-b42a775f407cee45.jsonl": row("b") }),
   ).toMatch(
-    /^data holds 2 files of a set of 1 \("train-00000-of-00001-b42a775f407cee45\.jsonl", .*\): leave one set there\.$/,
+    /^data holds 2 files of a set of 1 \("train-00000-of-00001-b42a775f407cee45\.jsonl", .*\): keep only one set there\.$/,
   );
 });
 
@@ -90,6 +90,6 @@ test("a file of more lines than are read at once is refused before they are rows
 test("what is no file is refused", async () => {
   const folder = dataFolder({ "a.csv/x": "" });
   await expect(readRows(join(folder, "a.csv"))).rejects.toThrow(
-    /^Cannot read the data file .*a\.csv \(it is no regular file\); check its path\.$/,
+    /^Cannot read the data file .*a\.csv \(it is not a regular file\); check its path\.$/,
   );
 });

@@ -57,7 +57,7 @@ test.each([["0.5"], ["2"], ["01"], ["1e0"], ["-2"], [[1]], [{}], [true], ["nan"]
 
 test("−1 is no label, unless a class has that name", () => {
   for (const none of [-1, "-1", "-1.0", "-"])
-    expect(() => labelOf(["negative", "positive"], none)).toThrow(/which means that there is none/);
+    expect(() => labelOf(["negative", "positive"], none)).toThrow(/which means that the row has none/);
   expect(labelOf(["-1", "1"], -1)).toBe(0);
 });
 
@@ -97,7 +97,7 @@ test("of rows that cannot be used the first is told, and how many others there a
   );
 });
 
-test("a row that is nested too deep is refused as a row", async () => {
+test("a row that is nested too deeply is refused as a row", async () => {
   const deep = `${"[".repeat(5000)}1${"]".repeat(5000)}`;
   const file = join(
     dataFolder({ "a.jsonl": `{"sentence":"a","label":${deep}}\n{"sentence":${deep},"label":1}\n` }),

@@ -117,7 +117,7 @@ test.each<[string, Partial<Record<keyof TaskDefinition, unknown>>, string]>([
     { gold: (row: { at: string }) => [row.at.length] },
     "fails in gold (Cannot read properties of undefined",
   ],
-  ["rows that are none", { rowsOf: () => undefined }, "gives nothing as rowsOf, which must be a list of rows"],
+  ["rows that are none", { unpack: () => undefined }, "gives nothing as unpack, which must be a list of rows"],
   ["a size in words", { devSize: "many" }, 'needs a whole number of at least 1 as devSize, not "many"'],
   ["classes of another kind", { classes: 2 }, 'has the classes 2: give "none" or leave classes out'],
   ["rows as a value", { defaultRows: [] }, "needs a function as defaultRows, or none"],

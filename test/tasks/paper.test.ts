@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { examplesOf } from "../../src/tasks/examples.ts";
+import { makeExamples } from "../../src/tasks/examples.ts";
 import { findTask } from "../../src/tasks/index.ts";
 import { loadTask } from "../../src/tasks/load.ts";
 import { readRows } from "../../src/tasks/read/folder.ts";
@@ -58,7 +58,7 @@ for (const [name, file, count, percent] of [
 ] as const) {
   const path = shared(`data/${file}`);
   test.skipIf(!path)(`${name} reads all of its file; ${needs(`data/${file}`)}`, async () => {
-    const { examples } = examplesOf(findTask(name), await readRows(path!));
+    const { examples } = makeExamples(findTask(name), await readRows(path!));
     expect(examples.length).toBe(count);
     if (percent !== undefined) expect(largestShare(examples)).toBeCloseTo(percent, 1);
   });
@@ -79,7 +79,7 @@ const squad = runs("unzip", "-v") ? shared("data/squad/dev-v1.1.json.zip") : und
 test.skipIf(!squad)(`SQuAD reads the original file; unzip, ${needs("data/squad/dev-v1.1.json.zip")}`, async () => {
   const file = join(dataFolder({}), "dev.json");
   writeFileSync(file, execFileSync("unzip", ["-p", squad!], { maxBuffer: 2 ** 26 }));
-  const { examples } = examplesOf(findTask("SQuAD"), await readRows(file));
+  const { examples } = makeExamples(findTask("SQuAD"), await readRows(file));
   expect(examples.length).toBe(10570);
   expect(Math.max(...examples.map(({ gold }) => gold.length))).toBe(6);
 });

@@ -65,18 +65,14 @@ test.each([
   [
     "a.tsv",
     "t\tl\na\t1\nb\t0\t\n",
-    'data/a.tsv line 3: 3 fields stand under a header of 2 ("t", "l"); remove the extra ones, or quote the text.',
+    'data/a.tsv line 3: 3 fields under a header of 2 ("t", "l"); remove the extra ones, or quote the text.',
   ],
-  [
-    "a.jsonl",
-    '{"a":1}\n[1]\n',
-    "data/a.jsonl line 2: a row must be an object of named fields and not [1]; correct it.",
-  ],
-  ["a.json", '{"a":1}', "data/a.json: the file holds no list of rows; give a JSON list of objects."],
+  ["a.jsonl", '{"a":1}\n[1]\n', "data/a.jsonl line 2: a row must be an object of named fields, not [1]; correct it."],
+  ["a.json", '{"a":1}', "data/a.json: the file has no list of rows; give a JSON list of objects."],
   [
     "a.xlsx",
     "x",
-    "Cannot tell how to read data/a.xlsx: it has the extension .xlsx; give .tsv, .csv, .jsonl, .json, .txt, .parquet.",
+    "data/a.xlsx cannot be read: it has the extension .xlsx; give one of .tsv, .csv, .jsonl, .json, .txt, .parquet.",
   ],
 ])("%s with %j is refused in one sentence", async (name, text, sentence) => {
   expect(await errorOf(name, text)).toBe(sentence);

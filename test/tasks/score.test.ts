@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { accuracyOf, majority, meanScore } from "../../src/tasks/score.ts";
+import { computeAccuracy, computeMeanScore, scoreMajority } from "../../src/tasks/score.ts";
 import type { Example, Task } from "../../src/tasks/task.ts";
 
 function examples(...golds: (number | number[])[]): Example[] {
@@ -14,10 +14,10 @@ function taskWith(train: Example[], test: Example[], rest: Partial<Task> = {}): 
 }
 
 test("accuracy comes with its binomial standard error", () => {
-  const { accuracy, standardError, n } = accuracyOf(900, 1000);
+  const { accuracy, standardError, n } = computeAccuracy(900, 1000);
   expect([accuracy, n]).toEqual([0.9, 1000]);
   expect(standardError).toBeCloseTo(0.009487, 6);
-  expect(accuracyOf(7, 7).standardError).toBe(0);
+  expect(computeAccuracy(7, 7).standardError).toBe(0);
 });
 
 test.each([
@@ -25,29 +25,29 @@ test.each([
   [3, 2],
   [-1, 2],
 ])("%i right answers out of %i are refused", (right, n) => {
-  expect(() => accuracyOf(right, n)).toThrow(`Asked for the accuracy of ${right} right answers out of ${n}`);
+  expect(() => computeAccuracy(right, n)).toThrow(`Asked for the accuracy of ${right} right answers out of ${n}`);
 });
 
 test("a mean of scores comes with the sample deviation over the root of their number", () => {
   // NumPy: np.std([1, 0.5, 0, 0.5], ddof=1) / 2
-  const { mean, standardError, n } = meanScore([1, 0.5, 0, 0.5]);
+  const { mean, standardError, n } = computeMeanScore([1, 0.5, 0, 0.5]);
   expect([mean, n]).toEqual([0.5, 4]);
   expect(standardError).toBeCloseTo(0.2041241452, 9);
-  expect(meanScore([0.3]).standardError).toBe(0);
-  expect(() => meanScore([])).toThrow("Asked for the mean score of no answers");
+  expect(computeMeanScore([0.3]).standardError).toBe(0);
+  expect(() => computeMeanScore([])).toThrow("Asked for the mean score of no answers");
 });
 
 test("the majority class is counted on train and scored on test, where any right answer counts", () => {
   const task = taskWith(examples(1, 1, 0), examples(0, 0, 0, 1, [0, 1]));
-  expect(majority(task)).toMatchObject({ label: 1, accuracy: 0.4, n: 5 });
-  expect(majority(taskWith(examples(1, 0), examples(0)))).toMatchObject({ label: 0, accuracy: 1 });
+  expect(scoreMajority(task)).toMatchObject({ label: 1, accuracy: 0.4, n: 5 });
+  expect(scoreMajority(taskWith(examples(1, 0), examples(0)))).toMatchObject({ label: 0, accuracy: 1 });
 });
 
 test("there is no majority class where answers are generated, or every row has options of its own", () => {
   const sentence = /^The majority class of SST-2 was asked for, but its rows have no classes in common/;
   const some = examples(0, 1);
-  expect(() => majority(taskWith(some, some, { metric: "F1" }))).toThrow(sentence);
-  expect(() => majority(taskWith(some, some, { classes: "none" }))).toThrow(sentence);
+  expect(() => scoreMajority(taskWith(some, some, { metric: "F1" }))).toThrow(sentence);
+  expect(() => scoreMajority(taskWith(some, some, { classes: "none" }))).toThrow(sentence);
   const other = { autoregressive: { prompt: "x", options: [" a", " b", " c"] }, gold: [0] };
-  expect(() => majority(taskWith(some, [other]))).toThrow(sentence);
+  expect(() => scoreMajority(taskWith(some, [other]))).toThrow(sentence);
 });

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { realSizes } from "../../src/tasks/split.ts";
+import { shrinkSizes } from "../../src/tasks/split.ts";
 
 const paper = { train: 1000, dev: 500, test: 1000 };
 
@@ -10,12 +10,12 @@ test.each([
   [7, [3, 1, 3]],
   [3, [1, 1, 1]],
 ])("%i rows give the parts %j", (rows, sizes) => {
-  expect(Object.values(realSizes(paper, rows, "rows.tsv"))).toEqual(sizes);
+  expect(Object.values(shrinkSizes(paper, rows, "rows.tsv"))).toEqual(sizes);
 });
 
 test("every row is used where there are too few", () => {
   for (let rows = 3; rows < 200; rows++) {
-    const { train, dev, test } = realSizes(paper, rows, "rows.tsv");
+    const { train, dev, test } = shrinkSizes(paper, rows, "rows.tsv");
     expect(train + dev + test).toBe(rows);
   }
 });

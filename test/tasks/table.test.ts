@@ -43,10 +43,10 @@ test.each([
 
 test.each([
   ["fields in quotes with none inside", 'text\tlabel\nb\t0\n"well done"\t1\n', "line 3", '"well done"'],
-  ["doubled quotes beside others that do not fit", 'text\tlabel\n"a ""b"""\t0\nsay "no\t1\n', "line 2", '"a ""b"""'],
-])("a TSV file that does not tell (%s) is refused with the option that does", async (_, text, line, field) => {
+  ["doubled quotes beside others that are not", 'text\tlabel\n"a ""b"""\t0\nsay "no\t1\n', "line 2", '"a ""b"""'],
+])("an ambiguous TSV file (%s) is refused, with the option that decides", async (_, text, line, field) => {
   expect(await read("a.tsv", text)).toBe(
-    `data/a.tsv ${line}: the file does not tell whether the quotes of ${field} are part of the text or stand around it; say so by quoting "none" or quoting "double".`,
+    `data/a.tsv ${line}: it is unclear whether the quotes of ${field} are part of the text or enclose it; give quoting "none" or quoting "double".`,
   );
 });
 
@@ -54,7 +54,9 @@ test("quoting says how quotes are to be taken", async () => {
   expect(await read("a.tsv", 'text\tlabel\n"well"\t0\n', "double")).toEqual(texts(["well"]));
   expect(await read("a.tsv", 'text\tlabel\n"well"\t0\n', "none")).toEqual(texts(['"well"']));
   expect(await read("a.csv", 'text,label\nhe said "no",0\n', "none")).toEqual(texts(['he said "no"']));
-  expect(await read("a.tsv", 'text\tlabel\nsay "no\t0\n', "double")).toMatch(/line 2: the quotes do not fit .*"none"/);
+  expect(await read("a.tsv", 'text\tlabel\nsay "no\t0\n', "double")).toMatch(
+    /line 2: the quotes are unbalanced .*"none"/,
+  );
 });
 
 // pandas 3.1: DataFrame([[0, "a b"], [1, "c"]]).to_csv(), with index=False and without, and what read_csv and to_csv(index=False) make of that.
@@ -84,9 +86,7 @@ test("a first row of a label and a text is a row", async () => {
 
 test.each(["a.csv", "a.tsv"])("a column name that stands twice in %s is refused", async (name) => {
   const text = "sentence,label,label\ns0,0,1\n".replaceAll(",", name === "a.tsv" ? "\t" : ",");
-  expect(await read(name, text)).toBe(
-    `data/${name} line 1: the column "label" stands there twice; rename or remove one.`,
-  );
+  expect(await read(name, text)).toBe(`data/${name} line 1: the column "label" is there twice; rename or remove one.`);
 });
 
 test("a name that stands twice in a JSON object is refused, however it is written and wherever it stands", async () => {
@@ -103,7 +103,7 @@ test("what an error shows of a row is short, however long and deep the row", asy
   const nested = `${"[".repeat(9000)}${"]".repeat(9000)}`;
   const message = String(await read("a.jsonl", nested));
   expect(message).toMatch(
-    /^data\/a\.jsonl line 1: a row must be an object of named fields and not \[\[\[\["…"\]\]\]\]; correct it\.$/,
+    /^data\/a\.jsonl line 1: a row must be an object of named fields, not \[\[\[\["…"\]\]\]\]; correct it\.$/,
   );
   expect(String(await read("a.jsonl", `"${"x".repeat(1e6)}"`)).length).toBeLessThan(250);
   expect(String(await read("a.csv", `a\n1,${"x".repeat(1e6)}\n`)).length).toBeLessThan(250);

@@ -86,7 +86,7 @@ test.each([
     {},
     /is not UTF-8 and looks like utf-16le without .* give encoding "utf-16le"/,
   ],
-  ["a NUL byte", "312061620a31206100620a", {}, /line 2 holds a NUL byte, which no text has/],
+  ["a NUL byte", "312061620a31206100620a", {}, /line 2 holds a NUL byte, so it is not text/],
   [
     "an encoding that is none",
     "3120e90a",
@@ -124,7 +124,7 @@ test("line ends of all kinds may stand in one file, and those within quotes are 
 
 test("a row below line breaks in quotes is named by its own line", async () => {
   expect(await read("a.csv", 'text,label\r\n"a\r\nb",1\r\n\r\nc,0,9\r\n')).toMatch(
-    /^data\/a\.csv line 5: 3 fields stand/,
+    /^data\/a\.csv line 5: 3 fields under/,
   );
-  expect(await read("a.csv", 'text,label\n"a\nb",1\n\nc,0,9\n')).toMatch(/^data\/a\.csv line 5: 3 fields stand/);
+  expect(await read("a.csv", 'text,label\n"a\nb",1\n\nc,0,9\n')).toMatch(/^data\/a\.csv line 5: 3 fields under/);
 });

@@ -1,8 +1,8 @@
 import { describe, expect, test, vi } from "vitest";
 import { decodeBF16, decodeF16 } from "../../src/checkpoints/safetensors.ts";
 import { encodeF16 } from "../../src/checkpoints/write.ts";
-import type { HalfFormat, Halves, Rounding } from "../../src/tensor/halves.ts";
-import { narrow, plainNarrow, plainWiden, widen, widened } from "../../src/tensor/halves.ts";
+import { narrow, plainNarrow, plainWiden, widen, widenAll } from "../../src/tensor/halves.ts";
+import type { HalfFormat, Halves, Rounding } from "../../src/tensor/source.ts";
 import { sweepMany } from "./noise/sweeps.ts";
 
 const FORMATS = ["float16", "bfloat16"] as const;
@@ -19,13 +19,13 @@ const VALUES = Float32Array.from({ length: 40_001 }, (_, i) =>
 );
 
 describe.each(FORMATS)("numbers in %s", (format) => {
-  test("are widened as checkpoints are, every finite one", () => {
+  test("are widenAll as checkpoints are, every finite one", () => {
     const bits = Uint16Array.from({ length: 0x10000 }, (_, i) => i).filter((h) => (h & 0x7c00) !== 0x7c00);
     const [expected, plain] = [new Float32Array(bits.length), new Float32Array(bits.length)];
     (format === "float16" ? decodeF16 : decodeBF16)(bits, expected);
     plainWiden(bits, format, plain);
     expect(Buffer.compare(Buffer.from(plain.buffer), Buffer.from(expected.buffer))).toBe(0);
-    const fast = widened({ bits, format, rounding: "nearest" });
+    const fast = widenAll({ bits, format, rounding: "nearest" });
     expect(Buffer.compare(Buffer.from(fast.buffer), Buffer.from(expected.buffer))).toBe(0);
   });
 
@@ -41,7 +41,7 @@ describe.each(FORMATS)("numbers in %s", (format) => {
       expect(halves.bits).toEqual(expected);
     }
     const places = format === "float16" ? 11 : 8;
-    widened(halves).forEach((half, i) => {
+    widenAll(halves).forEach((half, i) => {
       const error = Math.abs(half - VALUES[i]!);
       expect(error).toBeLessThanOrEqual(Math.max(Math.abs(VALUES[i]!) * 2 ** -places, 2 ** -25));
     });
@@ -56,7 +56,7 @@ describe.each(FORMATS)("numbers in %s", (format) => {
       narrow(values, fast, 0, draw?.key);
       plainNarrow(values, "float16", plain, draw);
       expect(fast.bits).toEqual(plain);
-      expect([...widened(fast)]).toEqual([65504, 65504, 65504, 65504, 65504, -65504, 65504, -65504]);
+      expect([...widenAll(fast)]).toEqual([65504, 65504, 65504, 65504, 65504, -65504, 65504, -65504]);
     },
   );
 
@@ -77,12 +77,12 @@ describe.each(FORMATS)("numbers in %s", (format) => {
     const [value, change] = [0.02, 0.02 * 2 ** -13];
     const halves = empty(size, format, "stochastic");
     narrow(new Float32Array(size).fill(value), halves, 0);
-    const before = widened(halves)[0]!;
+    const before = widenAll(halves)[0]!;
     const moved = new Float32Array(size).fill(before + change);
     narrow(moved, halves, 0);
-    expect(widened(halves).every((v) => v === before)).toBe(true);
+    expect(widenAll(halves).every((v) => v === before)).toBe(true);
     narrow(moved, halves, 0, KEY);
-    const values = widened(halves);
+    const values = widenAll(halves);
     const mean = values.reduce((a, b) => a + b, 0) / size;
     const deviation = Math.sqrt(values.reduce((sum, v) => sum + (v - mean) ** 2, 0) / size);
     expect(new Set(values).size).toBe(2);
@@ -92,7 +92,7 @@ describe.each(FORMATS)("numbers in %s", (format) => {
   test("are swept as float32 is, and then rounded", () => {
     const halves = empty(VALUES.length, format, "stochastic");
     narrow(VALUES, halves, 0);
-    const values = widened(halves);
+    const values = widenAll(halves);
     sweepMany([{ theta: values, key: KEY }], 1e-3, "gaussian");
     const expected = empty(VALUES.length, format, "stochastic");
     narrow(values, expected, 0, KEY);

@@ -36,7 +36,7 @@ test("where the tail's cut would take the mask, the longest piece before it is s
   const both = encode([{ text: "abcdefgh" }, MASK, { text: "ijklmnop" }], 8).shared!;
   expect([both.ids.length, both.ids[both.at]]).toEqual([8, 2]);
   expect(() => encode([{ text: "abcd" }, MASK, { text: "." }], 3)).toThrow(
-    "4 tokens stand before the mask and 3 fit in all; shorten the text or raise maxLength.",
+    "4 tokens come before the mask and 3 fit in all; shorten the text or raise maxLength.",
   );
   expect(() => encode([{ text: "a" }])).toThrow("none of its parts is MASK; add it.");
 });

@@ -92,5 +92,5 @@ test("a prompt for generation ends where the answer begins and leaves room for 5
   expect(generation({ demonstrations: ["q a "] })).toEqual([0, ...codes("q a\n\nso It was")]);
   expect(generation({ maxLength: 56 })).toEqual([0, ...codes("t was")]);
   expect(generation({ maxLength: 60 })).toEqual([0, ...codes("so It was")]);
-  expect(() => generation({ maxLength: 51 })).toThrow(/sequences of 51 tokens leave no room for it/);
+  expect(() => generation({ maxLength: 51 })).toThrow(/sequences of 51 tokens leave no room for the prompt/);
 });

@@ -126,7 +126,7 @@ test.each([
   [
     "a vocab.json of texts",
     { "vocab.json": '{"a":"b"}', "merges.txt": tinyMerges },
-    /vocab\.json: the token "a" has the id "b", which is no whole number/,
+    /vocab\.json: the token "a" has the id "b", which is not a whole number/,
   ],
   [
     "a vocab.json with an id that no vocabulary has",
@@ -153,7 +153,7 @@ test.each([
   [
     "a merge that makes no token",
     { "vocab.json": '{"a":0,"b":1}', "merges.txt": "a b" },
-    /merges\.txt: its merge 1 is "a b", but "ab" is no token/,
+    /merges\.txt: its merge 1 is "a b", but "ab" is not in the vocabulary/,
   ],
 ])("%s is a clear error", (_, files: Record<string, string>, found) => {
   const folder = folderWith(files);

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { describe, expect, test } from "vitest";
-import { viewOf } from "../../src/tensor/native/backend.ts";
+import { viewTensor } from "../../src/tensor/native/backend.ts";
 import { gaussian, type Perturb, rademacher } from "../../src/tensor/parameter.ts";
 import { mezo } from "../../src/tuners/mezo.ts";
 import type { Objective } from "../../src/tuners/tuner.ts";
@@ -91,11 +91,11 @@ describe("MeZO (Algorithm 1)", () => {
   test("decays weights but neither biases nor layer norms, as the authors' code", async () => {
     const names = { "fc1.weight": 8, "fc1.bias": 8, "self_attn_layer_norm.weight": 8 };
     const theta = weights(names);
-    const before = theta.map(({ value }) => [...viewOf(value).values]);
+    const before = theta.map(({ value }) => [...viewTensor(value).values]);
     await started(mezo({ lr: 0.5, weightDecay: 0.1 }), theta).step({ value: () => 1 }, at(0));
     const keeps = [0.95, 1, 1];
     theta.forEach(({ value }, i) => {
-      [...viewOf(value).values].forEach((v, j) => expect(v).toBeCloseTo(before[i]![j]! * keeps[i]!, 5));
+      [...viewTensor(value).values].forEach((v, j) => expect(v).toBeCloseTo(before[i]![j]! * keeps[i]!, 5));
     });
   });
 

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { afterEach } from "vitest";
-import { viewOf } from "../../src/tensor/native/backend.ts";
+import { viewTensor } from "../../src/tensor/native/backend.ts";
 import type { Draw, Parameter, Perturb } from "../../src/tensor/parameter.ts";
 import { lineAlong } from "../../src/tuners/line.ts";
 import { type Estimate, estimate as estimateOn } from "../../src/tuners/mezo.ts";
@@ -51,7 +51,7 @@ export async function train(
 
 /** All values of the weights, one after another. */
 export const valuesOf = (theta: readonly Parameter[]): number[] =>
-  theta.flatMap(({ value }) => [...viewOf(value).values]);
+  theta.flatMap(({ value }) => [...viewTensor(value).values]);
 
 /** An objective whose value is there at once. */
 export type Summed = Omit<Objective, "value"> & { readonly value: () => number };
@@ -65,7 +65,7 @@ export function quadratic(theta: readonly Parameter[]): Summed {
     derivative: (all, tangentOf) => {
       const parts = all.map((each) => {
         const tangent = tangentOf(each);
-        const dot = valuesOf([each]).reduce((sum, v, i) => sum + v * viewOf(tangent).values[i]!, 0);
+        const dot = valuesOf([each]).reduce((sum, v, i) => sum + v * viewTensor(tangent).values[i]!, 0);
         tangent.dispose();
         return dot;
       });

@@ -1,6 +1,6 @@
-import { constants } from "node:os";
+import { type Reports, serve } from "../../measure/process.ts";
 import { turns } from "./cellInterrupt.ts";
-import type { CellResult, Output } from "./runNotebook.ts";
+import type { CellEvent, CellResult, NotebookJob, Output } from "./runNotebook.ts";
 import { type Failure, lineOf, reported, SILENT, type StreamName, writer } from "./streams.ts";
 import { createConverter, createExecutor, type Displayed, jupyter } from "./tslab.ts";
 
@@ -63,13 +63,15 @@ async function run(code: string): Promise<CellResult> {
   return { outputs, seconds, ...(failed && { failure: failed }), ...(line !== undefined && { line }) };
 }
 
-process.on("message", async (message: { readonly code: string } | { readonly end: true }) => {
-  if ("end" in message) {
-    executor.close();
-    process.disconnect();
-    process.exit(0);
+/** Runs cells until one fails. */
+async function runCells({ cells }: NotebookJob, { progress }: Reports<CellEvent>): Promise<void> {
+  for (const code of cells) {
+    progress("begin");
+    const result = await run(code);
+    progress(result);
+    if (result.failure) break;
   }
-  process.send?.(await run(message.code));
-});
-process.once("disconnect", () => process.exit(128 + constants.signals.SIGTERM));
-process.send?.({ ready: true });
+  executor.close();
+}
+
+serve(runCells);

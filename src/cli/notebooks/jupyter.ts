@@ -5,8 +5,8 @@ import { delimiter, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command } from "commander";
 import { KitError } from "../../error.ts";
-import { LEAN_HEAP, runCommand } from "../../measure/process.ts";
-import { parsed } from "../commandLine.ts";
+import { LEAN_HEAP } from "../../measure/process.ts";
+import { parseCommand, runCommand } from "../commandLine.ts";
 
 const PROJECT = resolve(dirname(fileURLToPath(import.meta.url)), "../../..");
 
@@ -46,7 +46,7 @@ async function main(argv: readonly string[]): Promise<void> {
     )
     .argument("[arguments...]", "for Jupyter, such as --no-browser or a notebook")
     .allowUnknownOption();
-  const { options, args } = parsed<{ install?: string | true }>(parser, argv);
+  const { options, args } = parseCommand<{ install?: string | true }>(parser, argv);
   if (options.install === true)
     return void process.stdout.write(
       `${install(userFolder())}\nVS Code and Jupyter list the kernel TypeScript after a restart.\n`,

@@ -2,8 +2,7 @@ import { readdirSync, renameSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { Command } from "commander";
 import { KitError } from "../../error.ts";
-import { runCommand } from "../../measure/process.ts";
-import { parsed, whole } from "../commandLine.ts";
+import { parseCommand, runCommand, whole } from "../commandLine.ts";
 import { type Outcome, runNotebook } from "./runNotebook.ts";
 
 interface Options {
@@ -44,7 +43,7 @@ function filesOf(asked: readonly string[]): string[] {
 }
 
 async function main(argv: readonly string[]): Promise<void> {
-  const { options, args } = parsed<Options>(command(), argv);
+  const { options, args } = parseCommand<Options>(command(), argv);
   const { smoke, store, jobs = smoke ? 2 : 1, timeout } = options;
   if (smoke && store)
     throw new KitError(

@@ -1,8 +1,7 @@
-import { fork } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
 import { KitError } from "../../error.ts";
-import { LEAN_HEAP } from "../../measure/process.ts";
+import { ownProgram, ProcessEnded, runProcess } from "../../measure/process.ts";
 import type { Failure, StreamName } from "./streams.ts";
 
 /** What a cell shows, as Jupyter's files have it. */
@@ -78,48 +77,79 @@ export interface Outcome {
   readonly failed?: string;
 }
 
+/** What the process of a notebook does: its cells in order, until one fails. */
+export interface NotebookJob {
+  readonly cells: readonly string[];
+}
+
 /** Ends a start that hangs; on a busy machine one takes a minute. */
 const START_SECONDS = 600;
 
 /** The text of a cell. */
 export const sourceOf = ({ source }: { readonly source: string | string[] }): string => [source].flat().join("");
 
+/** How long cells may take, in which environment, and who is told before each. */
+export interface NotebookOptions {
+  readonly env: NodeJS.ProcessEnv;
+  readonly secondsPerCell: number;
+  readonly onCell?: (done: number, total: number) => void;
+}
+
 /**
  * Runs a notebook's cells in order with tslab's own compiler, type check included, in a process of its own, until one fails, and
- * puts what they show into it. `secondsPerCell` is how long a cell may take. Throws a KitError for a file that is no notebook.
+ * puts what they show into it. Throws a KitError for a file that is no notebook.
  */
-export async function runNotebook(
-  file: string,
-  {
-    env,
-    secondsPerCell,
-    onCell,
-  }: { env: NodeJS.ProcessEnv; secondsPerCell: number; onCell?: (done: number, total: number) => void },
-): Promise<Outcome> {
+export async function runNotebook(file: string, { env, secondsPerCell, onCell }: NotebookOptions): Promise<Outcome> {
+  const name = basename(file);
   const notebook = readNotebook(file);
   const code = notebook.cells.filter((cell) => cell.cell_type === "code" && sourceOf(cell).trim() !== "");
-  const kernel = startKernel(dirname(resolve(file)), { ...env, MEZO_NOTEBOOK: basename(file, ".ipynb") });
   const started = performance.now();
+  const limit = timeLimit(START_SECONDS);
   let failed: string | undefined;
   let cells = 0;
+  const begin = (): void => {
+    limit.restart(secondsPerCell);
+    cells++;
+    onCell?.(cells, code.length);
+  };
+  const end = (result: CellResult): void => {
+    const cell = code[cells - 1]!;
+    cell.execution_count = cells;
+    cell.outputs = result.outputs.map(stored);
+    failed = failureText(result, name, cells, sourceOf(cell));
+  };
   try {
-    await kernel.next(START_SECONDS);
-    for (const cell of code) {
-      cells++;
-      onCell?.(cells, code.length);
-      const result = await kernel.run(sourceOf(cell), secondsPerCell);
-      cell.execution_count = cells;
-      cell.outputs = result.outputs.map(stored);
-      failed = failureText(result, basename(file), cells, sourceOf(cell));
-      if (failed !== undefined) break;
-    }
+    await runProcess<void, CellEvent>({
+      program: ownProgram("cli/notebooks/child.js"),
+      job: { cells: code.map(sourceOf) } satisfies NotebookJob,
+      ...{ cwd: dirname(resolve(file)), env: { ...env, MEZO_NOTEBOOK: basename(file, ".ipynb") } },
+      signal: limit.signal,
+      onProgress: (event) => (event === "begin" ? begin() : end(event)),
+    });
   } catch (error) {
-    failed = `${basename(file)}, cell ${cells}: ${(error as Error).message}.`;
+    const { message } = error as Error;
+    failed = `${name}, cell ${cells}: ${error instanceof ProcessEnded ? `its process ended (${message})` : message}.`;
   } finally {
-    kernel.end();
+    limit.stop();
   }
   const seconds = (performance.now() - started) / 1000;
-  return { name: basename(file), notebook, cells, seconds, ...(failed !== undefined && { failed }) };
+  return { name, notebook, cells, seconds, ...(failed !== undefined && { failed }) };
+}
+
+/** What a notebook's process reports: that the next cell begins, and what became of it. */
+export type CellEvent = "begin" | CellResult;
+
+/** A signal that aborts some seconds after the last `restart`. */
+function timeLimit(first: number): { readonly signal: AbortSignal; restart(seconds: number): void; stop(): void } {
+  const controller = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  const stop = (): void => clearTimeout(timer);
+  const restart = (seconds: number): void => {
+    stop();
+    timer = setTimeout(() => controller.abort(new Error(`no end in ${seconds} s`)), seconds * 1000);
+  };
+  restart(first);
+  return { signal: controller.signal, restart, stop };
 }
 
 function readNotebook(file: string): Notebook {
@@ -136,37 +166,4 @@ function failureText({ failure, line }: CellResult, name: string, cell: number, 
   if (!failure) return undefined;
   const where = line === undefined ? "" : `, line ${line} (${source.split("\n")[line - 1]?.trim()})`;
   return `${name}, cell ${cell}${where}: ${failure.ename}: ${failure.evalue}`;
-}
-
-/** A process that runs cells. */
-function startKernel(folder: string, env: NodeJS.ProcessEnv) {
-  const child = fork(new URL("child.js", import.meta.url), {
-    cwd: folder,
-    env,
-    stdio: ["ignore", "ignore", "inherit", "ipc"],
-    serialization: "advanced",
-    execArgv: [...LEAN_HEAP],
-  });
-  const next = (seconds: number): Promise<unknown> =>
-    new Promise((done, failed) => {
-      const settle = (action: () => void): void => {
-        clearTimeout(timer);
-        child.removeAllListeners("message").removeAllListeners("exit");
-        action();
-      };
-      const timer = setTimeout(() => {
-        child.kill("SIGKILL");
-        settle(() => failed(new Error(`no end in ${seconds} s`)));
-      }, seconds * 1000);
-      child.once("message", (message) => settle(() => done(message)));
-      child.once("exit", (code, signal) => settle(() => failed(new Error(`its process ended (${signal ?? code})`))));
-    });
-  return {
-    next,
-    run: (code: string, seconds: number): Promise<CellResult> => {
-      child.send({ code });
-      return next(seconds) as Promise<CellResult>;
-    },
-    end: (): void => void (child.connected && child.send({ end: true })),
-  };
 }

@@ -13,21 +13,21 @@ export const copa: TaskDefinition = {
   loss: "answer",
   devSize: 100,
   autoregressive: {
-    prompt: (row) => `${rightStrip(textField(row, "premise", ["premise"])).replace(/\.$/, "")} ${conjunction(row)}`,
-    options: (row) => ["choice1", "choice2"].map((name) => ` ${uncapitalized(textField(row, name, [name]))}`),
+    prompt: (row) => `${rightStrip(textField(row, "premise", ["premise"])).replace(/\.$/, "")} ${findConjunction(row)}`,
+    options: (row) => ["choice1", "choice2"].map((name) => ` ${uncapitalize(textField(row, name, [name]))}`),
   },
   gold: (row) => [labelField(row, ["label"], ["choice1", "choice2"])],
 };
 
-function conjunction(row: Fields): string {
+function findConjunction(row: Fields): string {
   const question = textField(row, "question", ["question"]);
   const word = Object.hasOwn(CONJUNCTIONS, question) ? CONJUNCTIONS[question] : undefined;
   if (word) return word;
-  throw new KitError(`the question is ${shown(question)} and neither "cause" nor "effect"; correct it.`);
+  throw new KitError(`the question is ${shown(question)}, neither "cause" nor "effect"; correct it.`);
 }
 
-/** The text with its first word in small letters, unless that is "I". */
-function uncapitalized(text: string): string {
+/** The text with its first word in lower case, unless that is "I". */
+function uncapitalize(text: string): string {
   const [first = "", ...rest] = text.split(" ");
   return [first === "I" ? first : first.toLowerCase(), ...rest].join(" ");
 }

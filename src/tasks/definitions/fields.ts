@@ -2,20 +2,20 @@ import { KitError, listed, shown } from "../../error.ts";
 import { MASK, type MaskedPart, type MaskedPrompt } from "../../text/maskedPrompt.ts";
 import type { Fields } from "../read/table.ts";
 
-/** What sets write in place of a label: GLUE's test files, and SNLI and MNLI where annotators did not agree. */
+/** Written in place of a label: in GLUE's test files, and in SNLI and MNLI where annotators did not agree. */
 const NO_LABEL: readonly string[] = ["-1", "-1.0", "-"];
 
-/** A row without a label: it is left out and counted, where other faults of a row stop the load. */
+/** The row has no label: it is left out and counted, while other errors stop the loading. */
 export class UnlabelledRow extends KitError {}
 
-/** The text of the first of `names` that the row has, as it stands; throws where there is none or it is blank. */
+/** The unchanged text of the first of `names` that the row has. Throws a KitError where it is missing, blank or not text. */
 export function textField(fields: Fields, what: string, names: readonly string[]): string {
-  const value = present(fields, what, names);
+  const value = findField(fields, what, names);
   if (typeof value !== "string") throw new KitError(`the ${what} is ${shown(value)} and not text; correct it.`);
   return value;
 }
 
-/** The text in a field, which may be empty; throws where the field is absent or no text. */
+/** The text in a field, which may be empty. Throws a KitError where the field is missing or not text. */
 export function anyTextField(fields: Fields, name: string): string {
   const value = fields[name];
   return value === "" ? value : textField(fields, name, [name]);
@@ -23,20 +23,20 @@ export function anyTextField(fields: Fields, name: string): string {
 
 /**
  * The class (0, 1, …) in the first of `names` that the row has: its name in any case (also "true" for true), or its position, also as
- * pandas writes whole numbers in a column with gaps ("1.0"). A name goes before a position, and where a name is a number, positions do not
- * count. Throws where it is none of the task's; an UnlabelledRow where it says that there is none (−1).
+ * pandas writes whole numbers in a column with gaps ("1.0"). Names take precedence over positions, and where a name is a number, positions
+ * do not count. Throws a KitError for another value, and an UnlabelledRow where the row states that it has no label (−1).
  */
 export function labelField(fields: Fields, names: readonly string[], classes: readonly string[]): number {
-  const value = present(fields, "label", names);
+  const value = findField(fields, "label", names);
   const text = ["string", "number", "boolean", "bigint"].includes(typeof value) ? String(value).trim() : "";
-  const label = classIn(classes, text);
+  const label = findClass(classes, text);
   if (label >= 0) return label;
-  if (NO_LABEL.includes(text)) throw new UnlabelledRow(`the label is ${text}, which means that there is none.`);
+  if (NO_LABEL.includes(text)) throw new UnlabelledRow(`the label is ${text}, which means that the row has none.`);
   const known = classes.map((name, index) => (isNumber(name) ? name : `${index} (${name})`)).join(", ");
   throw new KitError(`the label ${shown(value)} is none of ${known}; correct the row or drop it.`);
 }
 
-function classIn(classes: readonly string[], text: string): number {
+function findClass(classes: readonly string[], text: string): number {
   const exact = classes.indexOf(text);
   if (exact >= 0) return exact;
   const inAnyCase = classes.findIndex((name) => name.toLowerCase() === text.toLowerCase());
@@ -45,32 +45,32 @@ function classIn(classes: readonly string[], text: string): number {
   return Number(text) < classes.length && Number(text) >= 0 ? Number(text) : -1;
 }
 
-/** Whether a text is a whole number, perhaps with an empty fraction. */
+/** Whether a text is a whole number, possibly with an empty fraction. */
 function isNumber(text: string): boolean {
   return /^-?(?:0|[1-9]\d*)(?:\.0*)?$/.test(text);
 }
 
-/** The texts in a list, or in a text alone; throws where there are none, or one is no text. */
+/** The texts in a list, or a single text as a list. Throws a KitError where there are none, or one is not text. */
 export function textsField(fields: Fields, what: string, names: readonly string[]): readonly string[] {
-  const value = present(fields, what, names);
+  const value = findField(fields, what, names);
   const texts: unknown[] = Array.isArray(value) ? value : [value];
   if (texts.length > 0 && texts.every((text) => typeof text === "string")) return texts;
   throw new KitError(`the ${what} is ${shown(value)} and not a list of texts with at least one; correct it.`);
 }
 
-/** The objects in the list of that name; none where there is no such list. */
+/** The objects in the list of that name; none where the row has no such list. */
 export function objectsIn(fields: Fields, name: string): readonly Fields[] {
   const value = fields[name];
   return Array.isArray(value) ? value.filter((item) => typeof item === "object" && item !== null) : [];
 }
 
-/** The object of that name; an empty one where there is none. */
+/** The object of that name; an empty one where the row has none. */
 export function objectIn(fields: Fields, name: string): Fields {
   const value = fields[name];
   return typeof value === "object" && value !== null ? (value as Fields) : {};
 }
 
-function present(fields: Fields, what: string, names: readonly string[]): unknown {
+function findField(fields: Fields, what: string, names: readonly string[]): unknown {
   const value = names.map((name) => fields[name]).find((field) => !isBlank(field));
   if (value !== undefined) return value;
   const found = Object.keys(fields).filter((name) => !isBlank(fields[name]));

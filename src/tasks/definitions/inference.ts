@@ -7,12 +7,12 @@ const CLASSES = ["entailment", "neutral", "contradiction"] as const;
 const LABEL = ["gold_label", "label"] as const;
 
 /** The premise of a row, under its name in SuperGLUE or GLUE. */
-export function premiseOf(row: Fields): string {
+export function readPremise(row: Fields): string {
   return textField(row, "premise", ["premise", "sentence1"]);
 }
 
 /** The hypothesis of a row, under its name in SuperGLUE or GLUE. */
-export function hypothesisOf(row: Fields): string {
+export function readHypothesis(row: Fields): string {
   return textField(row, "hypothesis", ["hypothesis", "sentence2"]);
 }
 
@@ -26,7 +26,7 @@ export function inference(name: string, maxTokens?: number): TaskDefinition {
     metric: "accuracy",
     loss: "candidates",
     masked: {
-      prompt: (row) => entails(premiseOf(row), hypothesisOf(row), maxTokens),
+      prompt: (row) => entails(readPremise(row), readHypothesis(row), maxTokens),
       options: () => OPTIONS,
     },
     gold: (row) => [labelField(row, LABEL, CLASSES)],
@@ -45,11 +45,11 @@ export const rte: TaskDefinition = {
   metric: "accuracy",
   loss: "candidates",
   autoregressive: {
-    prompt: (row) => `${premiseOf(row)}\nDoes this mean that "${hypothesisOf(row)}" is true? Yes or No?\n`,
+    prompt: (row) => `${readPremise(row)}\nDoes this mean that "${readHypothesis(row)}" is true? Yes or No?\n`,
     options: () => ["Yes", "No"],
   },
   masked: {
-    prompt: (row) => entails(premiseOf(row), hypothesisOf(row), 240),
+    prompt: (row) => entails(readPremise(row), readHypothesis(row), 240),
     options: () => [" Yes", " No"],
   },
   gold: (row) => [labelField(row, ["label"], ["entailment", "not_entailment"])],
@@ -62,7 +62,7 @@ export const cb: TaskDefinition = {
   loss: "candidates",
   devSize: 100,
   autoregressive: {
-    prompt: (row) => `Suppose ${premiseOf(row)} Can we infer that "${hypothesisOf(row)}"? Yes, No, or Maybe?\n`,
+    prompt: (row) => `Suppose ${readPremise(row)} Can we infer that "${readHypothesis(row)}"? Yes, No, or Maybe?\n`,
     options: () => ["Yes", "No", "Maybe"],
   },
   gold: (row) => [labelField(row, ["label"], ["entailment", "contradiction", "neutral"])],

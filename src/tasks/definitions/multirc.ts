@@ -3,7 +3,7 @@ import type { TaskDefinition } from "../task.ts";
 import { anyTextField, labelField, objectIn, objectsIn, textField } from "./fields.ts";
 
 /**
- * MultiRC (Table 14): is an answer to a question about a paragraph correct; one example an answer. A row is {paragraph, question,
+ * MultiRC (Table 14): is an answer to a question about a paragraph correct; one example per answer. A row is {paragraph, question,
  * answer, label}, or a passage of SuperGLUE's with its questions and their answers.
  */
 export const multirc: TaskDefinition = {
@@ -20,10 +20,10 @@ export const multirc: TaskDefinition = {
     options: () => ["No", "Yes"],
   },
   gold: (row) => [labelField(row, ["label"], ["false", "true"])],
-  rowsOf: (record) => ("passage" in record ? answersIn(objectIn(record, "passage")) : [record]),
+  unpack: (record) => ("passage" in record ? unpackAnswers(objectIn(record, "passage")) : [record]),
 };
 
-function answersIn(passage: Fields): Fields[] {
+function unpackAnswers(passage: Fields): Fields[] {
   return objectsIn(passage, "questions").flatMap((question) =>
     objectsIn(question, "answers").map(({ text, label }) => ({
       paragraph: passage.text,

@@ -4,7 +4,7 @@ import type { TaskDefinition } from "../task.ts";
 import { objectIn, objectsIn, textField, textsField } from "./fields.ts";
 
 /**
- * ReCoRD (Table 14): which entity of a news text belongs at a query's @placeholder; one example a query. A row is {passage, query,
+ * ReCoRD (Table 14): which entity of a news text belongs at a query's @placeholder; one example per query. A row is {passage, query,
  * entities, answers}, or a passage of the original file or SuperGLUE's with the places of its entities and its queries.
  */
 export const record: TaskDefinition = {
@@ -28,23 +28,28 @@ export const record: TaskDefinition = {
     if (right.length > 0) return right;
     throw new KitError(`none of the answers ${shown(answers)} is among the entities; correct the row or drop it.`);
   },
-  rowsOf: (file) => (Array.isArray(file.qas) ? queriesOf(file) : [file]),
+  unpack: (file) => (Array.isArray(file.qas) ? unpackQueries(file) : [file]),
 };
 
-function queriesOf(file: Fields): Fields[] {
+function unpackQueries(file: Fields): Fields[] {
   const passage = objectIn(file, "passage");
-  // The places count code points, the last one included.
+  // `start` and `end` count code points, and `end` is included.
   const characters = [...String(passage.text)];
   const named = objectsIn(passage, "entities").map(({ start, end }) =>
     characters.slice(Number(start), Number(end) + 1).join(""),
   );
   return objectsIn(file, "qas").map((question) => {
     const answers = objectsIn(question, "answers").map(({ text }) => String(text));
-    return { passage: passage.text, query: question.query, entities: distinct(named), answers: distinct(answers) };
+    return {
+      passage: passage.text,
+      query: question.query,
+      entities: sortDistinct(named),
+      answers: sortDistinct(answers),
+    };
   });
 }
 
-/** Each text once, in the order in which the Hugging Face copy has them. */
-function distinct(texts: readonly string[]): string[] {
+/** Each text once, in the order of the Hugging Face copy. */
+function sortDistinct(texts: readonly string[]): string[] {
   return [...new Set(texts)].sort();
 }

@@ -4,7 +4,7 @@ import type { TaskDefinition } from "../task.ts";
 import { objectIn, objectsIn, textField, textsField } from "./fields.ts";
 
 /**
- * SQuAD (Table 14): the answer to a question about a paragraph, written out; the options are all that count as right. A row is
+ * SQuAD (Table 14): the answer to a question about a paragraph, written out; every option counts as right. A row is
  * {title, context, question, answers: {text: […]}}, or an article of the original file with its paragraphs and their questions.
  */
 export const squad: TaskDefinition = {
@@ -17,17 +17,17 @@ export const squad: TaskDefinition = {
       const [title, context] = ["title", "context"].map((name) => textField(row, name, [name]));
       return `Title: ${title}\nContext: ${context}\nQuestion: ${strip(textField(row, "question", ["question"]))}\nAnswer:`;
     },
-    options: (row) => answersOf(row).map((answer) => ` ${answer}\n`),
+    options: (row) => readAnswers(row).map((answer) => ` ${answer}\n`),
   },
-  gold: (row) => answersOf(row).map((_, index) => index),
-  rowsOf: (record) => ("paragraphs" in record ? questionsIn(record) : [record]),
+  gold: (row) => readAnswers(row).map((_, index) => index),
+  unpack: (record) => ("paragraphs" in record ? unpackQuestions(record) : [record]),
 };
 
-function answersOf(row: Fields): readonly string[] {
+function readAnswers(row: Fields): readonly string[] {
   return textsField(objectIn(row, "answers"), "answer", ["text"]);
 }
 
-function questionsIn(article: Fields): Fields[] {
+function unpackQuestions(article: Fields): Fields[] {
   return objectsIn(article, "paragraphs").flatMap((paragraph) =>
     objectsIn(paragraph, "qas").map((question) => ({
       title: article.title,

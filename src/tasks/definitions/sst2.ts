@@ -10,11 +10,11 @@ import { itWas, labelField, textField } from "./fields.ts";
 const FILES = ["imdb", "amazon", "yelp"] as const;
 
 /**
- * The labelled review sentences {text, class 0/1} that ship inside the npm package `sentiment`: 1,000 each from IMDb, Amazon and Yelp, half
- * of them positive, without the 28 that repeat an earlier one but for case and punctuation. They come from Kotzias et al., "From Group to
+ * Reads the labelled review sentences {text, class 0/1} inside the npm package `sentiment`: 1,000 each from IMDb, Amazon and Yelp, half of
+ * them positive, without the 28 that differ from an earlier one in case and punctuation only. They come from Kotzias et al., "From Group to
  * Individual Labels using Deep Features", KDD 2015.
  */
-export async function reviewSentences(): Promise<Rows> {
+export async function readReviews(): Promise<Rows> {
   const require = createRequire(import.meta.url);
   const manifest = require.resolve("sentiment/package.json");
   const { version } = require(manifest) as { version: string };
@@ -23,17 +23,17 @@ export async function reviewSentences(): Promise<Rows> {
   return {
     name: `npm:sentiment@${version} (${FILES.join(", ")})`,
     sha256: jointSha256(parts),
-    rows: different(parts.flatMap(labelledRows)),
+    rows: dropRepeated(parts.flatMap(dropUnlabelled)),
   };
 }
 
 /** Each of the three files ends with the row {text: "", class: null}. */
-function labelledRows(part: Rows): readonly LocatedRow[] {
+function dropUnlabelled(part: Rows): readonly LocatedRow[] {
   return part.rows.filter((row) => row.fields.class !== null);
 }
 
 /** The first row of each sequence of words. */
-function different(rows: readonly LocatedRow[]): readonly LocatedRow[] {
+function dropRepeated(rows: readonly LocatedRow[]): readonly LocatedRow[] {
   const firsts = new Map<string, LocatedRow>();
   for (const row of rows) {
     const words =
@@ -64,5 +64,5 @@ export const sst2: TaskDefinition = {
     options: () => OPTIONS,
   },
   gold: (row) => [labelField(row, ["label", "class"], ["negative", "positive"])],
-  defaultRows: reviewSentences,
+  defaultRows: readReviews,
 };

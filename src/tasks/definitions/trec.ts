@@ -10,7 +10,7 @@ const HUB_CLASSES = ["ABBR", "ENTY", "DESC", "HUM", "LOC", "NUM"] as const;
 
 /**
  * TREC (Table 13): what a question asks for. A row is {text or sentence, label 0–5 in the order description, entity, abbreviation,
- * human, location, number, or DESC to NUM, also with a finer class after a colon}, or has the Hugging Face copy's coarse_label.
+ * human, location, number, or DESC to NUM, possibly with a finer class after a colon}, or has the Hugging Face copy's coarse_label.
  */
 export const trec: TaskDefinition = {
   name: "TREC",
@@ -23,10 +23,10 @@ export const trec: TaskDefinition = {
     },
     options: () => OPTIONS,
   },
-  gold: (row) => [classOf(row)],
+  gold: (row) => [readClass(row)],
 };
 
-function classOf(row: Fields): number {
+function readClass(row: Fields): number {
   if (row.label === undefined && row.coarse_label !== undefined)
     return CLASSES.indexOf(HUB_CLASSES[labelField(row, ["coarse_label"], HUB_CLASSES)]!);
   const coarse = typeof row.label === "string" ? { ...row, label: row.label.replace(/:.*/s, "") } : row;

@@ -26,18 +26,18 @@ const TEXTS: Readonly<Record<string, ParseText>> = {
   ".txt": parseLabelText,
 };
 
-/** Endings of the original SST-5 and TREC files. */
+/** File endings of the original SST-5 and TREC files. */
 const LABEL_TEXTS = [".train", ".dev", ".test", ".all", ".label"];
 
 /** Extensions of the files that `readRows` understands. */
 export const extensions: readonly string[] = [...Object.keys(TEXTS), ".parquet"];
 
 /**
- * Reads the rows of a TSV, CSV, JSON Lines, JSON, `label text` or Parquet file, told apart by its extension, also under a further
- * .gz; throws one sentence with file and line.
+ * Reads the rows of a TSV, CSV, JSON Lines, JSON, `label text` or Parquet file by its extension, before a possible .gz. Throws a KitError
+ * with file and line.
  */
 export async function readRows(file: string, dialect: Dialect = {}): Promise<Rows> {
-  const parse = parserOf(file, dialect);
+  const parse = findParser(file, dialect);
   const { packed, bytes } = readBytes(file);
   const rows = await parse(bytes, file);
   if (rows.length === 0)
@@ -45,7 +45,7 @@ export async function readRows(file: string, dialect: Dialect = {}): Promise<Row
   return { name: file, sha256: sha256(packed), rows: rows.map(locate(file)) };
 }
 
-function parserOf(file: string, { encoding, quoting }: Dialect): Parse {
+function findParser(file: string, { encoding, quoting }: Dialect): Parse {
   const extension = extname(file.replace(/\.gz$/i, "")).toLowerCase();
   if (extension === ".parquet") return parseParquet;
   const parse = LABEL_TEXTS.includes(extension) ? parseLabelText : TEXTS[extension];
@@ -55,21 +55,21 @@ function parserOf(file: string, { encoding, quoting }: Dialect): Parse {
       return parse(decodeText(bytes, file, encoding), file, quoting);
     };
   const found = extension === "" ? "no extension" : `the extension ${extension}`;
-  throw new KitError(`Cannot tell how to read ${file}: it has ${found}; give ${extensions.join(", ")}.`);
+  throw new KitError(`${file} cannot be read: it has ${found}; give one of ${extensions.join(", ")}.`);
 }
 
 function locate(file: string): (row: ParsedRow) => LocatedRow {
   return ({ fields, place }) => ({ where: `${file} ${place}`, fields });
 }
 
-/** Between a part's name and the extension: the domain of MNLI's files, which of several files it is, and the hash of older uploads to the hub. */
+/** Between a part's name and its extension: the domain in MNLI's files, the number among several files, the hash of older uploads to the hub. */
 const MIDDLE = "(?:_matched)?(?:-(?<index>\\d+)-of-(?<count>\\d+))?(?:-[0-9a-f]{16})?";
 const ENDINGS = extensions.map((extension) => `\\${extension}`).join("|");
 
 /**
- * Reads the rows of the first of `parts` that a folder has, and that `suits`; the first one where none does, and undefined where there
- * is none. A part is a file such as train.tsv, dev_matched.tsv, stsa.fine.train or TREC.train.all, or several as the hub stores them:
- * train-00000-of-00003.parquet, or train/0000.parquet. Throws where one of several is missing.
+ * Reads the first of `parts` in a folder that `suits`, or the first of all where none does; undefined where the folder has none. A part is
+ * a file such as train.tsv, dev_matched.tsv, stsa.fine.train or TREC.train.all, or several as the hub stores them:
+ * train-00000-of-00003.parquet, or train/0000.parquet. Throws a KitError where one of several is missing.
  */
 export async function readPart(
   folder: string,
@@ -78,7 +78,7 @@ export async function readPart(
   suits: (rows: Rows) => boolean = () => true,
 ): Promise<Rows | undefined> {
   let first: Rows | undefined;
-  for (const files of parts.flatMap((part) => filesOf(folder, part))) {
+  for (const files of parts.flatMap((part) => findPart(folder, part))) {
     const rows = await readTogether(
       files.map((file) => join(folder, file)),
       dialect,
@@ -89,7 +89,7 @@ export async function readPart(
   return first;
 }
 
-/** The error for a folder without one of the `wanted` files: it says what the folder holds. */
+/** The error for a folder without any of the `wanted` files, which lists what the folder holds. */
 export function missingPart(folder: string, wanted: string): KitError {
   const held = readdirSync(folder).sort().slice(0, 8).join(", ") || "nothing";
   return new KitError(
@@ -97,21 +97,21 @@ export function missingPart(folder: string, wanted: string): KitError {
   );
 }
 
-/** What a folder has of a part: single files by extension in the order of `extensions`, then several together, then the originals' names. */
-function filesOf(folder: string, part: string): (readonly string[])[] {
+/** The files of a part in a folder: single files in the order of `extensions`, then several that belong together, then the originals' names. */
+function findPart(folder: string, part: string): (readonly string[])[] {
   const names = readdirSync(folder).sort();
-  const usual = extensions.map((extension) => named(names, `${part}${MIDDLE}\\${extension}`));
+  const usual = extensions.map((extension) => matchNames(names, `${part}${MIDDLE}\\${extension}`));
   const singles = usual.flatMap((files) => files.filter(({ shard }) => !shard).slice(0, 1)).map(({ file }) => [file]);
-  const shards = [...usual.map((files) => files.filter(isShard)), shardsWithin(folder, part)];
+  const shards = [...usual.map((files) => files.filter(isShard)), findShards(folder, part)];
   const original = new RegExp(`\\.${part}(\\.all)?(\\.gz)?$`, "i");
   const others = names.filter((name) => original.test(name) && !new RegExp(`(${ENDINGS})$`, "i").test(name));
-  const whole = shards.filter((files) => files.length > 0).map((files) => wholeSet(folder, files));
+  const whole = shards.filter((files) => files.length > 0).map((files) => sortSet(folder, files));
   return [...singles, ...whole, ...others.slice(0, 1).map((name) => [name])];
 }
 
 interface Found {
   readonly file: string;
-  /** Which it is of how many that belong together; absent for a file that stands alone. */
+  /** Its number among files that belong together; absent for a single file. */
   readonly shard?: { readonly index: number; readonly count: number };
 }
 
@@ -119,7 +119,7 @@ type Shard = Required<Found>;
 
 const isShard = (found: Found): found is Shard => found.shard !== undefined;
 
-function named(names: readonly string[], pattern: string): Found[] {
+function matchNames(names: readonly string[], pattern: string): Found[] {
   return names.flatMap((file) => {
     const groups = new RegExp(`^${pattern}(?:\\.gz)?$`, "i").exec(file)?.groups;
     if (!groups) return [];
@@ -128,8 +128,8 @@ function named(names: readonly string[], pattern: string): Found[] {
   });
 }
 
-/** A part in a folder of its own, as the hub's Parquet branch has it; how many files there are is not written there. */
-function shardsWithin(folder: string, part: string): Shard[] {
+/** A part in a folder of its own, as in the hub's Parquet branch, which does not state the number of files. */
+function findShards(folder: string, part: string): Shard[] {
   if (!statSync(join(folder, part), { throwIfNoEntry: false })?.isDirectory()) return [];
   const names = readdirSync(join(folder, part)).filter((name) => /^\d+\.parquet$/i.test(name));
   const indices = names.map((name) => Number.parseInt(name, 10));
@@ -137,8 +137,8 @@ function shardsWithin(folder: string, part: string): Shard[] {
   return names.map((name, i) => ({ file: join(part, name), shard: { index: indices[i]!, count } }));
 }
 
-/** The files of a set in their order; throws where one is missing, or where they are of several sets. */
-function wholeSet(folder: string, shards: readonly Shard[]): string[] {
+/** The files of a set in order. Throws a KitError where one is missing, and for files of several sets. */
+function sortSet(folder: string, shards: readonly Shard[]): string[] {
   const count = Math.max(...shards.map(({ shard }) => shard.count));
   const has = (index: number): boolean => shards.some(({ shard }) => shard.index === index);
   const [first] = shards;
@@ -149,7 +149,7 @@ function wholeSet(folder: string, shards: readonly Shard[]): string[] {
       );
   if (shards.length > count)
     throw new KitError(
-      `${folder} holds ${shards.length} files of a set of ${count} (${listed(shards.map(({ file }) => shown(file)))}): leave one set there.`,
+      `${folder} holds ${shards.length} files of a set of ${count} (${listed(shards.map(({ file }) => shown(file)))}): keep only one set there.`,
     );
   return shards.toSorted((a, b) => a.shard.index - b.shard.index).map(({ file }) => file);
 }

@@ -1,11 +1,11 @@
 import { duplicateKey, isObject } from "../../checkpoints/json.ts";
 import { KitError, shortened, shown } from "../../error.ts";
 import type { Fields, ParsedRow } from "./table.ts";
-import { linesOf } from "./text.ts";
+import { splitLines } from "./text.ts";
 
-/** The rows of a JSON Lines text: one object a line, blank lines skipped. */
+/** The rows of a JSON Lines text: one object per line, blank lines skipped. */
 export function parseJsonLines(text: string, file: string): ParsedRow[] {
-  return linesOf(text).flatMap((line, index) => {
+  return splitLines(text).flatMap((line, index) => {
     if (line.trim() === "") return [];
     const place = `line ${index + 1}`;
     return [{ fields: checkFields(parseValue(line, `${file} ${place}`), `${file} ${place}`), place }];
@@ -18,7 +18,7 @@ export function parseJsonLines(text: string, file: string): ParsedRow[] {
  */
 export function parseJson(text: string, file: string): ParsedRow[] {
   const list = text.trim() === "" ? [] : findList(parseValue(text, file));
-  if (!list) throw new KitError(`${file}: the file holds no list of rows; give a JSON list of objects.`);
+  if (!list) throw new KitError(`${file}: the file has no list of rows; give a JSON list of objects.`);
   return list.map((row, index) => {
     const place = `row ${index + 1}`;
     return { fields: checkFields(row, `${file} ${place}`), place };
@@ -50,5 +50,5 @@ function parse(text: string, where: string): unknown {
 
 function checkFields(value: unknown, where: string): Fields {
   if (isObject(value)) return value;
-  throw new KitError(`${where}: a row must be an object of named fields and not ${shown(value)}; correct it.`);
+  throw new KitError(`${where}: a row must be an object of named fields, not ${shown(value)}; correct it.`);
 }

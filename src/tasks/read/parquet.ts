@@ -16,14 +16,14 @@ const MOST_VALUES = 10 * MOST_ROWS;
 const LONGEST_DECIMAL = 32;
 
 /**
- * The metadata of a Parquet file, once everything in it is as long as it says: the reader loops and takes memory by the counts that it
- * reads, so that a file of some hundred bytes could keep it busy for ever. Throws an Error whose message says what is wrong.
+ * The metadata of a Parquet file after checking every length in it: the reader loops and allocates by the counts that it reads, so that a
+ * file of some hundred bytes could keep it busy forever. Throws an Error that says what is wrong.
  */
 export function checkParquet(file: ArrayBuffer, compressors: Compressors): FileMetaData {
   const bytes = new Uint8Array(file);
   const end = bytes.length - 8;
   const start = end - (end < 4 ? 0 : new DataView(file).getUint32(end, true));
-  if (start < 4) throw new Error("it is cut short, or no Parquet");
+  if (start < 4) throw new Error("it is truncated, or not Parquet");
   checkDecimals(readStruct({ bytes, at: start, end }));
   const metadata = parquetMetadata(file, { geoparquet: false });
   const schema = parquetSchema(metadata);
@@ -40,7 +40,7 @@ const FIXED_LENGTH = 7;
 const BYTE_ARRAY = 6;
 const DECIMAL = 5;
 
-/** Decimals in bytes, and the smallest and largest in the metadata, before the reader makes numbers of them. */
+/** Checks the lengths of decimals and of their statistics, before the reader converts them. */
 function checkDecimals(footer: Struct): void {
   const leaves = structs(footer.get(2)).filter((element) => element.has(1));
   const isDecimal = leaves.map((element) => element.get(6) === DECIMAL);
@@ -75,7 +75,7 @@ function inner(struct: Struct, field: number): Struct {
 function checkNames({ children }: Schema): void {
   const names = children.map(({ element }) => element.name);
   const twice = names.find((name, i) => names.indexOf(name) !== i);
-  if (twice !== undefined) throw new Error(`the column ${shown(twice)} stands there twice`);
+  if (twice !== undefined) throw new Error(`the column ${shown(twice)} is there twice`);
 }
 
 function checkRows({ row_groups }: FileMetaData): void {
@@ -85,24 +85,24 @@ function checkRows({ row_groups }: FileMetaData): void {
     throw new Error("it has no columns");
 }
 
-/** What a column is checked by. */
+/** What a column's check needs of the file. */
 interface Place {
   readonly bytes: Uint8Array;
-  /** Where the pages end and the metadata begin. */
+  /** The end of the pages and the start of the metadata. */
   readonly end: number;
   readonly compressors: Compressors;
   readonly left: Left;
 }
 
-/** Every page of a column, and that all together have a value for each row. */
+/** Checks every page of a column, and that the pages have a value for each row. */
 function checkColumn({ meta_data: meta, file_path }: Column, rows: number, schema: Schema, place: Place): void {
   if (!meta || file_path) throw new Error("it keeps columns in other files");
   const name = meta.path_in_schema.join(".");
-  const levels = levelsOf(schema, meta.path_in_schema);
+  const levels = countLevels(schema, meta.path_in_schema);
   const start = Number(meta.dictionary_page_offset || meta.data_page_offset);
   const end = start + Number(meta.total_compressed_size);
   if (!(start >= 4 && end >= start && end <= place.end))
-    throw new Error(`the column ${shown(name)} lies outside of the file`);
+    throw new Error(`the column ${shown(name)} is outside the file`);
   const cursor: Cursor = { bytes: place.bytes, at: start, end };
   const { codec, type } = meta;
   const { compressors, left } = place;
@@ -115,8 +115,8 @@ function checkColumn({ meta_data: meta, file_path }: Column, rows: number, schem
   if (found !== rows) throw new Error(`the column ${shown(name)} has ${found} values for ${rows} rows`);
 }
 
-/** How deep lists and absent values go on the way to a column. */
-function levelsOf(schema: Schema, path: readonly string[]): Levels {
+/** Counts the lists and the optional levels on the path to a column. */
+function countLevels(schema: Schema, path: readonly string[]): Levels {
   let [tree, repetition, definition] = [schema, 0, 0];
   for (const name of path) {
     const child = tree.children.find(({ element }) => element.name === name);
@@ -129,7 +129,7 @@ function levelsOf(schema: Schema, path: readonly string[]): Levels {
   return { repetition, definition };
 }
 
-/** How pages are unpacked, beside Snappy's: each writes at most the length that the page says. */
+/** Decompressors other than Snappy's: each writes at most the length that the page states. */
 const COMPRESSORS: Compressors = {
   GZIP: (input, length) => gunzipSync(input, { maxOutputLength: Math.max(1, length) }),
   BROTLI: (input, length) => brotliDecompressSync(input, { maxOutputLength: Math.max(1, length) }),
@@ -137,36 +137,38 @@ const COMPRESSORS: Compressors = {
   LZ4_RAW: (input, length) => (length === 0 ? new Uint8Array(0) : decompressLz4Raw(input, length)),
 };
 
-/** Shapes on maps are no use to a language model, and their reader trusts the lengths in them. */
+/** Geometries are of no use to a language model, and their parser trusts the lengths in them. */
 const PARSERS = { geometryFromBytes: () => undefined, geographyFromBytes: () => undefined };
 
-/** The rows of a Parquet file's bytes; 64-bit integers become numbers. Throws a KitError where it is none, is broken, or holds too much. */
+/** The rows of a Parquet file's bytes; 64-bit integers become numbers. Throws a KitError for bytes that are not Parquet, damaged or too large. */
 export async function parseParquet(bytes: Buffer, path: string): Promise<ParsedRow[]> {
   try {
     const file = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;
     const metadata = checkParquet(file, COMPRESSORS);
     const rows = await parquetReadObjects({ file, metadata, compressors: COMPRESSORS, parsers: PARSERS });
     const left = { characters: MOST_BYTES };
-    return rows.map((row, i) => ({ fields: plain(row, left) as ParsedRow["fields"], place: `row ${i + 1}` }));
+    return rows.map((row, i) => ({ fields: toPlain(row, left) as ParsedRow["fields"], place: `row ${i + 1}` }));
   } catch (error) {
-    throw new KitError(`Cannot read ${path} as Parquet (${reasonOf(error)}); download it again, or give JSON Lines.`);
+    throw new KitError(
+      `Cannot read ${path} as Parquet (${describeFault(error)}); download it again, or give JSON Lines.`,
+    );
   }
 }
 
-/** What is wrong with a file; where its reader stumbles over a part that is not there, that tells nobody anything. */
-function reasonOf(error: unknown): string {
+/** What is wrong with a file; the reader's own errors about undefined values would tell the user nothing. */
+function describeFault(error: unknown): string {
   const { message } = error as Error;
   return message.includes("undefined") ? "a part of it is damaged or missing" : shortened(message);
 }
 
-/** The value with bigints as numbers. Throws where texts, which many rows may share in the file, are too long for all of them. */
-function plain(value: unknown, left: { characters: number }): unknown {
+/** The value with bigints as numbers. Throws where the texts, which many rows may share in the file, add up to too much. */
+function toPlain(value: unknown, left: { characters: number }): unknown {
   if (typeof value === "bigint") return Number(value);
   if (typeof value === "string") {
     left.characters -= value.length;
     if (left.characters < 0) throw new Error(`its texts unpack to more than ${MOST_BYTES / 2 ** 20} MiB`);
   }
-  if (Array.isArray(value)) return value.map((item) => plain(item, left));
+  if (Array.isArray(value)) return value.map((item) => toPlain(item, left));
   if (typeof value !== "object" || value === null || Object.getPrototypeOf(value) !== Object.prototype) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, plain(inner, left)]));
+  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, toPlain(inner, left)]));
 }

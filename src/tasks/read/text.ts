@@ -10,31 +10,31 @@ export function sha256(content: Buffer | string): string {
   return createHash("sha256").update(content).digest("hex");
 }
 
-/** One hash for several pieces of data in their order, made of the hash of each. */
+/** One hash for several pieces of data in order, computed from their hashes. */
 export function jointSha256(parts: readonly { readonly sha256: string }[]): string {
   return sha256(parts.map((part) => part.sha256).join());
 }
 
-/** The most that a file may hold, unpacked: Node's strings end at 512 MiB. */
+/** The largest file, unpacked: Node's strings end at 512 MiB. */
 export const MOST_BYTES: number = 500 * 2 ** 20;
 
-/** The most rows: a row takes some hundred bytes beside its text, and Node's memory may end at 2 GB. */
+/** The most rows: a row takes some hundred bytes beside its text, and Node's heap may end at 2 GB. */
 export const MOST_ROWS = 2_000_000;
 
-/** The bytes of a file as it lies there, and unpacked where its name ends in .gz. Throws a KitError for a file that is too large before it is read. */
+/** The bytes of a file, and unpacked where its name ends in .gz. Throws a KitError for a file that is too large, before reading it. */
 export function readBytes(file: string): { readonly packed: Buffer; readonly bytes: Buffer } {
-  const packed = wholeFile(file);
-  return { packed, bytes: /\.gz$/i.test(file) ? unzipped(packed, file) : packed };
+  const packed = readWhole(file);
+  return { packed, bytes: /\.gz$/i.test(file) ? unzip(packed, file) : packed };
 }
 
-/** The error for a file that is too large to be read at once. */
+/** The error for a file that is too large. */
 export function tooLarge(file: string, held: string): KitError {
   return new KitError(
     `${file} holds ${held}, and at most ${MOST_BYTES / 2 ** 20} MiB and ${MOST_ROWS} rows are read at once: give a part of it, such as its first million rows.`,
   );
 }
 
-/** Throws a KitError where a text has more lines than rows are read at once, before anything is made of them. */
+/** Throws a KitError where a text has more lines than the most rows. */
 export function checkLines(bytes: Buffer, file: string): void {
   let lines = 0;
   for (const end of ["\n", "\r"]) {
@@ -44,11 +44,11 @@ export function checkLines(bytes: Buffer, file: string): void {
   }
 }
 
-function wholeFile(file: string): Buffer {
+function readWhole(file: string): Buffer {
   const cannot = (why: string): KitError => new KitError(`Cannot read the data file ${file} (${why}); check its path.`);
   try {
     const found = statSync(file);
-    if (!found.isFile()) throw cannot("it is no regular file");
+    if (!found.isFile()) throw cannot("it is not a regular file");
     if (found.size > MOST_BYTES) throw tooLarge(file, `${Math.ceil(found.size / 2 ** 20)} MiB`);
     return readFileSync(file);
   } catch (error) {
@@ -57,7 +57,7 @@ function wholeFile(file: string): Buffer {
   }
 }
 
-function unzipped(packed: Buffer, file: string): Buffer {
+function unzip(packed: Buffer, file: string): Buffer {
   // A member's last four bytes are its length modulo 2^32.
   const length = packed.length >= 4 ? packed.readUInt32LE(packed.length - 4) : 0;
   if (length > MOST_BYTES) throw tooLarge(file, `${Math.ceil(length / 2 ** 20)} MiB unpacked`);
@@ -72,7 +72,7 @@ function unzipped(packed: Buffer, file: string): Buffer {
 
 const NEWLINE = 10;
 
-/** What a file's first bytes say of it where it is no text. */
+/** The first bytes of files that are not text. */
 const SIGNATURES: readonly (readonly [hex: string, what: string])[] = [
   ["504b0304", "a zip archive or a spreadsheet"],
   ["1f8b", "packed by gzip, though its name does not end in .gz"],
@@ -83,27 +83,27 @@ const SIGNATURES: readonly (readonly [hex: string, what: string])[] = [
 const MARKS: Readonly<Record<string, string>> = { fffe: "utf-16le", feff: "utf-16be" };
 
 /**
- * The text of a file's bytes without its byte-order mark: UTF-16 where the mark says so, else UTF-8, else the encoding that is named.
- * Throws a KitError with the line and the encoding that it looks like where these do not fit, so that no letter is lost.
+ * The text of a file's bytes without its byte-order mark: UTF-16 where the mark says so, else UTF-8, else the given encoding. Where none
+ * of them fits, throws a KitError with the line and a guess of the encoding, so that no letter is lost.
  */
 export function decodeText(bytes: Buffer, file: string, encoding?: string): string {
   const start = bytes.subarray(0, 4).toString("hex");
   const [, what] = SIGNATURES.find(([hex]) => start.startsWith(hex)) ?? [];
   if (what !== undefined) throw new KitError(`${file} is not text but ${what}; give a text file, or rename it.`);
   const marked = MARKS[start.slice(0, 4)];
-  if (marked !== undefined) return decoded(bytes, file, marked);
+  if (marked !== undefined) return decodeAs(bytes, file, marked);
   const nul = bytes.indexOf(0);
   if (nul < 0 && isUtf8(bytes)) return new TextDecoder().decode(bytes);
-  if (encoding !== undefined) return decoded(bytes, file, encoding);
-  throw nul < 0 ? notUtf8(bytes, file) : withNul(bytes, nul, file);
+  if (encoding !== undefined) return decodeAs(bytes, file, encoding);
+  throw nul < 0 ? notUtf8Error(bytes, file) : nulError(bytes, nul, file);
 }
 
-/** The lines of a text, whichever of CR, LF and CRLF ends each. */
-export function linesOf(text: string): string[] {
+/** The lines of a text, each ended by CR, LF or CRLF. */
+export function splitLines(text: string): string[] {
   return text.split(/\r\n|\n|\r/);
 }
 
-function decoded(bytes: Buffer, file: string, encoding: string): string {
+function decodeAs(bytes: Buffer, file: string, encoding: string): string {
   if (!iconv.encodingExists(encoding))
     throw new KitError(
       `${file} was to be read in the encoding ${shown(encoding)}, which the kit does not know: name one such as windows-1252, windows-1251, shift_jis or gb18030.`,
@@ -111,34 +111,34 @@ function decoded(bytes: Buffer, file: string, encoding: string): string {
   const text = iconv.decode(bytes, encoding);
   const wrong = text.search(/[\0\uFFFD\p{Cs}]/u);
   if (wrong < 0) return text;
-  const line = linesOf(text.slice(0, wrong)).length;
+  const line = splitLines(text.slice(0, wrong)).length;
   throw new KitError(`${file} line ${line} is not text in ${encoding}: name another encoding, or save it as UTF-8.`);
 }
 
-/** A NUL byte in every other place is how UTF-16 has English letters. */
-function withNul(bytes: Buffer, at: number, file: string): KitError {
+/** UTF-16 stores English letters with a NUL byte in every other place. */
+function nulError(bytes: Buffer, at: number, file: string): KitError {
   const near = bytes.subarray(Math.max(0, at - 200) & ~1, at + 200);
   const [even, odd] = [0, 1].map(
     (place) => near.filter((byte, i) => byte === 0 && i % 2 === place).length / near.length,
   );
   const name = odd! > 0.1 && even === 0 ? "utf-16le" : even! > 0.1 && odd === 0 ? "utf-16be" : undefined;
   if (name === undefined)
-    return new KitError(`${file} line ${lineAt(bytes, at)} holds a NUL byte, which no text has; give a text file.`);
+    return new KitError(`${file} line ${countLines(bytes, at)} holds a NUL byte, so it is not text; give a text file.`);
   return new KitError(
     `${file} is not UTF-8 and looks like ${name} without a byte-order mark: save it as UTF-8, or give encoding "${name}".`,
   );
 }
 
-function notUtf8(bytes: Buffer, file: string): KitError {
-  const start = badLineStart(bytes);
+function notUtf8Error(bytes: Buffer, file: string): KitError {
+  const start = findBadLine(bytes);
   const hint = looksWestern(bytes)
     ? 'looks like windows-1252 (Latin-1): save it as UTF-8, or give encoding "windows-1252"'
     : 'is in another encoding: save it as UTF-8, or give its name, such as encoding "shift_jis", "gb18030" or "windows-1251"';
-  return new KitError(`${file} line ${lineAt(bytes, start)} is not UTF-8; the file ${hint}.`);
+  return new KitError(`${file} line ${countLines(bytes, start)} is not UTF-8; the file ${hint}.`);
 }
 
-/** Where the first line begins that is not UTF-8. */
-function badLineStart(bytes: Buffer): number {
+/** The start of the first line that is not UTF-8. */
+function findBadLine(bytes: Buffer): number {
   let start = 0;
   for (;;) {
     const end = bytes.indexOf(NEWLINE, start);
@@ -147,7 +147,7 @@ function badLineStart(bytes: Buffer): number {
   }
 }
 
-/** Whether bytes over 127 stand alone among ASCII, as the accents of Western Europe do; letters of other scripts come in rows. */
+/** Whether bytes over 127 are single among ASCII, as accented letters of Western Europe are; letters of other scripts come in runs. */
 function looksWestern(bytes: Buffer): boolean {
   let [high, alone] = [0, 0];
   for (let i = 0; i < bytes.length; i++) {
@@ -158,7 +158,7 @@ function looksWestern(bytes: Buffer): boolean {
   return alone > 0.7 * high;
 }
 
-function lineAt(bytes: Buffer, at: number): number {
+function countLines(bytes: Buffer, at: number): number {
   let line = 1;
   for (let i = bytes.indexOf(NEWLINE); i >= 0 && i < at; i = bytes.indexOf(NEWLINE, i + 1)) line++;
   return line;

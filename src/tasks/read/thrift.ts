@@ -26,9 +26,9 @@ const KINDS = {
   struct: 12,
 } as const;
 
-/** Reads a struct. Throws where it goes beyond the end, is nested too deep, or says lengths that the bytes left cannot hold. */
+/** Reads a struct. Throws where it goes beyond the end, is nested too deeply, or states lengths beyond the remaining bytes. */
 export function readStruct(cursor: Cursor, depth = 0): Struct {
-  if (depth > DEEPEST) throw new Error("a struct of the metadata is nested too deep");
+  if (depth > DEEPEST) throw new Error("a struct of the metadata is nested too deeply");
   const fields = new Map<number, Value>();
   let field = 0;
   for (;;) {
@@ -40,7 +40,7 @@ export function readStruct(cursor: Cursor, depth = 0): Struct {
   }
 }
 
-/** Reads an unsigned number of seven bits a byte. Throws where it is longer than 64 bits can be. */
+/** Reads an unsigned number of seven bits per byte. Throws where it has more than 64 bits. */
 export function readVarint(cursor: Cursor): number {
   let value = 0;
   for (let i = 0; i < 10; i++) {
@@ -68,7 +68,7 @@ function readValue(cursor: Cursor, kind: number, depth: number): Value {
   if (kind === KINDS.binary) return readBytes(cursor, readVarint(cursor));
   if (kind === KINDS.list) return readList(cursor, depth);
   if (kind === KINDS.struct) return readStruct(cursor, depth + 1);
-  throw new Error(`its metadata hold a value of the unknown kind ${kind}`);
+  throw new Error(`its metadata have a value of the unknown kind ${kind}`);
 }
 
 function readBytes(cursor: Cursor, length: number): Uint8Array {
@@ -81,9 +81,9 @@ function readList(cursor: Cursor, depth: number): Value[] {
   const byte = readByte(cursor);
   const length = byte >> 4 === 15 ? readVarint(cursor) : byte >> 4;
   if (length > cursor.end - cursor.at) throw new Error(`its metadata list ${length} values where fewer are left`);
-  if (depth > DEEPEST) throw new Error("a list of the metadata is nested too deep");
+  if (depth > DEEPEST) throw new Error("a list of the metadata is nested too deeply");
   const kind = byte & 15;
-  // In a list a truth value takes a byte.
+  // In a list a boolean takes a byte.
   const own = kind === KINDS.true || kind === KINDS.false ? KINDS.byte : kind;
   return Array.from({ length }, () => readValue(cursor, own, depth + 1));
 }

@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { MathBackendCPU } from "@tensorflow/tfjs-backend-cpu";
-import { type Halves, isHalves, type Source, widen, widened } from "../halves.ts";
+import { widen, widenAll } from "../halves.ts";
+import { type Halves, isHalves, type Source } from "../source.ts";
 import type { Graph } from "./onnx.ts";
 import { give, isBorrowed, take } from "./pool.ts";
 import { runGraph, type View } from "./session.ts";
@@ -28,7 +29,7 @@ class NativeBackend extends MathBackendCPU {
   /** A copy: what was read stays as it was, whatever becomes of the tensor. */
   override readSync(id: object): Values {
     const kept = halves.get(this.data.get(id).values as unknown as ArrayBufferView);
-    if (kept) return widened(kept);
+    if (kept) return widenAll(kept);
     const values = super.readSync(id);
     return ArrayBuffer.isView(values) ? (values as Float32Array).slice() : values;
   }
@@ -41,20 +42,20 @@ export interface KernelCall {
 }
 
 /** The values of a tensor where they are, without a copy: writing to them changes the tensor. Those of 16 bits are widened into a copy. */
-export function viewOf(tensor: tf.TensorInfo): View {
-  const source = sourceOf(tensor);
-  return { values: isHalves(source) ? widened(source) : source, shape: tensor.shape };
+export function viewTensor(tensor: tf.TensorInfo): View {
+  const source = findSource(tensor);
+  return { values: isHalves(source) ? widenAll(source) : source, shape: tensor.shape };
 }
 
 /** The values of a float32 tensor where they are, which may be in 16 bits. */
-export function sourceOf(tensor: tf.TensorInfo): Source {
+export function findSource(tensor: tf.TensorInfo): Source {
   const { values } = (tf.backend() as MathBackendCPU).data.get(tensor.dataId);
   return halves.get(values as unknown as Uint16Array) ?? (values as unknown as Float32Array);
 }
 
 /** Lets `use` see a float32 tensor's values; those of 16 bits are widened into a reused buffer for that time. */
 export function withView<Result>(tensor: tf.TensorInfo, use: (view: View) => Result): Result {
-  const source = sourceOf(tensor);
+  const source = findSource(tensor);
   if (!isHalves(source)) return use({ values: source, shape: tensor.shape });
   const values = take(source.bits.length);
   try {
@@ -95,7 +96,7 @@ export function runKernel(
   inputs: Readonly<Record<string, tf.TensorInfo>>,
   shape: number[],
 ): tf.TensorInfo {
-  const feeds = Object.fromEntries(Object.entries(inputs).map(([key, tensor]) => [key, viewOf(tensor)]));
+  const feeds = Object.fromEntries(Object.entries(inputs).map(([key, tensor]) => [key, viewTensor(tensor)]));
   return filledTensor(shape, (y) => runGraph(name, build, feeds, { y }));
 }
 

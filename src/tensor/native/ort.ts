@@ -99,7 +99,7 @@ export function check(status: Pointer | null): void {
 }
 
 /** Calls a function that writes an address to the place it is given. */
-export function made(make: (place: BigUint64Array) => Pointer | null): Pointer {
+export function receiveAddress(make: (place: BigUint64Array) => Pointer | null): Pointer {
   const place = new BigUint64Array(1);
   check(make(place));
   return place[0]!;
@@ -112,7 +112,7 @@ export interface Names {
 }
 
 /** The names as the C API wants them. */
-export function cNames(names: readonly string[]): Names {
+export function makeNames(names: readonly string[]): Names {
   const texts = names.map((name) => Buffer.from(`${name}\0`));
   return { addresses: BigUint64Array.from(texts, (text) => koffi.address(text)), texts };
 }

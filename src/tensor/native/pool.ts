@@ -16,8 +16,8 @@ const GRANULE_BYTES = 64;
 const LEAST_BYTES = 4096;
 
 const slabs: Slab[] = [];
-const owned = new WeakSet<ArrayBufferLike>();
-const given = new Map<ArrayBufferView, Slab>();
+const slabBuffers = new WeakSet<ArrayBufferLike>();
+const slabByArray = new Map<ArrayBufferView, Slab>();
 let bytesInUse = 0;
 let mostInUse = 0;
 
@@ -32,7 +32,7 @@ export function take(size: number): Float32Array {
   const array = new Float32Array(slab.buffer, stretch.start, size);
   stretch.start += bytes;
   if (stretch.start === stretch.end) slab.free.splice(slab.free.indexOf(stretch), 1);
-  given.set(array, slab);
+  slabByArray.set(array, slab);
   bytesInUse += bytes;
   mostInUse = Math.max(mostInUse, bytesInUse);
   return array;
@@ -41,21 +41,21 @@ export function take(size: number): Float32Array {
 function newSlab(bytes: number): Slab {
   const length = Math.max(bytes, SLAB_BYTES);
   const slab = { buffer: new ArrayBuffer(length), free: [{ start: 0, end: length }] };
-  owned.add(slab.buffer);
+  slabBuffers.add(slab.buffer);
   slabs.push(slab);
   return slab;
 }
 
 /** Whether an array looks into a buffer of `take` without being what `take` gave: its content lasts only as long as that. */
 export function isBorrowed(array: ArrayBufferView): boolean {
-  return owned.has(array.buffer) && !given.has(array);
+  return slabBuffers.has(array.buffer) && !slabByArray.has(array);
 }
 
 /** Takes back an array that came from `take`; others are left alone. */
 export function give(array: ArrayBufferView): void {
-  const slab = given.get(array);
+  const slab = slabByArray.get(array);
   if (!slab) return;
-  given.delete(array);
+  slabByArray.delete(array);
   const bytes = granules(array.byteLength);
   release(slab, array.byteOffset, array.byteOffset + bytes);
   bytesInUse -= bytes;

@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import { encodeModel, FLOAT, type Graph, INT32 } from "./onnx.ts";
-import { check, cNames, made, type Names, ort, type Pointer } from "./ort.ts";
+import { check, makeNames, type Names, ort, type Pointer, receiveAddress } from "./ort.ts";
 
 /** A graph input or output: values, which ONNX Runtime reads or writes where they are, and their shape. */
 export interface View {
@@ -43,10 +43,10 @@ interface Runtime {
 
 let runtime: Runtime | undefined;
 
-function started(): Runtime {
+function startRuntime(): Runtime {
   runtime ??= {
-    environment: made((place) => ort().createEnv(FATAL, "mezo-kit", place)),
-    memory: made((place) => ort().createCpuMemoryInfo(ARENA_ALLOCATOR, DEFAULT_MEMORY, place)),
+    environment: receiveAddress((place) => ort().createEnv(FATAL, "mezo-kit", place)),
+    memory: receiveAddress((place) => ort().createCpuMemoryInfo(ARENA_ALLOCATOR, DEFAULT_MEMORY, place)),
   };
   return runtime;
 }
@@ -60,13 +60,15 @@ function sessionFor(name: string, build: () => Graph): Session {
 }
 
 function newSession(model: Uint8Array): Pointer {
-  const { environment } = started();
-  const options = made((place) => ort().createSessionOptions(place));
+  const { environment } = startRuntime();
+  const options = receiveAddress((place) => ort().createSessionOptions(place));
   try {
     check(ort().setIntraOpNumThreads(options, threads));
     // Every session owns a thread pool, and pools that spin while they wait take the cores from one another.
     check(ort().addSessionConfigEntry(options, "session.intra_op.allow_spinning", "0"));
-    return made((place) => ort().createSessionFromArray(environment, model, model.byteLength, options, place));
+    return receiveAddress((place) =>
+      ort().createSessionFromArray(environment, model, model.byteLength, options, place),
+    );
   } finally {
     ort().releaseSessionOptions(options);
   }
@@ -86,32 +88,32 @@ export interface GraphRun {
   readonly seconds: number;
 }
 
-let heard: ((run: GraphRun) => void) | undefined;
+let graphListener: ((run: GraphRun) => void) | undefined;
 
 /** Tells `listener` of every graph that runs during `work`. */
 export async function profileGraphs<T>(listener: (run: GraphRun) => void, work: () => Promise<T>): Promise<T> {
-  const outer = heard;
-  heard = listener;
+  const outer = graphListener;
+  graphListener = listener;
   try {
     return await work();
   } finally {
-    heard = outer;
+    graphListener = outer;
   }
 }
 
-const shapesOf = (views: Readonly<Record<string, View>>): GraphRun["shapes"] =>
+const listShapes = (views: Readonly<Record<string, View>>): GraphRun["shapes"] =>
   Object.fromEntries(Object.entries(views).map(([key, { shape }]) => [key, shape]));
 
 const shape64 = new BigInt64Array(8);
 const place = new BigUint64Array(1);
 
 /** ONNX Runtime's tensor over values where they are; to be released. */
-function tensor({ values, shape }: View): Pointer {
+function wrapView({ values, shape }: View): Pointer {
   shape.forEach((size, i) => {
     shape64[i] = BigInt(size);
   });
   const type = values instanceof Int32Array ? INT32 : FLOAT;
-  const { memory } = started();
+  const { memory } = startRuntime();
   check(ort().createTensorWithData(memory, values, values.byteLength, shape64, shape.length, type, place));
   return place[0]!;
 }
@@ -128,21 +130,21 @@ export function runGraph(name: string, build: () => Graph, feeds: Views, fetches
   withTensors(feeds, (inputs) => withTensors(fetches, (outputs) => run(session, [feeds, inputs], [fetches, outputs])));
   const taken = performance.now() - before;
   milliseconds += taken;
-  heard?.({ name, shapes: shapesOf({ ...feeds, ...fetches }), seconds: taken / 1e3 });
+  graphListener?.({ name, shapes: listShapes({ ...feeds, ...fetches }), seconds: taken / 1e3 });
 }
 
 type Bound = readonly [views: Views, tensors: BigUint64Array];
 
 function run({ address, names }: Session, [feeds, inputs]: Bound, [fetches, outputs]: Bound): void {
-  const [from, to] = [feeds, fetches].map((views) => namesOf(names, Object.keys(views)).addresses);
+  const [from, to] = [feeds, fetches].map((views) => findNames(names, Object.keys(views)).addresses);
   check(ort().run(address, null, from!, inputs, inputs.length, to!, outputs.length, outputs));
 }
 
-function namesOf(known: Map<string, Names>, keys: readonly string[]): Names {
+function findNames(known: Map<string, Names>, keys: readonly string[]): Names {
   const key = keys.join(" ");
   const found = known.get(key);
   if (found) return found;
-  const names = cNames(keys);
+  const names = makeNames(keys);
   known.set(key, names);
   return names;
 }
@@ -153,7 +155,7 @@ function withTensors(views: Views, use: (tensors: BigUint64Array) => void): void
   const tensors = new BigUint64Array(all.length);
   try {
     all.forEach((view, i) => {
-      tensors[i] = tensor(view);
+      tensors[i] = wrapView(view);
     });
     use(tensors);
   } finally {

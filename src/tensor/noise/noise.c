@@ -1,4 +1,4 @@
-// Adds noise in place in WebAssembly SIMD: the same bits as gaussian.ts and rademacher.ts, which define it, many times as fast.
+// Adds noise in place in WebAssembly SIMD: the same bits as plain.ts, which defines it, many times as fast.
 // Built by build.sh. No function may use the C stack: several threads run this module in one memory.
 #include <stdint.h>
 #include <wasm_simd128.h>

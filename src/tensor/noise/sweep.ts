@@ -1,9 +1,8 @@
 import { availableParallelism } from "node:os";
 import { KitError } from "../../error.ts";
-import { isHalves, narrow, type Source, sizeOf, widened } from "../halves.ts";
-import { addGaussian } from "./gaussian.ts";
+import { countValues, isHalves, type Source } from "../source.ts";
 import type { Distribution, Move } from "./key.ts";
-import { addRademacher } from "./rademacher.ts";
+import { movePlainly } from "./plain.ts";
 import { LAYOUT, NoiseThreads } from "./threads.ts";
 import { groupStart, type Stretch, wasmSweep } from "./wasm.ts";
 import { PIECE } from "./webassembly.ts";
@@ -29,7 +28,7 @@ export function setNoiseThreads(n: number): void {
 
 /** An array as a whole, or a part of a weight that begins at its `offset`-th element, and what becomes of it. */
 export function wholeStretch(theta: Source, moves: readonly Move[], law: Distribution, offset = 0): Stretch {
-  return { theta, from: 0, to: sizeOf(theta), offset, moves, law };
+  return { theta, from: 0, to: countValues(theta), offset, moves, law };
 }
 
 /**
@@ -59,8 +58,8 @@ export function secondsInNoise(): number {
 
 function work(stretches: readonly Stretch[]): void {
   const started = performance.now();
-  here ??= wasmSweep() ?? plainSweep;
-  const helpers = here === plainSweep ? undefined : helpersFor(stretches);
+  here ??= wasmSweep() ?? movePlainly;
+  const helpers = here === movePlainly ? undefined : helpersFor(stretches);
   for (const piece of pieces(stretches)) {
     if (!helpers?.post(piece)) here(piece);
   }
@@ -99,29 +98,4 @@ function helperThreads(normals: number): NoiseThreads | undefined {
     wanted = 1; // no workers or no shared memory here: one thread does it all
   }
   return threads;
-}
-
-const plainly = { gaussian: addGaussian, rademacher: addRademacher } as const;
-
-function plainSweep(piece: Stretch): void {
-  if (piece.sides) plainSides(piece, piece.sides);
-  else plainMoves(piece);
-}
-
-function plainMoves({ theta, from, to, offset, moves, law }: Stretch): void {
-  const part = (isHalves(theta) ? widened(theta) : theta).subarray(from, to);
-  for (const { key, scale, keep } of moves) plainly[law](part, scale, key, offset + from, keep);
-  if (isHalves(theta)) narrow(part, theta, from, moves[0]!.key);
-}
-
-function plainSides(
-  { theta, from, to, offset, moves, law }: Stretch,
-  { plus, minus }: NonNullable<Stretch["sides"]>,
-): void {
-  const [{ key, scale }] = moves as [Move];
-  const values = (isHalves(theta) ? widened(theta) : theta).subarray(from, to);
-  for (const [side, way] of [[plus, scale] as const, [minus, -scale] as const]) {
-    side.set(values);
-    plainly[law](side, way, key, offset + from);
-  }
 }

@@ -1,4 +1,4 @@
-// Written by build.sh from noise.c (sha256 447887fa99f49082cb6bd6eecb68cf27160fcbcf33430f6b98d721f00dc37405).
+// Written by build.sh from noise.c (sha256 c6ae531a93a80512c899c28b04ec1f24e28c2be76e58808f8e172a5043065814).
 
 /** noise.c compiled, as base64; it imports env.memory, a memory of the calling thread alone. */
 export const ownMemoryModule: string =

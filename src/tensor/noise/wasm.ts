@@ -1,4 +1,5 @@
-import { isHalves, narrow, type Source, widen } from "../halves.ts";
+import { narrow, widen } from "../halves.ts";
+import { isHalves, type Source } from "../source.ts";
 import type { Distribution, Move } from "./key.ts";
 import { ownMemoryModule } from "./wasm.generated.ts";
 import { type KernelName, PAGE, PIECE, wasm } from "./webassembly.ts";

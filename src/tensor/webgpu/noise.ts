@@ -1,9 +1,9 @@
-import { ANGLE, COSINE, LN2_HIGH, LN2_LOW, LOG, SINE, SQRT_HALF_BITS } from "../noise/gaussian.ts";
 import type { Distribution } from "../noise/key.ts";
+import { ANGLE, COSINE, LN2_HIGH, LN2_LOW, LOG, SINE, SQRT_HALF_BITS } from "../noise/plain.ts";
 
 /**
  * WGSL lets a compiler fuse a product with a sum and reorder sums. Every result is therefore exclusive-ored with a uniform that is 0,
- * which no compiler can look through: each operation is rounded by itself, and the bits are those of noise/gaussian.ts.
+ * which no compiler can look through: each operation is rounded by itself, and the bits are those of noise/plain.ts.
  */
 const EXACT = `
 fn held(a : f32) -> f32 { return bitcast<f32>(bitcast<u32>(a) ^ uniforms.zero); }
@@ -60,7 +60,7 @@ fn root(x : f32) -> f32 {
   return bitcast<f32>((u32(halved + 127) << 23u) | (u32(r) & 0x7fffffu));
 }`;
 
-/** noise/gaussian.ts in WGSL: two normals of two words. */
+/** noise/plain.ts in WGSL: two normals of two words. */
 const BOX_MULLER = `${ROOT}
 fn radius(x : u32) -> f32 {
   let u = times(plus(f32(x >> 9u), 0.5), ${f32(2 ** -23)});

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { headTuning } from "../../../src/adapters/head.ts";
-import { costOf } from "../../../src/experiment/cost.ts";
+import { measureCost } from "../../../src/experiment/cost.ts";
 import { evaluate } from "../../../src/experiment/evaluate.ts";
 import { tune } from "../../../src/experiment/tune.ts";
 import { forwardGradient } from "../../../src/lab/forwardGradient.ts";
@@ -188,7 +188,7 @@ describe("the cost of a run", () => {
 
   test("is in seconds", () => {
     const parts = { weights: 0, activations: 0, temporaries: 0, gradients: 0, optimizer: 0 };
-    const { seconds } = costOf(performance.now() - 2000, 0, [parts]);
+    const { seconds } = measureCost(performance.now() - 2000, 0, [parts]);
     expect(seconds).toBeGreaterThanOrEqual(2);
     expect(seconds).toBeLessThan(1000);
   });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { addGaussian } from "../../../src/tensor/noise/gaussian.ts";
 import { noiseKey, philox, type Words } from "../../../src/tensor/noise/key.ts";
+import { addGaussian } from "../../../src/tensor/noise/plain.ts";
 import { correlation, differing, hash, mean } from "./statistics.ts";
 
 const KEY = { k0: 123, k1: 456, stream: 7 };

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, test } from "vitest";
-import type { Halves } from "../../../src/tensor/halves.ts";
 import { narrow } from "../../../src/tensor/halves.ts";
 import { type Move, noiseKey } from "../../../src/tensor/noise/key.ts";
 import { moveMany, setNoiseThreads, wholeStretch } from "../../../src/tensor/noise/sweep.ts";
+import type { Halves } from "../../../src/tensor/source.ts";
 import { sweepMany } from "./sweeps.ts";
 
 const LAWS = ["gaussian", "rademacher"] as const;

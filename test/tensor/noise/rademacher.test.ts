@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { noiseKey } from "../../../src/tensor/noise/key.ts";
-import { addRademacher } from "../../../src/tensor/noise/rademacher.ts";
+import { addRademacher } from "../../../src/tensor/noise/plain.ts";
 import { correlation, differing, hash, mean } from "./statistics.ts";
 
 const KEY = { k0: 123, k1: 456, stream: 7 };

@@ -1,6 +1,17 @@
 import * as tf from "@tensorflow/tfjs";
-import { filledTensor, type KernelCall, nativeKernel, runKernel, viewOf } from "./backend.ts";
+import { processor } from "../cpu.ts";
+import { type Backend, inMemory } from "../storage.ts";
+import {
+  filledTensor,
+  findSource,
+  type KernelCall,
+  nativeKernel,
+  registerNativeBackend,
+  runKernel,
+  viewTensor,
+} from "./backend.ts";
 import { floats, type Graph, node } from "./onnx.ts";
+import { threadCount } from "./session.ts";
 
 /** TensorFlow.js's own operations that models and gradients lean on, by the ONNX operator that computes the same. */
 const BINARY = { Add: "Add", Sub: "Sub", Multiply: "Mul", RealDiv: "Div" } as const;
@@ -35,21 +46,21 @@ function unaryGraph(operator: string, rank: number): Graph {
 }
 
 /** Runs the cpu backend's kernel where ours does not apply: integers, say, or empty tensors. */
-function otherwise(kernelName: string, call: KernelCall): tf.TensorInfo {
+function runOnCpu(kernelName: string, call: KernelCall): tf.TensorInfo {
   const { kernelFunc } = tf.getKernel(kernelName, "cpu");
   return kernelFunc({ ...call, backend: tf.backend() } as unknown as Parameters<typeof kernelFunc>[0]) as tf.TensorInfo;
 }
 
-const plain = (...tensors: tf.TensorInfo[]): boolean =>
+const areFloats = (...tensors: tf.TensorInfo[]): boolean =>
   tensors.every((t) => t.dtype === "float32" && !t.shape.includes(0));
 
 /** One input under the name that its kernel gives it. */
-const only = (call: KernelCall): tf.TensorInfo => Object.values(call.inputs)[0]!;
+const onlyInput = (call: KernelCall): tf.TensorInfo => Object.values(call.inputs)[0]!;
 
 function registerBinary(kernelName: string, operator: string): void {
   nativeKernel(kernelName, (call) => {
     const { a, b } = call.inputs as { a: tf.TensorInfo; b: tf.TensorInfo };
-    if (!plain(a, b)) return otherwise(kernelName, call);
+    if (!areFloats(a, b)) return runOnCpu(kernelName, call);
     const shape = tf.broadcast_util.assertAndGetBroadcastShape(a.shape, b.shape);
     const [rankA, rankB] = [a.shape.length, b.shape.length];
     return runKernel(`${operator}${rankA}${rankB}`, () => binaryGraph(operator, rankA, rankB), { a, b }, shape);
@@ -58,8 +69,8 @@ function registerBinary(kernelName: string, operator: string): void {
 
 function registerUnary(kernelName: string, operator: string): void {
   nativeKernel(kernelName, (call) => {
-    const x = only(call);
-    if (!plain(x)) return otherwise(kernelName, call);
+    const x = onlyInput(call);
+    if (!areFloats(x)) return runOnCpu(kernelName, call);
     return runKernel(`${operator}${x.shape.length}`, () => unaryGraph(operator, x.shape.length), { x }, x.shape);
   });
 }
@@ -82,8 +93,8 @@ function matMul(call: KernelCall): tf.TensorInfo {
   const { a, b } = call.inputs as { a: tf.TensorInfo; b: tf.TensorInfo };
   const [transA, transB] = [call.attrs.transposeA ? 1 : 0, call.attrs.transposeB ? 1 : 0];
   const [a3, b3] = [as3d(a), as3d(b)];
-  if (!plain(a, b) || (a3.shape[0] !== b3.shape[0] && a3.shape[0] !== 1 && b3.shape[0] !== 1))
-    return otherwise("BatchMatMul", call);
+  if (!areFloats(a, b) || (a3.shape[0] !== b3.shape[0] && a3.shape[0] !== 1 && b3.shape[0] !== 1))
+    return runOnCpu("BatchMatMul", call);
   const batch = tf.broadcast_util.assertAndGetBroadcastShape(a.shape.slice(0, -2), b.shape.slice(0, -2));
   const [rows, columns] = [a.shape.at(transA ? -1 : -2)!, b.shape.at(transB ? -2 : -1)!];
   const shape3 = [Math.max(a3.shape[0]!, b3.shape[0]!), rows, columns];
@@ -94,8 +105,8 @@ function matMul(call: KernelCall): tf.TensorInfo {
 /** Sums of rows by segment, as the gradient of a table's lookup wants them: the cpu backend's own kernel makes a product per segment. */
 function unsortedSegmentSum(call: KernelCall): tf.TensorInfo {
   const { x, segmentIds } = call.inputs as { x: tf.TensorInfo; segmentIds: tf.TensorInfo };
-  if (!plain(x) || x.shape.length !== 2) return otherwise("UnsortedSegmentSum", call);
-  const [rows, ids] = [viewOf(x).values, viewOf(segmentIds).values];
+  if (!areFloats(x) || x.shape.length !== 2) return runOnCpu("UnsortedSegmentSum", call);
+  const [rows, ids] = [viewTensor(x).values, viewTensor(segmentIds).values];
   const width = x.shape[1]!;
   return filledTensor([call.attrs.numSegments as number, width], ({ values }) => {
     values.fill(0);
@@ -105,10 +116,23 @@ function unsortedSegmentSum(call: KernelCall): tf.TensorInfo {
   });
 }
 
-/** Registers the kernels of this file. */
-export function registerStandardKernels(): void {
+function registerKernels(): void {
   for (const [kernelName, operator] of Object.entries(BINARY)) registerBinary(kernelName, operator);
   for (const [kernelName, operator] of Object.entries(UNARY)) registerUnary(kernelName, operator);
   nativeKernel("BatchMatMul", matMul);
   nativeKernel("UnsortedSegmentSum", unsortedSegmentSum);
 }
+
+/** ONNX Runtime and WebAssembly SIMD under TensorFlow.js: the default. */
+export const native: Backend = {
+  about: "ONNX Runtime under TensorFlow.js, the default; comes with npm install",
+  storage: {
+    ...inMemory(findSource),
+    blank: (shape) => tf.engine().makeTensorFromTensorInfo(filledTensor([...shape], () => {})),
+  },
+  load: async () => {
+    registerNativeBackend();
+    registerKernels();
+    return `${processor()}, ${threadCount()} threads`;
+  },
+};

@@ -1,11 +1,39 @@
-import { blockWords, type NoiseKey, type Words } from "./key.ts";
+import { narrow, widenAll } from "../halves.ts";
+import { isHalves } from "../source.ts";
+import { blockWords, type Move, type NoiseKey, type Words } from "./key.ts";
+import type { Stretch } from "./wasm.ts";
 
 const { fround, sqrt } = Math;
 
+/** Adds z to a piece, or to copies of it for its two sides, without WebAssembly. */
+export function movePlainly(piece: Stretch): void {
+  if (piece.sides) moveSides(piece, piece.sides);
+  else moveInPlace(piece);
+}
+
+function moveInPlace({ theta, from, to, offset, moves, law }: Stretch): void {
+  const part = (isHalves(theta) ? widenAll(theta) : theta).subarray(from, to);
+  for (const { key, scale, keep } of moves) ADD[law](part, scale, key, offset + from, keep);
+  if (isHalves(theta)) narrow(part, theta, from, moves[0]!.key);
+}
+
+function moveSides(
+  { theta, from, to, offset, moves, law }: Stretch,
+  { plus, minus }: NonNullable<Stretch["sides"]>,
+): void {
+  const [{ key, scale }] = moves as [Move];
+  const values = (isHalves(theta) ? widenAll(theta) : theta).subarray(from, to);
+  for (const [side, way] of [[plus, scale] as const, [minus, -scale] as const]) {
+    side.set(values);
+    ADD[law](side, way, key, offset + from);
+  }
+}
+
 // Layout: 64 elements are made by 16 blocks. Element 64 g + 16 k + lane is normal k of block 16 g + lane, so that SIMD of any
 // width up to 16 stores whole vectors.
-const GROUP = 64;
+const NORMALS = 64;
 const LANES = 16;
+const words: Words = [0, 0, 0, 0];
 
 // Every operation is rounded to float32 by itself and none is left to Math.log or Math.cos: so all engines make the same bits.
 const TWO_TO_MINUS_23 = 2 ** -23;
@@ -31,15 +59,14 @@ const [C0, C1, C2] = COSINE as [number, number, number];
 
 const float = new Float32Array(1);
 const bits = new Int32Array(float.buffer);
-const words: Words = [0, 0, 0, 0];
-const group = new Float32Array(GROUP);
+const group = new Float32Array(NORMALS);
 
 /** theta[i] = theta[i] * keep + scale * z[firstElement + i] in float32, in place; z is N(0, 1) by Box-Muller. */
 export function addGaussian(theta: Float32Array, scale: number, key: NoiseKey, firstElement = 0, keep = 1): void {
   const [factor, kept] = [fround(scale), fround(keep)];
   for (let at = 0; at < theta.length; ) {
-    const from = (firstElement + at) % GROUP;
-    const end = Math.min(theta.length, at + GROUP - from);
+    const from = (firstElement + at) % NORMALS;
+    const end = Math.min(theta.length, at + NORMALS - from);
     fillGroup(key, (firstElement + at - from) / 4);
     for (let i = from; at < end; i++, at++) theta[at] = fround(theta[at]! * kept) + fround(factor * group[i]!);
   }
@@ -94,3 +121,30 @@ function cosine(a2: number): number {
   const c = fround(fround(fround(fround(C0 * a2) + C1) * a2) + C2);
   return fround(fround(fround(fround(c * a2) * a2) - fround(0.5 * a2)) + 1);
 }
+
+// Layout: 2048 elements are made by 16 blocks of 128 bits. Element 2048 g + 512 k + 16 j + lane has bit 31 - j of word k of
+// block 16 g + lane as its sign, so that SIMD of any width up to 16 stores whole vectors and needs one shift for the next.
+const SIGNS = 2048;
+
+const signs = new Float32Array(SIGNS);
+
+/** theta[i] = theta[i] * keep + scale * z[firstElement + i] in float32, in place; z is +1 or -1, one random bit a weight. */
+export function addRademacher(theta: Float32Array, scale: number, key: NoiseKey, firstElement = 0, keep = 1): void {
+  const [factor, kept] = [fround(scale), fround(keep)];
+  for (let at = 0; at < theta.length; ) {
+    const from = (firstElement + at) % SIGNS;
+    const end = Math.min(theta.length, at + SIGNS - from);
+    fillSigns(key, (firstElement + at - from) / 128);
+    for (let i = from; at < end; i++, at++) theta[at] = fround(theta[at]! * kept) + factor * signs[i]!;
+  }
+}
+
+function fillSigns(key: NoiseKey, firstBlock: number): void {
+  for (let lane = 0; lane < LANES; lane++) {
+    blockWords(key, firstBlock + lane, words);
+    for (let bit = 0; bit < 128; bit++)
+      signs[LANES * bit + lane] = (words[bit >> 5]! << (bit & 31)) & 0x80000000 ? -1 : 1;
+  }
+}
+
+const ADD = { gaussian: addGaussian, rademacher: addRademacher } as const;
