@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { embed } from "../src/kernels/embed.ts";
 import type { LanguageModel } from "../src/models/network.ts";
 import type { TokenBatch } from "../src/nn/batch.ts";
-import { writeValues } from "../src/tensor/parameter.ts";
+import { fillValues } from "../src/tensor/parameter.ts";
 import type { Tokenizer } from "../src/text/tokenizer.ts";
 
 /** The probabilities of words after a word, such as { good: { yes: 0.6, no: 0.2 } }; all others share the rest. */
@@ -34,7 +34,7 @@ export function scriptedModel(words: string, script: Script, options: ScriptedOp
   const mask = tokenizer.id("<mask>");
   const sight = tf.tidy(() => tf.mul(tf.eye(size), scale));
   const table = tf.tensor2d(tableOf(script, tokenizer, scale), [size, size]);
-  const follow = (other: Script): void => writeValues(table, tableOf(other, tokenizer, scale));
+  const follow = (other: Script): void => fillValues(table, (values) => values.set(tableOf(other, tokenizer, scale)));
   const seen: string[] = [];
   const embedding = (batch: TokenBatch): tf.Tensor2D => {
     const sequences = sequencesOf(batch);

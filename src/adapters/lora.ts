@@ -4,7 +4,7 @@ import seedrandom from "seedrandom";
 import { checkOptions, KitError } from "../error.ts";
 import { multiply } from "../kernels/elementwise.ts";
 import { linear } from "../kernels/linear.ts";
-import { noteMeant } from "../models/goneWeights.ts";
+import { noteMeant } from "../models/network.ts";
 import type { Correction } from "../nn/network.ts";
 import { storage } from "../tensor/backend.ts";
 import type { Parameter } from "../tensor/parameter.ts";

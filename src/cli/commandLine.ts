@@ -1,7 +1,7 @@
 import { type Command, CommanderError, InvalidArgumentError } from "commander";
 import { KitError } from "../error.ts";
 import { type Check, wholeFrom } from "../measure/makeRequest.ts";
-import { messageOf } from "../measure/process.ts";
+import { errorText } from "../measure/process.ts";
 import { Interrupted } from "../measure/runJob.ts";
 
 /** Runs a command with the process's arguments. What it throws is printed, a KitError as its sentence alone, and exits with 1. */
@@ -9,7 +9,7 @@ export async function runCommand(main: (argv: readonly string[]) => void | Promi
   try {
     await main(process.argv.slice(2));
   } catch (error) {
-    process.stderr.write(`${messageOf(error)}\n`);
+    process.stderr.write(`${errorText(error)}\n`);
     // A download that was under way would keep the process alive.
     if (error instanceof Interrupted) process.exit(error.exitCode);
     process.exitCode = 1;

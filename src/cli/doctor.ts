@@ -44,12 +44,12 @@ Examples:
 
 Give it the settings of the run that you have in mind; what is left out is as "mezo table" has it. No step is taken.`;
 
-/** The command that says what a run of MeZO would have to go by. */
+/** The command that measures what a run of MeZO depends on. */
 export function makeDoctorCommand(): Command {
   const parser = new Command("doctor").description(
-    "Looks, in a minute or a few, at what a run of MeZO would have to go by: over which eps the projected gradient g holds, what of it is signal, chance and rounding, what a step's rounding swallows, and whether the prompt helps; suggests eps, learning rate and batch, and draws g over eps.",
+    "Measures, in a minute or a few and before any step, what a run of MeZO depends on: over which eps the projected gradient g holds, how much of it is signal, chance and rounding, how much of a step rounding loses, and whether the prompt helps; suggests eps, learning rate and batch, and draws g over eps.",
   );
-  parser.summary("looks at what a run of MeZO would have to go by, and suggests eps, learning rate and batch");
+  parser.summary("measures what a run of MeZO depends on, and suggests eps, learning rate and batch");
   addData(parser);
   parser
     .optionsGroup("The run in mind:")
@@ -68,7 +68,7 @@ export function makeDoctorCommand(): Command {
     .action(doctor);
 }
 
-/** Says what a run of MeZO would have to go by, and draws g over eps. */
+/** Prints what a run of MeZO depends on, and draws g over eps. */
 async function doctor(options: DoctorRequest): Promise<void> {
   const progress = terminalProgress();
   try {
@@ -82,13 +82,13 @@ async function doctor(options: DoctorRequest): Promise<void> {
   }
 }
 
-interface Examined {
+interface Examination {
   readonly found: Diagnosis;
   /** What the picture's name says of the rows. */
   readonly rows: string | undefined;
 }
 
-async function examine(options: DoctorRequest, onProgress: Progress): Promise<Examined> {
+async function examine(options: DoctorRequest, onProgress: Progress): Promise<Examination> {
   const { seed, backend, threads, weights, rounding, untied } = options;
   const definition = findTask(taskName(options));
   checkPrompts(definition, await openModel(options.model, onProgress, options.untied));

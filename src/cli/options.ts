@@ -35,8 +35,8 @@ Examples:
   npm start -- --model roberta-large --task TREC --data path/to/trec --k 16 --seeds 13,21,42,87,100
   npm start -- --data reviews.csv --method mezo a CSV with the columns sentence,label
   npm start -- --resume                         resumes what was cut short, to the bit
-  npx mezo doctor                               what a run of MeZO would have to go by, before it is begun
-  npx mezo replay run.jsonl --save folder       makes a run's weights again; mezo diff and mezo compact: more on run files
+  npx mezo doctor                               what a run of MeZO depends on, measured before it starts
+  npx mezo replay run.jsonl --save folder       replays a run's weights; mezo diff and mezo compact: more on run files
   npx mezo backends                             where this machine can compute, and what is missing elsewhere
 
 For --lr, --eps, --steps and --batch-size the bundled models have defaults of their own; for others they are values of

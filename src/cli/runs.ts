@@ -27,7 +27,7 @@ const EXAMPLE = `
 Example:
   npx mezo replay data/runs/sst-2-opt-reviews-mezo-seed1.jsonl --step best --save tuned`;
 
-/** The command that makes a run's weights again. */
+/** The command that replays a run's weights. */
 export function makeReplayCommand(): Command {
   const step = (text: string): number | "best" => {
     if (text === "best") return text;
@@ -35,8 +35,8 @@ export function makeReplayCommand(): Command {
     throw new InvalidArgumentError('it must be a number of steps, or "best" for that of the best dev score.');
   };
   return new Command("replay")
-    .description("Makes the tuned weights of a run again, from its file and the base model alone, and saves them.")
-    .summary("makes the tuned weights of a run again, and saves them")
+    .description("Replays the tuned weights of a run from its file and the base model alone, and saves them.")
+    .summary("replays the tuned weights of a run, and saves them")
     .argument("<run>", "the run's file, finished or not")
     .option("--model <folder|id>", "the base model (default: the one that the run names)")
     .option(
@@ -50,7 +50,7 @@ export function makeReplayCommand(): Command {
     .action(replayRun);
 }
 
-/** Makes a run's weights again, checks them against what the run says of them, and saves them where asked to. */
+/** Replays a run's weights, checks them against the hash in its file, and saves them where a folder is named. */
 async function replayRun(path: string, options: ReplayRequest): Promise<void> {
   const { run } = readUnfinished(path);
   const progress = terminalProgress();
@@ -116,7 +116,7 @@ function diffRuns(one: string, other: string): void {
 /** The command that writes a run in the compact form: four bytes a step. */
 export const makeCompactCommand = (): Command =>
   new Command("compact")
-    .description("Writes a run in a binary form of four bytes a step, from which its weights can be made again.")
+    .description("Writes a run in a binary form of four bytes a step, from which its weights can be replayed.")
     .summary("writes a run in four bytes a step")
     .argument("<run>", "the run's file")
     .argument("<file>", "where the compact form goes; a file of that name is replaced")

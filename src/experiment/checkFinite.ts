@@ -3,20 +3,20 @@ import type { LanguageModel } from "../models/network.ts";
 import { storage } from "../tensor/backend.ts";
 
 /**
- * Throws a KitError unless all numbers are finite that a model gave with the weights it has: it names the weights that are not. Only
- * then are the weights looked through.
+ * Throws a KitError unless all numbers that a model gave with its present weights are finite: it names the weights that are not, which
+ * are searched only then.
  */
 export async function checkFinite(model: LanguageModel, numbers: ArrayLike<number>): Promise<void> {
   if (Array.prototype.every.call(numbers, Number.isFinite)) return;
   throw (
     (await brokenWeights(model)) ??
     new NotFinite(
-      `${model.id} gives numbers that are not finite, though all its weights are: they grow beyond what float32 holds; take another model.`,
+      `${model.id} gives numbers that are not finite, though all its weights are: they grow beyond what float32 holds; choose another model.`,
     )
   );
 }
 
-/** Why training stopped: as the error says, or, where a number was not finite and the base weights hold some already, by their names. The base weights are back then. */
+/** Why training stopped: the error itself, or, where a number was not finite, one that names base weights that are not finite already. It restores the base weights for that. */
 export async function whyStopped(error: unknown, model: LanguageModel): Promise<unknown> {
   if (!(error instanceof NotFinite)) return error;
   model.restore();

@@ -12,18 +12,18 @@ import type { EncodedExample } from "../text/prompt.ts";
 import type { Resident } from "../tuners/tuner.ts";
 
 /**
- * Forgets the peak so far, so that `peakBytes` tells of what follows. Linux alone can do this; elsewhere the peak is the process's,
- * and a run that wants its own has a process to itself.
+ * Resets the peak, so that `peakBytes` measures what follows. Only Linux can do this; elsewhere the peak is that of the whole process,
+ * and a run that needs its own peak must have its own process.
  */
 export function resetPeak(): void {
   try {
     writeFileSync("/proc/self/clear_refs", "5");
   } catch {
-    // No such file, or not ours to write: the peak stays the process's.
+    // No such file, or not writable: the peak stays that of the process.
   }
 }
 
-/** Peak resident memory of this process in bytes, since `resetPeak` where the system can tell. */
+/** Peak resident memory of this process in bytes, since `resetPeak` where the system supports it. */
 export function peakBytes(): number {
   try {
     const peak = /VmHWM:\s+(\d+) kB/.exec(readFileSync("/proc/self/status", "utf8"));
@@ -37,10 +37,10 @@ export function peakBytes(): number {
 /** How a batch is run through the network: forward alone, both sides at once, or with its gradient. */
 export type Execution = "forward" | "pair" | "backward" | "checkpointed";
 
-/** What a prediction depends on. */
+/** What the prediction of a run's memory depends on. */
 export interface PlannedRun {
   readonly network: Pick<AdaptableNetwork, "parameters" | "layers" | "embeddings" | "keyWidth">;
-  /** What is trained; none where nothing is. */
+  /** The weights that are tuned; empty where none are. */
   readonly theta: readonly Parameter[];
   readonly execution: Execution;
   /** Tokens of each example of the largest batch that is run at once. */
@@ -48,17 +48,17 @@ export interface PlannedRun {
   readonly resident: Resident;
 }
 
-/** What a run holds that trains nothing, and MeZO. */
+/** What MeZO holds beside the weights, and so does scoring: nothing. */
 export const NOTHING: Resident = { gradients: 0, optimizer: 0 };
 
-/** Scoring with the weights as they are. */
+/** Scoring with the present weights. */
 export function scoringPlan(network: PlannedRun["network"], lengths: readonly number[]): PlannedRun {
   return { network, theta: [], execution: "forward", lengths, resident: NOTHING };
 }
 
 const FLOAT_BYTES = 4;
 
-/** The predicted bytes of a run, from the shapes of its weights and the tokens of its widest pass alone. */
+/** The predicted bytes of a run, from nothing but the shapes of its weights and the tokens of its widest pass. */
 export function predictBytes({ network, theta, execution, lengths, resident }: PlannedRun): PredictedBytes {
   const adapter = theta.filter((weight) => !network.parameters.includes(weight));
   const thetaBytes = FLOAT_BYTES * elements(theta);
@@ -81,7 +81,7 @@ const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b
 const elements = (weights: readonly Parameter[]): number => sum(weights.map(({ value }) => value.size));
 const countBytes = ({ value, bytes }: Parameter): number => value.size * (bytes ?? FLOAT_BYTES);
 
-/** Widths of a network's results: of a layer, of its keys, of what its feed-forward part makes in all and holds at once; and its layers. */
+/** Widths of a network's results: of a layer, of its keys, of all that its feed-forward part computes, of what it holds at once; and its number of layers. */
 interface Sizes {
   readonly width: number;
   readonly keys: number;
@@ -99,7 +99,7 @@ function readSizes({ parameters, layers, keyWidth }: PlannedRun["network"], adap
   const upwards = matrices.filter(([, [out]]) => out === widest).map(([name]) => name.replace(/\.weight$/, ""));
   const wide = widest === width ? width : upwards.length * widest;
   const sizes = { width, keys: keyWidth, layers: layers.length };
-  // What an adapter adds to a wide result is as wide, and so is their sum: none of them is made in tiles.
+  // What an adapter adds to a wide result is as wide, and so is their sum: none of them is computed in tiles.
   if (upwards.some((name) => adapter.some((weight) => weight.name === loraNames(name).a)))
     return { ...sizes, wide: 2 * wide, held: 3 * wide };
   return { ...sizes, wide, held: wide === widest ? Math.min(widest, COLUMNS_AT_ONCE) : wide }; // with a gate both are held whole
@@ -142,7 +142,7 @@ export function measureCost(started: number, steps: number, predictions: readonl
   return { seconds: (performance.now() - started) / 1e3, steps, peakBytes: peakBytes(), predicted };
 }
 
-/** Tokens of the longest examples, as many as are run at once in training, or in scoring where no number is given. */
+/** Token counts of the longest examples: of as many as are run at once, `most` in training. */
 export function findLongest(examples: readonly EncodedExample[], most: number = EXAMPLES_PER_REPORT): number[] {
   return examples
     .map((example) => example.shared?.ids.length ?? countTokens(example))

@@ -16,19 +16,19 @@ import { runHeader } from "./header.ts";
 export interface EvaluateOptions {
   /** Demonstrations before each example: 0 is zero-shot, the paper's ICL has 32. */
   readonly shots?: number;
-  /** Whether each example gets demonstrations of its own, as the authors draw them, or all get the same. */
+  /** Whether each example gets demonstrations of its own, as in the authors' code, or all get the same. */
   readonly draw?: "fresh" | "fixed";
   readonly seed?: number;
   readonly begin?: Begin;
-  /** A finished run: it is returned as it is where it is one of these very settings, and left alone where it is not. */
+  /** A finished run: it is returned unchanged where it has these very settings, and ignored where it has not. */
   readonly resume?: UnfinishedRun;
   readonly onProgress?: Progress;
 }
 
 /**
- * Scores the model on the task's test part as it is: zero-shot, or in context with demonstrations from the training rows
- * (Table 1, "Zero-shot" and "ICL"). Under seed 0 the
- * demonstrations are the authors' own, where task and file are. Throws a KitError where a masked model is asked to learn in context, which the paper does not do.
+ * Scores the model, without training, on the task's test part: zero-shot, or in context with demonstrations from the training rows
+ * (Table 1, "Zero-shot" and "ICL"). With seed 0 the demonstrations are the authors' own, where the task and its file are. Throws a
+ * KitError where a masked model is to learn in context, which the paper does not do.
  */
 export async function evaluate(model: LanguageModel, task: Task, options: EvaluateOptions = {}): Promise<Run> {
   const { shots = 0, draw = "fresh", seed = 0, begin = "mezo", resume, onProgress = () => {}, ...unknown } = options;
@@ -38,7 +38,7 @@ export async function evaluate(model: LanguageModel, task: Task, options: Evalua
     throw new KitError(`evaluate needs a whole number of shots from 0 on, not ${shots}.`);
   if (shots > 0 && model.prompts === "masked")
     throw new KitError(
-      `${model.id} fills masks and was to learn from ${shots} demonstrations: the paper does that with autoregressive models only; choose one, or shots 0.`,
+      `${model.id} fills masks, and the paper learns from demonstrations with autoregressive models only: choose one, or shots 0 instead of ${shots}.`,
     );
   const method = shots === 0 ? "Zero-shot" : "ICL";
   const { pool = task.train } = task;
@@ -66,7 +66,7 @@ export async function evaluate(model: LanguageModel, task: Task, options: Evalua
   return { header, steps: [], scores: [score], cost };
 }
 
-/** The floor of every method: always the most frequent label of the training part. */
+/** The baseline of every method: always the most frequent label of the training part. */
 export function evaluateMajority(task: Task, seed = 0): Run {
   const { label, accuracy, standardError, n } = scoreMajority(task);
   return {

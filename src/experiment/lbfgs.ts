@@ -22,7 +22,7 @@ export interface Minimum {
 const MEMORY = 10;
 /** Trials of one line search, as scikit-learn sets it. */
 const MAX_TRIALS = 50;
-/** A decrease of this share of the value is rounding: there is nothing left to gain. */
+/** A decrease of this share of the value is rounding: nothing is left to gain. */
 const ROUNDING = 64 * Number.EPSILON;
 
 /** A point with the function's value and gradient there. */
@@ -84,8 +84,9 @@ function evaluateAt(f: Smooth, x: Float64Array): Point {
 }
 
 /**
- * The two loops of L-BFGS: minus the approximate inverse Hessian times the gradient. What the preconditioner makes of the first
- * loop's vector is put together from what it made of the vector's parts, since it is the dearest piece of a step.
+ * The two loops of L-BFGS: minus the approximate inverse Hessian times the gradient. The
+ * preconditioned vector of the first loop is a sum of vectors that are preconditioned already, since preconditioning is the most expensive
+ * part of a step.
  */
 function descent(memory: readonly Step[], { gradient, scaled }: Place): Float64Array {
   const rest = gradient.map((v) => -v);

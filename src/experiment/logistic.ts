@@ -171,7 +171,7 @@ export function stratifiedFolds(labels: readonly number[], folds: number = FOLDS
 /**
  * Multinomial logistic regression whose penalty is chosen by cross-validated accuracy, the strongest of equals, then fitted to all
  * rows, as scikit-learn's LogisticRegressionCV does: each fold's fit starts at that for the C before, the last at the mean of the
- * folds' fits. Unlike scikit-learn's, which also stops at a relative decrease of 2e-9, fits go on to `stop.tolerance`.
+ * folds' fits. Unlike scikit-learn's, which also stops at a relative decrease of 2e-9, fits continue to `stop.tolerance`.
  */
 export async function fitLogisticCV(
   data: LabelledRows,
@@ -189,7 +189,7 @@ export async function fitLogisticCV(
     for (const { train, held, w } of fits) {
       next.push({ train, held, w: fitLogistic(train, C, w, stop, precondition).x });
       onFit(accuracies.length * FOLDS + next.length, total);
-      await setImmediate(); // lets a notebook draw, and an interrupt in
+      await setImmediate(); // a notebook draws, an interrupt gets through
     }
     fits = next;
     const accuracy = mean(fits.map(({ held, w }) => logisticAccuracy(w, held)));

@@ -22,7 +22,7 @@ import { runHeader } from "./header.ts";
 import { dotAt, type StopAt } from "./lbfgs.ts";
 import { FOLDS, fitLogisticCV } from "./logistic.ts";
 
-/** Rows for the output matrix, one an answer in the candidates' order, the last number of each its bias where the model has one. */
+/** Fitted rows of the output matrix, one for each answer in the candidates' order; where the model has a bias, it is the last number of each. */
 export interface HeadFit {
   /** Token ids. */
   readonly answers: readonly number[];
@@ -31,7 +31,7 @@ export interface HeadFit {
   readonly C: number;
 }
 
-/** The rows as a run's header holds them. */
+/** The rows as a run's header has them. */
 export function recordRows({ head, parameters }: LanguageModel, { answers, rows }: HeadFit): ProbedRows {
   const nameOf = (value: unknown): string | undefined => parameters.find((one) => one.value === value)?.name;
   const bias = head.bias && nameOf(head.bias);
@@ -60,7 +60,7 @@ export async function placeRows(
   const fits = bytes.length === 4 * answers.length * stride && answers.every((id) => id < size);
   if (!matrix || (bias !== undefined && !offset) || !fits)
     throw new KitError(
-      `A run was to begin from a probe's rows of ${weight}, but the weights that it tunes have none for them: tune all weights of the model that was probed, without an adapter.`,
+      `The probe's rows of ${weight} do not fit the weights that this run tunes: tune all weights of the model that was probed, without an adapter.`,
     );
   const values = new Float32Array(bytes.buffer);
   await rewrite(matrix, (into) => {
@@ -78,19 +78,19 @@ export interface ProbeOptions {
   readonly begin?: Begin;
   /** Stops the fits early, as the authors do where MeZO begins from a probe (Table 19). */
   readonly earlyStop?: boolean;
-  /** A finished run: it is returned as it is where it is one of these very settings, and left alone where it is not. */
+  /** A finished run: it is returned unchanged where it has these very settings, and ignored where it has not. */
   readonly resume?: UnfinishedRun;
   readonly onProgress?: Progress;
 }
 
-/** Stops at a largest component of the gradient, or after so many steps, as the authors have set their solver. */
+/** The largest component of the gradient, or the number of steps, at which a fit stops, as the authors set their solver. */
 const CONVERGED: StopAt = { tolerance: 1e-4, maxIterations: 5000 };
 const EARLY: StopAt = { tolerance: 0.01, maxIterations: 1000 };
 
 /**
  * Linear probing (Table 1, "LP"): fits the output matrix's rows of the answers on the training part, and scores the test part with
  * them in place. The model itself is left as it is; the run holds the rows, so that `tune` can begin from them (Table 19). Where the output matrix is the input embedding too, the
- * answers' embeddings stay as they are. The seed is only written down: nothing here is drawn. Throws a KitError as
+ * answers' embeddings stay as they are. The seed is only recorded: nothing here is random. Throws a KitError as
  * `probeHead` does.
  */
 export async function probe(model: LanguageModel, task: Task, options: ProbeOptions = {}): Promise<Run> {
@@ -150,14 +150,14 @@ function findPrompts({ examples }: LabelledBatch, { name }: Task): readonly Shar
   const prompts = sharedPrompts(examples);
   if (prompts && prompts.length > 0) return prompts;
   throw new KitError(
-    `${name} was to be probed, but its answers are not the same single tokens in every example: train the output matrix alone instead, as the paper does there: tune with adam and the adapter headTuning().`,
+    `${name} cannot be probed, since its answers are not the same single tokens in every example: train the output matrix alone instead, as the paper does there: tune with adam and the adapter headTuning().`,
   );
 }
 
 function checkClasses(classes: readonly number[], n: number, { name }: Task): void {
   if (classes.length >= 2 && n >= FOLDS) return;
   throw new KitError(
-    `${name} was to be probed, but its ${n} training examples have ${classes.length} different answers: give at least ${FOLDS} examples with two.`,
+    `${name} cannot be probed, since its ${n} training examples have ${classes.length} different answers: give at least ${FOLDS} examples with two.`,
   );
 }
 
@@ -171,7 +171,7 @@ async function computeFeatures(
   return runByTokens(
     prompts.map(({ ids }) => ids.length),
     async (items) => {
-      await setImmediate(); // lets a notebook draw, and an interrupt in
+      await setImmediate(); // a notebook draws, an interrupt gets through
       const part = items.map((i) => prompts[i]!);
       const batch = packBatch(part.map(({ ids }) => ids));
       const values = await readValues(() => features(model, batch, promptRows(part, batch.lengths)));

@@ -2,8 +2,8 @@ import type { Adapted } from "../adapters/adapter.ts";
 import { adaptedModel } from "../adapters/adapter.ts";
 import { checkOptions, KitError } from "../error.ts";
 import type { Begin } from "../loss/encode.ts";
-import { bringBaseBack } from "../models/goneWeights.ts";
 import type { LanguageModel } from "../models/network.ts";
+import { bringBaseBack } from "../models/network.ts";
 import { adapterOf, tunerOf } from "../record/header.ts";
 import type { RunRecorder } from "../record/run.ts";
 import {

@@ -1,7 +1,7 @@
 import { adaptedModel } from "../adapters/adapter.ts";
 import { KitError } from "../error.ts";
-import { bringBaseBack, noteAdapterGone, noteGone } from "../models/goneWeights.ts";
 import type { LanguageModel } from "../models/network.ts";
+import { bringBaseBack, noteAdapterGone, noteGone } from "../models/network.ts";
 import { differenceText, headersDiffer } from "../record/diff.ts";
 import { firstOf, type Run, type RunHeader, stepsTaken, type UnfinishedRun } from "../record/run.ts";
 import type { Task } from "../tasks/task.ts";

@@ -40,7 +40,7 @@ function widenRows(ids: ArrayLike<number>, table: Halves, shape: number[]): tf.T
   });
 }
 
-/** Of a table in theta, the rows that are looked up are formed alone. */
+/** Of a table in theta only the rows that are looked up are formed. */
 defineRule(pair, "Embed", NATIVE, ({ plus: { ids, table } }, formed) => {
   const form = formed(table!);
   if (!form) return undefined;

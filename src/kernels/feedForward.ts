@@ -17,7 +17,7 @@ export type FeedForwardWeights = {
 
 /**
  * activation(x upᵀ + upBias) downᵀ + downBias + residual: x [rows, in] and residual [rows, out] give [rows, out]. The wide result in the
- * middle is never held whole: it is made and used a tile of its columns at a time, and made again for the gradient. Differentiable in
+ * middle is never held whole: it is computed and used a tile of its columns at a time, and computed again for the gradient. Differentiable in
  * every input.
  */
 export function feedForward(
@@ -109,7 +109,7 @@ function formBias(
   });
 }
 
-/** Lets `use` take arrays, and gives them back. */
+/** Calls `use` with what takes arrays from the pool, and gives them back. */
 function withScratch(use: (scratch: Scratch) => void): void {
   const taken: Float32Array[] = [];
   try {

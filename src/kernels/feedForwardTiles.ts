@@ -9,7 +9,7 @@ import { evenBlocks, linearGraph, ROWS_AT_ONCE, someRows } from "./linear.ts";
 
 /**
  * Columns of the wide result that are held at once. A product over thousands of columns is slower: rows whose lengths are multiples of
- * 4 KiB, as those of 3072 columns are, take one another's places in the first-level cache.
+ * 4 KiB, such as 3072 columns, evict one another from the first-level cache.
  */
 export const COLUMNS_AT_ONCE = 768;
 
@@ -118,7 +118,7 @@ export function formRows(
   };
 }
 
-/** Columns of each side's matrix of `width` columns, copied together; a tile of all columns is the matrix where it is. */
+/** Columns of each side's matrix of `width` columns, copied together; a tile of all columns is the matrix itself. */
 export function gatherColumns(sources: readonly Source[], width: number, most: number, scratch: Scratch): ReadTiles {
   const inPlace = sources.filter((source): source is Float32Array => !isHalves(source));
   if (most === width && inPlace.length === sources.length) return () => inPlace;

@@ -22,7 +22,7 @@ export function linear(x: tf.Tensor, weight: tf.Tensor, extras: LinearExtras = {
   return fused("Linear", inputs, { activation }, (given) => reference(given, activation));
 }
 
-/** A linear map with an activation whose gradient needs its input: made again from x, weight and bias, which then must be there. */
+/** A linear map with an activation whose gradient needs its input: computed again from x, weight and bias, which are therefore required. */
 function smooth(x: tf.Tensor, weight: tf.Tensor, activation: Activation, given?: tf.Tensor): tf.Tensor2D {
   const bias = given ?? constant(tf.zeros([weight.shape[0]!]));
   const y = fused("SmoothLinear", { x, weight, bias }, { activation }, (given) => reference(given, activation));

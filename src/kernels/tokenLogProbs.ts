@@ -14,14 +14,14 @@ export const TILE_ROWS = 2048;
 /** Feature rows whose logits are held at once: 2 MiB of them for a tile. */
 const FEATURES_AT_ONCE = 256;
 
-/** What log-probabilities are wanted of: token ids[i] after feature row i, [rows, width], of a vocabulary's size. */
+/** The tokens whose log-probabilities are computed: ids[i] follows feature row i; width of the rows, and size of the vocabulary. */
 export interface Targets {
   readonly ids: Int32Array;
   readonly width: number;
   readonly vocabulary: number;
 }
 
-/** Features [rows, width] and the bias [vocabulary] of the output matrix that they meet. */
+/** One side's features [rows, width], and the bias [vocabulary] of its output matrix. */
 export interface TileSide {
   readonly features: Float32Array;
   readonly bias: Float32Array;
@@ -151,7 +151,7 @@ nativeKernel("TokenLogProbs", ({ inputs }) => {
 
 type ReadTiles = Parameters<typeof logProbsByTiles>[2];
 
-/** Lets `use` have tiles of an output matrix, which are widened one at a time where it is kept in 16 bits. */
+/** Calls `use` with a reader of an output matrix's tiles, widened one at a time where it is kept in 16 bits. */
 function withTiles(table: Source, { width, vocabulary }: Targets, use: (readTiles: ReadTiles) => void): void {
   if (!isHalves(table)) {
     use((from, to) => [table.subarray(from * width, to * width)]);
@@ -169,7 +169,7 @@ function withTiles(table: Source, { width, vocabulary }: Targets, use: (readTile
   }
 }
 
-/** Of an output matrix in theta, a tile is formed at a time. */
+/** An output matrix in theta is formed a tile at a time. */
 defineRule(pair, "TokenLogProbs", NATIVE, ({ plus, minus }, formed) => {
   const form = formed(plus.table!);
   if (!form) return undefined;

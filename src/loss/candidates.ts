@@ -8,7 +8,7 @@ import type { Head } from "../nn/network.ts";
 import type { Candidate, EncodedExample, SharedPrompt } from "../text/prompt.ts";
 import { divideByTokens, type Pass, type SharedBeginnings, sharedLength } from "./passes.ts";
 
-/** Stands where an example has fewer candidates than others of its pass: no softmax sees it. */
+/** Fills the table where an example has fewer candidates than others of its pass: a softmax gives it no probability. */
 const NO_CANDIDATE = -1e9;
 
 /**
@@ -23,7 +23,7 @@ export function candidatePasses(examples: readonly EncodedExample[]): Pass[] {
   if (prompts) return promptPasses(prompts);
   if (examples.some(({ candidates }) => candidates.length === 0))
     throw new KitError(
-      "Masks were to be filled from options that differ between rows: give all rows the same options, or choose an autoregressive model.",
+      "The options for the mask differ between rows: give all rows the same options, or choose an autoregressive model.",
     );
   return divideByTokens(examples.map(countTokens)).map((items) => {
     const groups = items.map((i) => examples[i]!.candidates);

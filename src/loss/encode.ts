@@ -5,10 +5,10 @@ import type { Example, Form } from "../tasks/task.ts";
 import { encodeMasked, type MaskedPrompt } from "../text/maskedPrompt.ts";
 import { type EncodedExample, encodePrompt } from "../text/prompt.ts";
 
-/** Which begin token: 0, as the paper's code sets it, or the one that the model's config names. */
+/** Which begin token: "mezo", 0 as the paper's code sets it, or "config", the one that the model's config names. */
 export type Begin = "mezo" | "config";
 
-/** Throws a KitError for a begin token that is none of the two. */
+/** Throws a KitError for a begin token that is neither. */
 export function checkBegin(begin: Begin): void {
   if (begin !== "mezo" && begin !== "config")
     throw new KitError(`There is no begin token "${begin}": choose mezo or config.`);
@@ -54,9 +54,7 @@ export function readForm<Kind extends "masked" | "autoregressive">(
   const form = example[kind];
   if (form) return form;
   const other = kind === "masked" ? "autoregressive models (Table 14)" : "masked models (Table 13)";
-  throw new KitError(
-    `The task was to be put to ${kind === "masked" ? "a" : "an"} ${kind} model, but it has prompts for ${other} only: choose another model or task.`,
-  );
+  throw new KitError(`The model is ${kind}, but the task has prompts for ${other} only: choose another model or task.`);
 }
 
 function encodeForMask(model: LanguageModel, form: Form<MaskedPrompt>, begin: Begin): EncodedExample {
@@ -64,7 +62,7 @@ function encodeForMask(model: LanguageModel, form: Form<MaskedPrompt>, begin: Be
   const mask = tokenizer.id("<mask>");
   if (mask === undefined || end === undefined)
     throw new KitError(
-      `${model.id} was to fill a mask, but its tokenizer has no <mask>, or its config no end token: complete them.`,
+      `${model.id} needs a <mask> in its tokenizer and an end token in its config to fill masks, and one of them is missing: complete them.`,
     );
   const prompt = { ...form.prompt, maxLength: Math.min(form.prompt.maxLength, maxLength) };
   return encodeMasked({ tokenizer, begin: model.begin[begin], end, mask, prompt, options: form.options });

@@ -46,7 +46,7 @@ export const losses: Readonly<Record<Loss, LossDefinition>> = {
   },
 };
 
-/** The loss of a batch with the weights as they are. */
+/** The loss of a batch with the present weights. */
 export async function computeLoss(loss: Loss, network: Network, batch: LabelledBatch): Promise<number> {
   return lossFromScores(loss, await runPasses(network, losses[loss].passes(batch)), batch.gold);
 }

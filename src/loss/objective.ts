@@ -7,7 +7,7 @@ import { computeDerivative, computeGradient, type LossPart, lossParts } from "./
 import { computeBothLosses, computeLoss, losses } from "./loss.ts";
 import type { Measure } from "./score.ts";
 
-/** What training looks at, beside the task's own loss of the whole batch at once by plain backpropagation. */
+/** What may differ from the task's own loss, of the whole batch at once, by plain backpropagation. */
 export interface ObjectiveOptions {
   readonly microBatchSize?: number;
   readonly maximize?: Measure;
@@ -34,7 +34,7 @@ export function objectiveFor(
   };
 }
 
-/** Both losses in one pass over the weights. */
+/** The losses on both sides, in one pass over the weights. */
 function pairedLoss(model: LanguageModel, loss: Loss, batches: readonly MicroBatch[]): NonNullable<Objective["pair"]> {
   return (theta, shift) =>
     pairwise(theta, shift, (sides) => {

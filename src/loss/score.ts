@@ -12,8 +12,8 @@ import { computeLoss, lossFromScores } from "./loss.ts";
 import { runPasses } from "./passes.ts";
 
 /**
- * Any number to be made large by training: the tuner sees its negative. It may be as rough as it likes, since MeZO needs no
- * gradient (Section 3.3, Table 3).
+ * Any number that training is to maximize: the tuner sees its negative. It need not be differentiable, since MeZO needs no gradient
+ * (Section 3.3, Table 3).
  */
 export interface Measure {
   readonly name: string;
@@ -51,7 +51,7 @@ function answerMeasure(name: string, score: (answer: string, right: readonly str
 /** How many examples are scored between two reports of progress. */
 export const EXAMPLES_PER_REPORT = 64;
 
-/** A part of the data to score, and what to call it; demonstrations for its examples where it is done in context. */
+/** A part of the data to score, after which step; with demonstrations for its examples where the model learns in context. */
 export interface Part extends LabelledBatch {
   readonly on: Score["on"];
   readonly step: number;
@@ -61,7 +61,7 @@ export interface Part extends LabelledBatch {
 /** A score with the mean of the loss that training minimizes. */
 export type LossScore = Score & { readonly loss: number };
 
-/** Scores a part of the data with the weights as they are; `onDone` hears how many examples are done. */
+/** Scores a part of the data with the present weights; `onDone` receives how many examples are done. */
 export type Scorer = (part: Part, onDone?: (done: number) => void) => Promise<LossScore>;
 
 /** The scorer of a task's metric. */
@@ -86,7 +86,7 @@ function accuracyScorer(model: LanguageModel, task: Task): Scorer {
   };
 }
 
-/** Token F1 of generated answers, and beside it the share that matches exactly. */
+/** Token F1 of generated answers, and the share that matches exactly. */
 function generationScorer(model: LanguageModel, _task: Task, begin: Begin): Scorer {
   return async (part, onDone) => {
     const { texts, on, step, demonstrations = () => [] } = part;
@@ -103,7 +103,7 @@ function generationScorer(model: LanguageModel, _task: Task, begin: Begin): Scor
   };
 }
 
-/** The results of some items at a time, beginning with item `from`; between them a notebook can draw, and an interrupt gets through. */
+/** Runs `EXAMPLES_PER_REPORT` items at a time, the first of them item `from`; in between a notebook can draw, and an interrupt gets through. */
 async function inChunks<Item, Result>(
   items: readonly Item[],
   onDone: (done: number) => void = () => {},

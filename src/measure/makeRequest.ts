@@ -137,8 +137,8 @@ function checkOption(name: string, value: unknown, nameOption: NameOption): void
   if (!Object.hasOwn(checks, name)) {
     const known = Object.keys(checks);
     const near = closest(name, known);
-    const advice = near === undefined ? `it has ${known.join(", ")}` : `did you mean ${near}?`;
-    throw new KitError(`There is no option ${name} of what is to be measured: ${advice}.`);
+    const advice = near === undefined ? `it has ${known.join(", ")}` : `did you mean ${near}`;
+    throw new KitError(`${nameOption(name)} is no option of what to measure: ${advice}.`);
   }
   const wrong = checks[name as keyof MeasureOptions](value);
   if (wrong !== undefined) throw new KitError(`${nameOption(name)} is ${shown(value)}: ${wrong}.`);

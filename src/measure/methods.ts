@@ -127,7 +127,7 @@ export function isMarked(name: string): boolean {
 export const findMark = (name: string): MethodMark | undefined => byName.get(name)?.mark;
 
 /** The methods of the runs: first those of the paper's tables in their order, then others as they come. */
-export function methodsOf(runs: readonly Run[]): string[] {
+export function listMethods(runs: readonly Run[]): string[] {
   const own = new Set(runs.map(({ header }) => header.method));
   return [...methodNames.filter((name) => own.has(name)), ...[...own].filter((name) => !methodNames.includes(name))];
 }

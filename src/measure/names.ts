@@ -52,7 +52,7 @@ function stem(data: string): string {
   return plain.toLowerCase().replace(/[^\p{L}\p{N}._]+/gu, "-");
 }
 
-/** The header of a run's file, or of its part where it is under way; undefined where there is none. */
+/** The header of a run's file, or of its part where it is under way; undefined where neither can be read. */
 export function readHeader(file: string): RunHeader | undefined {
   const path = [file, `${file}.part`].find((each) => existsSync(each));
   try {
@@ -76,8 +76,8 @@ function firstLine(path: string): string {
 }
 
 /**
- * Where a run is written. Runs on other rows than the task's own have these in their name; one that was made when names did not tell is
- * known by its header.
+ * Where a run is written. Runs on other rows than the task's own have these in their name; one from before names said so is
+ * recognized by its header.
  */
 export function runFile(request: MeasureRequest, run: NamedRun, rows: NamedRows | undefined): string {
   const plain = join(request.out, runName(request, run));

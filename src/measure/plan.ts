@@ -80,7 +80,7 @@ export async function makePlan(
   return { ...plan, remarks: new Set(drawn.flatMap(({ task, remark }) => (remark ? [`${task}: ${remark}.`] : []))) };
 }
 
-/** The runs of a request on tasks with a kind of model, without those that a method's own `reasonAgainst` leaves out; `drawn` has the rows that are not the tasks' own. */
+/** The runs of a request on tasks with a kind of model, without those that methods have a `reasonAgainst`; `drawn` says which rows are not the tasks' own. */
 export function planJobs(
   request: MeasureRequest,
   chosen: readonly TaskDefinition[],

@@ -29,7 +29,7 @@ export const ownProgram = (path: string): string => join(FROZEN, path);
 export const LEAN_HEAP: readonly string[] = ["--heap-growing-percent=20", "--max-semi-space-size=4"];
 
 /** What a user is shown of an error: the sentence of a KitError, the stack of anything else. */
-export function messageOf(error: unknown): string {
+export function errorText(error: unknown): string {
   if (error instanceof KitError) return error.message;
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
@@ -143,7 +143,7 @@ export function serve<Job, Value, Event = never>(work: (job: Job, reports: Repor
       await work(job, reports).then(
         (value): Message<Value, Event> => ({ done: true, value }),
         (error: unknown): Message<Value, Event> => ({
-          error: messageOf(error),
+          error: errorText(error),
           isNotFinite: error instanceof NotFinite,
         }),
       ),

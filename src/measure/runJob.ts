@@ -26,7 +26,7 @@ export interface Supervision {
   readonly signal: AbortSignal;
 }
 
-/** Throws a KitError, before any of the jobs is begun, where another process is at one, and where one that was cut short is not to be resumed. */
+/** Throws a KitError, before any job starts, where another process is running one, and where one that was cut short would not be resumed. */
 export function checkJobs(jobs: readonly Job[]): void {
   for (const { file, request } of jobs) {
     checkUnlocked(file);
@@ -42,7 +42,7 @@ export function checkJobs(jobs: readonly Job[]): void {
 export async function runJob(job: Job, { onProgress, signal }: Supervision): Promise<Run> {
   signal.throwIfAborted();
   const lock = isOnlyRead(job) ? undefined : lockRun(job.file);
-  const label = labelOf(job);
+  const label = labelJob(job);
   try {
     await runProcess<void, ProgressEvent>({
       ...{ program: ownProgram("measure/worker.js"), job, signal },
@@ -74,7 +74,7 @@ function withLabel(label: string, method: string, event: ProgressEvent): Progres
 }
 
 /** "MeZO (LoRA) seed 2", with the task before it where there are several. */
-function labelOf({ method, task, seed, request }: Job): string {
+function labelJob({ method, task, seed, request }: Job): string {
   const several = request.tasks === "all" || request.tasks.length > 1;
   return `${several ? `${task} ` : ""}${method}${request.seeds.length > 1 ? ` seed ${seed}` : ""}`;
 }

@@ -10,8 +10,7 @@ import { ensureBackend } from "../tensor/backend.ts";
 import type { Progress } from "../tensor/progress.ts";
 import { loadTokenizer, type Tokenizer } from "../text/tokenizer.ts";
 import { type LanguageModel, loadNetwork } from "./network.ts";
-import { checkConfig, planNetwork, untie } from "./plan.ts";
-import { keptAs, type WeightOptions } from "./weights.ts";
+import { checkConfig, keptAs, planNetwork, untie, type WeightOptions } from "./weights.ts";
 
 /** Returns a listener of downloads that reports them, in bytes, as the progress "downloading". */
 export function downloadProgress(onProgress: Progress = () => {}): (download: DownloadProgress) => void {
@@ -25,7 +24,7 @@ export function downloadProgress(onProgress: Progress = () => {}): (download: Do
     });
 }
 
-/** The model that is loaded where none is named: a small OPT trained on film reviews (data/models/opt-reviews/README.md). */
+/** The default model: a small OPT trained on film reviews (data/models/opt-reviews/README.md). */
 export const BUNDLED_MODEL: string = "opt-reviews";
 
 /** The models that ship with the kit, by id; a folder of that name comes first. */
@@ -74,7 +73,7 @@ function listFolders(parent: string): string[] {
     const entries = readdirSync(parent, { withFileTypes: true });
     return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
   } catch {
-    return []; // there is none, or it cannot be read: then none of its folders was meant
+    return []; // it is missing or cannot be read: then none of its folders was meant
   }
 }
 

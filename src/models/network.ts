@@ -6,9 +6,7 @@ import { fillValues, type Parameter } from "../tensor/parameter.ts";
 import type { Progress } from "../tensor/progress.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import type { Limits } from "./family.ts";
-import { noteMeant } from "./goneWeights.ts";
-import { planNetwork } from "./plan.ts";
-import { type WeightOptions, weightMaker } from "./weights.ts";
+import { planNetwork, type WeightOptions, weightMaker } from "./weights.ts";
 
 /** A network with the weights of a checkpoint in it. */
 export interface LoadedNetwork extends Network, Limits {
@@ -69,4 +67,55 @@ export interface LanguageModel extends LoadedNetwork {
   readonly untied?: boolean;
   /** How matrices are kept where not in float32: "float16, stochastic rounding". */
   readonly kept?: string;
+}
+
+/** A model whose weights runs tune. */
+interface Tunable {
+  readonly parameters: readonly Parameter[];
+  restore(): void;
+}
+
+/**
+ * Why a model's weights are not the ones that its last run tuned, by its list of weights. Who saves such a model would expect the tuned
+ * weights, so saving is refused until the model's own `restore`, or a change of its weights, says that the present ones are meant.
+ */
+const gone = new WeakMap<readonly Parameter[], string>();
+
+/** Notes that the weights that a run has tuned are no longer in a model. */
+export function noteGone({ parameters }: Pick<Tunable, "parameters">, method: string): void {
+  gone.set(
+    parameters,
+    `the weights that ${method} tuned are not in it: replay the run and save that model, or tune with keepWeights: true`,
+  );
+}
+
+/** Notes that an adapter was trained beside a model's weights and is gone. */
+export function noteAdapterGone({ parameters }: Pick<Tunable, "parameters">, method: string): void {
+  gone.set(
+    parameters,
+    `the adapter that ${method} tuned is no part of it: save that with saveAdapter where tune gives it to onAdapted, or of the replayed run`,
+  );
+}
+
+/** Brings a model's base weights back after a run. */
+export function bringBaseBack(model: Tunable, method: string): void {
+  model.restore();
+  noteGone(model, method);
+}
+
+/** Brings a model's base weights back after they were changed for a moment; what was noted of them stays. */
+export function restoreQuietly(model: Tunable): void {
+  const why = whyGone(model);
+  model.restore();
+  if (why !== undefined) gone.set(model.parameters, why);
+}
+
+/** Notes that a model's present weights are the ones that are meant. */
+export function noteMeant(parameters: readonly Parameter[]): void {
+  gone.delete(parameters);
+}
+
+/** Why a model's weights are not the ones that its last run tuned, and what to do; undefined where the present ones are meant. */
+export function whyGone({ parameters }: Pick<Tunable, "parameters">): string | undefined {
+  return gone.get(parameters);
 }

@@ -5,8 +5,8 @@ import { type StoredAs, safetensorsWriter } from "../checkpoints/write.ts";
 import { checkOptions, KitError } from "../error.ts";
 import { storage } from "../tensor/backend.ts";
 import { fillValues, gaussian, type Parameter } from "../tensor/parameter.ts";
-import { noteMeant, whyGone } from "./goneWeights.ts";
 import type { LanguageModel } from "./network.ts";
+import { noteMeant, whyGone } from "./network.ts";
 
 /** How a model is saved. */
 export interface SaveModelOptions {
@@ -37,7 +37,7 @@ const COMPANIONS = [
  * model.safetensors, under the names that the architecture has there, with the config.json and the tokenizer that the model came with.
  * Tensor by tensor, so that the model is never held twice. The configuration, without which a folder is no model, goes before the
  * old weights do and comes back last, so that a folder never holds halves of two models. Throws a KitError where the folder cannot be
- * written or is the one that the model came from, where an adapter stands beside the weights, for a value
+ * written or is the one that the model came from, where the model has an adapter, for a value
  * that `dtype` cannot hold, and where the weights are not those that the model's last run has tuned: `tune` and `replay` bring the base
  * weights back. After the model's own `restore` these can be saved.
  */
@@ -87,18 +87,18 @@ function checkSavable(model: LanguageModel, folder: string, dtype: StoredAs): vo
   const { id, folder: source, adaptation } = model;
   if (!Object.hasOwn(TORCH, dtype))
     throw new KitError(
-      `Saving ${id} as ${dtype}: there is no such kind; choose one of ${Object.keys(TORCH).join(", ")}.`,
+      `Saving ${id} as ${dtype}: that is no number format; choose one of ${Object.keys(TORCH).join(", ")}.`,
     );
   if (adaptation)
     throw new KitError(
-      `Saving ${id}: an adapter stands beside its weights and is no part of them; save it with saveAdapter, or add a LoRA to them with mergeLora first.`,
+      `Saving ${id}: it has an adapter, which is not part of its weights; save that with saveAdapter, or add a LoRA to the weights with mergeLora first.`,
     );
   const why = whyGone(model);
   if (why !== undefined)
     throw new KitError(`Saving ${id}: ${why}; after model.restore() the base weights can be saved.`);
   if (existsSync(folder) && realpathSync(folder) === realpathSync(source))
     throw new KitError(
-      `Saving ${id} into ${folder}: its base weights lie there, which runs are made again from; choose another folder.`,
+      `Saving ${id} into ${folder}: its base weights lie there, from which runs are replayed; choose another folder.`,
     );
 }
 
@@ -112,8 +112,8 @@ export function drawUntrained({ parameters, gains }: Pick<LanguageModel, "parame
 const isMatrix = ({ value }: Parameter): boolean => value.shape.length > 1;
 
 /**
- * Writes a model of the same shape, configuration and tokenizer that has never been trained into a folder, which `loadModel` loads: what
- * pretraining is worth is seen by its side. The model itself is as loaded afterwards. Throws as `saveModel` does.
+ * Writes a model of the same shape, configuration and tokenizer that has never been trained into a folder, which `loadModel` loads: beside it one
+ * sees what pretraining is worth. The model itself is as loaded afterwards. Throws as `saveModel` does.
  */
 export async function saveUntrained(model: LanguageModel, folder: string, seed = 0): Promise<void> {
   try {

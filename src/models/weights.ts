@@ -1,8 +1,13 @@
 import * as tf from "@tensorflow/tfjs";
-import { KitError } from "../error.ts";
+import type { Checkpoint, TensorPlace } from "../checkpoints/folder.ts";
+import { KitError, listed } from "../error.ts";
+import type { Network } from "../nn/network.ts";
 import { narrow } from "../tensor/halves.ts";
 import { halfTensor, NATIVE } from "../tensor/native/backend.ts";
 import type { Parameter } from "../tensor/parameter.ts";
+import type { Config } from "./config.ts";
+import { findFamily, type ModelFamily } from "./family.ts";
+import "./index.ts";
 import type { HalfFormat, Halves, Rounding } from "../tensor/source.ts";
 
 /** What weights are kept in. */
@@ -12,8 +17,8 @@ export type WeightFormat = "float32" | HalfFormat;
 export interface WeightOptions {
   readonly weights?: WeightFormat;
   /**
-   * What a step's change of a weight in 16 bits becomes. "stochastic", which is taken where none is named, keeps small changes in the
-   * mean; "nearest" swallows those below half of the last place.
+   * How a step's change of a weight in 16 bits is rounded. "stochastic", the default, keeps small changes in the
+   * mean; "nearest" loses those below half of the last place.
    */
   readonly rounding?: Rounding;
 }
@@ -21,15 +26,15 @@ export interface WeightOptions {
 /** Makes a weight [rows, columns] or [size] from its values; `name` is what errors call it. */
 export type MakeWeight = (values: Float32Array, shape: readonly number[], name: string) => Omit<Parameter, "name">;
 
-/** What weights can be kept in, and how changes of those in 16 bits can be rounded; the first of each is taken where none is named. */
+/** The formats of weights, and the roundings of changes in 16 bits; the first of each is the default. */
 export const weightFormats: readonly WeightFormat[] = ["float32", "float16", "bfloat16"];
 export const roundings: readonly Rounding[] = ["stochastic", "nearest"];
 
-/** How to make weights that are kept so. Biases and norms stay in float32. Throws a KitError for what there is not, and on another backend than native. */
+/** Makes the function that makes such weights. Biases and norms stay in float32. Throws a KitError for an unknown format or rounding, and for 16 bits on another backend than native. */
 export function weightMaker({ weights = "float32", rounding = "stochastic" }: WeightOptions): MakeWeight {
   if (!weightFormats.includes(weights) || !roundings.includes(rounding))
     throw new KitError(
-      `Weights were to be kept in ${weights}, rounding ${rounding}: choose one of ${weightFormats.join(", ")}, and of ${roundings.join(", ")}.`,
+      `Weights cannot be kept in ${weights}, rounding ${rounding}: choose one of ${weightFormats.join(", ")}, and of ${roundings.join(", ")}.`,
     );
   const full: MakeWeight = (values, shape) => ({ value: tf.tensor(values, [...shape]) });
   if (weights === "float32") return full;
@@ -50,14 +55,14 @@ export function keptAs({ weights = "float32", rounding = "stochastic" }: WeightO
 /** Beyond this a number is rounded to infinity. */
 const LARGEST: Readonly<Record<HalfFormat, number>> = { float16: 65_520, bfloat16: 3.3961775e38 };
 
-/** Throws a KitError for numbers that are NaN or too large, of which the conversion would make any others. */
+/** Throws a KitError for numbers that are NaN or too large, which the conversion would turn into arbitrary ones. */
 function checkHolds(format: HalfFormat, values: Float32Array, name: string): void {
   const most = LARGEST[format];
   let wrong = 0;
   for (let i = 0; i < values.length; i++) if (!(Math.abs(values[i]!) < most)) wrong++;
   if (wrong === 0) return;
   throw new KitError(
-    `The weight ${name} was to be kept in ${format}, but ${wrong} of its ${values.length} numbers are NaN, infinite or ${most} and more; load the model in float32, or get a sound checkpoint.`,
+    `The weight ${name} cannot be kept in ${format}, since ${wrong} of its ${values.length} numbers are NaN, infinite or ${most} and more; load the model in float32, or get a sound checkpoint.`,
   );
 }
 
@@ -65,4 +70,75 @@ function makeHalf(values: Float32Array, shape: readonly number[], kind: Omit<Hal
   const halves = { ...kind, bits: new Uint16Array(values.length) };
   narrow(values, halves, 0);
   return { value: halfTensor(shape, halves), bytes: 2 };
+}
+
+/** What a checkpoint holds for a network: its family, every weight's shape and where it lies. Throws as `loadNetwork` does, reading no weight. */
+export function planNetwork(checkpoint: Checkpoint): NetworkPlan {
+  const family = findFamily(checkpoint.folder, checkpoint.config);
+  const shapes = family.shapes(checkpoint.config);
+  const places = matchTensors(checkpoint, family, shapes);
+  return { family, shapes, places, vocabulary: Number(checkpoint.config.vocab_size), prompts: family.prompts };
+}
+
+/**
+ * The checkpoint of a tied model as one whose output matrix is a weight of its own, which begins as a copy of the embedding. Throws a
+ * KitError for a family that has no such matrix.
+ */
+export function untie(checkpoint: Checkpoint): Checkpoint {
+  const { folder, config, tensors } = checkpoint;
+  const { tie, canonicalName } = findFamily(folder, config);
+  if (!tie)
+    throw new KitError(
+      `${folder} cannot be loaded with an output matrix of its own, which a model of type "${String(config.model_type)}" does not have: leave out untied.`,
+    );
+  const words = [...tensors].find(([name]) => canonicalName(name, config) === tie.embedding);
+  return {
+    ...checkpoint,
+    config: { ...config, tie_word_embeddings: false },
+    tensors: new Map([...(words ? [[tie.output, words[1]] as const] : []), ...tensors]),
+  };
+}
+
+interface NetworkPlan {
+  readonly family: ModelFamily;
+  readonly shapes: ReadonlyMap<string, readonly number[]>;
+  readonly places: ReadonlyMap<string, TensorPlace>;
+  readonly prompts: Network["prompts"];
+  /** How many token ids the embedding has rows for. */
+  readonly vocabulary: number;
+}
+
+/** Throws a KitError, which names the model, for a config.json that the kit cannot build a network of. */
+export function checkConfig(model: string, config: Config): void {
+  findFamily(model, config).shapes(config);
+}
+
+/** Where each weight of the architecture lies in the checkpoint. */
+function matchTensors(
+  checkpoint: Checkpoint,
+  family: ModelFamily,
+  shapes: ReadonlyMap<string, readonly number[]>,
+): ReadonlyMap<string, TensorPlace> {
+  const found = new Map<string, TensorPlace>();
+  for (const [name, place] of checkpoint.tensors) {
+    const canonical = family.canonicalName(name, checkpoint.config);
+    if (canonical !== undefined && (canonical === name || !found.has(canonical))) found.set(canonical, place);
+  }
+  const missing = [...shapes.keys()].filter((name) => !found.has(name));
+  const unknown = [...found.keys()].filter((name) => !shapes.has(name));
+  const misshapen = [...shapes].flatMap(([name, shape]) => {
+    const is = found.get(name)?.entry.shape;
+    return is && is.join() !== shape.join() ? [`${name} is [${is}] instead of [${shape}]`] : [];
+  });
+  if (missing.length + unknown.length + misshapen.length > 0)
+    throw new KitError(mismatch(checkpoint.folder, { missing, misshapen, unknown }));
+  return found;
+}
+
+/** "folder: 2 weights missing (a, b); 1 misshapen (c is [768] instead of [3072]); …" */
+function mismatch(folder: string, kinds: Readonly<Record<string, readonly string[]>>): string {
+  const parts = Object.entries(kinds).flatMap(([kind, names]) =>
+    names.length > 0 ? [`${names.length} ${kind} (${listed(names)})`] : [],
+  );
+  return `${folder}: the weights do not fit its config.json: ${parts.join("; ")}; get a complete checkpoint of the model that the config describes.`;
 }

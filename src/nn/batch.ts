@@ -50,16 +50,16 @@ export function listPositions({ ids, lengths, starts }: TokenBatch): Int32Array 
   return positions;
 }
 
-/** The tokens of a batch that the last layer is computed for: every sequence's from the first one that is read on. */
+/** The tokens of a batch that the last layer is computed for: of every sequence those from the first one that is read. */
 export interface Tail {
   readonly batch: TokenBatch;
   /** Their rows in the whole batch. */
   readonly rows: Int32Array;
-  /** Where the rows that were asked for stand among them, in the order asked. */
+  /** The requested rows' places among them, in the order requested. */
   readonly at: Int32Array;
 }
 
-/** The tail of a batch for rows counting its tokens from 0; of a sequence that is not read at all, its last token. */
+/** The tail of a batch for rows that count its tokens from 0. A sequence that is not read at all keeps its last token. */
 export function findTail({ ids, lengths, starts }: TokenBatch, rows: ArrayLike<number>): Tail {
   const firsts = firstRows(lengths, rows);
   const kept: number[] = [];

@@ -73,7 +73,7 @@ export function feedForwardPart(
 
 /**
  * A layer's attention over its own keys and values after those that came before: q [queries, width], k and v [tokens, key width] give
- * [queries, width]. Tells the context what was seen.
+ * [queries, width]. Hands the context what was seen.
  */
 export function attend(
   q: tf.Tensor,

@@ -29,7 +29,7 @@ export interface Adaptation {
   readonly firstPosition?: number;
 }
 
-/** What one layer is told beside its input. */
+/** What one layer needs beside its input. */
 export interface LayerContext {
   readonly batch: TokenBatch;
   /** The tokens whose results are wanted: of each sequence the last ones, or all. */
@@ -38,7 +38,7 @@ export interface LayerContext {
   readonly wanted: (x: tf.Tensor) => tf.Tensor;
   readonly correction: Corrections;
   readonly past?: KeysValues;
-  /** Told of all the keys and values that this layer's tokens saw, past ones included. */
+  /** Receives all the keys and values that this layer's tokens saw, past ones included. */
   readonly keep?: (present: KeysValues) => void;
 }
 

@@ -23,7 +23,7 @@ function stretchFrequency(frequency: number, scaling: RopeScaling): number {
   return kept * frequency + ((1 - kept) * frequency) / factor;
 }
 
-/** The angles of a batch's tokens; worked out once a batch, for all its layers. */
+/** The angles of a batch's tokens, computed once a batch for all its layers. */
 export function ropeAngles(frequencies: readonly number[]): (batch: TokenBatch) => Angles {
   const known = new WeakMap<TokenBatch, Angles>();
   return (batch) => {

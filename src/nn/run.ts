@@ -61,7 +61,7 @@ function repeatPrefix({ adaptation }: Network, layer: number, { lengths }: Token
   };
 }
 
-/** The rows asked for of the last layer's result, as the output matrix sees them: [rows, width of the head]. */
+/** The requested rows of the last layer's result, as the output matrix sees them: [rows, width of the head]. */
 export function runOutput(network: Network, x: tf.Tensor, rows: ArrayLike<number>): tf.Tensor2D {
   return network.output(embed(tf.tensor1d(Int32Array.from(rows), "int32"), x), findCorrections(network));
 }
@@ -88,8 +88,8 @@ export interface CachedFeatures {
 }
 
 /**
- * `features` of tokens that continue sequences whose keys and values are at hand, one KeysValues a layer; its sequences are the batch's,
- * in order. Without `past` the sequences begin here, and a prefix becomes part of `present`. The past ones are left as they are.
+ * `features` of tokens that continue sequences whose keys and values are given, one KeysValues a layer, whose sequences are the batch's in
+ * order. Without `past` the sequences begin here, and a prefix becomes part of `present`. The past ones are left as they are.
  */
 export function featuresWithCache(
   network: Network,
@@ -117,7 +117,7 @@ export function featuresWithCache(
   return { features: replace(x, result), present };
 }
 
-/** The layer whose result only `rows` are read of. */
+/** Whether only `rows` of this layer's result are read. */
 const isLast = ({ layers }: Network, layer: number): boolean => layer === layers.length - 1;
 
 /** Disposes of the old value, unless a gradient may still need it: TensorFlow.js keeps those itself. */

@@ -1,4 +1,4 @@
-import { isMarked, methodNames, methodsOf } from "../measure/methods.ts";
+import { isMarked, listMethods, methodNames } from "../measure/methods.ts";
 import { type PaperColumn, paperFor, placeInPaper } from "../measure/paper.ts";
 import type { Run } from "../record/run.ts";
 import { markOf, QUIET } from "../report/style.ts";
@@ -15,7 +15,7 @@ export function testScores(runs: readonly Run[], method: string): number[] {
 
 /** A row a method for `frame` and `show`: its mean test score in percent, with the standard error over its runs. */
 export function meanScores(runs: readonly Run[]): { method: string; score: number; error: number; seeds: number }[] {
-  return methodsOf(runs).map((method) => {
+  return listMethods(runs).map((method) => {
     const scores = testScores(runs, method);
     return { method, score: mean(scores), error: standardErrorOfMean(scores), seeds: scores.length };
   });

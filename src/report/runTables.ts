@@ -1,4 +1,4 @@
-import { isMarked, methodsOf } from "../measure/methods.ts";
+import { isMarked, listMethods } from "../measure/methods.ts";
 import { type PaperColumn, paperFor } from "../measure/paper.ts";
 import type { Run, RunHeader } from "../record/run.ts";
 import { risenLossLines } from "./risenLoss.ts";
@@ -109,7 +109,7 @@ function captionLines(runs: readonly Run[], summaries: readonly MethodSummary[],
  */
 export function taskTable(runs: readonly Run[]): string {
   const tasks = [...new Set(runs.map(({ header }) => header.task))];
-  const rows = methodsOf(runs).map((method) => [method, ...taskCells(runs, tasks, method)]);
+  const rows = listMethods(runs).map((method) => [method, ...taskCells(runs, tasks, method)]);
   const columns = numberColumns(["method", ...tasks]);
   return toTerminal({ columns, rows: [...factRows(runs, tasks), ...rows], caption: taskCaption(runs) }, true);
 }

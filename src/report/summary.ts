@@ -1,6 +1,6 @@
 import { KitError } from "../error.ts";
 import { totalBytes } from "../experiment/cost.ts";
-import { isMarked, methodsOf } from "../measure/methods.ts";
+import { isMarked, listMethods } from "../measure/methods.ts";
 import { type Run, type RunHeader, type Score, sourceOf } from "../record/run.ts";
 
 /** Runs that belong into one table: those of a task and a model, its weights kept alike, and the majority class of the task, once a seed. */
@@ -45,7 +45,7 @@ export function checkComparable(runs: readonly Run[]): void {
       ...(untied && { untied }),
     }),
   );
-  for (const method of methodsOf(runs)) {
+  for (const method of listMethods(runs)) {
     const own = headers.filter((header) => header.method === method);
     requireEqual(`The ${method} runs can only be averaged with the same %, but they`, own, settings);
   }
@@ -94,7 +94,7 @@ export interface MethodSummary {
 /** One summary a method, in the order of the paper's tables; throws where a run has no test score or runs do not belong together. */
 export function summarize(runs: readonly Run[]): MethodSummary[] {
   checkComparable(runs);
-  return methodsOf(runs).map((method) =>
+  return listMethods(runs).map((method) =>
     summarizeMethod(
       method,
       runs.filter((run) => run.header.method === method),
@@ -134,7 +134,7 @@ function summarizeMethod(method: string, runs: readonly Run[]): MethodSummary {
   };
 }
 
-/** The mean of values. */
+/** The arithmetic mean. */
 export function mean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }

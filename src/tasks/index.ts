@@ -1,5 +1,4 @@
 import { closest, KitError } from "../error.ts";
-import { checkDefinition } from "./definition.ts";
 import { boolq } from "./definitions/boolq.ts";
 import { copa } from "./definitions/copa.ts";
 import { drop } from "./definitions/drop.ts";
@@ -7,12 +6,12 @@ import { cb, mnli, rte, snli } from "./definitions/inference.ts";
 import { multirc } from "./definitions/multirc.ts";
 import { record } from "./definitions/record.ts";
 import { squad } from "./definitions/squad.ts";
-import { sst2 } from "./definitions/sst2.ts";
-import { sst5 } from "./definitions/sst5.ts";
+import { sst2, sst5 } from "./definitions/sst.ts";
 import { trec } from "./definitions/trec.ts";
 import { wic } from "./definitions/wic.ts";
 import { wsc } from "./definitions/wsc.ts";
 import type { TaskDefinition } from "./task.ts";
+import { checkDefinition } from "./task.ts";
 
 /** The tasks of the kit in the order of the paper's tables; a new one is a file of its own and a line here. */
 export const tasks: readonly TaskDefinition[] = [

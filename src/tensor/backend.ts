@@ -12,8 +12,8 @@ import { webgpu } from "./webgpu/backend.ts";
 
 let bytes: number | undefined;
 
-/** Told when a backend is ready: the first time, notes what the process holds with its libraries loaded. */
-export function noteRuntime(): void {
+/** Notes what the process holds with the libraries of its first backend loaded. */
+function noteRuntime(): void {
   bytes ??= process.memoryUsage.rss();
 }
 
@@ -25,7 +25,6 @@ export function runtimeBytes(): number | undefined {
 /** Where tensors are computed; `native` is the default. */
 export type BackendName = "native" | "cpu" | "wasm" | "webgpu" | "tensorflow";
 
-/** A line for each backend; adding one adds a line. */
 const BACKENDS: Readonly<Record<BackendName, Backend>> = { native, cpu, wasm, webgpu, tensorflow };
 
 /** The names that `useBackend` takes besides "auto". */
@@ -35,13 +34,13 @@ let chosen: BackendName | undefined;
 
 /**
  * Chooses the backend that every tensor from here on is computed on, and on how many threads. "auto" is `native`. Throws a KitError
- * for a name that is none of `backendNames`, for a backend that is not to be had here, and for a number of threads that is none.
+ * for a name that is none of `backendNames`, for a backend that is unavailable here, and for a number of threads below 1.
  */
 export async function useBackend(name: BackendName | "auto" = "auto", threads?: number): Promise<BackendName> {
   const wanted = name === "auto" ? "native" : name;
   if (!backendNames.includes(wanted))
     throw new KitError(
-      `Backend "${name}" was asked for, but there is none of that name; choose one of ${backendNames.join(", ")}.`,
+      `Backend "${name}" was asked for, but no backend has that name; choose one of ${backendNames.join(", ")}.`,
     );
   if (threads !== undefined) setAllThreads(threads);
   await start(wanted);

@@ -76,7 +76,7 @@ function drawShare({ k0, k1, stream }: NoiseKey, element: number): number {
   return (place >> 4) % 2 ? chosen >>> 16 : chosen & 0xffff;
 }
 
-/** The two directions of rounding, as `plain.ts` defines them. */
+/** Both directions, with the bits of `plainWiden` and `plainNarrow`. */
 export interface HalvesModule {
   readonly widen: typeof plainWiden;
   readonly narrow: typeof plainNarrow;

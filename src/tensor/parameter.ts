@@ -42,11 +42,6 @@ export const gaussian: Perturb = perturbWith("gaussian");
 /** z of ±1, each with probability one half: one bit a weight. */
 export const rademacher: Perturb = perturbWith("rademacher");
 
-/** Writes the values of a tensor of the same size into a weight, in place. */
-export function assign({ value }: Parameter, from: tf.Tensor): void {
-  storage().copy(from, value);
-}
-
 /**
  * Changes a weight in place: `change` sees its values and those of another tensor of the same size, and writes to the first.
  * Where tensors live in the host's memory nothing is copied.
@@ -94,11 +89,6 @@ export function scaledNoise(weight: Parameter, noise: Perturb, draw: Draw, scale
   const zeros = zerosLike([weight]);
   noise(zeros, scale, draw);
   return zeros[0]!.value;
-}
-
-/** Writes values into a float32 tensor of that many elements, in place, on whatever backend it lies. */
-export function writeValues(tensor: tf.Tensor, values: ArrayLike<number>): void {
-  fillValues(tensor, (into) => into.set(values));
 }
 
 /** Has `write` fill all values of a float32 tensor, in place: a weight that is read from a file again, say, without a copy where it can. */

@@ -4,7 +4,7 @@ import type { Distribution, Move } from "./noise/key.ts";
 import { moveMany, wholeStretch } from "./noise/sweep.ts";
 import { isHalves, type Source } from "./source.ts";
 
-/** A weight and what becomes of it, move by move. */
+/** A weight and its moves, one after the other. */
 export interface WeightMoves {
   readonly tensor: tf.TensorInfo;
   readonly moves: readonly Move[];
@@ -14,15 +14,15 @@ export interface WeightMoves {
 export interface Storage {
   /** values = keep · values + scale · z for every move of every weight; no two may share values. The bits are the same on every backend. */
   readonly move: (weights: readonly WeightMoves[], law: Distribution) => void;
-  /** Has `write` fill all values. Where there is a `view`, it sees the present ones; elsewhere it finds anything. */
+  /** Lets `write` fill all values. Where there is a `view`, it sees the present ones; elsewhere the content is unspecified. */
   readonly fill: (tensor: tf.TensorInfo, write: (values: Float32Array) => void) => void;
   /** Copies the values of one tensor into another of the same size. */
   readonly copy: (from: tf.TensorInfo, to: tf.TensorInfo) => void;
-  /** A float32 tensor whose values are yet to be written, where there is a faster one than zeros. */
+  /** A float32 tensor of unspecified values, where that is faster than zeros. */
   readonly blank?: (shape: readonly number[]) => tf.Tensor;
-  /** The values to be read only, where they lie or widened; absent where they lie in no memory of this process. */
+  /** The values, read only, in place or widened; absent where this process cannot see them. */
   readonly view?: (tensor: tf.TensorInfo) => Float32Array;
-  /** The values where they lie, which may be in 16 bits; there is one where there is a view. */
+  /** The values in place, which may be in 16 bits; present where `view` is. */
   readonly source?: (tensor: tf.TensorInfo) => Source;
 }
 
@@ -35,7 +35,7 @@ export interface Backend {
   readonly load: () => Promise<string>;
 }
 
-/** The storage of a backend whose values lie where `source` finds them; `changed` is told of every tensor written to. */
+/** The storage of a backend whose values lie where `source` finds them; `changed` is called for every tensor written to. */
 export function inMemory(
   source: (tensor: tf.TensorInfo) => Source,
   changed: (tensor: tf.TensorInfo) => void = () => {},

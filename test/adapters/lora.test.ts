@@ -59,7 +59,7 @@ describe.each(FAMILIES)("LoRA on %s", (family) => {
       dispose();
     }));
 
-  test("adapts the linear maps that are named, which a header's options make again", () =>
+  test("adapts the named linear maps, which a header's options restore", () =>
     withNetwork(family, (network) => {
       const [first, last] = [network.layers[0]!.query, network.layers[1]!.value].map((name) => name.split(".").at(-1)!);
       const adapter = lora({ rank: 2, modules: [first!, last!] });

@@ -35,7 +35,7 @@ async function saved(network: AdaptableNetwork, adapter: Adapter): Promise<strin
 describe.each(FAMILIES.flatMap((family) => ADAPTERS.map(([name, make]) => ({ family, name, make }))))(
   "a saved $name of $family",
   ({ family, make }) => {
-    test("comes back bit for bit, does the same, and can be tuned on from", () =>
+    test("comes back bit for bit, computes the same, and can be tuned further", () =>
       withNetwork(family, async (network) => {
         const adapter = make();
         const adapted = adapter.begin(network, AT);
@@ -61,7 +61,7 @@ describe.each(FAMILIES.flatMap((family) => ADAPTERS.map(([name, make]) => ({ fam
 );
 
 // Names, shapes and fields as PEFT 0.21.2 wrote them for adapters of the same sizes.
-test("LoRA lies in the folder under PEFT's names", () =>
+test("LoRA is stored under PEFT's names", () =>
   withNetwork("opt", async (network) => {
     const folder = await saved(network, lora({ rank: 2, alpha: 6 }));
     const { tensors } = openSafetensors(join(folder, "adapter_model.safetensors"));
@@ -96,7 +96,7 @@ test("LoRA lies in the folder under PEFT's names", () =>
     });
   }));
 
-test("LoRA of RoBERTa targets its own projections, and says nothing of continuing text", () =>
+test("LoRA of RoBERTa targets its own projections, and names no task", () =>
   withNetwork("roberta", async (network) => {
     const folder = await saved(network, lora());
     expect(configOf(folder)).toMatchObject({ task_type: null, target_modules: ["query", "value"] });
@@ -110,7 +110,7 @@ test("a prefix of RoBERTa names the one task under which PEFT applies it", () =>
     expect(configOf(await saved(network, prefix()))).toMatchObject({ task_type: "FEATURE_EXTRACTION" });
   }));
 
-test("a prefix lies in the folder as one row a token: each layer's keys, then its values", () =>
+test("a prefix is stored as one row per token: each layer's keys, then its values", () =>
   withNetwork("llama", async (network) => {
     const adapter = prefix({ length: 3 });
     const adapted = adapter.begin(network, AT);
@@ -214,7 +214,7 @@ describe("loading refuses, in one sentence,", () => {
       });
     }));
 
-  test("folders that lack a file, or hold weights in another format", () =>
+  test("folders without a file, or with weights in another format", () =>
     withNetwork("opt", async (network) => {
       const folder = await saved(network, lora());
       renameSync(join(folder, "adapter_model.safetensors"), join(folder, "adapter_model.bin"));
@@ -224,7 +224,7 @@ describe("loading refuses, in one sentence,", () => {
     }));
 });
 
-test("saving replaces an older adapter, and refuses kinds without a place in PEFT and folders that cannot be written", () =>
+test("saving replaces an older adapter, and refuses kinds that PEFT does not have, and folders that cannot be written", () =>
   withNetwork("opt", async (network) => {
     const folder = await saved(network, lora());
     const adapter = prefix();

@@ -191,7 +191,7 @@ test("an adapter that was loaded is saved with its own modules, ranks and alphas
   network.dispose();
 });
 
-test("the settings of a loaded adapter tell all that its numbers follow from", () => {
+test("the settings of a loaded adapter determine its numbers", () => {
   const network = networkWith(CONFIGS.opt, valueAt(0.4));
   const { options } = savedAdapter(
     write(WRITTEN["modules with ranks and alphas of their own, rank-stabilized"]!, network),
@@ -203,7 +203,7 @@ test("the settings of a loaded adapter tell all that its numbers follow from", (
   network.dispose();
 });
 
-test("a LoRA that names no modules is of queries and values, as PEFT has it for these models", () => {
+test("a LoRA without module names adapts queries and values, PEFT's default for these models", () => {
   const network = networkWith(CONFIGS.llama, valueAt(0.4));
   const rank = (module: string): number => (/[qv]_proj$/.test(module) ? 2 : 0);
   const adapted = loadAdapter(

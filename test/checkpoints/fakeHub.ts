@@ -5,15 +5,15 @@ import { onTestFinished } from "vitest";
 
 /**
  * What a fake hub does to a request instead of answering it: sends the first half and closes the connection, or says nothing more; sends
- * content with one letter changed, or longer; begins the file anew for whatever range, and may cut that too; answers another status; or sends on to another hub.
+ * content with one letter changed, or longer; ignores ranges and starts the file over, and may cut that too; answers another status; or redirects to another hub.
  */
 export type Fault =
   | "cut"
   | "stall"
   | "tamper"
   | "longer"
-  | "anew"
-  | "cut anew"
+  | "restart"
+  | "cut restart"
   | { readonly status: number; readonly headers?: Readonly<Record<string, string>> }
   | { readonly redirect: string };
 
@@ -108,14 +108,14 @@ function sendFile(
   response: ServerResponse,
 ): void {
   const from = Number(/^bytes=(\d+)-$/.exec(range ?? "")?.[1] ?? 0);
-  const whole = from === 0 || fault === "anew" || fault === "cut anew";
+  const whole = from === 0 || fault === "restart" || fault === "cut restart";
   if (!whole) response.writeHead(206, { "Content-Range": `bytes ${from}-${content.length - 1}/${content.length}` });
   send(content.slice(whole ? 0 : from), fault, response);
 }
 
 function send(content: string, fault: Fault | undefined, response: ServerResponse): void {
   const half = content.slice(0, Math.ceil(content.length / 2));
-  if (fault === "cut" || fault === "cut anew") response.write(half, () => response.socket?.end());
+  if (fault === "cut" || fault === "cut restart") response.write(half, () => response.socket?.end());
   else if (fault === "stall") response.write(half);
   else if (fault === "tamper") response.end(`?${content.slice(1)}`);
   else if (fault === "longer") response.end(`${content}!`);

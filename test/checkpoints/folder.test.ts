@@ -119,7 +119,7 @@ test.each(broken)("%s is one sentence", (_, files, found) => {
   expect(messageOf(() => openCheckpoint(folder))).not.toContain("\n");
 });
 
-test("a folder that is absent, or a file, is refused by name", () => {
+test("a missing folder, or a file, is refused by name", () => {
   const folder = folderWith({ file: "x" });
   mkdirSync(join(folder, "empty"));
   expect(() => openCheckpoint(join(folder, "none"))).toThrow(/^Reading the model folder .*none: no such folder/);

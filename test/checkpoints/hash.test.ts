@@ -14,6 +14,6 @@ test("several files hash as their contents one after the other, longer than a ch
   expect(hashFiles([long])).toBe(hashFiles(Array.from({ length: 5 }, () => temporaryFile(million))));
 });
 
-test("an absent file is refused by name", () => {
+test("a missing file is refused by name", () => {
   expect(() => hashFiles(["no/such/file"])).toThrow(/Hashing no\/such\/file: ENOENT/);
 });

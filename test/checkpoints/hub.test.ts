@@ -81,7 +81,7 @@ const resolved = (options?: ResolveModelOptions): Promise<string> => resolveMode
 const read = (folder: string, name = "model.safetensors"): string => readFileSync(join(folder, name), "utf8");
 const blobsIn = (cacheFolder: string): string[] => readdirSync(join(cacheFolder, "models--org--tiny", "blobs"));
 
-test("an existing folder is itself", async () => {
+test("an existing folder is returned", async () => {
   const folder = temporaryFolder();
   expect(await resolveModel(folder)).toBe(folder);
 });
@@ -104,14 +104,14 @@ test.each([
   expect(requests).toEqual([]);
 });
 
-test("a file is no model", async () => {
+test("a file is not a model", async () => {
   const file = join(temporaryFolder(), "model.safetensors");
   writeFileSync(file, "weights");
   expect(await messageOf(resolveModel(file))).toMatch(/: it is a file; give the folder that holds/);
 });
 
 describe("the cache", () => {
-  test.each(["org/tiny", "tiny"])("needs no network for a model that it holds whole: %s", async (id) => {
+  test.each(["org/tiny", "tiny"])("needs no network for a model that it holds completely: %s", async (id) => {
     const cacheFolder = cacheWith(whole, "main", id);
     vi.stubEnv("HF_HUB_OFFLINE", "1");
     const found = await resolveModel(id);
@@ -137,7 +137,7 @@ describe("the cache", () => {
     );
   });
 
-  test("is whole with sharded weights only if it has every shard", async () => {
+  test("is complete with sharded weights only if it has every shard", async () => {
     const index = JSON.stringify({ weight_map: { a: "model-1-of-2.safetensors", b: "model-2-of-2.safetensors" } });
     const shards = { ...common, "model.safetensors.index.json": index, "model-1-of-2.safetensors": "" };
     const cacheFolder = cacheWith({ ...shards, "model-2-of-2.safetensors": "" });
@@ -194,7 +194,7 @@ test("an id of one name that the hub sends on to its owner's is downloaded under
   expect(await resolveModel("tiny-large")).toBe(folder);
 });
 
-test("a cache that cannot be written is said, with what to do", async () => {
+test("a cache that cannot be written is an error that says what to do", async () => {
   await useHub({ revisions: { main: whole } });
   const file = join(temporaryFolder(), "file");
   writeFileSync(file, "");
@@ -331,15 +331,15 @@ describe("a download that is disturbed", () => {
     expect(waits).toEqual([]);
   });
 
-  test("by a hub that begins anew for whatever range gets the file whole all the same", async () => {
-    const hub = await disturbed("cut", "anew");
+  test("by a hub that ignores ranges still gets the complete file", async () => {
+    const hub = await disturbed("cut", "restart");
     newCache();
     expect(read(await resolved(impatient().options))).toBe(weights);
     expect(starts(hub)).toHaveLength(2);
   });
 
-  test("by a hub that begins anew and breaks off each time is given up", async () => {
-    await disturbed(...Array.from({ length: 200 }, (): Fault => "cut anew"));
+  test("by a hub that ignores ranges and breaks off each time is abandoned", async () => {
+    await disturbed(...Array.from({ length: 200 }, (): Fault => "cut restart"));
     newCache();
     expect(await messageOf(resolved(impatient().options))).toMatch(
       /failed \(.+\); try again: what has arrived is kept/,
@@ -362,7 +362,7 @@ describe("a download that is disturbed", () => {
     expect(await messageOf(resolved())).toMatch(/the content of vocab\.json is [0-9a-f]{40}, and the hub lists/);
   });
 
-  test("after a damaged part was left behind fetches the file anew", async () => {
+  test("after a damaged part was left downloads the file again", async () => {
     await disturbed("cut", { status: 404 });
     const cacheFolder = newCache();
     await messageOf(resolved(impatient().options));
@@ -381,7 +381,7 @@ describe("a download that is disturbed", () => {
     expect(waits).toEqual([1, 2]);
   });
 
-  test("twice at the same time gives one whole file", async () => {
+  test("twice at the same time gives one complete file", async () => {
     await disturbed("cut", "cut");
     const cacheFolder = newCache();
     const folders = await Promise.all([resolved(impatient().options), resolved(impatient().options)]);
@@ -393,7 +393,7 @@ describe("a download that is disturbed", () => {
 describe("a token", () => {
   const gated = { revisions: { main: whole }, token: "hf_mine" };
 
-  test("opens a gated model, and goes to the hub alone, not to where it sends a request on", async () => {
+  test("opens a gated model, and goes to the hub alone, not to where it redirects", async () => {
     const other = await startFakeHub({ revisions: { main: whole } });
     const hub = await useHub({ ...gated, faults: { "model.safetensors": [{ redirect: other.hubUrl }] } });
     vi.stubEnv("HF_TOKEN", "hf_mine");
@@ -403,7 +403,7 @@ describe("a token", () => {
     expect(other.requests.map(({ authorization }) => authorization)).toEqual([undefined]);
   });
 
-  test("is not sent where a list of files goes on at another address", async () => {
+  test("is not sent where a list of files continues at another address", async () => {
     const other = await startFakeHub({ revisions: { main: whole } });
     const hub = await startFakeHub({ revisions: { main: whole } });
     const token = { secret: "hf_mine", from: "HF_TOKEN" };
@@ -425,14 +425,14 @@ describe("a token", () => {
     expect(hubToken()).toBeUndefined();
   });
 
-  test("that is none is refused, and not shown", async () => {
+  test("that is invalid is refused, and not shown", async () => {
     vi.stubEnv("HF_TOKEN", "hf_a\nb");
     expect(await messageOf(resolved())).toBe(
       "The token in HF_TOKEN has characters that no token has; copy it again from the hub.",
     );
   });
 
-  test("that is missing or has no access is said, with what to do", async () => {
+  test("that is missing or has no access is an error that says what to do", async () => {
     const { hubUrl } = await useHub(gated);
     newCache();
     expect(await messageOf(resolved())).toMatch(
@@ -462,7 +462,7 @@ test.each([
   expect(findHubCache()).toBe(expected);
 });
 
-test("variables that say nothing leave the defaults, and an HF_ENDPOINT that is no address is refused", () => {
+test("empty variables leave the defaults, and an invalid HF_ENDPOINT is refused", () => {
   vi.stubEnv("HF_ENDPOINT", "");
   expect([readHubAddress(), silenceLimit()]).toEqual(["https://huggingface.co", 30]);
   vi.stubEnv("HF_HUB_DOWNLOAD_TIMEOUT", "soon");

@@ -25,7 +25,7 @@ test.each([
   ["F16", Uint8Array.of(0x00, 0x3c, 0x00, 0xc9)],
   ["BF16", Uint8Array.of(0x80, 0x3f, 0x20, 0xc1)],
   ["F64", Uint8Array.of(0, 0, 0, 0, 0, 0, 0xf0, 0x3f, 0, 0, 0, 0, 0, 0, 0x24, 0xc0)],
-])("the bytes of 1 and -10 are read from %s, behind an entry that unaligns them", (dtype, data) => {
+])("the bytes of 1 and -10 are read from %s, after an entry that misaligns them", (dtype, data) => {
   const header = {
     pad: { dtype: "U8", shape: [3], data_offsets: [0, 3] },
     x: { dtype, shape: [1, 2], data_offsets: [3, 3 + data.length] },
@@ -142,13 +142,13 @@ test.each(malformed)("%s is refused in one sentence that names the file", (_, by
   expect(message).toContain(path);
 });
 
-test("an absent file and a folder are refused by name", () => {
+test("a missing file and a folder are refused by name", () => {
   const folder = temporaryFolder();
   expect(() => openSafetensors(join(folder, "none.safetensors"))).toThrow(/none\.safetensors: ENOENT.*check the path/);
   expect(() => openSafetensors(folder)).toThrow(KitError);
 });
 
-test("a file that was cut after it was opened is refused when it is read", () => {
+test("a file that was truncated after opening is refused when it is read", () => {
   const path = temporaryFile(safetensorsBytes({ a: two }, eight));
   const file = openSafetensors(path);
   truncateSync(path, 62);

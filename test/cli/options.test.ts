@@ -73,7 +73,7 @@ describe("a cell's options", () => {
   });
 
   test.each([
-    ["a name that is none", { stepz: 3 }, "There is no option stepz of what is to be measured: did you mean steps?"],
+    ["a name that is none", { stepz: 3 }, "stepz is no option of what to measure: did you mean steps."],
     ["a number that is none", { batchSize: 0.5 }, "batchSize is 0.5: it must be a whole number of at least 1."],
     ["a method that is none", { methods: ["sgd"] }, /^methods is \["sgd"\]: methods are Majority, /],
     ["a rate for a method that is none", { lr: { sgd: 1 } }, /^lr is \{"sgd":1\}: sgd is no method: name Majority, /],

@@ -83,6 +83,6 @@ test("an untied model is the tied one until it is tuned, is saved as what it is,
 
 test("a family without such a matrix says so", async () => {
   await expect(loadModel(tinyModel(), { untied: true })).rejects.toThrow(
-    /a model of type "opt" cannot have: leave out untied/,
+    /a model of type "opt" does not have: leave out untied/,
   );
 });

@@ -6,7 +6,7 @@ import { fileReaders, readers } from "./readers.ts";
 
 testReaders(fileReaders);
 
-test("a case is made again from its reader and seed", () => {
+test("a case is repeated from its reader and seed", () => {
   for (const reader of readers) expect(caseOf(reader, 7)).toEqual(caseOf(reader, 7));
   expect(caseOf(readers[0]!, 7)).not.toEqual(caseOf(readers[0]!, 8));
 });

@@ -235,7 +235,7 @@ describe("the native backend", () => {
 
   test("refuses a name that is no backend, and a number of threads that is none", async () => {
     await expect(useBackend("constructor" as "cpu")).rejects.toThrow(
-      /there is none of that name; choose one of native, cpu/,
+      /no backend has that name; choose one of native, cpu/,
     );
     await expect(useBackend("native", 0)).rejects.toThrow(/0 threads were asked for/);
     expect(tf.getBackend()).toBe("native");

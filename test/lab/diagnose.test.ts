@@ -31,7 +31,7 @@ function loss(theta: ReturnType<typeof weights>, of: (values: readonly number[])
 const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
 
 describe("what is measured", () => {
-  test("is g's plateau: all eps for a slope that is the same everywhere, only small ones where the loss bends", async () => {
+  test("is g's plateau: all eps for a slope that is the same everywhere, only small ones where the loss is curved", async () => {
     const theta = weights({ a: 40 });
     const at = makeSlopeAt(theta, gaussian, () => {});
     const bent = loss(theta, (values) => sum(values.map((v) => v + 30 * v ** 3)));
@@ -53,7 +53,7 @@ describe("what is measured", () => {
     expect(mean / expected).toBeCloseTo(1, 3);
   });
 
-  test("is the share of weights that a step leaves as they are, in each format", async () => {
+  test("is the share of weights that a step leaves unchanged, in each format", async () => {
     const theta = [{ name: "a", value: tf.randomUniform([50, 100], -1, 1, "float32", 5) }];
     const before = Float32Array.from(valuesOf(theta));
     const scale = 1e-7;
@@ -166,7 +166,7 @@ describe("a diagnosis", async () => {
     },
   );
 
-  test("refuses options that it does not have, and values that cannot be", async () => {
+  test("refuses unknown options and invalid values", async () => {
     const model = await loadModel(folder);
     const wrong: [object, RegExp][] = [
       [{ lr: 1e-3, rate: 1 }, /no option rate/],

@@ -55,7 +55,7 @@ describe("the landscape of a quadratic", () => {
     dispose();
   });
 
-  test("refuses options that do not fit", async () => {
+  test("refuses invalid options", async () => {
     const { theta, objective, dispose } = quadratic(LAMBDA);
     const land = await landscape(theta, objective);
     await expect(spectrum(land, { steps: 0 })).rejects.toThrow("spectrum needs a whole number from 1 on");
@@ -64,7 +64,7 @@ describe("the landscape of a quadratic", () => {
   });
 });
 
-test("Lanczos ends where the directions that a start reaches are all there are", async () => {
+test("Lanczos ends when its directions span an invariant subspace", async () => {
   const product = async (direction: Float32Array): Promise<Float32Array> =>
     direction.map((value, i) => value * (i + 1));
   const { ritz, basis } = await lanczos(product, Float32Array.of(1, 0, 1, 0), 4);

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { expect, test } from "vitest";
 import { makeRequest } from "../../src/measure/makeRequest.ts";
-import { findMethod, isMarked, methodNames, methods, methodsOf, plainName } from "../../src/measure/methods.ts";
+import { findMethod, isMarked, listMethods, methodNames, methods, plainName } from "../../src/measure/methods.ts";
 import { loadModel } from "../../src/models/load.ts";
 import { markOf } from "../../src/report/style.ts";
 import { loadTask } from "../../src/tasks/load.ts";
@@ -46,7 +46,7 @@ test("no two methods share a mark, and only the majority class has none", () => 
 
 test("runs are listed in the order of the table, methods of one's own after them", () => {
   const runs = ["my own", "MeZO", "Zero-shot", "FT", "MeZO"].map((method) => madeUpRun(method, 0.5));
-  expect(methodsOf(runs)).toEqual(["Zero-shot", "FT", "MeZO", "my own"]);
+  expect(listMethods(runs)).toEqual(["Zero-shot", "FT", "MeZO", "my own"]);
 });
 
 test("no other file of src names methods with an adapter, or takes a name apart", () => {

@@ -77,7 +77,7 @@ test.each([
   const tensors = tinyTensors();
   tensors.find(({ name }) => name.endsWith("layers.1.fc1.weight"))!.data[7] = value;
   await expect(loadModel(tinyModel({ tensors }), { weights })).rejects.toThrow(
-    /The weight model\.decoder\.layers\.1\.fc1\.weight was to be kept in b?float16, but 1 of its 512 numbers are NaN/,
+    /The weight model\.decoder\.layers\.1\.fc1\.weight cannot be kept in b?float16, since 1 of its 512 numbers are NaN/,
   );
 });
 

@@ -31,7 +31,7 @@ test("white space and the Unicode form of a letter make no difference, and the f
   expect(found).toEqual({ examples: [first], repeated: 1, contradicting: 1 });
 });
 
-test("rows of one file that repeat or contradict an earlier one are left out, counted and said", async () => {
+test("rows of one file that repeat or contradict an earlier one are left out, counted and mentioned", async () => {
   const rows = ["fine,1", "fine ,1", "fine,0", "bad,0", "bad,0", "so so,1"];
   const file = join(dataFolder({ "a.csv": ["sentence,label", ...rows].join("\n") }), "a.csv");
   const task = await loadTask("SST-2", { data: file });
@@ -49,7 +49,7 @@ test("rows of one file that repeat or contradict an earlier one are left out, co
   );
 });
 
-test("a file that loses no row says nothing", async () => {
+test("a file that loses no row has no remark", async () => {
   const file = join(dataFolder({ "a.csv": "sentence,label\na,1\nb,0\nc,1\n" }), "a.csv");
   const task = await loadTask("SST-2", { data: file });
   expect("dropped" in task || "remark" in task).toBe(false);

@@ -28,7 +28,7 @@ test.each([
   expect(shown.map((text) => Number(/\d+/.exec(text)![0]))).toEqual(rows);
 });
 
-test("of several right answers the first is shown, and an example for masked models cannot be", () => {
+test("the first of several right answers is shown; an example for masked models is refused", () => {
   const autoregressive = { prompt: "Answer:", options: [" one\n", " two\n"] };
   expect(drawDemonstrations([{ autoregressive, gold: [1, 0] }], { shots: 1, seed: 0 })).toEqual(["Answer: two"]);
   expect(() => drawDemonstrations([{ gold: [0] }], { shots: 1, seed: 0 })).toThrow(/for masked models; choose a task/);

@@ -32,7 +32,7 @@ test("the files of a set are read in their order, however many there are", async
   expect(await texts(files, "validation")).toEqual(Array.from({ length: 12 }, (_, i) => String(i)));
 });
 
-test("a file that stands alone is not mixed with a set beside it", async () => {
+test("a single file is not mixed with a set of files", async () => {
   expect(await texts({ "train.jsonl": row("alone"), "train-00000-of-00001.jsonl": row("set") })).toEqual(["alone"]);
 });
 
@@ -48,7 +48,7 @@ test("a set with a missing file is refused, and two sets in one folder", async (
   );
 });
 
-test("a folder of a part's own, as the hub's Parquet branch has it, is read in order, and only where it is whole", async () => {
+test("a part in its own folder, as in the hub's Parquet branch, is read in order, and only when it is complete", async () => {
   const folder = dataFolder({ "train/README.md": "x" });
   const bytes = Buffer.from(parquetFiles["pyarrow, zstd"]!, "base64");
   for (const index of ["0000", "0001"]) writeFileSync(join(folder, "train", `${index}.parquet`), bytes);
@@ -78,7 +78,7 @@ test("a file that is too large is refused before it is read, packed or not", asy
   );
 });
 
-test("a file of more lines than are read at once is refused before they are rows, whatever ends them", async () => {
+test("a file of more lines than are read at once is refused before it is parsed, whatever its line ends", async () => {
   for (const end of ["\n", "\r", "\r\n"]) {
     const folder = dataFolder({ "a.tsv": `a${end}`.repeat(2_000_001) });
     await expect(readRows(join(folder, "a.tsv"))).rejects.toThrow(
@@ -87,7 +87,7 @@ test("a file of more lines than are read at once is refused before they are rows
   }
 });
 
-test("what is no file is refused", async () => {
+test("a path that is not a file is refused", async () => {
   const folder = dataFolder({ "a.csv/x": "" });
   await expect(readRows(join(folder, "a.csv"))).rejects.toThrow(
     /^Cannot read the data file .*a\.csv \(it is not a regular file\); check its path\.$/,

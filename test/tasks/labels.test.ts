@@ -32,7 +32,7 @@ test.each([
   expect(labels.map((label) => labelOf(classes, label))).toEqual(labels.map((_, i) => i));
 });
 
-test("where classes are named by numbers, a position is none of them", () => {
+test("where classes are named by numbers, positions are not accepted", () => {
   expect(() => labelOf(["1", "2", "3"], 0)).toThrow("the label 0 is none of 1, 2, 3; correct the row or drop it.");
 });
 
@@ -51,11 +51,16 @@ test.each([[true], ["True"], ["TRUE"], ["true"], ["1.0"], [1]])("%j is true", (l
   expect(labelOf(["false", "true"], label)).toBe(1);
 });
 
-test.each([["0.5"], ["2"], ["01"], ["1e0"], ["-2"], [[1]], [{}], [true], ["nan"]])("%j is no class of two", (label) => {
-  expect(() => labelOf(["negative", "positive"], label)).toThrow(/is none of 0 \(negative\), 1 \(positive\); correct/);
-});
+test.each([["0.5"], ["2"], ["01"], ["1e0"], ["-2"], [[1]], [{}], [true], ["nan"]])(
+  "%j is not one of two classes",
+  (label) => {
+    expect(() => labelOf(["negative", "positive"], label)).toThrow(
+      /is none of 0 \(negative\), 1 \(positive\); correct/,
+    );
+  },
+);
 
-test("−1 is no label, unless a class has that name", () => {
+test("−1 means no label, unless a class has that name", () => {
   for (const none of [-1, "-1", "-1.0", "-"])
     expect(() => labelOf(["negative", "positive"], none)).toThrow(/which means that the row has none/);
   expect(labelOf(["-1", "1"], -1)).toBe(0);
@@ -70,7 +75,7 @@ test("rows without a label are left out and counted, also where only their text 
   expect(task.remark).toBe("left out: 2 rows that have no label");
 });
 
-test("a file without any label is refused, and a folder's test file of that kind is passed over", async () => {
+test("a file without any label is refused, and a folder's unlabelled test file is skipped", async () => {
   const test = "sentence,label\na,-1\nb,-1\n";
   const folder = dataFolder({ "train.tsv": sentencesTsv(6), "test.csv": test });
   await expect(loadTask("SST-2", { data: join(folder, "test.csv") })).rejects.toThrow(
@@ -90,7 +95,7 @@ test("SNLI's rows whose annotators did not agree are left out, counted over all 
   expect(task.dropped).toEqual([{ reason: "unlabelled", rows: 3 }]);
 });
 
-test("of rows that cannot be used the first is told, and how many others there are", async () => {
+test("an error names the first unusable row, and the number of the others", async () => {
   const file = join(dataFolder({ "a.csv": "sentence,label\na,1\n,0\nb,7\nc,\n" }), "a.csv");
   await expect(loadTask("SST-2", { data: file })).rejects.toThrow(
     /a\.csv line 3: the row has no sentence \(.*\); add it or drop the row; 2 other rows cannot be used either\.$/,

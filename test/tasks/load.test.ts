@@ -79,7 +79,7 @@ test("a folder's train file gives train and dev rows, its test file test rows, a
   expect(sizesOf(await loadTask("SST-2", { data, split: "proportional" }))).toEqual([6, 3, 5]);
 });
 
-test("of the authors' K-shot folders the one of k and seed is taken as it stands, and at most as many test rows as asked", async () => {
+test("of the authors' K-shot folders the one of k and seed is read unchanged, and at most as many test rows as asked", async () => {
   const data = dataFolder({
     "16-13/train.tsv": sentencesTsv(32),
     "16-13/dev.tsv": sentencesTsv(30, "dev"),
@@ -152,7 +152,7 @@ test.each([
   await expect(loadTask("SST-2", { data: file })).rejects.toThrow(new RegExp(`^${escaped(`${file} ${sentence}`)}$`));
 });
 
-test("a sentence that is no text is refused", async () => {
+test("a sentence that is not text is refused", async () => {
   const file = join(dataFolder({ "a.jsonl": '{"text": 5, "label": 1}\n' }), "a.jsonl");
   await expect(loadTask("SST-2", { data: file })).rejects.toThrow(
     `${file} line 1: the sentence is 5 and not text; correct it.`,
@@ -203,7 +203,7 @@ test("a folder's parts are the authors' for the seed", async () => {
   );
 });
 
-test("the files of a folder are taken as they stand where that is asked", async () => {
+test("the split of files reads a folder's files unchanged", async () => {
   const files = {
     "train.tsv": sentencesTsv(4),
     "dev.tsv": sentencesTsv(3, "dev"),
@@ -214,7 +214,7 @@ test("the files of a folder are taken as they stand where that is asked", async 
   expect(sizesOf(task)).toEqual([4, 3, 2]);
 });
 
-test("k rows per class are drawn for train and the next k for dev, and classes that run short are told", async () => {
+test("k rows per class are drawn for train and the next k for dev, and classes with too few rows are mentioned", async () => {
   const lines = Array.from({ length: 12 }, (_, i) => `${i < 5 ? 1 : 0}\tsentence ${i}`);
   const data = dataFolder({ "train.tsv": ["label\ttext", ...lines].join("\n"), "test.tsv": sentencesTsv(6, "test") });
   const task = await loadTask("SST-2", { data, k: 3 });
@@ -247,7 +247,7 @@ const mood: TaskDefinition = {
   gold: ({ high }) => [Number(high)],
 };
 
-test("a task of one's own is loaded like the kit's, under the same rules", async () => {
+test("a task from outside the kit is loaded under the same rules", async () => {
   const rows = Array.from({ length: 6 }, (_, i) => `day ${i},${i % 2}`);
   const file = join(dataFolder({ "my.csv": ["line,high", ...rows].join("\n") }), "my.csv");
   const task = await loadTask(mood, { data: file, train: 2, dev: 2, test: 2 });
@@ -271,7 +271,7 @@ test.each([
   await expect(loadTask({ ...mood, ...changes } as TaskDefinition)).rejects.toThrow(sentence);
 });
 
-test("options that there are not, and splits that do not fit, are refused", async () => {
+test("unknown options, and splits that do not apply, are refused", async () => {
   await expect(loadTask("SST-2", { shots: 1 } as object)).rejects.toThrow(
     "Loading a task has no option shots: it has data, train, dev, test, k, split, seed, encoding, quoting.",
   );

@@ -31,7 +31,7 @@ function lines(): string {
 const load = (definition: TaskDefinition = tone) =>
   loadTask(definition, { data: lines(), train: 6, dev: 3, test: 3, seed: 0 });
 
-describe("a task of one's own", () => {
+describe("a task from outside the kit", () => {
   test("is loaded with its rows and scored in its autoregressive form", async () => {
     const task = await load();
     expect([task.name, task.train.length, task.dev.length, task.test.length]).toEqual(["Tone", 6, 3, 3]);
@@ -96,12 +96,12 @@ const masked = tone.masked!;
 
 test.each<[string, Partial<Record<keyof TaskDefinition, unknown>>, string]>([
   [
-    "a prompt that is none",
+    "a prompt that is not text",
     { autoregressive: { ...autoregressive, prompt: () => 5 } },
     "gives 5 as autoregressive.prompt",
   ],
   [
-    "options that are no list",
+    "options that are not a list",
     { autoregressive: { ...autoregressive, options: () => "dull" } },
     "autoregressive.options, which must be a list of texts",
   ],
@@ -117,11 +117,11 @@ test.each<[string, Partial<Record<keyof TaskDefinition, unknown>>, string]>([
     { gold: (row: { at: string }) => [row.at.length] },
     "fails in gold (Cannot read properties of undefined",
   ],
-  ["rows that are none", { unpack: () => undefined }, "gives nothing as unpack, which must be a list of rows"],
+  ["rows that are not a list", { unpack: () => undefined }, "gives nothing as unpack, which must be a list of rows"],
   ["a size in words", { devSize: "many" }, 'needs a whole number of at least 1 as devSize, not "many"'],
   ["classes of another kind", { classes: 2 }, 'has the classes 2: give "none" or leave classes out'],
   ["rows as a value", { defaultRows: [] }, "needs a function as defaultRows, or none"],
-])("%s is told in one sentence with the task and the field", async (_, change, sentence) => {
+])("%s is refused in one sentence with the task and the field", async (_, change, sentence) => {
   const error: Error = await load({ ...tone, ...change } as TaskDefinition).then(
     () => expect.unreachable(),
     (error) => error,

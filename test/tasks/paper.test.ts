@@ -113,7 +113,7 @@ describe.skipIf(!archives)(`the authors' K-shot splits; xz, ${needs("data/lmbff-
     }
   });
 
-  test("TREC's third class runs short at 512, which is told", async () => {
+  test("TREC's third class has too few rows at 512, which is mentioned", async () => {
     const { remark, ...task } = await loadTask("TREC", { data: join(archives!, "trec-full"), k: 512, seed: 42 });
     expect(sizesOf(task)).toEqual([2646, 2243, 500]);
     expect(remark).toMatch(
@@ -134,7 +134,7 @@ describe.skipIf(!archives)(`the authors' K-shot splits; xz, ${needs("data/lmbff-
     ["SST-5", "sst-5", [80, 80, 1000]],
     ["MNLI", "MNLI", [48, 48, 1000]],
     ["SNLI", "SNLI", [48, 48, 1000]],
-  ])("those of %s are read as they stand", async (name, archive, sizes) => {
+  ])("those of %s are read unchanged", async (name, archive, sizes) => {
     const task = await loadTask(name, { data: join(unpacked(archive, "16-13"), "16-13"), split: "files" });
     expect(sizesOf(task)).toEqual(sizes);
     expect(task.remark).toBeUndefined();

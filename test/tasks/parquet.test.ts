@@ -52,7 +52,7 @@ function withRows(bytes: Buffer, said: Buffer): Buffer {
   return Buffer.concat([bytes.subarray(0, start), changed, length, Buffer.from("PAR1")]);
 }
 
-test("a file that says more rows than its columns have is refused, and one that says too many at once", async () => {
+test("a file that states more rows than its columns have is refused, and one that states too many", async () => {
   const bytes = bytesOf("pyarrow, no dictionary");
   const messages = await Promise.all(
     ["14", "80c2d72f"].map(async (hex) => String(await read(withRows(bytes, Buffer.from(hex, "hex"))))),
@@ -61,7 +61,7 @@ test("a file that says more rows than its columns have is refused, and one that 
   expect(messages[1]).toMatch(/it has 50000000 rows, and at most 2000000 are read at once/);
 });
 
-test("what is wrong is said in one sentence that names the file", async () => {
+test("errors are one sentence that names the file", async () => {
   expect(String(await read(Buffer.from("no parquet")))).toMatch(
     /^KitError: Cannot read x\.parquet as Parquet \(.+\); download it again, or give JSON Lines\.$/,
   );

@@ -78,7 +78,7 @@ test.each([
   expect(await errorOf(name, text)).toBe(sentence);
 });
 
-test("text that is no JSON and no CSV is refused with its line", async () => {
+test("text that is neither JSON nor CSV is refused with its line", async () => {
   expect(await errorOf("a.jsonl", '{"a":1}\n{"a":\n')).toMatch(
     /^data\/a\.jsonl line 2: this is not valid JSON \(.+\); correct it\.$/,
   );
@@ -87,7 +87,7 @@ test("text that is no JSON and no CSV is refused with its line", async () => {
   );
 });
 
-test("a file that is not there is named", async () => {
+test("a missing file is named", async () => {
   await expect(readRows("no/such.tsv")).rejects.toThrow(
     "Cannot read the data file no/such.tsv (ENOENT); check its path.",
   );

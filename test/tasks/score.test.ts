@@ -43,7 +43,7 @@ test("the majority class is counted on train and scored on test, where any right
   expect(scoreMajority(taskWith(examples(1, 0), examples(0)))).toMatchObject({ label: 0, accuracy: 1 });
 });
 
-test("there is no majority class where answers are generated, or every row has options of its own", () => {
+test("there is no majority class where answers are generated, or each row has its own options", () => {
   const sentence = /^The majority class of SST-2 was asked for, but its rows have no classes in common/;
   const some = examples(0, 1);
   expect(() => scoreMajority(taskWith(some, some, { metric: "F1" }))).toThrow(sentence);

@@ -13,7 +13,7 @@ test.each([
   expect(Object.values(shrinkSizes(paper, rows, "rows.tsv"))).toEqual(sizes);
 });
 
-test("every row is used where there are too few", () => {
+test("every row is used where there are too few rows", () => {
   for (let rows = 3; rows < 200; rows++) {
     const { train, dev, test } = shrinkSizes(paper, rows, "rows.tsv");
     expect(train + dev + test).toBe(rows);

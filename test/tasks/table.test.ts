@@ -29,7 +29,7 @@ test.each([
   ["a line break in quotes alone", 'text\tlabel\n"a\nb"\t0\nc\t1\n', ["a\nb", "c"]],
   ["a tab in quotes alone", 'text\tlabel\n"a\tb"\t0\nc\t1\n', ["a\tb", "c"]],
   ["a header in quotes (QUOTE_NONNUMERIC, R's write.table)", '"text"\t"label"\n"a"\t0\n"b, c"\t1\n', ["a", "b, c"]],
-])("a TSV file is seen to be quoted by %s", async (_, text, given) => {
+])("a TSV file is detected as quoted by %s", async (_, text, given) => {
   expect(await read("a.tsv", text)).toEqual(texts(given));
 });
 
@@ -37,7 +37,7 @@ test.each([
   ["a quote inside a field", '"well" he said\t0\n"no"\t1\n', ['"well" he said', '"no"']],
   ["a quote that is not closed", 'say "no\t0\nb\t1\n', ['say "no', "b"]],
   ["quotes that would close over rows of the right length", '"a\t0\nb"\t1\n', ['"a', 'b"']],
-])("a TSV file is seen to be unquoted, as GLUE's are, by %s", async (_, rows, given) => {
+])("a TSV file is detected as unquoted, like GLUE's, by %s", async (_, rows, given) => {
   expect(await read("a.tsv", `text\tlabel\n${rows}`)).toEqual(texts(given));
 });
 
@@ -50,7 +50,7 @@ test.each([
   );
 });
 
-test("quoting says how quotes are to be taken", async () => {
+test("the option quoting decides how quotes are read", async () => {
   expect(await read("a.tsv", 'text\tlabel\n"well"\t0\n', "double")).toEqual(texts(["well"]));
   expect(await read("a.tsv", 'text\tlabel\n"well"\t0\n', "none")).toEqual(texts(['"well"']));
   expect(await read("a.csv", 'text,label\nhe said "no",0\n', "none")).toEqual(texts(['he said "no"']));
@@ -71,7 +71,7 @@ test.each([["0,1\n0,a b\n1,c\n"], [",0,1\n0,0,a b\n1,1,c\n"], ["Unnamed: 0,0,1\n
   },
 );
 
-test("three columns without names go by their positions, and an index beside names is a column without one", async () => {
+test("three unnamed columns are named by their positions, and an index beside named columns is an unnamed one", async () => {
   expect(await read("a.csv", "0,1,2\n7,0,a\n")).toEqual([{ 0: "7", 1: "0", 2: "a" }]);
   expect(await read("a.csv", ",text,label\n0,a,1\n")).toEqual([{ "": "0", text: "a", label: "1" }]);
 });
@@ -84,12 +84,12 @@ test("a first row of a label and a text is a row", async () => {
   expect(await read("a.csv", "1,2\n0,some text\n")).toMatchObject([{ label: "1", text: "2" }, { label: "0" }]);
 });
 
-test.each(["a.csv", "a.tsv"])("a column name that stands twice in %s is refused", async (name) => {
+test.each(["a.csv", "a.tsv"])("a repeated column name in %s is refused", async (name) => {
   const text = "sentence,label,label\ns0,0,1\n".replaceAll(",", name === "a.tsv" ? "\t" : ",");
   expect(await read(name, text)).toBe(`data/${name} line 1: the column "label" is there twice; rename or remove one.`);
 });
 
-test("a name that stands twice in a JSON object is refused, however it is written and wherever it stands", async () => {
+test("a repeated name in a JSON object is refused, however it is escaped and wherever it is", async () => {
   const sentence = (where: string, name: string): string =>
     `data/${where}: an object has the name ${name} twice; remove one.`;
   expect(await read("a.jsonl", '{"a":1}\n{"a":1, "b":[{"c":2,"c":3}]}\n')).toBe(sentence("a.jsonl line 2", '"c"'));
@@ -99,7 +99,7 @@ test("a name that stands twice in a JSON object is refused, however it is writte
   ]);
 });
 
-test("what an error shows of a row is short, however long and deep the row", async () => {
+test("errors quote little of a row, however long and deep it is", async () => {
   const nested = `${"[".repeat(9000)}${"]".repeat(9000)}`;
   const message = String(await read("a.jsonl", nested));
   expect(message).toMatch(

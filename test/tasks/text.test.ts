@@ -34,7 +34,7 @@ const WESTERN = Buffer.concat([
   Buffer.from(",1\n"),
 ]);
 
-// A guess at the encoding would be right most of the time and change letters without a word the rest of it.
+// A guess at the encoding would be right most of the time and silently change letters the rest of it.
 test.each(["a.csv", "a.tsv", "a.jsonl", "a.json", "a.txt"])(
   "%s in windows-1252 is refused with line and encoding",
   async (name) => {
@@ -44,7 +44,7 @@ test.each(["a.csv", "a.tsv", "a.jsonl", "a.json", "a.txt"])(
   },
 );
 
-test("an encoding that is named is used for files that are not UTF-8, to the letter", async () => {
+test("the option encoding is used for files that are not UTF-8, letter by letter", async () => {
   const dialect = { encoding: "windows-1252" };
   expect(await read("a.csv", WESTERN, dialect)).toEqual([{ text: "plain", label: "0" }, ...ROWS]);
   expect(await read("a.csv", CSV, dialect)).toEqual(ROWS);
@@ -88,7 +88,7 @@ test.each([
   ],
   ["a NUL byte", "312061620a31206100620a", {}, /line 2 holds a NUL byte, so it is not text/],
   [
-    "an encoding that is none",
+    "an unknown encoding",
     "3120e90a",
     { encoding: "klingon" },
     /in the encoding "klingon", which the kit does not know/,
@@ -113,7 +113,7 @@ test.each(["\n", "\r\n", "\r"])("lines that end in %j are read in every text for
   }
 });
 
-test("line ends of all kinds may stand in one file, and those within quotes are text", async () => {
+test("one file may mix all line ends, and those within quotes are text", async () => {
   const rows = [1, 2, 3].map((text) => ({ text: String(text) }));
   expect(await read("a.csv", "text\r\n1\n2\r3\r\n")).toEqual(rows);
   expect(await read("a.csv", 'text,label\r\n"a\r\nb",1\r"c\rd",0\n')).toEqual([

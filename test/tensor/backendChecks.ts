@@ -4,8 +4,8 @@ import { linear } from "../../src/kernels/linear.ts";
 import { loadModel } from "../../src/models/load.ts";
 import { packBatch } from "../../src/nn/batch.ts";
 import { features } from "../../src/nn/run.ts";
-import { type BackendName, useBackend } from "../../src/tensor/backend.ts";
-import { assign, gaussian, norm, type Perturb, rademacher, update, writeValues } from "../../src/tensor/parameter.ts";
+import { type BackendName, storage, useBackend } from "../../src/tensor/backend.ts";
+import { fillValues, gaussian, norm, type Perturb, rademacher, update } from "../../src/tensor/parameter.ts";
 import { mezo } from "../../src/tuners/mezo.ts";
 import { tinyModel } from "../tiny.ts";
 
@@ -85,9 +85,9 @@ export function backendTests(backend: BackendName): void {
       const [x, other] = [tf.ones([4, 4]), tf.fill([4, 4], 5)];
       const product = (): Promise<number[]> => read(tf.matMul(x, value));
       expect((await product())[0]).toBe(4);
-      writeValues(value, new Float32Array(16).fill(2));
+      fillValues(value, (values) => values.fill(2));
       expect((await product())[0]).toBe(8);
-      assign({ name: "w", value }, other);
+      storage().copy(other, value);
       expect((await product())[0]).toBe(20);
       await update({ name: "w", value }, other, (theta, o) => {
         for (let i = 0; i < theta.length; i++) theta[i]! += o[i]!;

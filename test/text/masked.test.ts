@@ -12,7 +12,7 @@ function encode(parts: readonly MaskedPart[], maxLength = 100, options: readonly
 
 const parts: readonly MaskedPart[] = [{ text: "a g" }, { text: " It was" }, MASK, { text: "." }];
 
-test("pieces are encoded one by one between the begin and the end token, and the mask's place and the answers' ids are told", () => {
+test("pieces are encoded one by one between the begin and the end token, with the mask's place and the answers' ids", () => {
   const { candidates, shared } = encode([{ text: "a g" }, { text: "reat" }, MASK, { text: "." }]);
   // In one piece the text would be "a" and " great", 97 and 204.
   expect([...shared!.ids]).toEqual([0, 97, 200, 201, 203, 2, 46, 9]);
@@ -41,7 +41,7 @@ test("where the tail's cut would take the mask, the longest piece before it is s
   expect(() => encode([{ text: "a" }])).toThrow("none of its parts is MASK; add it.");
 });
 
-test("an option of several tokens is told by its first", () => {
+test("an option of several tokens is represented by its first", () => {
   const { answers } = encode(parts, 100, [" great", " good"]).shared!;
   expect(answers).toEqual([204, tinyTokenizer().encode(" good")[0]]);
 });

@@ -28,7 +28,7 @@ test("tokens are found by name, and the size is the largest id plus one", () => 
   expect(tokenizer.size).toBe(240);
 });
 
-test("decoding undoes encoding exactly, drops special and unknown ids, and has nothing to say about nothing", () => {
+test("decoding undoes encoding exactly, drops special and unknown ids, and of no ids is empty", () => {
   const tokenizer = tinyTokenizer();
   const text = "a great , bad one . It 's\n\n  odd !";
   expect(tokenizer.decode(tokenizer.encode(text))).toBe(text);

@@ -15,15 +15,15 @@ export interface CellInterrupt {
   /** Work that looks at the signal ends the cell with its own error; what does not, or a second Interrupt, ends the waiting for it. */
   press(): void;
   /** The kit's sentence for an error that is Node's or tslab's own word for Interrupt; other errors as they are. */
-  told(error: unknown): unknown;
+  explain(error: unknown): unknown;
 }
 
-/** Whole turns of the event loop, in which signals are heard and rejections that nobody awaits are told. */
+/** Waits for whole turns of the event loop, in which signals arrive and rejections that nobody awaits are reported. */
 export async function turns(): Promise<void> {
   for (let i = 0; i < 2; i++) await new Promise((resume) => setImmediate(resume));
 }
 
-/** `stopWaiting` is tslab's answer to Interrupt: the cell no longer waits, but what it waited for goes on behind the cells after it. */
+/** `stopWaiting` is tslab's answer to Interrupt: the cell no longer waits, but what it waited for continues while later cells run. */
 export function cellInterrupt(stopWaiting: () => void): CellInterrupt {
   let controller = new AbortController();
   const abort = (): KitError => {
@@ -49,7 +49,7 @@ export function cellInterrupt(stopWaiting: () => void): CellInterrupt {
       abort();
       setTimeout(() => void (controller === interrupted && stopWaiting()), GRACE_MILLISECONDS).unref();
     },
-    told: (error) => {
+    explain: (error) => {
       const { code, message } = Object(error) as { readonly code?: unknown; readonly message?: unknown };
       if (code === "ERR_SCRIPT_EXECUTION_INTERRUPTED") {
         forgetHalfLoaded();
@@ -60,7 +60,7 @@ export function cellInterrupt(stopWaiting: () => void): CellInterrupt {
   };
 }
 
-/** When Node begins to watch for signals itself, it drops one that came while the cell was compiled: that is heard first. */
+/** When Node begins to watch for signals itself, it drops one that came while the cell was compiled: that one is handled first. */
 function runAfterSignals(stopIfAborted: () => void): void {
   const plain = vm.runInThisContext;
   vm.runInThisContext = (code, options) => {

@@ -112,7 +112,7 @@ handler.handleExecuteImpl = async function (...args: unknown[]) {
 
 // startKernel hands these two to what runs the cells.
 console.error = (...args: unknown[]) => {
-  failure = reported(failure, args.map(interrupt.told));
+  failure = reported(failure, args.map(interrupt.explain));
 };
 startKernel({ configPath: process.argv[2], enableFindLocal: false, jsKernel: false });
 console.log = printValue;

@@ -15,7 +15,7 @@ export interface CellResult {
   readonly outputs: Output[];
   readonly seconds: number;
   readonly failure?: Failure;
-  /** The cell's line that failed, from 1, where it can be told. */
+  /** The cell's line that failed, from 1, where it is known. */
   readonly line?: number;
 }
 
@@ -88,7 +88,7 @@ const START_SECONDS = 600;
 /** The text of a cell. */
 export const sourceOf = ({ source }: { readonly source: string | string[] }): string => [source].flat().join("");
 
-/** How long cells may take, in which environment, and who is told before each. */
+/** How long one cell may take, its environment, and what is called before each cell. */
 export interface NotebookOptions {
   readonly env: NodeJS.ProcessEnv;
   readonly secondsPerCell: number;

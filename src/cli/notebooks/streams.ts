@@ -110,7 +110,7 @@ export function reported(before: Failure | undefined, args: readonly unknown[]):
 /** For a cell that failed without saying why. */
 export const SILENT: Failure = { ename: "Error", evalue: "the cell failed without a reason", traceback: [] };
 
-/** The line of a cell, from 1, that a failure speaks of, where it can be told: a compiler's position, or the line that was compiled to the one that threw. */
+/** The line of a cell, from 1, that a failure is about, where it is known: a compiler's position, or the line that was compiled to the one that threw. */
 export function lineOf(failure: Failure, source: string, compiled: string): number | undefined {
   const atType = /^(\d+):\d+ - /.exec(failure.evalue)?.[1];
   if (atType !== undefined) return Number(atType);

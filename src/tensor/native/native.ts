@@ -13,7 +13,7 @@ import {
 import { floats, type Graph, node } from "./onnx.ts";
 import { threadCount } from "./session.ts";
 
-/** TensorFlow.js's own operations that models and gradients lean on, by the ONNX operator that computes the same. */
+/** TensorFlow.js's own operations that models and gradients use, by the ONNX operator that computes the same. */
 const BINARY = { Add: "Add", Sub: "Sub", Multiply: "Mul", RealDiv: "Div" } as const;
 const UNARY = {
   Exp: "Exp",

@@ -66,7 +66,7 @@ function load(): Api {
     return Object.fromEntries(entries) as Api;
   } catch (error) {
     throw new KitError(
-      `ONNX Runtime was to be loaded from the package onnxruntime-node, but it cannot be on ${process.platform} ${process.arch} (${(error as Error).message}); run npm ci again, or choose another backend with useBackend.`,
+      `ONNX Runtime from the package onnxruntime-node does not load on ${process.platform} ${process.arch} (${(error as Error).message}); run npm ci again, or choose another backend with useBackend.`,
     );
   }
 }
@@ -90,7 +90,7 @@ function libraryPath(): string {
   return join(folder, file);
 }
 
-/** Throws the error that a status tells of, and frees it; a status of none is success. */
+/** Throws the error of a status, and frees it; no status is success. */
 export function check(status: Pointer | null): void {
   if (!status) return;
   const message = String(ort().getErrorMessage(status));
@@ -98,7 +98,7 @@ export function check(status: Pointer | null): void {
   throw new Error(message);
 }
 
-/** Calls a function that writes an address to the place it is given. */
+/** The address that a function writes to the place it is given. */
 export function receiveAddress(make: (place: BigUint64Array) => Pointer | null): Pointer {
   const place = new BigUint64Array(1);
   check(make(place));

@@ -8,11 +8,11 @@ interface Slab {
   readonly free: { start: number; end: number }[];
 }
 
-/** Memory that is not yet written to takes up none: so slabs may be large. */
+/** Slabs may be large: the system gives memory only to pages that were written to. */
 const SLAB_BYTES = 2 ** 28;
 const GRANULE_BYTES = 64;
 
-/** Smaller results are left to JavaScript, which handles many of them faster. */
+/** Smaller results come from JavaScript's heap, which is faster for many of them. */
 const LEAST_BYTES = 4096;
 
 const slabs: Slab[] = [];
@@ -46,7 +46,7 @@ function newSlab(bytes: number): Slab {
   return slab;
 }
 
-/** Whether an array looks into a buffer of `take` without being what `take` gave: its content lasts only as long as that. */
+/** Whether an array is a view into what `take` returned, and so valid only until that is given back. */
 export function isBorrowed(array: ArrayBufferView): boolean {
   return slabBuffers.has(array.buffer) && !slabByArray.has(array);
 }

@@ -17,7 +17,7 @@ interface Session {
 const sessions = new Map<string, Session>();
 let threads = availableParallelism();
 
-/** Sets how many threads a graph may use; graphs made before are made again. */
+/** Sets how many threads a graph may use; existing sessions are built again. */
 export function setThreads(count: number): void {
   if (count === threads) return;
   threads = count;
@@ -30,7 +30,7 @@ export function threadCount(): number {
   return threads;
 }
 
-/** What fails is thrown, and need not be printed too. */
+/** The log level: errors are thrown, so they need not be printed too. */
 const FATAL = 4;
 const ARENA_ALLOCATOR = 1;
 const DEFAULT_MEMORY = 0;
@@ -90,7 +90,7 @@ export interface GraphRun {
 
 let graphListener: ((run: GraphRun) => void) | undefined;
 
-/** Tells `listener` of every graph that runs during `work`. */
+/** Calls `listener` for every graph that runs during `work`. */
 export async function profileGraphs<T>(listener: (run: GraphRun) => void, work: () => Promise<T>): Promise<T> {
   const outer = graphListener;
   graphListener = listener;
@@ -107,7 +107,7 @@ const listShapes = (views: Readonly<Record<string, View>>): GraphRun["shapes"] =
 const shape64 = new BigInt64Array(8);
 const place = new BigUint64Array(1);
 
-/** ONNX Runtime's tensor over values where they are; to be released. */
+/** ONNX Runtime's tensor over values in place; to be released. */
 function wrapView({ values, shape }: View): Pointer {
   shape.forEach((size, i) => {
     shape64[i] = BigInt(size);
@@ -149,7 +149,7 @@ function findNames(known: Map<string, Names>, keys: readonly string[]): Names {
   return names;
 }
 
-/** Lets `use` have the tensors of views, and releases them. */
+/** Calls `use` with the tensors of views, and releases them. */
 function withTensors(views: Views, use: (tensors: BigUint64Array) => void): void {
   const all = Object.values(views);
   const tensors = new BigUint64Array(all.length);

@@ -8,10 +8,10 @@ import { type KernelName, PAGE, PIECE, type Wasm, wasm } from "./webassembly.ts"
 export const WORKER_KERNELS: readonly KernelName[] = ["gaussian", "gaussianSides", "rademacher"];
 
 /**
- * Where the threads find what in their control words: three counters, and from `first` on `line` words for each place of a piece:
+ * The layout of the control words: three counters, and from `first` on `line` words for each place of a piece:
  * its state, address, size, first block, the number of its kernel, the distance of its sides or 0, the number of its moves, and from
  * `moves` on five words a move: the key's three, scale and keep as float32. A state goes from free to ready and from done to free by
- * the caller, from ready to taken by whoever is faster.
+ * the caller, from ready to taken by whichever thread is first.
  */
 export const LAYOUT = {
   posted: 0,
@@ -38,7 +38,7 @@ export interface Shared {
 }
 
 /**
- * The whole life of a worker thread: does the pieces that are ready and sleeps while there is none. It runs as text in another
+ * The whole life of a worker thread: works on pieces that are ready and sleeps while none is. It runs as text in another
  * thread, so it uses nothing from outside and defines no functions (some compilers add calls of helpers to those).
  */
 export function serve({ module, memory, control, layout, names }: Shared): void {
@@ -67,7 +67,7 @@ export function serve({ module, memory, control, layout, names }: Shared): void 
 }
 
 const PLACES_A_WORKER = 3; // one in work and two waiting: the caller comes by only after each piece of its own
-const WORTH_POSTING = PIECE / 4; // elements; a smaller piece is done before a worker has heard of it
+const WORTH_POSTING = PIECE / 4; // elements; a smaller piece is done before a worker wakes up
 
 /** Worker threads that add noise to pieces in a memory of their own, handed out and collected by the thread that made them. */
 export class NoiseThreads {
@@ -111,7 +111,7 @@ export class NoiseThreads {
     return true;
   }
 
-  /** Returns when every posted piece is done; those that no worker has begun are taken back and done by `here`. */
+  /** Returns when every posted piece is done; those that no worker has taken are taken back and done by `here`. */
   finish(here: (piece: Stretch) => void): void {
     for (;;) {
       const seen = Atomics.load(this.#control, LAYOUT.finished);
@@ -135,7 +135,7 @@ export class NoiseThreads {
     this.#parameters[at + 4] = keep;
   }
 
-  /** Whether the place is free, after what was done there has been copied back. */
+  /** Copies back what is done at a place, and says whether the place is free. */
   #collect(place: number): boolean {
     const posted = this.#posted[place];
     if (!posted) return true;

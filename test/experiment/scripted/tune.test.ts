@@ -8,7 +8,7 @@ import { accuracy, exactMatch, f1 } from "../../../src/loss/score.ts";
 import type { Run } from "../../../src/record/run.ts";
 import type { Example, Task } from "../../../src/tasks/task.ts";
 import type { Perturb } from "../../../src/tensor/parameter.ts";
-import { writeValues } from "../../../src/tensor/parameter.ts";
+import { fillValues } from "../../../src/tensor/parameter.ts";
 import { mezo } from "../../../src/tuners/mezo.ts";
 import { sgd } from "../../../src/tuners/sgd.ts";
 import type { Tuner } from "../../../src/tuners/tuner.ts";
@@ -27,9 +27,8 @@ const along =
   (theta, scale, _draw, keep = 1) => {
     const at = placeOf(model, word, after);
     for (const { value } of theta)
-      writeValues(
-        value,
-        value.dataSync<"float32">().map((v, i) => keep * v + (i === at ? scale : 0)),
+      fillValues(value, (values) =>
+        values.set(value.dataSync<"float32">().map((v, i) => keep * v + (i === at ? scale : 0))),
       );
   };
 
