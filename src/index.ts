@@ -35,7 +35,17 @@ export { MASK, type MaskedPart, type MaskedPrompt } from "./text/maskedPrompt.ts
 export { labelField, textField } from "./tasks/definitions/fields.ts";
 export { loadTask, type LoadTaskOptions, type Split } from "./tasks/load.ts";
 export type { Quoting } from "./tasks/read/table.ts";
-export type { Dropped, Example, Form, FormDefinition, Loss, Metric, Task, TaskDefinition } from "./tasks/task.ts";
+export type {
+  DataSource,
+  Dropped,
+  Example,
+  Form,
+  FormDefinition,
+  Loss,
+  Metric,
+  Task,
+  TaskDefinition,
+} from "./tasks/task.ts";
 export * from "./tuners/index.ts";
 export { layerGradientNorms, layerGroups, type LayerGroup } from "./tuners/layers.ts";
 export type { Schedule, ZerothOptions } from "./tuners/zeroth.ts";
@@ -54,16 +64,27 @@ export { tune } from "./experiment/tune.ts";
 export type { TuneOptions } from "./experiment/tuneOptions.ts";
 export type { RunRecorder } from "./record/run.ts";
 export { replay, type Replayed, type ReplayOptions } from "./experiment/replay.ts";
-export { bestStep, type ChooseBy, cut, stepsTaken, undo } from "./record/run.ts";
+export type { ChooseBy } from "./record/run.ts";
+export { bestStep, cut, stepsTaken, undo } from "./record/steps.ts";
 export { rescore, type RescoreOptions } from "./experiment/rescore.ts";
-export { type Difference, diff, type Parting, partingText } from "./record/diff.ts";
+export { type Difference, diff, type Parting } from "./record/diff.ts";
+export { partingText } from "./record/text.ts";
 export { accuracy, exactMatch, f1, type Measure } from "./loss/score.ts";
 export type { Begin, LabelledBatch } from "./loss/encode.ts";
 export { compactRun, readCompact } from "./record/compact.ts";
-export { type Found, readRun, readUnfinished } from "./record/read.ts";
+export { type ReadResult, readRun, readUnfinished } from "./record/read.ts";
 export { type OpenRun, resumeRun } from "./record/write.ts";
 export { createRunFile, type RunFile, writeRun } from "./record/write.ts";
-export type { Cost, Run, RunHeader, Score, StepRecord, UnfinishedRun } from "./record/run.ts";
+export type {
+  Cost,
+  NamedOptions,
+  Run,
+  RunHeader,
+  RunSettings,
+  Score,
+  StepRecord,
+  UnfinishedRun,
+} from "./record/run.ts";
 export { markdownTable, table } from "./report/runTables.ts";
 export { taskTable } from "./report/runTables.ts";
 export { plotAccuracyMemory } from "./report/plot.ts";

@@ -126,6 +126,6 @@ function chooseSettings(
 
 function nameOf({ task, model, weights, method }: Diagnosis, rows: string | undefined): string {
   const on = rows === undefined ? task : `${task}-${rows}`;
-  const kept = weights === undefined ? "" : `-${weights.replace(/,.*/, "")}`;
+  const kept = weights === undefined ? "" : `-${weights.format}`;
   return `${on}-${model.replace(/^.*\//, "")}${kept}-${plainName(method)}-plateau`.toLowerCase();
 }

@@ -1,19 +1,19 @@
 import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { Command, InvalidArgumentError } from "commander";
+import { adapterNamed } from "../adapters/adapter.ts";
 import { saveAdapter } from "../adapters/peft.ts";
 import { KitError } from "../error.ts";
 import { type Replayed, replay } from "../experiment/replay.ts";
-import { loadModel } from "../models/load.ts";
+import { type LoadOptions, loadModel } from "../models/load.ts";
 import { saveModel } from "../models/save.ts";
-import type { WeightFormat } from "../models/weights.ts";
 import { compactRun } from "../record/compact.ts";
-import { diff, partingText } from "../record/diff.ts";
-import { adapterOf } from "../record/header.ts";
+import { diff } from "../record/diff.ts";
 import { readUnfinished } from "../record/read.ts";
-import { bestStep, stepsTaken, type UnfinishedRun } from "../record/run.ts";
+import type { UnfinishedRun } from "../record/run.ts";
+import { bestStep, stepsTaken } from "../record/steps.ts";
+import { partingText } from "../record/text.ts";
 import { terminalProgress } from "../report/progress.ts";
 import { useBackend } from "../tensor/backend.ts";
-import type { Rounding } from "../tensor/source.ts";
 import { whole } from "./commandLine.ts";
 
 interface ReplayRequest {
@@ -56,8 +56,8 @@ async function replayRun(path: string, options: ReplayRequest): Promise<void> {
   const progress = terminalProgress();
   try {
     await useBackend("auto", options.threads);
-    const kept = keptOf(run);
-    const model = await loadModel(options.model ?? run.header.model, { ...kept, onProgress: progress.report });
+    const id = options.model ?? run.header.model;
+    const model = await loadModel(id, { ...loadAs(run), onProgress: progress.report });
     const step = options.step === "best" ? bestStep(run) : options.step;
     const loaded = performance.now();
     const replayed = await replay(model, run, { ...(step !== undefined && { step }), onProgress: progress.report });
@@ -70,19 +70,15 @@ async function replayRun(path: string, options: ReplayRequest): Promise<void> {
   }
 }
 
-/** How the run had its weights. */
-function keptOf({ header: { weights = "float32", untied = false } }: UnfinishedRun): {
-  weights: WeightFormat;
-  rounding: Rounding;
-  untied: boolean;
-} {
-  const [format, rounding = "stochastic"] = weights.replace(" rounding", "").split(", ");
-  return { weights: format as WeightFormat, rounding: rounding as Rounding, untied };
+/** The options that load a model's weights as the run had them. */
+function loadAs({ header: { weights, untied = false } }: UnfinishedRun): LoadOptions {
+  return { untied, ...(weights && { weights: weights.format, rounding: weights.rounding }) };
 }
 
 async function save({ model, adapted }: Replayed, run: UnfinishedRun, folder: string): Promise<void> {
   if (!adapted) return saveModel(model, folder);
-  await saveAdapter(folder, adapterOf(run.header)!, adapted, { network: model, baseModel: run.header.model });
+  const { name, options } = run.header.adapter!;
+  await saveAdapter(folder, adapterNamed(name, options), adapted, { network: model, baseModel: run.header.model });
 }
 
 function report({ header }: UnfinishedRun, { step, checked }: Replayed, seconds: number): string {

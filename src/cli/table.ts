@@ -21,7 +21,7 @@ export async function savePicture(runs: readonly Run[], folder: string): Promise
   );
   const on = rows === undefined ? task : `${task}-${rows}`;
   const kept = untied ? "-untied" : "";
-  const format = weights === undefined ? "" : `-${weights.replace(/,.*/, "")}`;
+  const format = weights === undefined ? "" : `-${weights.format}`;
   const name = `${on}-${model.replace(/^.*\//, "")}${kept}${format}-accuracy-memory`.toLowerCase();
   return saveFigure(plotAccuracyMemory(runs), join(folder, name));
 }

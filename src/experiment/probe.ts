@@ -101,7 +101,7 @@ export async function probe(model: LanguageModel, task: Task, options: ProbeOpti
     ...runHeader({ model, task, seed }, "LP", { begin, earlyStop, folds: FOLDS, C }),
     ...(rows && { head: rows }),
   });
-  if (isFinished(resume, headerWith(Number(resume?.header.options.C), resume?.header.head))) return resume;
+  if (isFinished(resume, headerWith(resume?.header.settings.C ?? 0, resume?.header.head))) return resume;
   resetPeak();
   const started = performance.now();
   const head = await probeHead(model, task, options);

@@ -3,23 +3,15 @@ import { batches, encodeBatch, type LabelledBatch } from "../loss/encode.ts";
 import { type ObjectiveOptions, objectiveFor } from "../loss/objective.ts";
 import { scorerFor } from "../loss/score.ts";
 import type { LanguageModel } from "../models/network.ts";
-import type { RunRecorder } from "../record/run.ts";
-import {
-  isBest,
-  type PredictedBytes,
-  type Run,
-  type Score,
-  type StepRecord,
-  stepsTaken,
-  type UnfinishedRun,
-} from "../record/run.ts";
+import { hashTheta, recordLosses } from "../record/observe.ts";
+import type { PredictedBytes, Run, RunRecorder, Score, StepRecord, UnfinishedRun } from "../record/run.ts";
+import { isBest, stepsTaken } from "../record/steps.ts";
 import type { Task } from "../tasks/task.ts";
 import { canPair } from "../tensor/pair.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { ProgressEvent } from "../tensor/progress.ts";
 import type { Resident, Training, Tuner } from "../tuners/tuner.ts";
 import { type Execution, findLongest, measureCost, NOTHING, predictBytes } from "./cost.ts";
-import { heard, thetaHash } from "./replay.ts";
 import type { TuneSettings } from "./tuneOptions.ts";
 
 /** A model that runs score: its weights as they are now, the tuned ones among them, and the task. */
@@ -66,7 +58,7 @@ export async function train(subject: Subject, past: UnfinishedRun, settings: Tun
       }
     if (step === total) break;
     await setImmediate(); // a notebook draws, an interrupt gets through
-    const { objective, losses } = heard(objectiveOf(batchAt(step)));
+    const { objective, losses } = recordLosses(objectiveOf(batchAt(step)));
     const { loss, projectedGrad } = await training.step(objective, { seed, step, total });
     steps.push({ step, losses, ...(projectedGrad !== undefined && { projectedGrad }) });
     record.step(steps.at(-1)!);
@@ -103,7 +95,7 @@ export function makeStepScorer(
     const earlier = scores.filter((score) => score.on === "dev" && score.step < step);
     const known = (on: Score["on"]): Score | undefined =>
       scores.find((score) => score.on === on && score.step === step);
-    const hash = thetaHash(theta);
+    const hash = hashTheta(theta);
     const scorePart = async (on: Score["on"]): Promise<Score> => {
       const report = (done: number): void => onProgress({ label, part: on, done, total: parts[on].gold.length });
       return { ...(await scoreOn({ ...parts[on], on, step }, report)), ...(hash !== undefined && { theta: hash }) };

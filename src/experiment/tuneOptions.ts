@@ -11,7 +11,7 @@ import type { Progress } from "../tensor/progress.ts";
  * 100,000 of 64, scored every 10,000 (Table 15).
  */
 export interface TuneOptions {
-  /** Steps in all, those of a run that is gone on with among them. */
+  /** Steps in all, those of a run that is resumed or begun from among them. */
   readonly steps: number;
   readonly batchSize?: number;
   /** Examples that are run at once, the batch's loss being the mean over such pieces under one z; without it the whole batch. */
@@ -34,7 +34,7 @@ export interface TuneOptions {
   readonly onAdapted?: (adapted: Adapted) => void | Promise<void>;
   /** The method's name where it is not the tuner's with the adapter's. */
   readonly method?: string;
-  /** A run of these very settings that was cut short: it is gone on with as if it had never been. */
+  /** An interrupted run of these very settings, which is resumed as if it had not been interrupted. */
   readonly resume?: UnfinishedRun;
   /**
    * A run to begin from, cut where it is to be left (`cut`): its weights are made again, and these settings hold from there on. Of a
@@ -56,7 +56,7 @@ const LOOKS: Readonly<Record<LanguageModel["prompts"], { readonly times: number;
   masked: { times: 10, chooseBy: "score" },
 };
 
-/** The options with what was left out, for a kind of model. Throws a KitError for keys that there are not, and for values that cannot be. */
+/** The options with what was left out, for a kind of model. Throws a KitError for unknown keys and impossible values. */
 export function tuneSettings(options: TuneOptions, prompts: LanguageModel["prompts"]): TuneSettings {
   const looks = LOOKS[prompts];
   const { steps, batchSize = 16, evaluateEvery = Math.ceil(steps / looks.times), seed = 0, begin = "mezo" } = options;

@@ -9,6 +9,7 @@ import type { Task } from "../tasks/task.ts";
 import { canPair } from "../tensor/pair.ts";
 import { type Draw, gaussian, type Parameter, type Perturb } from "../tensor/parameter.ts";
 import type { Progress } from "../tensor/progress.ts";
+import type { HalfKind } from "../tensor/source.ts";
 import { refuseUnknown, refuseUnless, wholeFromOne } from "../tuners/zeroth.ts";
 import {
   type Curvature,
@@ -103,7 +104,7 @@ export interface DiagnoseOptions {
 export interface Diagnosis {
   readonly model: string;
   /** How the model's matrices are kept where not in float32. */
-  readonly weights?: string;
+  readonly weights?: HalfKind;
   readonly task: string;
   readonly method: string;
   readonly settings: Required<Pick<DiagnoseOptions, "lr" | "eps" | "batchSize" | "seed">>;

@@ -1,3 +1,4 @@
+import { weightsText } from "../record/text.ts";
 import {
   type Figure,
   FONT_FAMILY,
@@ -15,7 +16,7 @@ import type { Diagnosis } from "./diagnose.ts";
 /** The diagnosis in sentences, a paragraph a question, each with what was measured and what follows; the suggestion last. */
 export function diagnosisText(found: Diagnosis): string {
   const { method, task, model, weights, settings, loss } = found;
-  const kept = weights === undefined ? "" : ` (weights in ${weights})`;
+  const kept = weights === undefined ? "" : ` (weights in ${weightsText(weights)})`;
   const head = `${method} on ${task}, ${model}${kept}: lr ${exact(settings.lr)}, eps ${exact(settings.eps)}, batch ${settings.batchSize}, seed ${settings.seed}; the loss is ${loss.toFixed(3)}.`;
   const parts = paragraphs(PARTS.map(([name, sentence]) => [name, sentence(found)]));
   return [head, "", parts, "", paragraphs([["To begin with", suggestionText(found)]])].join("\n");
@@ -96,9 +97,10 @@ function updatesText({ swallowed, weights, method, settings: { lr } }: Diagnosis
   const full = `At lr ${exact(lr)} a step leaves ${share(swallowed.float32)} of ${whole(swallowed.of)} weights as they are in float32`;
   if (method !== "MeZO") return `${full}${warning(swallowed.float32 / swallowed.of)}.`;
   const halves = `float16 would leave ${share(swallowed.float16)}, bfloat16 ${share(swallowed.bfloat16)}`;
-  const rounds = weights?.includes("nearest")
-    ? "these weights are rounded so: take stochastic rounding, which loses nothing in the mean"
-    : "where steps are rounded to the nearest number; stochastic rounding loses nothing in the mean";
+  const rounds =
+    weights?.rounding === "nearest"
+      ? "these weights are rounded so: take stochastic rounding, which loses nothing in the mean"
+      : "where steps are rounded to the nearest number; stochastic rounding loses nothing in the mean";
   return `${full}${warning(swallowed.float32 / swallowed.of)}; ${halves} ${rounds}.`;
 }
 

@@ -93,11 +93,8 @@ function generationScorer(model: LanguageModel, _task: Task, begin: Begin): Scor
     const answers = await inChunks(texts, onDone, (some, from) =>
       generateAnswers(model, { texts: some }, { begin, demonstrations: (i) => demonstrations(from + i) }),
     );
-    const {
-      mean: score,
-      standardError,
-      n,
-    } = computeMeanScore(answers.map(({ answer, right }) => tokenF1(answer, right)));
+    const f1s = answers.map(({ answer, right }) => tokenF1(answer, right));
+    const { mean: score, standardError, n } = computeMeanScore(f1s);
     const exact = computeMeanScore(answers.map(({ answer, right }) => matchesExactly(answer, right))).mean;
     return { on, step, score, standardError, n, loss: await computeLoss("answer", model, part), exactMatch: exact };
   };

@@ -1,9 +1,12 @@
 import { createHash } from "node:crypto";
-import { closeSync, existsSync, openSync, readSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { BUNDLED_MODEL } from "../models/load.ts";
-import { contentOf, type RunHeader, sourceOf } from "../record/run.ts";
+import { shotsName } from "../record/diff.ts";
+import { readHeader } from "../record/read.ts";
+import type { RunHeader } from "../record/run.ts";
 import { loadTask } from "../tasks/load.ts";
+import type { DataSource } from "../tasks/task.ts";
 import { plainName } from "./methods.ts";
 import type { MeasureRequest } from "./request.ts";
 
@@ -19,7 +22,7 @@ export interface NamedRun {
 
 /** Where rows come from, and what names say of them: nothing of those that the task has by itself. */
 export interface NamedRows {
-  readonly data: string;
+  readonly data: DataSource;
   readonly name?: string;
 }
 
@@ -28,11 +31,11 @@ export interface NamedRows {
  * rows that the task has by itself, else the name of the file or folder and the first digits of its content's hash, "reviews-39fe94da".
  * Runs over the authors' K-shot folders, whose rows are others under each seed, share the k and a hash of all: "16-seed-1b2c3d4e".
  */
-export async function rowsName(task: string, data: readonly string[]): Promise<string | undefined> {
-  const contents = [...new Set(data.map(contentOf))].sort();
-  const [first = ""] = data;
-  if (contents.length > 1) return `${stem(sourceOf(first))}-${hashOf(contents.join()).slice(0, DIGITS)}`;
-  return contents[0] === (await ownContent(task)) ? undefined : `${stem(first)}-${contents[0]!.slice(0, DIGITS)}`;
+export async function rowsName(task: string, data: readonly DataSource[]): Promise<string | undefined> {
+  const contents = [...new Set(data.map(({ sha256 }) => sha256))].sort();
+  const files = data[0]?.files ?? [];
+  if (contents.length > 1) return `${stem(files.map(shotsName))}-${hashOf(contents.join()).slice(0, DIGITS)}`;
+  return contents[0] === (await ownContent(task)) ? undefined : `${stem(files)}-${contents[0]!.slice(0, DIGITS)}`;
 }
 
 const hashOf = (text: string): string => createHash("sha256").update(text).digest("hex");
@@ -40,12 +43,11 @@ const hashOf = (text: string): string => createHash("sha256").update(text).diges
 /** The content of the rows that a task has by itself, which one that is not the kit's has not. */
 async function ownContent(task: string): Promise<string | undefined> {
   const own = await loadTask(task).catch(() => undefined);
-  return own && contentOf(own.data);
+  return own?.data.sha256;
 }
 
-/** "reviews" of "folder/reviews.csv, sha256 …"; of several files their folder. */
-function stem(data: string): string {
-  const [first = "", ...others] = (data.split(", sha256 ")[0] ?? "").split(" + ");
+/** "reviews" of "folder/reviews.csv"; of several files their folder. */
+function stem([first = "", ...others]: readonly string[]): string {
   const parts = first.split("/");
   const name = others.length > 0 && parts.length > 1 ? parts.at(-2)! : parts.at(-1)!;
   const plain = name.replace(/\.gz$/i, "").replace(/\.(tsv|csv|jsonl?|parquet|txt)$/i, "");
@@ -53,26 +55,9 @@ function stem(data: string): string {
 }
 
 /** The header of a run's file, or of its part where it is under way; undefined where neither can be read. */
-export function readHeader(file: string): RunHeader | undefined {
+export function findHeader(file: string): RunHeader | undefined {
   const path = [file, `${file}.part`].find((each) => existsSync(each));
-  try {
-    return path === undefined ? undefined : (JSON.parse(firstLine(path)) as { header?: RunHeader }).header;
-  } catch {
-    return undefined;
-  }
-}
-
-/** More than a header has. */
-const MOST_BYTES = 2 ** 16;
-
-function firstLine(path: string): string {
-  const fd = openSync(path, "r");
-  try {
-    const bytes = Buffer.alloc(MOST_BYTES);
-    return bytes.subarray(0, readSync(fd, bytes)).toString("utf8").split("\n", 1)[0]!;
-  } finally {
-    closeSync(fd);
-  }
+  return path === undefined ? undefined : readHeader(path);
 }
 
 /**
@@ -81,12 +66,11 @@ function firstLine(path: string): string {
  */
 export function runFile(request: MeasureRequest, run: NamedRun, rows: NamedRows | undefined): string {
   const plain = join(request.out, runName(request, run));
-  if (rows?.name === undefined || isOn(rows.data, readHeader(plain))) return plain;
+  if (rows?.name === undefined || isOn(rows.data, findHeader(plain))) return plain;
   return join(request.out, runName(request, { ...run, task: `${run.task}-${rows.name}` }));
 }
 
-const isOn = (data: string, header: RunHeader | undefined): boolean =>
-  header !== undefined && contentOf(header.data) === contentOf(data);
+const isOn = (data: DataSource, header: RunHeader | undefined): boolean => header?.data.sha256 === data.sha256;
 
 function runName({ model, weights, untied }: MeasureRequest, { task, method, seed }: NamedRun): string {
   const kept = `${untied ? "-untied" : ""}${weights === "float32" ? "" : `-${weights}`}`;

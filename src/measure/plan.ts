@@ -2,14 +2,14 @@ import { accessSync, constants, mkdirSync } from "node:fs";
 import { hashFiles } from "../checkpoints/folder.ts";
 import { KitError } from "../error.ts";
 import { type OpenModel, openModel } from "../models/load.ts";
-import { contentOf } from "../record/run.ts";
+import { dataText } from "../record/text.ts";
 import { findTask, tasks } from "../tasks/index.ts";
 import { loadTask } from "../tasks/load.ts";
 import type { Task, TaskDefinition } from "../tasks/task.ts";
 import type { Progress } from "../tensor/progress.ts";
 import type { NameOption } from "./makeRequest.ts";
 import { findMethod, type Prompts, trainingMethods } from "./methods.ts";
-import { type NamedRows, type NamedRun, readHeader, rowsName, runFile } from "./names.ts";
+import { findHeader, type NamedRows, type NamedRun, rowsName, runFile } from "./names.ts";
 import type { MeasureRequest } from "./request.ts";
 import { chooseSettings } from "./settings.ts";
 
@@ -128,14 +128,15 @@ function checkReplaced(
 ): void {
   let weightsHash: string | undefined;
   for (const { file, task, seed } of jobs) {
-    const header = readHeader(file);
+    const header = findHeader(file);
     if (!header) continue;
     const refuse = (is: string, wanted: string): KitError =>
       new KitError(
         `${file} holds a run ${is}, whose place one ${wanted} was to take: name another folder with ${outName}, or move that file away.`,
       );
     const rows = drawn.find((one) => one.task === task && one.seed === seed)!;
-    if (contentOf(header.data) !== contentOf(rows.data)) throw refuse(`on ${header.data}`, `on ${rows.data}`);
+    if (header.data.sha256 !== rows.data.sha256)
+      throw refuse(`on ${dataText(header.data)}`, `on ${dataText(rows.data)}`);
     if (header.weightsHash === "none") continue;
     weightsHash ??= hashFiles(checkpoint.files);
     if (header.weightsHash !== weightsHash)

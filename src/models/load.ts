@@ -10,7 +10,7 @@ import { ensureBackend } from "../tensor/backend.ts";
 import type { Progress } from "../tensor/progress.ts";
 import { loadTokenizer, type Tokenizer } from "../text/tokenizer.ts";
 import { type LanguageModel, loadNetwork } from "./network.ts";
-import { checkConfig, keptAs, planNetwork, untie, type WeightOptions } from "./weights.ts";
+import { checkConfig, halfKind, planNetwork, untie, type WeightOptions } from "./weights.ts";
 
 /** Returns a listener of downloads that reports them, in bytes, as the progress "downloading". */
 export function downloadProgress(onProgress: Progress = () => {}): (download: DownloadProgress) => void {
@@ -96,7 +96,7 @@ export async function loadModel(id: string = BUNDLED_MODEL, options: LoadOptions
   const { checkpoint, tokenizer } = await openModel(id, onProgress, untied);
   await ensureBackend();
   const network = loadNetwork(checkpoint, weights, onProgress);
-  const kept = keptAs(weights);
+  const kept = halfKind(weights);
   const { folder, files } = checkpoint;
   const revision = findCommit(folder);
   return {

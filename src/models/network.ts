@@ -4,6 +4,7 @@ import { readTensor } from "../checkpoints/safetensors.ts";
 import type { Network } from "../nn/network.ts";
 import { fillValues, type Parameter } from "../tensor/parameter.ts";
 import type { Progress } from "../tensor/progress.ts";
+import type { HalfKind } from "../tensor/source.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import type { Limits } from "./family.ts";
 import { planNetwork, type WeightOptions, weightMaker } from "./weights.ts";
@@ -65,8 +66,8 @@ export interface LanguageModel extends LoadedNetwork {
   readonly tokenizer: Tokenizer;
   /** Whether the output matrix was given weights of its own, where the checkpoint has it tied to the embedding. */
   readonly untied?: boolean;
-  /** How matrices are kept where not in float32: "float16, stochastic rounding". */
-  readonly kept?: string;
+  /** How matrices are kept where not in float32. */
+  readonly kept?: HalfKind;
 }
 
 /** A model whose weights runs tune. */

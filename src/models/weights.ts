@@ -8,7 +8,7 @@ import type { Parameter } from "../tensor/parameter.ts";
 import type { Config } from "./config.ts";
 import { findFamily, type ModelFamily } from "./family.ts";
 import "./index.ts";
-import type { HalfFormat, Halves, Rounding } from "../tensor/source.ts";
+import type { HalfFormat, HalfKind, Rounding } from "../tensor/source.ts";
 
 /** What weights are kept in. */
 export type WeightFormat = "float32" | HalfFormat;
@@ -47,9 +47,9 @@ export function weightMaker({ weights = "float32", rounding = "stochastic" }: We
   };
 }
 
-/** What runs say of weights that are kept so: "float16, stochastic rounding"; nothing of those in float32. */
-export function keptAs({ weights = "float32", rounding = "stochastic" }: WeightOptions): string | undefined {
-  return weights === "float32" ? undefined : `${weights}, ${rounding} rounding`;
+/** How matrices are kept in 16 bits under these options; undefined for float32. */
+export function halfKind({ weights = "float32", rounding = "stochastic" }: WeightOptions): HalfKind | undefined {
+  return weights === "float32" ? undefined : { format: weights, rounding };
 }
 
 /** Beyond this a number is rounded to infinity. */
@@ -66,7 +66,7 @@ function checkHolds(format: HalfFormat, values: Float32Array, name: string): voi
   );
 }
 
-function makeHalf(values: Float32Array, shape: readonly number[], kind: Omit<Halves, "bits">): ReturnType<MakeWeight> {
+function makeHalf(values: Float32Array, shape: readonly number[], kind: HalfKind): ReturnType<MakeWeight> {
   const halves = { ...kind, bits: new Uint16Array(values.length) };
   narrow(values, halves, 0);
   return { value: halfTensor(shape, halves), bytes: 2 };

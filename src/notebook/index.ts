@@ -34,5 +34,5 @@ export {
   tasksBesidePaper,
   testScores,
 } from "./results.ts";
-export { type Past, recorded, type Scale, scale, settingsFor } from "./runs.ts";
+export { type Recording, recorded, type Scale, scale, settingsFor } from "./runs.ts";
 export { type Cell, type Frame, frame, type Row, type ShowOptions, show } from "./tables.ts";

@@ -110,7 +110,7 @@ export function lossCurves<R extends Losses>(
 
 /** What is trained shows in the line too. */
 function dashFor({ header: { adapter } }: Losses): "solid" | "dash" | "dot" {
-  return ({ LoRA: "dash", prefix: "dot" } as const)[adapter ?? ""] ?? "solid";
+  return ({ LoRA: "dash", prefix: "dot" } as const)[adapter?.name ?? ""] ?? "solid";
 }
 
 function meanCurve(runs: readonly Losses[]): { x: number[]; y: number[] } {

@@ -22,8 +22,8 @@ export type Scale = "smoke" | "laptop" | "paper";
 const SCALES: readonly Scale[] = ["smoke", "laptop", "paper"];
 
 /**
- * The scale that a notebook runs at: `chosen`, where the environment variable MEZO_SCALE names no other. Throws a KitError for a
- * scale that there is not.
+ * The scale that a notebook runs at: `chosen`, where the environment variable MEZO_SCALE names no other. Throws a KitError for
+ * any other.
  */
 export function scale(chosen: Scale): Scale {
   const name = process.env.MEZO_SCALE ?? chosen;
@@ -31,7 +31,7 @@ export function scale(chosen: Scale): Scale {
   throw new KitError(`The scale ${name} was asked for, but there are ${SCALES.join(", ")}: choose one of these.`);
 }
 
-/** The settings of a scale, with single ones replaced by the JSON in the environment variable MEZO_SETTINGS. Throws a KitError for JSON that is none. */
+/** The settings of a scale, with single ones replaced by the JSON in the environment variable MEZO_SETTINGS. Throws a KitError for anything but JSON. */
 export function settingsFor<T extends object>(chosen: Scale, byScale: Readonly<Record<Scale, T>>): T {
   const text = process.env.MEZO_SETTINGS ?? "{}";
   try {
@@ -41,20 +41,20 @@ export function settingsFor<T extends object>(chosen: Scale, byScale: Readonly<R
   }
 }
 
-/** What a run is given to be recorded and resumed: to be spread into the options of `tune`. */
-export interface Past {
+/** Where a run is recorded and what it resumes: to be spread into the options of `tune`. */
+export interface Recording {
   readonly record: RunRecorder;
   readonly resume?: UnfinishedRun;
 }
 
 /**
  * Returns the run that the folder (../data/runs/notebooks by default) has under that name, or makes it with `make`, written down step by step:
- * one that was cut short is resumed. Smoke runs are kept apart and always made. Throws a KitError where the file has a run of other
+ * an interrupted one is resumed. Smoke runs are kept apart and always made. Throws a KitError where the file has a run of other
  * settings, which is left as it is, and where another process is writing it, and what `make` throws.
  */
 export async function recorded(
   name: string,
-  make: (past: Past) => Promise<Run>,
+  make: (recording: Recording) => Promise<Run>,
   folder: string = NOTEBOOK_RUNS,
 ): Promise<Run> {
   await setImmediate(); // ends the cell's synchronous part, in which Interrupt would leave the run locked

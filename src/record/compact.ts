@@ -1,15 +1,15 @@
 import { createHash } from "node:crypto";
-import { KitError } from "../error.ts";
+import { KitError, shortened, shown } from "../error.ts";
 import "../tuners/index.ts"; // defines the tuners that runs name
 import { isByEstimate, tunersByEstimate } from "../tuners/define.ts";
-import { checkLine, isObject, quote } from "./lines.ts";
+import { checkLine, isObject } from "./lines.ts";
 import type { Cost, Run, RunHeader, Score, StepRecord, UnfinishedRun } from "./run.ts";
 
 /** What a compact run begins with: its name and version. */
 const MAGIC: Buffer = Buffer.from("mezo-run1");
 const HASH_BYTES = 8;
 
-/** What is kept of a run and of those that it was begun from beside their estimates. */
+/** What a compact run keeps of a run, and of each run before it, beside the estimates. */
 interface Chapter {
   readonly header: RunHeader;
   readonly steps: number;
@@ -23,13 +23,13 @@ interface Chapter {
  * more to them than one estimate.
  */
 export function compactRun(run: Run | UnfinishedRun): Uint8Array {
-  const all = chaptersOf(run);
-  const wrong = all.find(({ header, steps }) => steps.length > 0 && !isByEstimate(header.tuner));
+  const all = listChapters(run);
+  const wrong = all.find(({ header, steps }) => steps.length > 0 && !isByEstimate(header.tuner?.name));
   if (wrong)
     throw new KitError(
-      `A run of ${wrong.header.tuner} was to be made compact, but its steps have more to them than one estimate: only runs of ${tunersByEstimate().join(", ")} can be.`,
+      `A run of ${wrong.header.tuner?.name} was to be made compact, but its steps have more to them than one estimate: only runs of ${tunersByEstimate().join(", ")} can be.`,
     );
-  const estimates = all.flatMap(({ steps }) => steps.map(estimateOf));
+  const estimates = all.flatMap(({ steps }) => steps.map(readEstimate));
   const chapters = all.map(({ header, steps, scores }): Chapter => ({ header, steps: steps.length, scores }));
   const text = Buffer.from(JSON.stringify({ chapters, ...("cost" in run && { cost: run.cost }) }));
   const length = Buffer.alloc(4);
@@ -37,10 +37,10 @@ export function compactRun(run: Run | UnfinishedRun): Uint8Array {
   const floats = Buffer.alloc(4 * estimates.length);
   for (const [i, estimate] of estimates.entries()) floats.writeFloatLE(estimate, 4 * i);
   const body = Buffer.concat([MAGIC, length, text, floats]);
-  return Buffer.concat([body, hashOf(body)]);
+  return Buffer.concat([body, hashBody(body)]);
 }
 
-function estimateOf({ step, projectedGrad }: StepRecord): number {
+function readEstimate({ step, projectedGrad }: StepRecord): number {
   if (typeof projectedGrad === "number" && Number.isFinite(projectedGrad)) return projectedGrad;
   throw new KitError(
     `A run was to be made compact, but its step ${step} has no estimate: give the run as it was read or made.`,
@@ -59,13 +59,13 @@ export function isCompact(bytes: Uint8Array): boolean {
 export function readCompact(bytes: Uint8Array, path = "the compact run"): Run | UnfinishedRun {
   const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   const body = all.subarray(0, Math.max(0, all.length - HASH_BYTES));
-  if (!isCompact(body) || !hashOf(body).equals(all.subarray(body.length)))
+  if (!isCompact(body) || !hashBody(body).equals(all.subarray(body.length)))
     throw new KitError(`${path}: its bytes do not have the hash at their end: it was cut or changed; write it again.`);
-  const { chapters, cost, estimates } = contentsOf(body, path);
+  const { chapters, cost, estimates } = readContents(body, path);
   let step = 0;
   let run: UnfinishedRun | undefined;
   for (const { header, steps: count, scores } of chapters) {
-    const steps = Array.from({ length: count }, () => stepOf(step, estimates[step++]!, header));
+    const steps = Array.from({ length: count }, () => makeStep(step, estimates[step++]!, header));
     const before: UnfinishedRun | undefined = run;
     run = { header, steps, scores, ...(before && { before }) };
   }
@@ -79,18 +79,18 @@ interface Contents {
 }
 
 /** What stands between the name and the hash. Throws a KitError where it does not fit the schema, or together. */
-function contentsOf(body: Buffer, path: string): Contents {
+function readContents(body: Buffer, path: string): Contents {
   const wrong = (what: string): KitError =>
     new KitError(`${path}: ${what}: it was not written by this version of the kit; write it again from the run.`);
   const start = MAGIC.length + 4;
   if (body.length < start) throw wrong("it ends before its content");
   const end = start + body.readUInt32LE(MAGIC.length);
-  const found = jsonOf(body.subarray(start, end));
+  const found = parseObject(body.subarray(start, end));
   if (!found || end > body.length) throw wrong("its content is no JSON");
   const { chapters, cost, ...more } = found;
   if (Object.keys(more).length > 0 || !Array.isArray(chapters) || chapters.length === 0)
     throw wrong("its content is not chapters and a cost");
-  const read = chapters.map((each: unknown, i) => chapterOf(each, `${path} chapter ${i + 1}`, wrong));
+  const read = chapters.map((each: unknown, i) => readChapter(each, `${path} chapter ${i + 1}`, wrong));
   const taken = read.reduce((sum, { steps }) => sum + steps, 0);
   if (body.length - end !== 4 * taken)
     throw wrong(`its chapters have ${taken} steps, which do not take the ${body.length - end} bytes that are there`);
@@ -105,23 +105,24 @@ function contentsOf(body: Buffer, path: string): Contents {
 /** Stands where a line of text has its hash: a compact run has one over all. */
 const NO_HASH = "0".repeat(16);
 
-function chapterOf(value: unknown, where: string, wrong: (what: string) => KitError): Chapter {
+function readChapter(value: unknown, where: string, wrong: (what: string) => KitError): Chapter {
   if (!isObject(value) || !isObject(value.header) || !Array.isArray(value.scores))
     throw wrong("a chapter is not a header, a number of steps and scores");
-  const { header, steps, scores } = value as unknown as Chapter;
-  checkLine({ header, hash: NO_HASH }, where);
-  if (!Number.isSafeInteger(steps) || steps < 0) throw wrong(`a chapter has ${quote(steps)} steps`);
+  const { steps, scores } = value as unknown as Chapter;
+  const { header } = checkLine({ header: value.header, hash: NO_HASH }, where) as Pick<Chapter, "header">;
+  if (!Number.isSafeInteger(steps) || steps < 0) throw wrong(`a chapter has ${shown(steps)} steps`);
   for (const score of scores) {
     if (!isObject(score) || !Object.hasOwn(score, "on")) throw wrong("a chapter's score has no part of the data");
     checkLine({ ...score, hash: NO_HASH }, `${where} score`);
   }
-  const eps = Number(header.options.eps);
-  if (steps > 0 && !(isByEstimate(header.tuner) && eps > 0 && Number.isFinite(eps)))
-    throw wrong(`a chapter has steps of ${quote(header.tuner)} with eps ${quote(header.options.eps)}`);
+  const { name, options } = header.tuner ?? { name: "no tuner", options: {} };
+  const eps = Number(options.eps);
+  if (steps > 0 && !(isByEstimate(name) && eps > 0 && Number.isFinite(eps)))
+    throw wrong(`a chapter has steps of ${shortened(name)} with eps ${shown(options.eps)}`);
   return { header, steps, scores };
 }
 
-function jsonOf(bytes: Buffer): Record<string, unknown> | undefined {
+function parseObject(bytes: Buffer): Record<string, unknown> | undefined {
   try {
     const value: unknown = JSON.parse(bytes.toString("utf8"));
     return isObject(value) ? value : undefined;
@@ -131,13 +132,13 @@ function jsonOf(bytes: Buffer): Record<string, unknown> | undefined {
 }
 
 /** A step whose losses have the difference that gives the estimate. */
-function stepOf(step: number, projectedGrad: number, { options }: RunHeader): StepRecord {
-  const loss = projectedGrad * Number(options.eps);
+function makeStep(step: number, projectedGrad: number, { tuner }: RunHeader): StepRecord {
+  const loss = projectedGrad * Number(tuner?.options.eps);
   return { step, losses: [loss, -loss], projectedGrad };
 }
 
-function chaptersOf(run: UnfinishedRun): UnfinishedRun[] {
-  return [...(run.before ? chaptersOf(run.before) : []), run];
+function listChapters(run: UnfinishedRun): UnfinishedRun[] {
+  return [...(run.before ? listChapters(run.before) : []), run];
 }
 
-const hashOf = (body: Uint8Array): Buffer => createHash("sha256").update(body).digest().subarray(0, HASH_BYTES);
+const hashBody = (body: Uint8Array): Buffer => createHash("sha256").update(body).digest().subarray(0, HASH_BYTES);

@@ -1,9 +1,9 @@
-import { quote } from "./lines.ts";
-import { contentOf, type Run, type RunHeader, type Score, type StepRecord, type UnfinishedRun } from "./run.ts";
+import type { DataSource } from "../tasks/task.ts";
+import type { Run, RunHeader, Scalar, Score, StepRecord, UnfinishedRun } from "./run.ts";
 
 /** Something that two runs have different; undefined where a run has it not. */
 export interface Difference {
-  /** A header's field ("options.lr"), "losses", "projectedGrad", a score's number ("test loss"), "steps" where one run ends, or "fork". */
+  /** A header's field ("tuner.options.lr"), "losses", "projectedGrad", a score's number ("test loss"), "steps" where one run ends, or "fork". */
   readonly what: string;
   readonly one: unknown;
   readonly other: unknown;
@@ -22,10 +22,10 @@ const NUMBERS = ["score", "loss", "exactMatch", "standardError", "n", "theta"] a
 
 /** Where two runs part: the first setting, loss or score that differs; undefined for two that are the same. */
 export function diff(a: UnfinishedRun, b: UnfinishedRun): Parting | undefined {
-  const [all, others] = [chapters(a), chapters(b)];
+  const [all, others] = [listChapters(a), listChapters(b)];
   for (let i = 0; i < Math.max(all.length, others.length); i++) {
     const [one, other] = [all[i], others[i]];
-    const parting = one && other ? chaptersPart(one, other) : forkPart(one, other);
+    const parting = one && other ? compareChapters(one, other) : compareFork(one, other);
     const goesOn = all.length !== others.length && i === Math.min(all.length, others.length) - 1;
     if (parting && !(goesOn && parting.what === "steps")) return parting;
   }
@@ -37,57 +37,73 @@ interface Chapter {
   readonly first: number;
 }
 
-function chapters(run: UnfinishedRun): Chapter[] {
-  const earlier = run.before ? chapters(run.before) : [];
+function listChapters(run: UnfinishedRun): Chapter[] {
+  const earlier = run.before ? listChapters(run.before) : [];
   const last = earlier.at(-1);
   return [...earlier, { run, first: last ? last.first + last.run.steps.length : 0 }];
 }
 
-function chaptersPart({ run, first }: Chapter, { run: other, first: otherFirst }: Chapter): Parting | undefined {
+function compareChapters({ run, first }: Chapter, { run: other, first: otherFirst }: Chapter): Parting | undefined {
   if (first !== otherFirst) return { step: Math.min(first, otherFirst), what: "fork", one: first, other: otherFirst };
-  const setting = headersDiffer(run.header, other.header, ELSEWHERE);
+  const setting = compareHeaders(run.header, other.header, ELSEWHERE);
   if (setting) return { step: first, ...setting };
-  const step = stepsPart(run.steps, other.steps, first);
-  const score = scoresPart(run.scores, other.scores);
+  const step = compareSteps(run.steps, other.steps, first);
+  const score = compareScores(run.scores, other.scores);
   return score && (!step || isBefore(score, step)) ? score : step;
 }
 
-/** Whether a score comes before a step: it is made before the step of its number, but one that a run has not made since it ends there is none. */
+/** Whether a score comes before a step: it is made before the step of its number, but a run that ends there may lack it. */
 function isBefore({ step: at, one, other }: Parting, { step, what }: Parting): boolean {
   const isLacking = one === undefined || other === undefined;
   return at < step || (at === step && !(what === "steps" && isLacking));
 }
 
-/** One of the runs goes on from the other's weights with settings of its own. */
-function forkPart(one: Chapter | undefined, other: Chapter | undefined): Parting {
-  return { step: (one ?? other)!.first, what: "fork", one: one && settings(one), other: other && settings(other) };
+/** One of the runs continues from the other's weights with settings of its own. */
+function compareFork(one: Chapter | undefined, other: Chapter | undefined): Parting {
+  return {
+    step: (one ?? other)!.first,
+    what: "fork",
+    one: one && forkSettings(one),
+    other: other && forkSettings(other),
+  };
 }
 
-const settings = ({ run: { header } }: Chapter): string => `seed ${header.seed}, lr ${header.options.lr}`;
+/** What tells a fork from the run that it began from. */
+export interface ForkSettings {
+  readonly seed: number;
+  readonly lr: Scalar | undefined;
+}
+
+const forkSettings = ({ run: { header } }: Chapter): ForkSettings => ({
+  seed: header.seed,
+  lr: header.tuner?.options.lr,
+});
 
 /**
- * The first field in which two headers differ, those in `except` aside; undefined where they are the same. Data goes by content and by
- * how many rows were left out of it.
+ * The first field in which two headers differ, those in `except` aside; undefined where they are the same. Data is the same where the
+ * files' contents are, whatever their names, and as many rows were left out.
  */
-export function headersDiffer(a: RunHeader, b: RunHeader, except: readonly string[]): Difference | undefined {
-  const [left, right] = [flat(a), flat(b)];
-  const same = ["remark", ...(contentOf(a.data) === contentOf(b.data) ? ["data"] : []), ...except];
-  const names = [...new Set([...left.keys(), ...right.keys()])].filter((name) => !same.includes(name));
+export function compareHeaders(a: RunHeader, b: RunHeader, except: readonly string[]): Difference | undefined {
+  const [left, right] = [listFields(a), listFields(b)];
+  const same = ["remark", ...except];
+  const isSame = (name: string): boolean =>
+    same.includes(name) || (a.data.sha256 === b.data.sha256 && /^data\.(files|rows)\b/.test(name));
+  const names = [...new Set([...left.keys(), ...right.keys()])].filter((name) => !isSame(name));
   const what = names.find((each) => left.get(each) !== right.get(each));
   return what === undefined ? undefined : { what, one: left.get(what), other: right.get(what) };
 }
 
-type Fields = Map<string, unknown>;
-
-/** A header's fields by name, groups unfolded: "options.lr". */
-function flat(header: object, start = ""): Fields {
+/** A header's fields by name, groups unfolded: "tuner.options.lr". */
+export function listFields(header: object, start = ""): ReadonlyMap<string, unknown> {
   const entries = Object.entries(header).flatMap(([name, value]): [string, unknown][] =>
-    typeof value === "object" && value !== null ? [...flat(value, `${start}${name}.`)] : [[`${start}${name}`, value]],
+    typeof value === "object" && value !== null
+      ? [...listFields(value, `${start}${name}.`)]
+      : [[`${start}${name}`, value]],
   );
   return new Map(entries);
 }
 
-function stepsPart(a: readonly StepRecord[], b: readonly StepRecord[], first: number): Parting | undefined {
+function compareSteps(a: readonly StepRecord[], b: readonly StepRecord[], first: number): Parting | undefined {
   for (const [i, one] of a.slice(0, b.length).entries())
     for (const what of ["losses", "projectedGrad"] as const)
       if (String(one[what]) !== String(b[i]![what]))
@@ -97,7 +113,7 @@ function stepsPart(a: readonly StepRecord[], b: readonly StepRecord[], first: nu
   return { step: Math.min(one, other), what: "steps", one, other };
 }
 
-function scoresPart(a: readonly Score[], b: readonly Score[]): Parting | undefined {
+function compareScores(a: readonly Score[], b: readonly Score[]): Parting | undefined {
   const all = [...a, ...b].toSorted((left, right) => left.step - right.step);
   for (const { on, step } of all) {
     const [one, other] = [a, b].map((scores) => scores.find((score) => score.on === on && score.step === step));
@@ -107,30 +123,23 @@ function scoresPart(a: readonly Score[], b: readonly Score[]): Parting | undefin
   return undefined;
 }
 
-/** A difference in words: "options.lr is 0.001 in one and 0.01 in the other". */
-export function differenceText({ what, one, other }: Difference): string {
-  return `${quote(what)} is ${bothTexts(one, other)}`;
-}
-
-/** Why two runs part, in words. */
-export function partingText({ step, what, one, other }: Parting): string {
-  if (what === "steps") return `one ends after ${step} steps, the other after ${Math.max(Number(one), Number(other))}`;
-  if (what === "losses") return `the losses of step ${step} are ${bothTexts(one, other)}`;
-  if (what !== "fork") return differenceText({ what, one, other });
-  if (one === undefined) return `one ends, the other goes on as a fork (${quote(other)})`;
-  if (other === undefined) return `one goes on as a fork (${quote(one)}), the other ends`;
-  return `one was forked after ${one} steps, the other after ${other}`;
-}
-
-function bothTexts(one: unknown, other: unknown): string {
-  const [left, right] = [one, other].map((value) => {
-    if (value === undefined) return "absent";
-    return quote(Array.isArray(value) ? value.join(" and ") : value);
-  });
-  return `${left} in one and ${right} in the other`;
-}
-
 /** Whether a run is there already: finished, and with these very settings, whatever machine made it. */
 export function isFinished(run: UnfinishedRun | undefined, header: RunHeader): run is Run {
-  return run !== undefined && "cost" in run && headersDiffer(run.header, header, ["threads", "kit"]) === undefined;
+  return run !== undefined && "cost" in run && compareHeaders(run.header, header, ["threads", "kit"]) === undefined;
+}
+
+/** A K-shot folder of the authors' code: its k and its seed. */
+const SHOTS = /\b(\d+)-\d+\//;
+
+/**
+ * What must be the same in the data of runs that are averaged: the content. Of the authors' K-shot folders, whose training rows are others
+ * under each seed, it is the k and the files' names.
+ */
+export function findSource({ files, sha256 }: DataSource): string {
+  return files.some((name) => SHOTS.test(name)) ? files.map(shotsName).join(" + ") : sha256;
+}
+
+/** "16-seed/train.tsv" of "16-13/train.tsv" */
+export function shotsName(name: string): string {
+  return name.replace(SHOTS, "$1-seed/");
 }

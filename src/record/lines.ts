@@ -2,7 +2,8 @@ import { createHash, type Hash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
-import { KitError, NotFinite } from "../error.ts";
+import { KitError, NotFinite, shortened, shown } from "../error.ts";
+import { type HeaderOfFormat2, readFormat2 } from "./format2.ts";
 import type { Cost, RunHeader, Score, StepRecord, UnfinishedRun } from "./run.ts";
 
 /** The float32 number in the fewest decimal digits that are read back to it. */
@@ -14,37 +15,11 @@ export function shortest(value: number): number {
   return Number(value.toPrecision(9));
 }
 
-const LONGEST = 80;
-
-/** A value out of a file, as an error quotes it: in one line, and cut where it is long, however deep it is nested. */
-export function quote(value: unknown): string {
-  if (Array.isArray(value)) return "a list";
-  if (typeof value === "object" && value !== null) return "an object";
-  const text = String(value ?? "nothing").replace(/[\s\p{Cc}]+/gu, " ");
-  return text.length <= LONGEST ? text : `${text.slice(0, LONGEST - 1)}…`;
-}
-
-/** What the system says where there is no room: a full disk, a user's share of it, a limit on a file's size. */
-const NO_ROOM: readonly unknown[] = ["ENOSPC", "EDQUOT", "EFBIG"];
-
-/** That a run cannot be written to a file; a KitError is left as it is. `part` is where what has been written of it so far is kept. */
-export function unwritable(path: string, error: unknown, part?: string): KitError {
-  if (error instanceof KitError) return error;
-  const { code = String(error) } = error as NodeJS.ErrnoException;
-  const isFull = NO_ROOM.includes(code);
-  const found = `${path}: a run was to be written there, but ${isFull ? "there is no room for it" : "it cannot be"} (${code})`;
-  if (part === undefined) return new KitError(`${found}; ${isFull ? "make room, or " : ""}name another folder.`);
-  const cure = isFull ? "there is room" : "it can be written";
-  return new KitError(`${found}; what it has so far is kept in ${part}, and --resume goes on with it once ${cure}.`);
-}
-
-/** Returns what the work returns; throws `unwritable` where it throws. */
-export function writing<T>(path: string, work: () => T, part?: string): T {
-  try {
-    return work();
-  } catch (error) {
-    throw unwritable(path, error, part);
-  }
+/** An estimate as a run's file gives it back: in float32. */
+export function asRead(estimate: number | readonly number[]): number | readonly number[] {
+  return typeof estimate === "number"
+    ? Math.fround(shortest(estimate))
+    : estimate.map((one) => Math.fround(shortest(one)));
 }
 
 /** The digits of a run file's hashes. */
@@ -56,7 +31,7 @@ export interface Chain {
   step(step: StepRecord): string;
   score(score: Score): string;
   cost(cost: Cost): string;
-  /** Header, steps and scores in the order they were made, after those of the run that it was begun from. */
+  /** Header, steps and scores in the order they were made, after those of the run that it began from. */
   run(run: UnfinishedRun): string;
   /** The SHA-256 over all lines so far. */
   digest(): Buffer;
@@ -73,7 +48,7 @@ export function chain(hash: Hash = createHash("sha256")): Chain {
     const own = JSON.stringify(record, onlyFinite).slice(0, -1);
     return line({ ...record, hash: digits(hash.copy().update(own)) });
   };
-  const step = (record: StepRecord): string => line(shortened(record));
+  const step = (record: StepRecord): string => line(withShortGrad(record));
   const run = ({ header, steps, scores, before }: UnfinishedRun): string => {
     const earlier = before ? run(before) : "";
     const lines = [() => hashed({ header }), ...inOrder({ step, score: hashed }, steps, scores)];
@@ -101,7 +76,7 @@ function inOrder(
 }
 
 /** The step with its estimates in the fewest digits that tell them. */
-function shortened({ projectedGrad, ...step }: StepRecord): StepRecord {
+function withShortGrad({ projectedGrad, ...step }: StepRecord): StepRecord {
   if (projectedGrad === undefined) return step;
   return {
     ...step,
@@ -124,55 +99,64 @@ export type Line =
 
 const SCHEMA = resolve(import.meta.dirname, "../../data/schema/run.schema.json");
 
-/** What a line is recognised by, and its part of the schema. */
+/** What a line is recognised by, and its part of the schema; that of a header in another format comes after it. */
 const KINDS = { header: "headerLine", losses: "step", on: "score", cost: "costLine" } as const;
+type Kind = (typeof KINDS)[keyof typeof KINDS] | "headerLineOfFormat2";
 
-let validators: Readonly<Record<string, ValidateFunction>> | undefined;
+let schema: Ajv2020 | undefined;
 
-function validator(kind: keyof typeof KINDS): ValidateFunction {
-  if (!validators) {
-    const ajv = new Ajv2020({ strict: true, allowUnionTypes: true });
-    ajv.addSchema(JSON.parse(readFileSync(SCHEMA, "utf8")), "run");
-    const all = Object.entries(KINDS).map(([by, name]) => [by, ajv.compile({ $ref: `run#/$defs/${name}` })]);
-    validators = Object.fromEntries(all);
-  }
-  return validators![kind]!;
+function validator(kind: Kind): ValidateFunction {
+  schema ??= new Ajv2020({ strict: true, allowUnionTypes: true }).addSchema(
+    JSON.parse(readFileSync(SCHEMA, "utf8")),
+    "run",
+  );
+  return schema.getSchema(`run#/$defs/${kind}`)!;
 }
 
 /** More bytes than any line has; what is longer would not fit into a string. */
 const LONGEST_LINE = 2 ** 26;
 
-/** Reads a line. Throws a KitError that names the place for one that is none, or not as the schema has it. */
+/** Reads a line. Throws a KitError with the place of one that does not fit the schema. */
 export function parseLine(bytes: Buffer, where: string): Line {
   const record = bytes.length <= LONGEST_LINE ? parsed(bytes.toString("utf8")) : undefined;
   if (!record) throw noLine(where);
   return checkLine(record, where);
 }
 
-/** Returns the line as the schema has it. Throws a KitError as `parseLine` does. */
+/** Returns the line, a header in the present format. Throws a KitError as `parseLine` does. */
 export function checkLine(record: Readonly<Record<string, unknown>>, where: string): Line {
-  const kind = (Object.keys(KINDS) as (keyof typeof KINDS)[]).find((by) => Object.hasOwn(record, by));
-  if (!kind) throw noLine(where);
-  checkFormat(record.header, where);
+  const by = (Object.keys(KINDS) as (keyof typeof KINDS)[]).find((name) => Object.hasOwn(record, name));
+  if (!by) throw noLine(where);
+  const isOld = by === "header" && formatOf(record.header, where) === 2;
+  check(record, isOld ? "headerLineOfFormat2" : KINDS[by], where);
+  if (isOld) return { header: readFormat2(record.header as HeaderOfFormat2), hash: String(record.hash) };
+  return by === "losses" ? exact(record as unknown as StepRecord) : (record as unknown as Line);
+}
+
+/** Throws a KitError where a record is not as that part of the schema has it. */
+function check(record: unknown, kind: Kind, where: string): void {
   const validate = validator(kind);
-  if (validate(record)) return kind === "losses" ? exact(record as unknown as StepRecord) : (record as unknown as Line);
+  if (validate(record)) return;
   const { instancePath, message = "is wrong", params } = validate.errors![0]!;
-  const what = [instancePath.slice(1).replaceAll("/", "."), message, ...Object.values(params)];
-  const text = what.map(quote).filter((part) => part !== "");
+  const found = Object.values(params).map((value) => (typeof value === "string" ? shortened(value) : shown(value)));
+  const what = [shortened(instancePath.slice(1).replaceAll("/", ".")), message, ...found].filter((part) => part !== "");
   throw new KitError(
-    `${where}: ${text.join(" ")}; the file was edited, or written by another version of the kit: take it as it was written.`,
+    `${where}: ${what.join(" ")}; the file was edited, or written by another version of the kit: take it as it was written.`,
   );
 }
 
 const noLine = (where: string): KitError =>
   new KitError(`${where} is no line of a run: the file was cut or edited; take it as it was written.`);
 
-/** The kit's earlier and later versions write other lines. */
-function checkFormat(header: unknown, where: string): void {
-  const format = isObject(header) ? (header.format ?? 1) : 2;
-  if (format === 2) return;
+/** The version of the run file's lines. */
+export const RUN_FORMAT = 3;
+
+/** The format that a header says. Throws a KitError for one that this version cannot read; what is not a header is left to the schema. */
+function formatOf(header: unknown, where: string): 2 | typeof RUN_FORMAT {
+  const format = isObject(header) ? (header.format ?? 1) : RUN_FORMAT;
+  if (format === 2 || format === RUN_FORMAT) return format;
   throw new KitError(
-    `${where}: the run is of format ${quote(format)}, and this version of the kit reads format 2: run it again, or use the version that wrote it.`,
+    `${where}: the run is of format ${shown(format)}, and this version of the kit reads formats 2 and ${RUN_FORMAT}: run it again, or use the version that wrote it.`,
   );
 }
 

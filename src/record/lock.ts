@@ -11,9 +11,8 @@ import {
 } from "node:fs";
 import { hostname } from "node:os";
 import { dirname, resolve } from "node:path";
-import { KitError } from "../error.ts";
-import { quote, writing } from "./lines.ts";
-import { partOf } from "./part.ts";
+import { KitError, shortened } from "../error.ts";
+import { partOf, writing } from "./part.ts";
 
 /** A run that this process alone may write. */
 export interface Lock {
@@ -60,11 +59,12 @@ export function lockRun(path: string): Lock {
   };
   const isOwn = writing(path, making, kept);
   const lock: Lock = {
-    share: (pid) => writing(path, () => rename(file, { ...ME, processes: [...ME.processes, processOf(pid)] }), kept),
+    share: (pid) =>
+      writing(path, () => rename(file, { ...ME, processes: [...ME.processes, describeProcess(pid)] }), kept),
     release: () => {
       if (held.get(file) !== lock) return;
       held.delete(file);
-      if (isOwn && isMine(ownerOf(file))) rmSync(file, { force: true });
+      if (isOwn && isMine(findOwner(file))) rmSync(file, { force: true });
     },
   };
   held.set(file, lock);
@@ -72,7 +72,7 @@ export function lockRun(path: string): Lock {
 }
 
 /** Returns what the work returns that the run's lock is given to; where it throws, the lock is given up. */
-export function locked<T>(path: string, work: (lock: Lock) => T): T {
+export function withLock<T>(path: string, work: (lock: Lock) => T): T {
   const lock = lockRun(path);
   try {
     return work(lock);
@@ -84,8 +84,8 @@ export function locked<T>(path: string, work: (lock: Lock) => T): T {
 
 /** Throws a KitError where a living process other than this one is writing a run. */
 export function checkUnlocked(path: string): void {
-  const owner = writing(path, () => ownerOf(lockOf(path)));
-  if (isLive(owner) && !isMine(owner)) throw taken(path, owner);
+  const owner = writing(path, () => findOwner(lockOf(path)));
+  if (isLive(owner) && !isMine(owner)) throw lockTaken(path, owner);
 }
 
 const lockOf = (path: string): string => `${resolve(path)}.lock`;
@@ -95,25 +95,25 @@ const lockOf = (path: string): string => `${resolve(path)}.lock`;
  * that gets a lock on the lock removes it, after a second look: so none removes the lock of one that came before it.
  */
 function take(file: string, path: string): "made" | "shared" {
-  if (made(file)) return "made";
-  const owner = ownerOf(file);
+  if (makeLock(file)) return "made";
+  const owner = findOwner(file);
   if (isMine(owner)) return "shared";
-  if (isLive(owner)) throw taken(path, owner);
+  if (isLive(owner)) throw lockTaken(path, owner);
   const turn = `${file}.lock`;
   take(turn, path);
   try {
-    const now = ownerOf(file);
-    if (isLive(now)) throw taken(path, now);
+    const now = findOwner(file);
+    if (isLive(now)) throw lockTaken(path, now);
     rmSync(file, { force: true });
-    if (made(file)) return "made";
-    throw taken(path, ownerOf(file));
+    if (makeLock(file)) return "made";
+    throw lockTaken(path, findOwner(file));
   } finally {
     rmSync(turn, { force: true });
   }
 }
 
 /** Makes a lock's file that names this process; false where there is one. */
-function made(file: string): boolean {
+function makeLock(file: string): boolean {
   let opened: number;
   try {
     opened = openSync(file, "wx");
@@ -143,16 +143,16 @@ function rename(file: string, owner: Owner): void {
   }
 }
 
-/** Who has a lock: undefined where there is none, and where it names nobody even after a while, as one that a power cut has emptied. */
-function ownerOf(file: string): Owner | undefined {
-  const owner = namedIn(file);
+/** Who has a lock: undefined where it is missing, and where it names nobody even after a while, as one that a power cut has emptied. */
+function findOwner(file: string): Owner | undefined {
+  const owner = readOwner(file);
   if (owner !== "nobody") return owner;
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, NAMING_MILLISECONDS);
-  const later = namedIn(file);
+  const later = readOwner(file);
   return later === "nobody" ? undefined : later;
 }
 
-function namedIn(file: string): Owner | "nobody" | undefined {
+function readOwner(file: string): Owner | "nobody" | undefined {
   try {
     const owner = JSON.parse(readFileSync(file, "utf8")) as Partial<Owner> | null;
     if (typeof owner?.host !== "string" || !Array.isArray(owner.processes)) return "nobody";
@@ -177,7 +177,7 @@ function lives({ pid, start }: Process): boolean {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EPERM") return false;
   }
-  const now = startOf(pid);
+  const now = readStart(pid);
   return start === undefined || now === undefined || now === start;
 }
 
@@ -187,7 +187,7 @@ function isMine(owner: Owner | undefined): boolean {
 }
 
 /** When a process began, as Linux says it: the machine's start and the clock ticks since; undefined elsewhere. */
-function startOf(pid: number): string | undefined {
+function readStart(pid: number): string | undefined {
   try {
     const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
@@ -198,20 +198,20 @@ function startOf(pid: number): string | undefined {
   }
 }
 
-function processOf(pid: number): Process {
-  const start = startOf(pid);
+function describeProcess(pid: number): Process {
+  const start = readStart(pid);
   return { pid, ...(start !== undefined && { start }) };
 }
 
-const ME: Owner = { host: hostname(), processes: [processOf(process.pid)] };
+const ME: Owner = { host: hostname(), processes: [describeProcess(process.pid)] };
 
-function taken(path: string, owner: Owner | undefined): KitError {
+function lockTaken(path: string, owner: Owner | undefined): KitError {
   const { host, processes } = owner ?? { ...ME, processes: [] };
   const one = (host === ME.host && processes.find(lives)) || processes[0];
   const who = one ? `process ${one.pid}` : "another process";
   return new KitError(
     host === ME.host
-      ? `${path}: ${who} is writing that run: let it end, or stop it and go on with --resume.`
-      : `${path}: ${who} on ${quote(host)} is writing that run, or was: let it end there, or remove ${path}.lock if it is gone.`,
+      ? `${path}: ${who} is writing that run: let it end, or stop it and use --resume.`
+      : `${path}: ${who} on ${shortened(host)} is writing that run, or was: let it end there, or remove ${path}.lock if it is gone.`,
   );
 }

@@ -29,7 +29,7 @@ export interface Part {
   remove(): void;
 }
 
-/** Opens a run's `.part`, made where there is none. The first `append` cuts off what is behind its `whole` first bytes; until then nothing is changed. */
+/** Opens a run's `.part`, or makes it. The first `append` cuts off what is behind its `whole` first bytes; until then nothing is changed. */
 export function openPart(path: string, whole: number): Part {
   const part = partOf(path);
   const file = openSync(part, "a");
@@ -97,7 +97,7 @@ function changeOf(part: string, file: number, size: number): string | undefined 
 
 function changed(part: string, what: string): KitError {
   const cure =
-    what === "removed" ? "begin it again" : "--resume goes on with what is there, where that is a run's beginning";
+    what === "removed" ? "start it again" : "--resume continues what is there, where that is the beginning of a run";
   return new KitError(`${part} was ${what} by another program while the run was under way, which stops here: ${cure}.`);
 }
 
@@ -111,5 +111,28 @@ function syncFolder(folder: string): void {
     // The run is whole, and in its place: what is left is whether its name outlasts a power cut.
   } finally {
     if (opened !== undefined) closeSync(opened);
+  }
+}
+
+/** What the system says where there is no room: a full disk, a user's share of it, a limit on a file's size. */
+const NO_ROOM: readonly unknown[] = ["ENOSPC", "EDQUOT", "EFBIG"];
+
+/** That a run cannot be written to a file; a KitError is left as it is. `part` is where what has been written of it so far is kept. */
+export function unwritable(path: string, error: unknown, part?: string): KitError {
+  if (error instanceof KitError) return error;
+  const { code = String(error) } = error as NodeJS.ErrnoException;
+  const isFull = NO_ROOM.includes(code);
+  const found = `${path}: a run was to be written there, but ${isFull ? "there is no room for it" : "it cannot be"} (${code})`;
+  if (part === undefined) return new KitError(`${found}; ${isFull ? "make room, or " : ""}name another folder.`);
+  const cure = isFull ? "there is room" : "it can be written";
+  return new KitError(`${found}; what it has so far is kept in ${part}, and --resume continues it once ${cure}.`);
+}
+
+/** Returns what the work returns; throws `unwritable` where it throws. */
+export function writing<T>(path: string, work: () => T, part?: string): T {
+  try {
+    return work();
+  } catch (error) {
+    throw unwritable(path, error, part);
   }
 }

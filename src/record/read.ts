@@ -1,58 +1,78 @@
 import { createHash, type Hash } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
-import { KitError } from "../error.ts";
+import { closeSync, existsSync, openSync, readFileSync, readSync } from "node:fs";
+import { KitError, shown } from "../error.ts";
 import "../tuners/index.ts"; // defines the tuners that runs name
 import { isByEstimate } from "../tuners/define.ts";
 import { isCompact, readCompact } from "./compact.ts";
-import { digits, type Line, parseLine, quote } from "./lines.ts";
-import { type Cost, type Run, type Score, type StepRecord, stepsTaken, type UnfinishedRun } from "./run.ts";
+import { digits, type Line, parseLine } from "./lines.ts";
+import type { Cost, Run, RunHeader, Score, StepRecord, UnfinishedRun } from "./run.ts";
+import { stepsTaken } from "./steps.ts";
 
 /** A run as a file has it. */
-export interface Found {
+export interface ReadResult {
   readonly run: Run | UnfinishedRun;
   /** Whether the last line was cut off in its middle, and is left out. */
   readonly torn: boolean;
 }
 
-/** Reads a finished run, in either form. Throws a KitError for a file that is none, with the line that is wrong. */
+/** Reads a finished run, in either form. Throws a KitError for any other file, with the line that is wrong. */
 export function readRun(path: string): Run {
   const { run, torn } = readUnfinished(path);
   if ("cost" in run && !torn) return run;
-  throw new KitError(`${path} is no finished run: its last line must hold the cost; --resume goes on with it.`);
+  throw new KitError(`${path} is no finished run: its last line must hold the cost; --resume continues it.`);
 }
 
-/** Reads a run, finished or not, in either form. Throws a KitError for a file that is none, with the line that is wrong. */
-export function readUnfinished(path: string): Found {
-  const bytes = contents(path);
+/** Reads a run, finished or not, in either form. Throws a KitError for any other file, with the line that is wrong. */
+export function readUnfinished(path: string): ReadResult {
+  const bytes = readBytes(path);
   return isCompact(bytes) ? { run: readCompact(bytes, path), torn: false } : readLines(bytes, path);
 }
 
-/** What a run that was cut short has left: the run, as far as whole lines tell it, and these lines. */
-export interface Left extends Found {
+/** The part file of an interrupted run: the run as far as whole lines tell it, and the bytes of these lines. */
+export interface PartResult extends ReadResult {
   readonly bytes: Uint8Array;
 }
 
-/** Reads what is left of a run that was cut short; undefined where no step is, nor a file. Throws a KitError as `readRun` does. */
-export function readLeft(part: string): Left | undefined {
+/** Reads the part file of an interrupted run; undefined where it is missing or has no step. Throws a KitError as `readRun` does. */
+export function readPart(part: string): PartResult | undefined {
   if (!existsSync(part)) return undefined;
-  const all = contents(part);
+  const all = readBytes(part);
   const bytes = all.subarray(0, all.lastIndexOf("\n") + 1);
   if (bytes.length === 0) return undefined;
   const { run } = readLines(bytes, part);
   return run.steps.length > 0 ? { run, bytes, torn: bytes.length < all.length } : undefined;
 }
 
-/** How many steps a run that was cut short has left in a file; undefined where they cannot be read. */
-export function stepsIn(part: string): number | undefined {
+/** How many steps a part file has; undefined where they cannot be read. */
+export function countSteps(part: string): number | undefined {
   try {
-    const left = readLeft(part);
+    const left = readPart(part);
     return left ? stepsTaken(left.run) : 0;
   } catch {
     return undefined;
   }
 }
 
-function contents(path: string): Buffer {
+/** The header on a file's first line, whatever follows; undefined where it cannot be read. */
+export function readHeader(path: string): RunHeader | undefined {
+  let file: number | undefined;
+  try {
+    file = openSync(path, "r");
+    const bytes = Buffer.alloc(MOST_HEADER_BYTES);
+    const read = bytes.subarray(0, readSync(file, bytes));
+    const line = parseLine(read.subarray(0, read.indexOf(10)), path);
+    return "header" in line ? line.header : undefined;
+  } catch {
+    return undefined;
+  } finally {
+    if (file !== undefined) closeSync(file);
+  }
+}
+
+/** More than a header has, a probe's rows included. */
+const MOST_HEADER_BYTES = 2 ** 20;
+
+function readBytes(path: string): Buffer {
   try {
     return readFileSync(path);
   } catch (error) {
@@ -67,7 +87,7 @@ interface Growing {
   cost?: Cost;
 }
 
-function readLines(bytes: Buffer, path: string): Found {
+function readLines(bytes: Buffer, path: string): ReadResult {
   const hash = createHash("sha256");
   let growing: Growing | undefined;
   let [from, number] = [0, 1];
@@ -75,7 +95,7 @@ function readLines(bytes: Buffer, path: string): Found {
     const where = `${path} line ${number}`;
     const line = bytes.subarray(from, end + 1);
     const record = parseLine(line, where);
-    growing = added(growing, record, where);
+    growing = addLine(growing, record, where);
     checkHash(record, line, hash, where);
     from = end + 1;
   }
@@ -96,7 +116,7 @@ function checkHash(record: Line, line: Buffer, hash: Hash, where: string): void 
   hash.update(line);
 }
 
-function added(growing: Growing | undefined, record: Line, where: string): Growing {
+function addLine(growing: Growing | undefined, record: Line, where: string): Growing {
   const wrong = (what: string): KitError =>
     new KitError(`${where} ${what}: the file was cut or edited; take it as it was written.`);
   if (growing?.cost) throw wrong("stands behind the cost, which is the last one");
@@ -109,19 +129,19 @@ function added(growing: Growing | undefined, record: Line, where: string): Growi
   if ("cost" in record) return { ...growing, cost: record.cost };
   const expected = record.step === taken;
   if (!expected) throw wrong(`is of step ${record.step} where ${taken} is due`);
-  if ("losses" in record) growing.run.steps.push(checked(record, growing.run, wrong));
-  else growing.run.scores.push(scoreOf(record));
+  if ("losses" in record) growing.run.steps.push(checkStep(record, growing.run, wrong));
+  else growing.run.scores.push(withoutHash(record));
   return growing;
 }
 
-function scoreOf({ hash: _, ...score }: Score & { readonly hash: string }): Score {
+function withoutHash({ hash: _, ...score }: Score & { readonly hash: string }): Score {
   return score;
 }
 
-function checked(record: StepRecord, { header }: UnfinishedRun, wrong: (what: string) => KitError): StepRecord {
-  if (!isByEstimate(header.tuner)) return record;
+function checkStep(record: StepRecord, { header }: UnfinishedRun, wrong: (what: string) => KitError): StepRecord {
+  if (!isByEstimate(header.tuner?.name)) return record;
   const [plus = Number.NaN, minus = Number.NaN, ...more] = record.losses;
-  const grad = Math.fround((plus - minus) / (2 * Number(header.options.eps)));
+  const grad = Math.fround((plus - minus) / (2 * Number(header.tuner?.options.eps)));
   if (more.length === 0 && grad === record.projectedGrad) return record;
-  throw wrong(`has losses from which ${quote(record.projectedGrad)} does not follow`);
+  throw wrong(`has losses from which ${shown(record.projectedGrad)} does not follow`);
 }

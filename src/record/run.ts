@@ -1,5 +1,5 @@
-import { KitError } from "../error.ts";
-import type { Dropped, Metric } from "../tasks/task.ts";
+import type { DataSource, Metric } from "../tasks/task.ts";
+import type { HalfKind } from "../tensor/source.ts";
 
 /** What a run did, pinned so that it can be repeated: everything the result depends on. */
 export interface RunHeader {
@@ -12,8 +12,8 @@ export interface RunHeader {
   /** The hub's commit, where the model came from there. */
   readonly revision?: string;
   readonly weightsHash: string;
-  /** How the model's matrices were kept where not in float32: "float16, stochastic rounding". */
-  readonly weights?: string;
+  /** How the model's matrices were kept where not in float32. */
+  readonly weights?: HalfKind;
   /** Whether the output matrix was a weight of its own, unlike in the base model. */
   readonly untied?: boolean;
   /** A probe's rows of the output matrix; a run that begins from the probe has them in place. */
@@ -21,11 +21,9 @@ export interface RunHeader {
   readonly backend: string;
   readonly threads: number;
   readonly task: string;
-  readonly data: string;
+  readonly data: DataSource;
   /** What to know about the parts beside their sizes, such as classes with fewer rows than were asked for. */
   readonly remark?: string;
-  /** How many rows of the data were left out, and why; absent where none was, and in files of earlier versions. */
-  readonly dropped?: readonly Dropped[];
   readonly split: { readonly train: number; readonly dev: number; readonly test: number };
   readonly metric: Metric;
   /** The form that the model took: text to continue, text with a mask, or none where no model was used. */
@@ -33,12 +31,49 @@ export interface RunHeader {
   readonly seed: number;
   /** As the paper's tables print it. */
   readonly method: string;
-  /** What makes the steps; "none" where there are none. */
-  readonly tuner: string;
-  readonly adapter?: string;
-  /** How a step's losses were had: both sides in one pass, or by moving the weights there and back. */
-  readonly passes: "pair" | "sweeps" | "none";
-  readonly options: Readonly<Record<string, string | number | boolean>>;
+  /** What makes the steps, where there are any. */
+  readonly tuner?: NamedOptions;
+  /** What was trained beside the weights. */
+  readonly adapter?: NamedOptions;
+  /** How a step's losses were computed: both sides in one pass, or by moving the weights there and back; absent without steps. */
+  readonly passes?: "pair" | "sweeps";
+  readonly settings: RunSettings;
+}
+
+/** What an option can be. */
+export type Scalar = string | number | boolean;
+
+/** Options by name. */
+export type Options = Readonly<Record<string, Scalar>>;
+
+/** A tuner or an adapter, as a header has it: what makes it again. */
+export interface NamedOptions {
+  readonly name: string;
+  readonly options: Options;
+}
+
+/** The settings of a run that are neither its tuner's nor its adapter's; a method has those that it takes. */
+export interface RunSettings {
+  readonly steps?: number;
+  readonly batchSize?: number;
+  readonly microBatchSize?: number;
+  readonly evaluateEvery?: number;
+  readonly chooseBy?: ChooseBy;
+  /** Which token texts begin with: "mezo" or "config". */
+  readonly begin?: string;
+  /** The measure that was made large instead of the loss small. */
+  readonly maximize?: string;
+  readonly checkpointing?: boolean;
+  /** Demonstrations before each example, how they were drawn, and from how many rows. */
+  readonly shots?: number;
+  readonly draw?: string;
+  readonly pool?: number;
+  /** The most frequent answer, by its number. */
+  readonly label?: number;
+  /** Of a probe: the inverse of its penalty's strength, the folds that chose it, and whether fits were stopped early. */
+  readonly C?: number;
+  readonly folds?: number;
+  readonly earlyStop?: boolean;
 }
 
 /** Rows of an output matrix that a probe has fitted. */
@@ -92,7 +127,7 @@ export interface UnfinishedRun {
   readonly header: RunHeader;
   readonly steps: readonly StepRecord[];
   readonly scores: readonly Score[];
-  /** The run that this one was begun from, cut where it was left; steps go on counting from there. */
+  /** The run that this one began from, cut where it was left; steps are counted on from there. */
   readonly before?: UnfinishedRun;
 }
 
@@ -114,84 +149,8 @@ export interface PredictedBytes {
   readonly optimizer: number;
 }
 
-/** How many steps a run has taken, those of the run that it was forked from among them. */
-export function stepsTaken({ steps, before }: UnfinishedRun): number {
-  return (before ? stepsTaken(before) : 0) + steps.length;
-}
-
-/** The run that a chain of forks began with. */
-export function firstOf(run: UnfinishedRun): UnfinishedRun {
-  return run.before ? firstOf(run.before) : run;
-}
-
-/**
- * The run as it stood after a number of steps, as if it had been stopped there: with its base model that is the whole of the model's
- * weights then. Throws a KitError for a step that the run has not reached.
- */
-export function cut(run: UnfinishedRun, step: number): UnfinishedRun {
-  const taken = stepsTaken(run);
-  if (!(Number.isInteger(step) && step >= 0 && step <= taken))
-    throw new KitError(
-      `The run was to be cut after ${step} steps, but it has taken ${taken}: choose from 0 to ${taken}.`,
-    );
-  const first = run.before ? stepsTaken(run.before) : 0;
-  if (run.before && step < first) return cut(run.before, step);
-  const { header, before } = run;
-  const scores = run.scores.filter((score) => score.step <= step);
-  return { header, steps: run.steps.slice(0, step - first), scores, ...(before && { before }) };
-}
-
-/** The run without its last `k` steps. Throws as `cut` does. */
-export function undo(run: UnfinishedRun, k: number): UnfinishedRun {
-  return cut(run, stepsTaken(run) - k);
-}
-
 /** What a run's checkpoint is chosen by on its dev part. */
 export type ChooseBy = "loss" | "score";
-
-const isBetter: Readonly<Record<ChooseBy, (score: Score, best: Score) => boolean>> = {
-  loss: (score, best) => score.loss! < best.loss!,
-  score: (score, best) => score.score > best.score,
-};
-
-/** What a run chooses its checkpoint by; files that do not say have chosen by the loss. */
-export function choosesBy({ options }: RunHeader): ChooseBy {
-  return options.chooseBy === "score" ? "score" : "loss";
-}
-
-/** Whether a dev score is better than all earlier ones; of equal ones the first is the best. */
-export function isBest(score: Score, earlier: readonly Score[], by: ChooseBy): boolean {
-  return earlier.every((best) => isBetter[by](score, best));
-}
-
-/**
- * The number of steps after which the dev part was at its best, by what the run says that it chooses by: the lowest loss, as the authors
- * choose for OPT, or the highest score, as they do for RoBERTa. Throws a KitError for a run without a dev score.
- */
-export function bestStep({ header, scores }: UnfinishedRun): number {
-  const by = choosesBy(header);
-  const dev = scores.filter(({ on, loss }) => on === "dev" && (by === "score" || loss !== undefined));
-  const best = dev.findLast((score, i) => isBest(score, dev.slice(0, i), by));
-  if (best) return best.step;
-  throw new KitError("The best step of a run was asked for, but it has no dev score: choose a step by its number.");
-}
-
-/** What a header's `data` says of its rows: the hash of the files, whatever folder they were in. */
-export function contentOf(data: string): string {
-  return data.split(", sha256 ")[1] ?? data;
-}
-
-/** A K-shot folder of the authors' code: its k and its seed. */
-const SHOTS = /\b(\d+)-\d+\//g;
-
-/**
- * What must be the same in the `data` of runs that are averaged: the content. Of the authors' K-shot folders, whose training rows are others
- * under each seed, it is the k and the files' names.
- */
-export function sourceOf(data: string): string {
-  const [files = ""] = data.split(", sha256 ");
-  return files.search(SHOTS) < 0 ? contentOf(data) : files.replace(SHOTS, "$1-seed/");
-}
 
 /** What listens to a run while it happens. */
 export interface RunRecorder {

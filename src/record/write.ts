@@ -2,10 +2,10 @@ import { createHash } from "node:crypto";
 import { existsSync, readFileSync, renameSync, statSync } from "node:fs";
 import { KitError } from "../error.ts";
 import { isTunerDefined } from "../tuners/define.ts";
-import { type Chain, chain, unwritable, writing } from "./lines.ts";
-import { type Lock, locked, lockRun } from "./lock.ts";
-import { openPart, type Part, partOf } from "./part.ts";
-import { type Left, readLeft, readRun, stepsIn } from "./read.ts";
+import { type Chain, chain } from "./lines.ts";
+import { type Lock, lockRun, withLock } from "./lock.ts";
+import { openPart, type Part, partOf, unwritable, writing } from "./part.ts";
+import { countSteps, type PartResult, readPart, readRun } from "./read.ts";
 import type { Cost, Run, RunHeader, RunRecorder, UnfinishedRun } from "./run.ts";
 
 /**
@@ -24,10 +24,10 @@ export interface RunFile extends RunRecorder {
  * killed loses at most the step in flight. When a score or the end returns, the disk has all lines up to there: a machine that crashes
  * loses at most the steps since the last score, which are made again when the run is resumed. A finished run of that name stays until
  * this one is finished. Throws a KitError, with nothing changed, where the run is being written already (a lock beside it says so),
- * where one that was cut short has steps there, and where the file cannot be written.
+ * where an interrupted run has steps there, and where the file cannot be written.
  */
 export function createRunFile(path: string): RunFile {
-  return locked(path, (lock) => newFile(path, lock));
+  return withLock(path, (lock) => newFile(path, lock));
 }
 
 /** A new run's file, for who has its lock; one that is to be written perhaps takes the lock at its start. Throws as `createRunFile` does. */
@@ -37,9 +37,9 @@ export function newFile(path: string, lock?: Lock): RunFile {
   return runFile(path, lock, chain());
 }
 
-/** Throws a KitError where a run that was cut short has steps there, which are not to be lost. */
+/** Throws a KitError where an interrupted run has steps there, which are not to be lost. */
 export function checkBegin(path: string): void {
-  const steps = stepsIn(partOf(path));
+  const steps = countSteps(partOf(path));
   if (steps === 0) return;
   const after = steps === undefined ? "" : ` after ${steps} step${steps === 1 ? "" : "s"}`;
   throw new KitError(
@@ -54,26 +54,27 @@ function checkName(path: string): void {
 }
 
 /** A run's file as it is found when the run is resumed: its whole lines, and whether they end with the cost. */
-export interface Begun {
+export interface PartBytes {
   readonly bytes: Uint8Array;
   readonly isEnded: boolean;
 }
 
-/** The file of a run that was cut short: its whole lines stay, and what is behind them goes when the next one is written. */
-export function resumedFile(path: string, lock: Lock, begun: Begun): RunFile {
-  const part = writing(path, () => openPart(path, begun.bytes.length));
-  return runFile(path, lock, chain(createHash("sha256").update(begun.bytes)), { part, isEnded: begun.isEnded });
+/** The file of an interrupted run: its whole lines stay, and what is behind them goes when the next one is written. */
+export function continueFile(path: string, lock: Lock, { bytes, isEnded }: PartBytes): RunFile {
+  const part = writing(path, () => openPart(path, bytes.length));
+  return runFile(path, lock, chain(createHash("sha256").update(bytes)), { part, isEnded });
 }
 
-interface Started {
+/** What an interrupted run has written already. */
+interface Earlier {
   readonly part: Part;
   readonly isEnded: boolean;
 }
 
-function runFile(path: string, taken: Lock | undefined, lines: Chain, begun?: Started): RunFile {
+function runFile(path: string, taken: Lock | undefined, lines: Chain, earlier?: Earlier): RunFile {
   let lock = taken;
-  let part = begun?.part;
-  let hasSteps = begun !== undefined;
+  let part = earlier?.part;
+  let hasSteps = earlier !== undefined;
   let isOver = false;
   const release = (): void => {
     if (hasSteps) part?.close();
@@ -108,7 +109,7 @@ function runFile(path: string, taken: Lock | undefined, lines: Chain, begun?: St
     },
     score: (score) => append(lines.score(score), true),
     finish: (cost) => {
-      if (!begun?.isEnded) append(lines.cost(cost), true);
+      if (!earlier?.isEnded) append(lines.cost(cost), true);
       orRelease((open) => open.place(lines.digest()));
       hasSteps = true;
       release();
@@ -124,20 +125,20 @@ const notOpen = (path: string): KitError =>
 
 /**
  * Writes a whole run, steps and scores in the order they were made. Throws a KitError as `createRunFile` does; a finished run of that name
- * is left as it was then, and what could be written of this one is kept under its `.part` name, with which a second call goes on.
+ * is left as it was then, and what could be written of this one is kept under its `.part` name, which a second call continues.
  */
 export function writeRun(path: string, run: Run): void {
   const lines = chain();
   const bytes = Buffer.from(lines.run(run) + lines.cost(run.cost));
-  locked(path, (lock) => {
+  withLock(path, (lock) => {
     checkName(path);
-    const known = beginningOf(bytes, path);
+    const known = countKnownBytes(bytes, path);
     const part = writing(path, () => openPart(path, known));
     try {
       part.append(bytes.subarray(known), true);
       part.place(lines.digest());
     } catch (error) {
-      const isKept = stepsIn(partOf(path)) !== 0;
+      const isKept = countSteps(partOf(path)) !== 0;
       if (isKept) part.close();
       else part.remove();
       throw unwritable(path, error, isKept ? partOf(path) : undefined);
@@ -147,7 +148,7 @@ export function writeRun(path: string, run: Run): void {
 }
 
 /** How many of a run's bytes are in its `.part` already. Throws as `checkBegin` where others are there that are not to be lost. */
-function beginningOf(bytes: Buffer, path: string): number {
+function countKnownBytes(bytes: Buffer, path: string): number {
   const part = partOf(path);
   const found = writing(path, () => (existsSync(part) ? readFileSync(part) : Buffer.alloc(0)));
   if (found.length <= bytes.length && found.equals(bytes.subarray(0, found.length))) return found.length;
@@ -155,10 +156,10 @@ function beginningOf(bytes: Buffer, path: string): number {
   return 0;
 }
 
-/** Gives a `.part` that has steps another name, for who has the run's lock, and returns it; undefined where there is none. */
+/** Gives a `.part` that has steps another name, for who has the run's lock, and returns it; undefined where it has no step. */
 export function renameAside(path: string): string | undefined {
   const part = partOf(path);
-  if (stepsIn(part) === 0) return undefined;
+  if (countSteps(part) === 0) return undefined;
   let n = 1;
   while (existsSync(`${part}.${n}`)) n++;
   writing(path, () => renameSync(part, `${part}.${n}`));
@@ -181,39 +182,39 @@ export interface OpenRun {
 
 /** Begins a run. Throws a KitError as `createRunFile` does. */
 export function beginRun(path: string): OpenRun {
-  return locked(path, (lock) => begun(path, lock));
+  return withLock(path, (lock) => openNew(path, lock));
 }
 
 /**
- * Resumes the run of a file: one that was cut short (its `.part`), or else a finished one; where there is neither, it is begun. Nothing is
+ * Resumes the run of a file: an interrupted one (its `.part`), or else a finished one; where there is neither, it is started. Nothing is
  * changed until something new is told, so that a run which turns out to have other settings is left as it was. Steps of fine-tuning,
- * whose gradients no file holds, are set aside, and the run is begun anew. Throws a KitError where the run is being written already, and
+ * whose gradients no file holds, are set aside, and the run starts anew. Throws a KitError where the run is being written already, and
  * for a file that is no run.
  */
 export function resumeRun(path: string): OpenRun {
-  if (!existsSync(partOf(path)) && existsSync(path)) return begun(path, undefined, readRun(path)); // only read, where that will do
-  return locked(path, (lock) => {
-    const left = readLeft(partOf(path));
-    if (!left) return begun(path, lock, existsSync(path) ? readRun(path) : undefined);
-    if ("cost" in left.run || isTunerDefined(left.run.header.tuner)) return resumed(path, lock, left);
+  if (!existsSync(partOf(path)) && existsSync(path)) return openNew(path, undefined, readRun(path)); // only read, where that will do
+  return withLock(path, (lock) => {
+    const left = readPart(partOf(path));
+    if (!left) return openNew(path, lock, existsSync(path) ? readRun(path) : undefined);
+    if ("cost" in left.run || isTunerDefined(left.run.header.tuner?.name)) return openPartial(path, lock, left);
     const aside = renameAside(path);
-    return { ...begun(path, lock), ...(aside !== undefined && { aside }) };
+    return { ...openNew(path, lock), ...(aside !== undefined && { aside }) };
   });
 }
 
 /**
- * Sets the steps aside that a run which was cut short has left, so that it can be begun anew; gives the file that keeps them, where there
- * are any. Throws as `beginRun`.
+ * Sets the steps of an interrupted run aside, so that it can start anew; gives the file that keeps them, where there are any.
+ * Throws as `beginRun`.
  */
 export function setAside(path: string): string | undefined {
-  return locked(path, (lock) => {
+  return withLock(path, (lock) => {
     const aside = renameAside(path);
     lock.release();
     return aside;
   });
 }
 
-function begun(path: string, lock?: Lock, run?: Run): OpenRun {
+function openNew(path: string, lock?: Lock, run?: Run): OpenRun {
   const file = newFile(path, lock);
   const end = (made: Run): void => {
     if (made !== run && made.steps.length > 0) file.finish(made.cost);
@@ -223,7 +224,7 @@ function begun(path: string, lock?: Lock, run?: Run): OpenRun {
   return { file, torn: false, end, ...(run && { run }) };
 }
 
-function resumed(path: string, lock: Lock, { run, bytes, torn }: Left): OpenRun {
-  const file = resumedFile(path, lock, { bytes, isEnded: "cost" in run });
+function openPartial(path: string, lock: Lock, { run, bytes, torn }: PartResult): OpenRun {
+  const file = continueFile(path, lock, { bytes, isEnded: "cost" in run });
   return { file, run, torn, end: ({ cost }) => file.finish(cost) };
 }

@@ -1,4 +1,5 @@
-import { type Run, stepsTaken } from "../record/run.ts";
+import type { Run } from "../record/run.ts";
+import { stepsTaken } from "../record/steps.ts";
 
 /** A run whose dev loss was, at every look, larger than before training. */
 interface RisenLoss {
@@ -72,8 +73,8 @@ function risenLoss(run: Run): RisenLoss | undefined {
 function findStart({ header, steps, scores }: Run, first: number): Start | undefined {
   const dev = scores.find(({ on, step, loss }) => on === "dev" && step === first && loss !== undefined);
   if (dev) return { loss: dev.loss!, of: "dev" };
-  if (steps.length === 0 || header.options.maximize !== undefined) return undefined;
+  if (steps.length === 0 || header.settings.maximize !== undefined) return undefined;
   const [step] = steps;
-  const losses = header.tuner === "forward-gradient" ? step!.losses.slice(0, 1) : step!.losses; // its derivative comes second
+  const losses = header.tuner?.name === "forward-gradient" ? step!.losses.slice(0, 1) : step!.losses; // its derivative comes second
   return { loss: losses.reduce((sum, loss) => sum + loss, 0) / losses.length, of: "first batch" };
 }

@@ -1,6 +1,7 @@
 import { isMarked, listMethods } from "../measure/methods.ts";
 import { type PaperColumn, paperFor } from "../measure/paper.ts";
 import type { Run, RunHeader } from "../record/run.ts";
+import { dataText, weightsText } from "../record/text.ts";
 import { risenLossLines } from "./risenLoss.ts";
 import { headline, type MethodSummary, summarize } from "./summary.ts";
 import { mebibytes, numberColumns, percent, type Table, toMarkdown, toTerminal, whole } from "./table.ts";
@@ -91,11 +92,11 @@ function captionLines(runs: readonly Run[], summaries: readonly MethodSummary[],
   const parts = `${whole(split.train)} train, ${whole(split.dev)} dev, ${whole(split.test)} test rows`;
   const kept = [
     ...(untied ? ["output matrix untied"] : []),
-    ...(weights === undefined ? [] : [`weights in ${weights}`]),
+    ...(weights === undefined ? [] : [`weights in ${weightsText(weights)}`]),
   ];
   return [
     `${errorCaption(summaries)}.`,
-    `${task}, model ${model}${kept.length === 0 ? "" : ` (${kept.join(", ")})`}, ${backend} backend, ${threads} ${threads === 1 ? "thread" : "threads"}; ${parts} from ${data}.`,
+    `${task}, model ${model}${kept.length === 0 ? "" : ` (${kept.join(", ")})`}, ${backend} backend, ${threads} ${threads === 1 ? "thread" : "threads"}; ${parts} from ${dataText(data)}.`,
     ...(Object.keys(paper.scores).length > 0
       ? [`Paper: ${paper.model} (${paper.table}), ${paper.runs} on the paper's own ${paper.task} rows.`]
       : []),
@@ -139,8 +140,7 @@ function taskCells(runs: readonly Run[], tasks: readonly string[], method: strin
 
 function taskCaption(runs: readonly Run[]): string[] {
   const { model, backend } = headline(runs);
-  const sources = [...new Set(runs.map(({ header }) => header.data))];
-  const samples = sources.some((data) => data.includes("samples"));
+  const samples = runs.some(({ header }) => header.data.files.some((name) => /^samples( of |\/)/.test(name)));
   return [
     `In %; ± is one standard error; in brackets ${paperFor(runs).model} in the paper (${paperFor(runs).table}). Rows: train/dev/test. Model ${model}, ${backend} backend.`,
     ...(samples

@@ -1,14 +1,16 @@
 import { KitError } from "../error.ts";
 import { totalBytes } from "../experiment/cost.ts";
 import { isMarked, listMethods } from "../measure/methods.ts";
-import { type Run, type RunHeader, type Score, sourceOf } from "../record/run.ts";
+import { findSource, listFields } from "../record/diff.ts";
+import type { Run, RunHeader, Score } from "../record/run.ts";
+import { dataText, weightsText } from "../record/text.ts";
 
 /** Runs that belong into one table: those of a task and a model, its weights kept alike, and the majority class of the task, once a seed. */
 export function groupRuns(runs: readonly Run[]): Run[][] {
   const marked = runs.filter(({ header }) => isMarked(header.method));
   const keyOf = ({ header }: Run): string => JSON.stringify([header.task, header.model, header.weights, header.untied]);
   const floors = runs.filter(({ header }) => !isMarked(header.method));
-  const factsOf = ({ header }: Run): string => JSON.stringify([header.task, header.data, header.split]);
+  const factsOf = ({ header }: Run): string => JSON.stringify([header.task, header.data.sha256, header.split]);
   if (marked.length === 0)
     return [...new Set(floors.map(factsOf))].map((facts) => floors.filter((run) => factsOf(run) === facts));
   return [...new Set(marked.map(keyOf))].map((key) => {
@@ -29,10 +31,10 @@ type Facts = Readonly<Record<string, unknown>>;
 export function checkComparable(runs: readonly Run[]): void {
   const headers = runs.map(({ header }) => header);
   if (headers.length === 0) throw new KitError("A report was asked for without any run; give at least one.");
-  const isOneSource = new Set(headers.map(({ data }) => sourceOf(data))).size === 1;
+  const isOneSource = new Set(headers.map(({ data }) => findSource(data))).size === 1;
   requireEqual("A report needs runs of the same %, but these", headers, ({ task, data }) => ({
     task,
-    ...(!isOneSource && { data }),
+    ...(!isOneSource && { data: dataText(data) }),
   }));
   const withModel = headers.filter(({ method }) => isMarked(method));
   requireEqual(
@@ -41,7 +43,7 @@ export function checkComparable(runs: readonly Run[]): void {
     ({ model, weightsHash, weights, untied }) => ({
       model,
       weightsHash,
-      ...(weights !== undefined && { weights }),
+      ...(weights && { weights: weightsText(weights) }),
       ...(untied && { untied }),
     }),
   );
@@ -51,16 +53,12 @@ export function checkComparable(runs: readonly Run[]): void {
   }
 }
 
-/** What a method finds in its seed's rows stands among its options too: the majority's label, the strength of LP's penalty. */
-const FOUND: readonly string[] = ["label", "C"];
+/** What a method finds in its seed's rows stands among its settings too: the majority's label, the strength of LP's penalty. */
+const FOUND: readonly string[] = ["settings.label", "settings.C"];
 
-function settings({ kit, split, options }: RunHeader): Facts {
-  const asked = Object.fromEntries(Object.entries(options).filter(([name]) => !FOUND.includes(name)));
-  return { kit, ...named("split", split), ...named("options", asked) };
-}
-
-function named(group: string, fields: Facts): Facts {
-  return Object.fromEntries(Object.entries(fields).map(([name, value]) => [`${group}.${name}`, value]));
+function settings({ kit, split, tuner, adapter, settings }: RunHeader): Facts {
+  const facts = [...listFields({ kit, split, tuner, adapter, settings })];
+  return Object.fromEntries(facts.filter(([name]) => !FOUND.includes(name)));
 }
 
 function requireEqual(asked: string, headers: readonly RunHeader[], factsOf: (header: RunHeader) => Facts): void {

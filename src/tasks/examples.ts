@@ -2,7 +2,7 @@ import { KitError } from "../error.ts";
 import { MASK } from "../text/maskedPrompt.ts";
 import { UnlabelledRow } from "./definitions/fields.ts";
 import type { Fields, LocatedRow, Rows } from "./read/table.ts";
-import { checkExample, type Dropped, type Example, type TaskDefinition } from "./task.ts";
+import { checkExample, type DataSource, type Dropped, type Example, type TaskDefinition } from "./task.ts";
 
 /** The examples that were kept, and how many were not. */
 export interface Deduplicated {
@@ -50,11 +50,11 @@ const REASONS: Readonly<Record<Dropped["reason"], readonly [one: string, several
   unlabelled: ["has no label", "have no label"],
 };
 
-/** The rows left out by reason; undefined where none was. */
-export function listDropped(rows: Readonly<Record<Dropped["reason"], number>>): readonly Dropped[] | undefined {
+/** The rows left out by reason, as a task's data has them; nothing where none was. */
+export function listDropped(rows: Readonly<Record<Dropped["reason"], number>>): Pick<DataSource, "dropped"> {
   const reasons = Object.keys(REASONS) as Dropped["reason"][];
   const dropped = reasons.map((reason) => ({ reason, rows: rows[reason] })).filter((some) => some.rows > 0);
-  return dropped.length > 0 ? dropped : undefined;
+  return dropped.length > 0 ? { dropped } : {};
 }
 
 /** "left out: 3 rows that repeat an earlier one, 1 row that has no label". */

@@ -18,7 +18,7 @@ import {
   splitKShot,
   splitProportionally,
 } from "./split.ts";
-import type { Dropped, Example, Task, TaskDefinition } from "./task.ts";
+import type { DataSource, Example, Task, TaskDefinition } from "./task.ts";
 
 /**
  * Reads the few made-up rows that the kit has for each of its tasks: they show that a task works, and scores on them mean nothing. Throws
@@ -69,7 +69,7 @@ const QUOTINGS: readonly Quoting[] = ["double", "none"];
 /**
  * Loads a task of the kit by name, or a task from outside the kit by its definition. Examples are drawn as in the authors' code under the
  * seed (NumPy's generator), as many as asked for or as there are. Unlike the paper, repetitions are removed first from the rows of one file.
- * `dropped` counts the rows that were left out, and `remark` mentions them. Throws a KitError for options and files that cannot be used.
+ * `data.dropped` counts the rows that were left out, and `remark` mentions them. Throws a KitError for options and files that cannot be used.
  */
 export async function loadTask(task: string | TaskDefinition, options: LoadTaskOptions = {}): Promise<Task> {
   const definition = findTask(task);
@@ -78,23 +78,18 @@ export async function loadTask(task: string | TaskDefinition, options: LoadTaskO
   const { encoding, quoting } = options;
   const settings = { sizes: { train, dev, test }, k, split, seed, dialect: { encoding, quoting } };
   checkSizes(k === undefined ? settings.sizes : { k, test });
-  const {
-    data: source,
-    dropped,
-    ...parts
-  } = isFolder(data)
+  const { data: source, ...parts } = isFolder(data)
     ? await drawFromFolder(definition, data!, settings)
     : drawFromOne(definition, await readTaskRows(definition, data, settings.dialect), settings);
   const { name, metric, loss, classes } = definition;
+  const { dropped } = source;
   const remark = [parts.remark, dropped && describeDropped(dropped)].filter((some) => some !== undefined).join("; ");
-  const known = { ...(dropped && { dropped }), ...(remark !== "" && { remark }) };
-  return { name, metric, loss, ...(classes && { classes }), data: source, ...parts, ...known };
+  return { name, metric, loss, ...(classes && { classes }), data: source, ...parts, ...(remark !== "" && { remark }) };
 }
 
 interface Drawn extends Parts {
-  readonly data: string;
+  readonly data: DataSource;
   readonly pool?: readonly Example[];
-  readonly dropped?: readonly Dropped[] | undefined;
 }
 
 const DEV_PARTS = ["dev", "val", "validation", "dev32"];
@@ -128,11 +123,12 @@ async function drawFromFolder(definition: TaskDefinition, folder: string, settin
 function makePools(
   definition: TaskDefinition,
   files: readonly Rows[],
-): Pick<Drawn, "data" | "dropped"> & { readonly pools: readonly (readonly Example[])[] } {
+): Pick<Drawn, "data"> & { readonly pools: readonly (readonly Example[])[] } {
   const found = files.map((rows) => makeExamples(definition, rows));
   const unlabelled = found.reduce((sum, file) => sum + file.unlabelled, 0);
+  const rows = found.reduce((sum, { examples }) => sum + examples.length, unlabelled);
   const dropped = listDropped({ repeated: 0, contradicting: 0, unlabelled });
-  return { data: describe(files), dropped, pools: found.map(({ examples }) => examples) };
+  return { data: { ...describeFiles(files), rows, ...dropped }, pools: found.map(({ examples }) => examples) };
 }
 
 /** A K-shot folder's parts, of a longer test file the rows that the authors drew. */
@@ -151,7 +147,8 @@ function drawFromOne(definition: TaskDefinition, rows: Rows, { split, sizes, k, 
     k === undefined
       ? splitInThree(pool, rows.name, sizes, seed)
       : splitKShot({ train: pool, test: [], name: rows.name }, k, sizes.test, seed);
-  return { data: describe([rows]), ...parts, dropped: listDropped({ ...twice, unlabelled }) };
+  const dropped = listDropped({ ...twice, unlabelled });
+  return { data: { ...describeFiles([rows]), rows: examples.length + unlabelled, ...dropped }, ...parts };
 }
 
 async function readTaskRows(definition: TaskDefinition, data: string | undefined, dialect: Dialect): Promise<Rows> {
@@ -185,8 +182,8 @@ function isFolder(data: string | undefined): boolean {
   return found.isDirectory();
 }
 
-function describe(files: readonly Rows[]): string {
-  return `${files.map(({ name }) => shortName(name)).join(" + ")}, sha256 ${jointSha256(files).slice(0, 12)}`;
+function describeFiles(files: readonly Rows[]): Pick<DataSource, "files" | "sha256"> {
+  return { files: files.map(({ name }) => shortName(name)), sha256: jointSha256(files).slice(0, 12) };
 }
 
 /** A file's name with its folder's, so that no path of one machine gets into a run. */

@@ -57,16 +57,26 @@ export interface Dropped {
   readonly rows: number;
 }
 
+/** Where rows came from, and which were left out. */
+export interface DataSource {
+  /** The files that were read, each by its folder's name and its own: "CB/train.jsonl". */
+  readonly files: readonly string[];
+  /** The first 12 hexadecimal digits of the SHA-256 over what the files hold: files of the same hash have the same rows. */
+  readonly sha256: string;
+  /** How many rows the task found in the files, whether or not they are in a part; absent in runs of format 2. */
+  readonly rows?: number;
+  /** Rows that were left out of all parts; absent where none was. */
+  readonly dropped?: readonly Dropped[];
+}
+
 /** A task with its examples drawn: what `loadTask` returns. */
 export interface Task {
   readonly name: string;
   readonly metric: Metric;
   readonly loss: Loss;
   readonly classes?: "none";
-  /** Where the rows came from, for the run header. */
-  readonly data: string;
-  /** Rows that were left out of all parts. */
-  readonly dropped?: readonly Dropped[];
+  /** Where the rows came from. */
+  readonly data: DataSource;
   /** A remark on the parts, such as on rows that were left out and classes with too few rows. */
   readonly remark?: string;
   readonly train: readonly Example[];

@@ -4,11 +4,15 @@ export type HalfFormat = "float16" | "bfloat16";
 /** What becomes of a value between two numbers of 16 bits: the nearer one, or either, drawn so that the value is the mean. */
 export type Rounding = "nearest" | "stochastic";
 
-/** Weights kept in 16 bits, and how what is written to them is rounded. */
-export interface Halves {
-  readonly bits: Uint16Array;
+/** How weights are kept in 16 bits: in which numbers, and how what is written to them is rounded. */
+export interface HalfKind {
   readonly format: HalfFormat;
   readonly rounding: Rounding;
+}
+
+/** Weights kept in 16 bits. */
+export interface Halves extends HalfKind {
+  readonly bits: Uint16Array;
 }
 
 /** A weight's values: in float32, or in 16 bits. */

@@ -32,8 +32,8 @@ export function defineTuner<Options extends object>(
 }
 
 /** Whether a tuner of that name is defined here, so that its steps can be made again from a run's file: not FT's, which need gradients. */
-export function isTunerDefined(name: string): boolean {
-  return definitions.has(name);
+export function isTunerDefined(name: string | undefined): boolean {
+  return name !== undefined && definitions.has(name);
 }
 
 /** The names of the tuners defined here whose runs are told by one estimate a step. */
@@ -41,9 +41,9 @@ export function tunersByEstimate(): string[] {
   return [...definitions].flatMap(([name, { byEstimate }]) => (byEstimate ? [name] : []));
 }
 
-/** Whether a run of a tuner of that name is told by one estimate a step. */
-export function isByEstimate(name: string): boolean {
-  return definitions.get(name)?.byEstimate === true;
+/** Whether a run of a tuner of that name is told by one estimate a step; not that of a run without a tuner. */
+export function isByEstimate(name: string | undefined): boolean {
+  return name !== undefined && definitions.get(name)?.byEstimate === true;
 }
 
 /** The tuner of that name with the options that a run's header has. Throws a KitError where none is defined. */

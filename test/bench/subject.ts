@@ -60,6 +60,6 @@ function workOf({ rows, tokens, loss }: CaseRequest, { adapter }: BenchMethod, v
 
 /** A task that is its loss alone: the batch is at hand as token ids. */
 const taskOf = ({ loss }: CaseRequest): Task => ({
-  ...{ name: "benchmark", metric: "accuracy", loss, data: "arbitrary tokens" },
+  ...{ name: "benchmark", metric: "accuracy", loss, data: { files: ["arbitrary tokens"], sha256: "none" } },
   ...{ train: [], dev: [], test: [] },
 });

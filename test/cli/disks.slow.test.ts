@@ -33,7 +33,7 @@ const undisturbed = mezo(...long);
 function expectKept({ status, stderr, cwd }: Ended, code: string): void {
   expect(status).toBe(1);
   expect(lastLine(stderr)).toMatch(
-    new RegExp(`no room for it \\(${code}\\); .* kept in \\S+\\.part, and --resume goes on with it once there is room`),
+    new RegExp(`no room for it \\(${code}\\); .* kept in \\S+\\.part, and --resume continues it once there is room`),
   );
   expect(runsIn(cwd)).toEqual([expect.stringMatching(/\.part$/)]);
   expect(locksIn(cwd)).toEqual([]);

@@ -56,8 +56,11 @@ describe("--resume", () => {
     appendFileSync(part, '{"step":12');
     const torn = Buffer.concat([bytes, Buffer.from('{"step":12')]);
     const refusals: [string[], RegExp][] = [
-      [["--resume", "--lr", "5e-4"], /to be resumed, but options\.lr is 0\.0001 in one and 0\.0005 in the other/],
-      [["--resume", "--batch-size", "3"], /to be resumed, but options\.batchSize is/],
+      [
+        ["--resume", "--lr", "5e-4"],
+        /to be resumed, but tuner\.options\.lr is 0\.0001 in one and 0\.0005 in the other/,
+      ],
+      [["--resume", "--batch-size", "3"], /to be resumed, but settings\.batchSize is/],
       [[], /mezo-seed1\.jsonl\.part: a run was cut short there after \d+ steps: resume it with --resume, or remove/],
     ];
     for (const [args, sentence] of refusals) {
@@ -79,7 +82,7 @@ describe("--resume", () => {
     expect(readFileSync(join(cwd, "runs", name!), "utf8")).toBe(before);
     const other = command("main", ["--threads", "1", ...short, "--lr", "3e-4", "--resume"], cwd);
     expect(other.status).toBe(1);
-    expect(other.stderr.trim().split("\n").at(-1)).toMatch(/was to be resumed, but options\.lr is/);
+    expect(other.stderr.trim().split("\n").at(-1)).toMatch(/was to be resumed, but tuner\.options\.lr is/);
     expect(readFileSync(join(cwd, "runs", name!), "utf8")).toBe(before);
   });
 
@@ -114,14 +117,14 @@ describe("--resume", () => {
 });
 
 describe("a run whose file fails it", () => {
-  test("for lack of room keeps its steps, says that --resume goes on, and ends as if there had been room", () => {
+  test("for lack of room keeps its steps, says that --resume continues it, and ends as if there had been room", () => {
     const cwd = folder();
     const script = 'ulimit -f 16 && exec "$0" "$@"'; // 8 or 16 KiB, as the shell counts
     const full = inShell(script, ["--threads", "1", ...long], cwd);
     expect(full.status).toBe(1);
     expect(full.stdout).toBe("");
     expect(lastLine(full.stderr)).toMatch(
-      /mezo-seed1\.jsonl: .* there is no room for it \(EFBIG\); .* kept in \S+\.jsonl\.part, and --resume goes on with it once there is room\.$/,
+      /mezo-seed1\.jsonl: .* there is no room for it \(EFBIG\); .* kept in \S+\.jsonl\.part, and --resume continues it once there is room\.$/,
     );
     expect(runsIn(cwd)).toEqual([expect.stringMatching(/\.part$/)]);
     expect(statSync(runIn(cwd)).size).toBeGreaterThan(4096);

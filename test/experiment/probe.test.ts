@@ -33,7 +33,11 @@ describe("probe", () => {
     const { score, standardError, loss } = run.scores[0]!;
     expect(score).toBeGreaterThan(0.5 + 3 * standardError);
     expect(loss).toBeLessThan((await evaluate(model, task)).scores[0]!.loss!);
-    expect(run.header).toMatchObject({ method: "LP", seed: 0, options: { begin: "mezo", earlyStop: false, folds: 5 } });
+    expect(run.header).toMatchObject({
+      method: "LP",
+      seed: 0,
+      settings: { begin: "mezo", earlyStop: false, folds: 5 },
+    });
     expect(run.steps).toEqual([]);
     expect(Object.fromEntries(told)).toEqual({ "LP, features": 1, "LP, fits": 1, "LP, test": 1 });
     expect((await probe(model, task)).scores).toEqual(run.scores);

@@ -1,3 +1,6 @@
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { lora } from "../../src/adapters/lora.ts";
 import { prefix } from "../../src/adapters/prefix.ts";
@@ -12,8 +15,10 @@ import { mezoLayers } from "../../src/lab/mezoLayers.ts";
 import { mezoSign } from "../../src/lab/mezoSign.ts";
 import { f1 } from "../../src/loss/score.ts";
 import { diff } from "../../src/record/diff.ts";
+import { readRun } from "../../src/record/read.ts";
 import type { Run, UnfinishedRun } from "../../src/record/run.ts";
-import { bestStep, cut, stepsTaken, undo } from "../../src/record/run.ts";
+import { bestStep, cut, stepsTaken, undo } from "../../src/record/steps.ts";
+import { writeRun } from "../../src/record/write.ts";
 import { loadTask } from "../../src/tasks/load.ts";
 import type { Parameter } from "../../src/tensor/parameter.ts";
 import { rademacher } from "../../src/tensor/parameter.ts";
@@ -88,6 +93,9 @@ describe("a run's weights are made again from its numbers, to the bit,", () => {
     const { run, theta } = await trainedWith(model, tuner);
     expect(theta).not.toEqual(untouched);
     expect(await replayed(model, run)).toEqual(theta);
+    const file = join(mkdtempSync(join(tmpdir(), "replay-")), "run.jsonl");
+    writeRun(file, run); // estimates lose what float32 does not hold
+    expect(await replayed(model, readRun(file))).toEqual(theta);
     expect(valuesOf(model.parameters)).toEqual(untouched);
     model.dispose();
   });
@@ -172,7 +180,7 @@ describe("a run that was cut short", () => {
     const { run } = await trainedWith(model, mezo(zeroth));
     const resume = cut(run, 4);
     await expect(tune(model, task, mezo(zeroth), { ...base, batchSize: 8, resume })).rejects.toThrow(
-      /to be resumed, but options.batchSize is 4 in one and 8 in the other/,
+      /to be resumed, but settings.batchSize is 4 in one and 8 in the other/,
     );
     await expect(tune(model, task, mezo({ ...zeroth, lr: 2e-3 }), { ...base, resume })).rejects.toThrow(/options.lr/);
     model.dispose();

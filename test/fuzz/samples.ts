@@ -66,10 +66,17 @@ const step = (n: number): string =>
   `{"step":${n},"losses":[0.75,0.25],"projectedGrad":${Math.fround((0.75 - 0.25) / 2e-3)}}`;
 
 const HEADER = {
-  ...{ format: 2, kit: "0.1.0", noise: "philox4x32-10 box-muller 1", model: "tiny", weightsHash: "none" },
-  ...{ backend: "native", threads: 1, task: "SST-2", data: "rows.csv", split: { train: 4, dev: 2, test: 2 } },
-  ...{ metric: "accuracy", prompts: "autoregressive", seed: 1, method: "MeZO", tuner: "MeZO", passes: "pair" },
-  options: { lr: 1e-6, eps: 1e-3, begin: "mezo", noise: "gaussian", batchSize: 2, steps: 2 },
+  ...{ format: 3, kit: "0.1.0", noise: "philox4x32-10 box-muller 1", model: "tiny", weightsHash: "none" },
+  ...{
+    backend: "native",
+    threads: 1,
+    task: "SST-2",
+    data: { files: ["rows.csv"], sha256: "0", rows: 8 },
+    split: { train: 4, dev: 2, test: 2 },
+  },
+  ...{ metric: "accuracy", prompts: "autoregressive", seed: 1, method: "MeZO", passes: "pair" },
+  tuner: { name: "MeZO", options: { lr: 1e-6, eps: 1e-3, noise: "gaussian" } },
+  settings: { begin: "mezo", batchSize: 2, steps: 2 },
 };
 const SCORE = { on: "dev", step: 2, score: 0.5, standardError: 0.1, n: 2 };
 const COST = { seconds: 1.5, steps: 2, peakBytes: 1048576 };

@@ -223,7 +223,10 @@ describe("training", () => {
         b = parameters.filter(({ name }) => name.includes("lora_B")).flatMap(({ value }) => [...value.dataSync()]);
       };
       const run = await tune(model, task, mezo({ lr: 1e-2, eps: 1e-2 }), { ...settings, adapter: lora(), onAdapted });
-      expect(run.header).toMatchObject({ method: "MeZO (LoRA)", options: { "LoRA.rank": 8, "LoRA.alpha": 16 } });
+      expect(run.header).toMatchObject({
+        method: "MeZO (LoRA)",
+        adapter: { name: "LoRA", options: { rank: 8, alpha: 16 } },
+      });
       expect(b.some((v) => v !== 0)).toBe(true);
       expect(bits()).toEqual(base);
     }));
@@ -231,7 +234,7 @@ describe("training", () => {
   test("by MeZO may make any number large, such as accuracy, which backpropagation refuses", () =>
     withModel(async (model) => {
       const run = await tune(model, task, mezo({ lr: 1e-3 }), { ...settings, maximize: accuracy });
-      expect(run.header.options.maximize).toBe("accuracy");
+      expect(run.header.settings.maximize).toBe("accuracy");
       for (const { losses } of run.steps) expect(-losses[0]! * 8).toBeCloseTo(Math.round(-losses[0]! * 8), 5);
       await expect(tune(model, task, adam({ lr: 1e-3 }), { ...settings, maximize: accuracy })).rejects.toThrow(
         /backpropagation/i,

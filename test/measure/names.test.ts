@@ -8,6 +8,7 @@ import { loadModel } from "../../src/models/load.ts";
 import { loadTask } from "../../src/tasks/load.ts";
 import { folder } from "../cli/mezo.ts";
 import { requestFrom } from "../cli/request.ts";
+import { run } from "../record/sampleRun.ts";
 import { tinyModel, tinyTensors } from "../tiny.ts";
 
 const model = tinyModel();
@@ -47,9 +48,10 @@ function copied(from: string, name: string): string {
 }
 
 /** Puts the first line of a run where one is to be written. */
-function begun(file: string, header: object): void {
+function begun(file: string, change: object): void {
   mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(file, `${JSON.stringify({ header: { model: "tiny", weightsHash, ...header }, hash: "" })}\n`);
+  const header = { ...run.header, model: "tiny", weightsHash, ...change };
+  writeFileSync(file, `${JSON.stringify({ header, hash: "0".repeat(16) })}\n`);
 }
 
 describe("the files of runs", () => {
@@ -82,16 +84,19 @@ describe("the files of runs", () => {
 
 describe("what names say of rows", () => {
   test.each([
-    ["x/reviews.tsv.gz, sha256 0123456789ab", "reviews-01234567"],
-    ["CB/train.jsonl + CB/val.jsonl, sha256 2d6950daeff1", "cb-2d6950da"],
-    ["16-13/train.tsv + 16-13/dev.tsv + 16-13/test.tsv, sha256 0a1b2c3d4e5f", "16-13-0a1b2c3d"],
-    ["data/Kundenbewertungen März.csv, sha256 0123456789ab", "kundenbewertungen-märz-01234567"],
-  ])("%s: %s", async (data, name) => {
-    expect(await rowsName("SST-2", [data])).toBe(name);
+    [["x/reviews.tsv.gz"], "0123456789ab", "reviews-01234567"],
+    [["CB/train.jsonl", "CB/val.jsonl"], "2d6950daeff1", "cb-2d6950da"],
+    [["16-13/train.tsv", "16-13/dev.tsv", "16-13/test.tsv"], "0a1b2c3d4e5f", "16-13-0a1b2c3d"],
+    [["data/Kundenbewertungen März.csv"], "0123456789ab", "kundenbewertungen-märz-01234567"],
+  ])("in %s, %s: %s", async (files, sha256, name) => {
+    expect(await rowsName("SST-2", [{ files, sha256 }])).toBe(name);
   });
 
   test("of K-shot folders over several seeds: the k, and one hash of all, in any order", async () => {
-    const folders = [13, 21].map((seed) => `16-${seed}/train.tsv + 16-${seed}/dev.tsv, sha256 ${seed}23456789ab`);
+    const folders = [13, 21].map((seed) => ({
+      files: [`16-${seed}/train.tsv`, `16-${seed}/dev.tsv`],
+      sha256: `${seed}23456789ab`,
+    }));
     const name = await rowsName("SST-2", folders);
     expect(name).toMatch(/^16-seed-[0-9a-f]{8}$/);
     expect(await rowsName("SST-2", folders.toReversed())).toBe(name);
@@ -99,7 +104,9 @@ describe("what names say of rows", () => {
   });
 
   test("of a task that is not the kit's: always which rows", async () => {
-    expect(await rowsName("tickets", ["data/tickets.csv, sha256 0123456789ab"])).toBe("tickets-01234567");
+    expect(await rowsName("tickets", [{ files: ["data/tickets.csv"], sha256: "0123456789ab" }])).toBe(
+      "tickets-01234567",
+    );
   });
 });
 
@@ -121,7 +128,7 @@ describe("a run in the place of another", () => {
   test("on other rows is refused, one under way too, in a smoke run not", async () => {
     const out = folder();
     const [job] = (await planned("--out", out)).jobs;
-    begun(`${job!.file}.part`, { data: "mine.csv, sha256 0123456789ab" });
+    begun(`${job!.file}.part`, { data: { files: ["mine.csv"], sha256: "0123456789ab" } });
     await expect(planned("--out", out)).rejects.toThrow(
       /holds a run on mine\.csv, sha256 0123456789ab, whose place one on npm:/,
     );

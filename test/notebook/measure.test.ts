@@ -17,7 +17,7 @@ test("a grid goes on after a rate at which training diverges, and returns the ru
   const printed = write.mock.calls.map(([text]) => String(text)).join("");
   vi.restoreAllMocks();
   vi.unstubAllEnvs();
-  expect(runs.map(({ header }) => header.options.lr)).toEqual([1e-4]);
+  expect(runs.map(({ header }) => header.tuner?.options.lr)).toEqual([1e-4]);
   expect(printed).toMatch(/^MeZO on SST-2: learning rate 1e-4 \(best on dev: 1e38 diverged, 1e-4 [\d.]+ %\)\n$/);
   expect(existsSync(join(out, "grid/lr-1e-4/sst-2-opt-reviews-mezo-seed1.jsonl"))).toBe(true);
   expect(existsSync(join(out, "grid/lr-1e38/sst-2-opt-reviews-mezo-seed1.jsonl"))).toBe(false);

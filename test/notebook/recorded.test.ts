@@ -1,7 +1,7 @@
 import { appendFileSync, existsSync, readdirSync, readFileSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { afterEach, expect, test, vi } from "vitest";
-import { type Past, recorded } from "../../src/notebook/runs.ts";
+import { type Recording, recorded } from "../../src/notebook/runs.ts";
 import { readRun } from "../../src/record/read.ts";
 import { run, scratch, step } from "../record/sampleRun.ts";
 
@@ -10,7 +10,7 @@ afterEach(() => {
 });
 
 /** Takes the first two steps of the sample run and fails, as a cell that is interrupted. */
-async function interrupted({ record }: Past): Promise<never> {
+async function interrupted({ record }: Recording): Promise<never> {
   record.start(run.header);
   record.step(step(0));
   record.step(step(1));
@@ -18,7 +18,7 @@ async function interrupted({ record }: Past): Promise<never> {
 }
 
 /** Takes the steps of the sample run that are lacking. */
-async function made({ record, resume }: Past): Promise<typeof run> {
+async function made({ record, resume }: Recording): Promise<typeof run> {
   if (!resume) record.start(run.header);
   for (const each of run.steps.slice(resume?.steps.length ?? 0)) record.step(each);
   return { ...run, scores: [] };
@@ -40,7 +40,7 @@ test("a cell of other settings leaves what was there byte for byte", async () =>
   await expect(recorded("a", interrupted, folder)).rejects.toThrow();
   appendFileSync(join(folder, "a.jsonl.part"), '{"step":');
   const before = readFileSync(join(folder, "a.jsonl.part"));
-  const refusing = async ({ resume }: Past): Promise<never> => {
+  const refusing = async ({ resume }: Recording): Promise<never> => {
     throw new Error(`to be resumed after ${resume?.steps.length}`);
   };
   await expect(recorded("a", refusing, folder)).rejects.toThrow("to be resumed after 2");

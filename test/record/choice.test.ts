@@ -1,8 +1,9 @@
 import { expect, test } from "vitest";
 import { tuneSettings } from "../../src/experiment/tuneOptions.ts";
-import { bestStep, type RunHeader, type Score } from "../../src/record/run.ts";
+import type { RunHeader, Score } from "../../src/record/run.ts";
+import { bestStep } from "../../src/record/steps.ts";
 
-const header = (options: RunHeader["options"]): RunHeader => ({ options }) as RunHeader;
+const header = (settings: RunHeader["settings"]): RunHeader => ({ settings }) as RunHeader;
 const dev = (step: number, score: number, loss: number): Score => ({
   ...{ on: "dev", step, score, standardError: 0, n: 4, loss },
 });

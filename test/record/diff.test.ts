@@ -1,12 +1,15 @@
 import { describe, expect, test } from "vitest";
-import { diff, partingText } from "../../src/record/diff.ts";
-import { cut, type Run, type Score, type UnfinishedRun } from "../../src/record/run.ts";
+import { diff } from "../../src/record/diff.ts";
+import type { Run, Score, UnfinishedRun } from "../../src/record/run.ts";
+import { cut } from "../../src/record/steps.ts";
+import { partingText } from "../../src/record/text.ts";
 import { run, score, step } from "./sampleRun.ts";
 
 /** A run without steps, as in-context learning's: a test score alone. */
+const { tuner: _, passes: _passes, ...plain } = run.header;
 const scored = (test: Partial<Score>): Run => ({
   ...run,
-  header: { ...run.header, tuner: "none", method: "ICL" },
+  header: { ...plain, method: "ICL" },
   steps: [],
   scores: [{ ...score("test", 0), loss: 0.625, ...test }],
 });
@@ -30,7 +33,7 @@ describe("where two runs part", () => {
     [{ score: 0.5 }, "test score", "test score is 0.75 in one and 0.5 in the other"],
     [{ n: 13 }, "test n", "test n is 12 in one and 13 in the other"],
     [{ exactMatch: 0.5 }, "test exactMatch", "test exactMatch is absent in one and 0.5 in the other"],
-    [{ theta: "0".repeat(16) }, "test theta", "test theta is absent in one and 0000000000000000 in the other"],
+    [{ theta: "0".repeat(16) }, "test theta", 'test theta is absent in one and "0000000000000000" in the other'],
   ])("is a score that differs by %o, though there is no step", (change, what, sentence) => {
     expect(diff(scored({}), scored(change))).toMatchObject({ step: 0, what });
     expect(text(scored({}), scored(change))).toBe(sentence);
@@ -82,19 +85,19 @@ describe("where two runs part", () => {
 
   test("is where one is a fork of the other, or both are of the same", () => {
     const fork = (at: number, lr: number): UnfinishedRun => ({
-      header: { ...run.header, options: { ...run.header.options, lr } },
+      header: { ...run.header, tuner: { name: "MeZO", options: { ...run.header.tuner!.options, lr } } },
       ...{ steps: [step(at)], scores: [], before: cut(run, at) },
     });
     expect(text(run, fork(2, 1e-5))).toBe("one ends, the other goes on as a fork (seed 1, lr 0.00001)");
     expect(text(fork(2, 1e-5), run)).toBe("one goes on as a fork (seed 1, lr 0.00001), the other ends");
     expect(diff(run, fork(2, 1e-5))).toMatchObject({ step: 2 });
-    expect(text(fork(2, 1e-5), fork(2, 1e-4))).toBe("options.lr is 0.00001 in one and 0.0001 in the other");
+    expect(text(fork(2, 1e-5), fork(2, 1e-4))).toBe("tuner.options.lr is 0.00001 in one and 0.0001 in the other");
     expect(diff(fork(1, 1e-5), fork(2, 1e-5))).toMatchObject({ step: 1, what: "steps" });
   });
 
   test("is told shortly, however long the values are", () => {
     const long = (letter: string): Run => ({ ...run, header: { ...run.header, model: letter.repeat(1e6) } });
-    expect(text(long("a"), long("b\n"))).toMatch(/^model is a+… in one and (b )+b?… in the other$/);
+    expect(text(long("a"), long("b\n"))).toMatch(/^model is "a+… in one and "(b\\n)+b?\\?… in the other$/);
     expect(text(long("a"), long("b\n")).length).toBeLessThan(300);
   });
 });

@@ -10,12 +10,13 @@ import { madeUpRun } from "../report/runs.ts";
 
 test("a run is there already if it is finished and its rows and settings are the same, whatever folder and machine they were on", () => {
   const run = madeUpRun("MeZO", 0.8);
-  const wanted = { ...run.header, data: "a/train.tsv, sha256 1f", threads: 7 };
-  const had = (data: string) => isFinished({ ...run, header: { ...run.header, data } }, wanted);
-  expect(had("b/train.tsv, sha256 1f")).toBe(true);
-  expect(had("a/train.tsv, sha256 2f")).toBe(false);
+  const wanted = { ...run.header, data: { files: ["a/train.tsv"], sha256: "1f" }, threads: 7 };
+  const had = (file: string, sha256: string) =>
+    isFinished({ ...run, header: { ...run.header, data: { files: [file], sha256, rows: 9 } } }, wanted);
+  expect(had("b/train.tsv", "1f")).toBe(true);
+  expect(had("a/train.tsv", "2f")).toBe(false);
   expect(isFinished(run, { ...run.header, seed: 1 })).toBe(false);
-  expect(isFinished(run, { ...run.header, options: { lr: 1 } })).toBe(false);
+  expect(isFinished(run, { ...run.header, settings: { steps: 1 } })).toBe(false);
   expect(isFinished(undefined, wanted)).toBe(false);
   const { cost: _, ...unfinished } = run;
   expect(isFinished(unfinished, run.header)).toBe(false);
@@ -23,13 +24,13 @@ test("a run is there already if it is finished and its rows and settings are the
 
 test("runs that left other numbers of rows out are not the same, whatever their remarks say", () => {
   const run = madeUpRun("MeZO", 0.8);
-  const dropped = (rows: number) => [{ reason: "repeated", rows } as const];
+  const dropped = (rows: number) => ({ data: { ...run.header.data, dropped: [{ reason: "repeated", rows }] } });
   const { header } = run;
   const had = (other: object, wanted: object): boolean =>
     isFinished({ ...run, header: { ...header, ...other } }, { ...header, ...wanted });
-  expect(had({ dropped: dropped(3) }, { dropped: dropped(3) })).toBe(true);
-  expect(had({ dropped: dropped(3) }, { dropped: dropped(2) })).toBe(false);
-  expect(had({}, { dropped: dropped(3) })).toBe(false);
+  expect(had(dropped(3), dropped(3))).toBe(true);
+  expect(had(dropped(3), dropped(2))).toBe(false);
+  expect(had({}, dropped(3))).toBe(false);
   expect(had({}, { remark: "left out: nothing" })).toBe(true);
 });
 
@@ -38,9 +39,10 @@ test("what was left out of a task's rows stands in its run's header and comes ba
   const part = [example("x")];
   const dropped = [{ reason: "unlabelled", rows: 2 }] as const;
   const remark = "left out: 2 rows that have no label";
-  const known = { data: "d/a.csv, sha256 0", dropped, remark, train: part, dev: part, test: part };
+  const data = { files: ["d/a.csv"], sha256: "0", rows: 3, dropped };
+  const known = { data, remark, train: part, dev: part, test: part };
   const run = evaluateMajority({ name: "own", metric: "accuracy", loss: "candidates", ...known }, 1);
   const path = join(mkdtempSync(join(tmpdir(), "mezo-dropped-")), "run.jsonl");
   writeRun(path, run);
-  expect(readRun(path).header).toMatchObject({ dropped, remark });
+  expect(readRun(path).header).toMatchObject({ data, remark });
 });

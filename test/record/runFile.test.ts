@@ -146,7 +146,7 @@ describe("a run file", () => {
       (l) => l.map((x) => x.replace(/"losses":\[[^,]+/, '"losses":["1"')),
       /losses.0 must be number/,
     ],
-    ["an earlier format", (l) => l.map((x) => x.replace('"format":2', '"format":1')), /of format 1, and this version/],
+    ["an earlier format", (l) => l.map((x) => x.replace('"format":3', '"format":1')), /of format 1, and this version/],
     ["something behind the cost", (l) => [...l, l[2]!], /stands behind the cost/],
   ])("that was edited to have %s is refused with the line", (_what, edit, message) => {
     const file = join(scratch(), "run.jsonl");

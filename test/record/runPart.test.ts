@@ -126,12 +126,13 @@ describe("a run that was cut short", () => {
   });
 
   test("by fine-tuning, whose steps cannot be made again, is set aside and begun anew", () => {
-    const { path, bytes } = cutShort({ ...run.header, tuner: "Adam" });
+    const fineTuned = { ...run.header, tuner: { name: "Adam", options: {} } };
+    const { path, bytes } = cutShort(fineTuned);
     for (const n of [1, 2]) {
       const { file, aside } = resumeRun(path);
       expect(aside).toBe(`${path}.part.${n}`);
       expect(readFileSync(aside!)).toEqual(n === 1 ? bytes : expect.anything());
-      file.start({ ...run.header, tuner: "Adam" });
+      file.start(fineTuned);
       file.step(step(0));
       file.release();
     }

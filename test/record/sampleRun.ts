@@ -23,7 +23,7 @@ export const score = (on: "dev" | "test", at: number): Score => ({
 /** A finished run of three steps. */
 export const run: Run = {
   header: {
-    format: 2,
+    format: 3,
     kit: "0.1.0",
     noise: "philox4x32-10 box-muller 1",
     model: "tiny",
@@ -31,15 +31,15 @@ export const run: Run = {
     backend: "native",
     threads: 1,
     task: "SST-2",
-    data: "rows.csv",
+    data: { files: ["rows.csv"], sha256: "0123456789ab", rows: 48 },
     split: { train: 24, dev: 12, test: 12 },
     metric: "accuracy",
     prompts: "autoregressive",
     seed: 1,
     method: "MeZO",
-    tuner: "MeZO",
+    tuner: { name: "MeZO", options: { lr: 1e-6, eps: EPS } },
     passes: "pair",
-    options: { lr: 1e-6, eps: EPS, begin: "mezo", steps: 3 },
+    settings: { begin: "mezo", steps: 3 },
   },
   steps: [step(0), step(1), step(2)],
   scores: [score("dev", 0), score("dev", 2), score("test", 2), score("dev", 3)],

@@ -11,12 +11,12 @@ test("runs go together by task, model and what its weights are kept in, each wit
   const roberta = of(madeUpRun("MeZO", 0.8), { model: "roberta" });
   const rte = of(madeUpRun("MeZO", 0.7), { task: "RTE" });
   expect(groupRuns([floor, opt, of(floor, {}), roberta, rte])).toEqual([[floor, opt], [floor, roberta], [rte]]);
-  const half = of(opt, { weights: "float16, stochastic rounding" });
+  const half = of(opt, { weights: { format: "float16", rounding: "stochastic" } });
   expect(groupRuns([floor, opt, half])).toEqual([
     [floor, opt],
     [floor, half],
   ]);
-  const other = of(floor, { data: "other.tsv" });
+  const other = of(floor, { data: { files: ["rows.tsv"], sha256: "other" } });
   expect(groupRuns([floor, other, opt])).toEqual([[floor, opt]]);
   const smaller = of(floor, { split: { train: 16, dev: 500, test: 1000 } });
   expect(groupRuns([smaller, floor, opt])).toEqual([[floor, opt]]);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Run, Score } from "../../src/record/run.ts";
-import { cut } from "../../src/record/run.ts";
+import { cut } from "../../src/record/steps.ts";
 import { plotAccuracyMemory } from "../../src/report/plot.ts";
 import { markdownTable, table, taskTable } from "../../src/report/runTables.ts";
 import { madeUpRun } from "./runs.ts";
@@ -20,7 +20,13 @@ function trainedRun(steps: readonly number[], dev: readonly number[], change: Pa
   });
   return {
     ...run,
-    header: { ...run.header, tuner: "MeZO", passes: "pair", options: { batchSize: 16 }, ...change },
+    header: {
+      ...run.header,
+      tuner: { name: "MeZO", options: {} },
+      passes: "pair",
+      settings: { batchSize: 16 },
+      ...change,
+    },
     steps: steps.map((loss, step) => ({ step, losses: [loss - 0.01, loss + 0.01], projectedGrad: 1 })),
     scores: [...dev.map(look), ...run.scores.filter(({ on }) => on === "test")],
   };
@@ -83,7 +89,7 @@ describe("no run is named", () => {
     ["of long texts, whose batches are far apart", trainedRun([6, 9, 8], [8.34])],
     [
       "whose steps' numbers are no losses",
-      trainedRun([-0.5, -0.4], [3], { options: { batchSize: 16, maximize: "accuracy" } }),
+      trainedRun([-0.5, -0.4], [3], { settings: { batchSize: 16, maximize: "accuracy" } }),
     ],
     ["that has no steps", madeUpRun("ICL", 0.5)],
     ["that was not scored on dev", trainedRun([0.7], [])],
@@ -93,7 +99,7 @@ describe("no run is named", () => {
 });
 
 test("the losses of forward mode have derivatives beside them, which are no losses", () => {
-  const run = trainedRun([], [3], { tuner: "forward-gradient" });
+  const run = trainedRun([], [3], { tuner: { name: "forward-gradient", options: {} } });
   const steps = [{ step: 0, losses: [0.7, 400], projectedGrad: 400 }];
   expect(warning({ ...run, steps })).toMatch(/from 0\.7 in the first batch to 3 at best/);
 });

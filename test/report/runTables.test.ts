@@ -20,7 +20,7 @@ test("the terminal table shows every method beside the paper", () => {
     │ MeZO      │       90.0 ± 0.9 │ 1,500 │   121.4 │      431 │          91.4 │
     └───────────┴──────────────────┴───────┴─────────┴──────────┴───────────────┘
     ± binomial standard error of one run; n = 1,000 test rows.
-    SST-2, model tiny, native backend, 2 threads; 1,000 train, 500 dev, 1,000 test rows from rows.tsv.
+    SST-2, model tiny, native backend, 2 threads; 1,000 train, 500 dev, 1,000 test rows from rows.tsv, sha256 0.
     Paper: OPT-13B (Table 1), one run on the paper's own SST-2 rows."
   `);
 });
@@ -43,7 +43,7 @@ test("the Markdown table has the same cells", () => {
     | ICL | 60.0 ± 1.5 | 0 | 31.0 | 455 | 87.0 |
     | MeZO | 90.0 ± 0.9 | 1,500 | 121.4 | 431 | 91.4 |
 
-    ± binomial standard error of one run; n = 1,000 test rows. SST-2, model tiny, native backend, 2 threads; 1,000 train, 500 dev, 1,000 test rows from rows.tsv. Paper: OPT-13B (Table 1), one run on the paper's own SST-2 rows."
+    ± binomial standard error of one run; n = 1,000 test rows. SST-2, model tiny, native backend, 2 threads; 1,000 train, 500 dev, 1,000 test rows from rows.tsv, sha256 0. Paper: OPT-13B (Table 1), one run on the paper's own SST-2 rows."
   `);
 });
 

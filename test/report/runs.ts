@@ -18,21 +18,20 @@ export function madeUpRun(
   const standardError = Math.sqrt((accuracy * (1 - accuracy)) / n);
   return {
     header: {
-      format: 2,
+      format: 3,
       kit: "0.1.0",
       model: "tiny",
       weightsHash: "0",
       backend: "native",
       threads: 2,
       task: "SST-2",
-      data: "rows.tsv",
+      data: { files: ["rows.tsv"], sha256: "0" },
       split: { train: 1000, dev: 500, test: n },
       metric: "accuracy",
       prompts: method === "Majority" ? "none" : "autoregressive",
       seed,
       method,
-      ...({ tuner: "none", passes: "none" } as const),
-      options: {},
+      settings: {},
     },
     steps: [],
     scores: [

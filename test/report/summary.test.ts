@@ -53,14 +53,15 @@ test("runs that do not belong in one report are refused", () => {
 });
 
 test("runs on the authors' K-shot folders, whose rows are others for each seed, are averaged", () => {
-  const of = (data: string, seed: number): Run => {
+  const of = (files: readonly string[], sha256: string, seed: number): Run => {
     const run = madeUpRun("MeZO", 0.8, { seed });
-    return { ...run, header: { ...run.header, data } };
+    return { ...run, header: { ...run.header, data: { files, sha256 } } };
   };
-  const [one, other] = ["16-13/train.tsv + 16-13/test.tsv, sha256 aa", "16-21/train.tsv + 16-21/test.tsv, sha256 bb"];
-  expect(summarize([of(one, 13), of(other, 21)])[0]!.seeds).toEqual([13, 21]);
-  expect(() => summarize([of(one, 13), of(other.replace("test", "test_mismatched"), 21)])).toThrow("same data");
-  expect(() => summarize([of(one, 13), of("512-21/train.tsv + 512-21/test.tsv, sha256 bb", 21)])).toThrow("same data");
+  const shots = (folder: string, test = "test.tsv") => [`${folder}/train.tsv`, `${folder}/${test}`];
+  const one = of(shots("16-13"), "aa", 13);
+  expect(summarize([one, of(shots("16-21"), "bb", 21)])[0]!.seeds).toEqual([13, 21]);
+  expect(() => summarize([one, of(shots("16-21", "test_mismatched.tsv"), "bb", 21)])).toThrow("same data");
+  expect(() => summarize([one, of(shots("512-21"), "bb", 21)])).toThrow("same data");
 });
 
 test.each<[string, Partial<RunHeader>, string, string]>([
@@ -72,9 +73,9 @@ test.each<[string, Partial<RunHeader>, string, string]>([
   ],
   [
     "data",
-    { data: "b" },
+    { data: { files: ["b.tsv"], sha256: "1" } },
     "ICL",
-    "A report needs runs of the same data, but these have rows.tsv and b; report them apart.",
+    "A report needs runs of the same data, but these have rows.tsv, sha256 0 and b.tsv, sha256 1; report them apart.",
   ],
   [
     "models",
@@ -90,7 +91,7 @@ test.each<[string, Partial<RunHeader>, string, string]>([
   ],
   [
     "formats of the weights",
-    { weights: "float16, stochastic rounding" },
+    { weights: { format: "float16", rounding: "stochastic" } },
     "ICL",
     "A report needs runs of the same weights, but these have none and float16, stochastic rounding; report them apart.",
   ],
@@ -108,27 +109,28 @@ test.each<[string, Partial<RunHeader>, string, string]>([
   ],
   [
     "options",
-    { options: { lr: 1e-4 } },
+    { tuner: { name: "MeZO", options: { lr: 1e-4 } } },
     "MeZO",
-    "The MeZO runs can only be averaged with the same options.lr, but they have none and 0.0001; report them apart.",
+    "The MeZO runs can only be averaged with the same tuner.options.lr, but they have 0.001 and 0.0001; report them apart.",
   ],
 ])("runs of different %s are refused by the field's name", (_, changed, method, sentence) => {
-  const run = madeUpRun("MeZO", 0.9);
-  const other = madeUpRun(method, 0.8, { seed: 1 });
+  const tuner = { name: "MeZO", options: { lr: 1e-3 } };
+  const tuned = (one: Run): Run => ({ ...one, header: { ...one.header, tuner } });
+  const [run, other] = [tuned(madeUpRun("MeZO", 0.9)), tuned(madeUpRun(method, 0.8, { seed: 1 }))];
   expect(summarize([run, other])).not.toHaveLength(0);
   expect(() => summarize([run, { ...other, header: { ...other.header, ...changed } }])).toThrow(new KitError(sentence));
 });
 
 test("methods may differ in their options, and majority classes in the label that their rows gave", () => {
-  const withOptions = (method: string, seed: number, options: RunHeader["options"]): Run => {
+  const withSettings = (method: string, seed: number, settings: RunHeader["settings"]): Run => {
     const run = madeUpRun(method, 0.5, { seed });
-    return { ...run, header: { ...run.header, options } };
+    return { ...run, header: { ...run.header, settings } };
   };
   const runs = [
-    withOptions("MeZO", 0, { lr: 1e-4 }),
-    withOptions("ICL", 0, { shots: 32 }),
-    withOptions("Majority", 0, { label: 0 }),
-    withOptions("Majority", 1, { label: 1 }),
+    withSettings("MeZO", 0, { steps: 4 }),
+    withSettings("ICL", 0, { shots: 32 }),
+    withSettings("Majority", 0, { label: 0 }),
+    withSettings("Majority", 1, { label: 1 }),
   ];
   expect(summarize(runs).map(({ seeds }) => seeds)).toEqual([[0, 1], [0], [0]]);
 });
@@ -151,7 +153,7 @@ test("the majority class, which uses no model, stands beside any", () => {
 test("LP's runs are averaged although cross-validation chose another strength for each seed", () => {
   const withC = (seed: number, C: number): Run => {
     const run = madeUpRun("LP", 0.8, { seed });
-    return { ...run, header: { ...run.header, options: { begin: "mezo", C } } };
+    return { ...run, header: { ...run.header, settings: { begin: "mezo", C } } };
   };
   expect(summarize([withC(1, 0.1), withC(2, 1)])[0]!.seeds).toEqual([1, 2]);
 });

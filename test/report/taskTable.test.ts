@@ -8,14 +8,16 @@ const onTask = (task: string, run: Run, data = run.header.data): Run => ({
   header: { ...run.header, task, data },
 });
 
+const SAMPLES = { files: ["samples/rte.jsonl"], sha256: "1" };
+
 test("runs of several tasks stand as a row a method and a column a task, with the paper's numbers below, each task's metric and rows above", () => {
   const squad = onTask("SQuAD", madeUpRun("MeZO", 0.8));
   const split = { train: 900, dev: 50, test: 100 };
   const runs = [
     onTask("SST-2", madeUpRun("MeZO", 0.9)),
     { ...squad, header: { ...squad.header, metric: "F1", split } } as Run,
-    onTask("RTE", madeUpRun("MeZO", 0.55), "samples/rte.jsonl"),
-    onTask("RTE", madeUpRun("Majority", 0.5), "samples/rte.jsonl"),
+    onTask("RTE", madeUpRun("MeZO", 0.55), SAMPLES),
+    onTask("RTE", madeUpRun("Majority", 0.5), SAMPLES),
   ];
   const text = taskTable(runs);
   const rows = text.split("\n").map((line) => line.split("│").map((cell) => cell.trim()));

@@ -40,7 +40,7 @@ test("rows of one file that repeat or contradict an earlier one are left out, co
     gold[0],
   ]);
   expect(Object.fromEntries(golds)).toEqual({ "fine It was": 1, "bad It was": 0, "so so It was": 1 });
-  expect(task.dropped).toEqual([
+  expect(task.data.dropped).toEqual([
     { reason: "repeated", rows: 2 },
     { reason: "contradicting", rows: 1 },
   ]);
@@ -52,7 +52,7 @@ test("rows of one file that repeat or contradict an earlier one are left out, co
 test("a file that loses no row has no remark", async () => {
   const file = join(dataFolder({ "a.csv": "sentence,label\na,1\nb,0\nc,1\n" }), "a.csv");
   const task = await loadTask("SST-2", { data: file });
-  expect("dropped" in task || "remark" in task).toBe(false);
+  expect("dropped" in task.data || "remark" in task).toBe(false);
 });
 
 const stories: TaskDefinition = {

@@ -71,7 +71,7 @@ test("rows without a label are left out and counted, also where only their text 
   const file = join(dataFolder({ "a.csv": ["sentence,label", ...rows].join("\n") }), "a.csv");
   const task = await loadTask("SST-2", { data: file });
   expect(task.train.length + task.dev.length + task.test.length).toBe(3);
-  expect(task.dropped).toEqual([{ reason: "unlabelled", rows: 2 }]);
+  expect(task.data.dropped).toEqual([{ reason: "unlabelled", rows: 2 }]);
   expect(task.remark).toBe("left out: 2 rows that have no label");
 });
 
@@ -92,7 +92,7 @@ test("SNLI's rows whose annotators did not agree are left out, counted over all 
   const data = dataFolder({ "train.tsv": tsv, "dev.tsv": tsv, "test.tsv": tsv });
   const task = await loadTask("SNLI", { data, split: "files" });
   expect([task.train.length, task.dev.length, task.test.length]).toEqual([3, 3, 3]);
-  expect(task.dropped).toEqual([{ reason: "unlabelled", rows: 3 }]);
+  expect(task.data.dropped).toEqual([{ reason: "unlabelled", rows: 3 }]);
 });
 
 test("an error names the first unusable row, and the number of the others", async () => {

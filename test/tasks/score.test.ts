@@ -10,7 +10,16 @@ function examples(...golds: (number | number[])[]): Example[] {
 }
 
 function taskWith(train: Example[], test: Example[], rest: Partial<Task> = {}): Task {
-  return { name: "SST-2", metric: "accuracy", loss: "candidates", data: "", train, dev: [], test, ...rest };
+  return {
+    name: "SST-2",
+    metric: "accuracy",
+    loss: "candidates",
+    data: { files: [], sha256: "" },
+    train,
+    dev: [],
+    test,
+    ...rest,
+  };
 }
 
 test("accuracy comes with its binomial standard error", () => {

@@ -39,7 +39,8 @@ export const asked = (word: string, ...gold: number[]): Example => example(`it w
 
 /** A task whose parts are all its test part, but for what is given. */
 export const taskOf = (test: Example[], rest: Partial<Task> = {}): Task => ({
-  ...{ name: "scripted", metric: "accuracy", loss: "candidates", data: "scripted", train: test, dev: test, test },
+  ...{ name: "scripted", metric: "accuracy", loss: "candidates", data: { files: ["scripted"], sha256: "0" } },
+  ...{ train: test, dev: test, test },
   ...rest,
 });
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { tune } from "../../../src/experiment/tune.ts";
-import { bestStep, cut } from "../../../src/record/run.ts";
+import { bestStep, cut } from "../../../src/record/steps.ts";
 import type { Example } from "../../../src/tasks/task.ts";
 import { MASK } from "../../../src/text/maskedPrompt.ts";
 import type { Tuner } from "../../../src/tuners/tuner.ts";
@@ -97,7 +97,8 @@ describe("tune", () => {
       split: { train: 1, dev: 2, test: 1 },
     };
     expect(run.header).toMatchObject({ method: "scripted", seed: 0, ...facts });
-    expect(run.header.options).toEqual({ steps: 20, batchSize: 16, evaluateEvery: 4, begin: "mezo" });
+    const settings = { steps: 20, batchSize: 16, evaluateEvery: 4, chooseBy: "loss", begin: "mezo" };
+    expect(run.header.settings).toEqual(settings);
     expect(run.steps[0]!.losses).toEqual([close(-log(0.25))]);
     expect(run.scores.map(({ on, step }) => `${on} ${step}`)).toEqual([
       "dev 4",

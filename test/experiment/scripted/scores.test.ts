@@ -107,7 +107,7 @@ test("in context the model sees the demonstrations with their first right answer
   await evaluate(model, task, { shots: 1 });
   // Of five demonstrations there is one.
   const { header } = await evaluate(model, task, { shots: 5, begin: "config" });
-  expect(header).toMatchObject({ method: "ICL", options: { shots: 1, draw: "fresh", begin: "config" } });
+  expect(header).toMatchObject({ method: "ICL", settings: { shots: 1, draw: "fresh", begin: "config" } });
   expect(model.seen).toEqual(["<s> it was bad no \n \n it was good", "<bos> it was bad no \n \n it was good"]);
 });
 
@@ -146,7 +146,7 @@ test("linear probing puts half of a two-class fit into each answer's row, of the
   const train = Array.from({ length: 2 * n }, (_, i) => asked(i % 2 ? "bad" : "good", i % 2));
   const test = [asked("good", 0), asked("bad", 1), asked("good", 1, 0), asked("bad", 0)];
   const run = await probe(model, taskOf(test, { train }));
-  expect(run.header.options.C).toBeCloseTo(C, 12);
+  expect(run.header.settings.C).toBeCloseTo(C, 12);
   const loss = (2 * log(1 + 1 / sqrt(3)) + 2 * log(1 + sqrt(3))) / 4;
   expectScore(run.scores[0], { score: 3 / 4, standardError: sqrt(3 / 64), loss });
   // MeZO from there begins with these rows.
@@ -160,6 +160,6 @@ test("the majority class is that of the training part, scored on the test part",
     train: [asked("odd", 0), asked("odd", 0), asked("odd", 1)],
   });
   const { header, scores } = evaluateMajority(task, 3);
-  expect(header).toMatchObject({ method: "Majority", model: "none", seed: 3, options: { label: 0 } });
+  expect(header).toMatchObject({ method: "Majority", model: "none", seed: 3, settings: { label: 0 } });
   expectScore(scores[0], { score: 3 / 4, standardError: sqrt(3 / 64), n: 4 });
 });

@@ -113,7 +113,7 @@ describe("tune", () => {
     const tuner = sgd({ lr: 1, schedule: "constant", clipNorm: 0 });
     const settings = { ...setting, steps: 1, microBatchSize: 2, checkpointing };
     const { header, steps, scores } = await tune(model, task, tuner, settings);
-    expect(header.options.checkpointing ?? false).toBe(checkpointing);
+    expect(header.settings.checkpointing ?? false).toBe(checkpointing);
     expect(steps[0]!.losses).toEqual([close(-(log(3 / 4) + log(4 / 5) + log(1 / 4)) / 3)]);
     // Of both answers' logits after "good" the derivative is a third of ∓(1 − 3/4).
     expect(scores[0]!.loss).toBeCloseTo(log(1 + exp(-1 / 6) / 3), 6);
@@ -124,7 +124,12 @@ describe("tune", () => {
     const task = taskOf([asked("good", 0)]);
     const tuner = sgd({ lr: 1, schedule: "constant", clipNorm: 0 });
     const { header, steps, scores } = await tune(model, task, tuner, { ...setting, steps: 1, adapter: headTuning() });
-    expect(header).toMatchObject({ method: "FT (head)", tuner: "FT", adapter: "head", passes: "pair" });
+    expect(header).toMatchObject({
+      method: "FT (head)",
+      tuner: { name: "FT" },
+      adapter: { name: "head" },
+      passes: "pair",
+    });
     expect(steps[0]!.losses).toEqual([close(log(4 / 3))]);
     expect(scores[0]!.loss).toBeCloseTo(log(1 + exp(-1 / 2) / 3), 6);
     expect((await evaluate(model, task)).scores[0]).toMatchObject({ score: 1, loss: close(log(4 / 3)) });
@@ -158,7 +163,7 @@ describe("tune", () => {
         keepWeights: true,
       } as const;
       const run = await tune(model, taskOf(examples, { loss: "answer" }), tuner, settings);
-      expect(run.header).toMatchObject({ passes: "sweeps", options: { microBatchSize: 1, maximize: name } });
+      expect(run.header).toMatchObject({ passes: "sweeps", settings: { microBatchSize: 1, maximize: name } });
       expect(model.seen.filter((text) => text.startsWith("<s>"))).toEqual([]);
       expect(run.steps[0]).toMatchObject({
         losses: [close(-above!), close(-below!)],

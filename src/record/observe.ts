@@ -1,0 +1,60 @@
+import { createHash } from "node:crypto";
+import { storage } from "../tensor/backend.ts";
+import type { Parameter } from "../tensor/parameter.ts";
+import type { Objective } from "../tuners/tuner.ts";
+
+/** An objective, and every number that it has given so far, in order. */
+export interface RecordedLosses {
+  readonly objective: Objective;
+  readonly losses: readonly number[];
+}
+
+/** Notes every loss that an objective gives, and every derivative in forward mode after its loss. */
+export function recordLosses({ value, pair, gradient, derivative }: Objective): RecordedLosses {
+  const losses: number[] = [];
+  const note = (...numbers: readonly number[]): void => void losses.push(...numbers);
+  const objective: Objective = {
+    value: async () => {
+      const loss = await value();
+      note(loss);
+      return loss;
+    },
+    ...(pair && {
+      pair: async (theta, shift) => {
+        const both = await pair(theta, shift);
+        note(both.lossPlus, both.lossMinus);
+        return both;
+      },
+    }),
+    ...(gradient && {
+      gradient: async (theta) => {
+        const found = await gradient(theta);
+        note(found.loss);
+        return found;
+      },
+    }),
+    ...(derivative && {
+      derivative: (...given) => {
+        const found = derivative(...given);
+        note(found.loss, found.derivative);
+        return found;
+      },
+    }),
+  };
+  return { objective, losses };
+}
+
+/**
+ * The first 16 hexadecimal digits of the SHA-256 over the weights' values in float32, in order: what tells whether weights made again
+ * are those of the run. Undefined where the weights lie in no memory of this process.
+ */
+export function hashTheta(theta: readonly Parameter[]): string | undefined {
+  const { view } = storage();
+  if (!view) return undefined;
+  const hash = createHash("sha256");
+  for (const { value } of theta) {
+    const { buffer, byteOffset, byteLength } = view(value);
+    hash.update(new Uint8Array(buffer, byteOffset, byteLength));
+  }
+  return hash.digest("hex").slice(0, 16);
+}
