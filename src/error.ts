@@ -6,7 +6,7 @@ export class KitError extends Error {
   override readonly name: string = "KitError";
 
   constructor(message: string) {
-    super(withoutMiddle(message.replace(/[\r\n\u2028\u2029]+[ \t]*/g, " ").replace(/\p{Cc}/gu, "\ufffd")));
+    super(cutMiddle(message.replace(/[\r\n\u2028\u2029]+[ \t]*/g, " ").replace(/\p{Cc}/gu, "\ufffd")));
   }
 }
 
@@ -14,7 +14,7 @@ const LONGEST = 600;
 /** Room for the advice at the end. */
 const END = 200;
 
-function withoutMiddle(line: string): string {
+function cutMiddle(line: string): string {
   return line.length <= LONGEST ? line : `${line.slice(0, LONGEST - END - 3)} … ${line.slice(-END)}`;
 }
 
@@ -32,37 +32,35 @@ const MOST_ITEMS = 8;
 const MOST_LEVELS = 4;
 
 /** A value as errors quote it: as JSON, shortened where it is long or deep; "nothing" for undefined. */
-export function shown(value: unknown): string {
-  return shortened(JSON.stringify(pruned(value, MOST_LEVELS)) ?? "nothing");
+export function showValue(value: unknown): string {
+  return shorten(JSON.stringify(prune(value, MOST_LEVELS)) ?? "nothing");
 }
 
 /** A text as errors quote it: on one line, shortened where it is long. */
-export function shortened(text: string): string {
+export function shorten(text: string): string {
   const line = text.slice(0, 2 * MOST_CHARACTERS).replace(/[\r\n]+/g, " ");
   return line.length > MOST_CHARACTERS ? `${line.slice(0, MOST_CHARACTERS)}…` : line;
 }
 
 /** The first names of a list, and how many more there are: "a, b, c, d, e and 7,996 more". */
-export function listed(names: readonly string[], most: number = 5): string {
+export function listNames(names: readonly string[], most: number = 5): string {
   const rest = names.length - most;
-  return names.slice(0, most).map(shortened).join(", ") + (rest > 0 ? ` and ${rest.toLocaleString("en")} more` : "");
+  return names.slice(0, most).map(shorten).join(", ") + (rest > 0 ? ` and ${rest.toLocaleString("en")} more` : "");
 }
 
 /** The value without its deep levels and later items; a bigint, which JSON does not have, as a number. */
-function pruned(value: unknown, levels: number): unknown {
+function prune(value: unknown, levels: number): unknown {
   if (typeof value === "string") return value.slice(0, MOST_CHARACTERS + 1);
   if (typeof value === "bigint") return Number(value);
   if (typeof value !== "object" || value === null) return value;
   if (levels === 0) return "…";
-  if (Array.isArray(value)) return value.slice(0, MOST_ITEMS).map((item) => pruned(item, levels - 1));
+  if (Array.isArray(value)) return value.slice(0, MOST_ITEMS).map((item) => prune(item, levels - 1));
   const entries = Object.entries(value).slice(0, MOST_ITEMS);
-  return Object.fromEntries(
-    entries.map(([name, inner]) => [name.slice(0, MOST_CHARACTERS), pruned(inner, levels - 1)]),
-  );
+  return Object.fromEntries(entries.map(([name, inner]) => [name.slice(0, MOST_CHARACTERS), prune(inner, levels - 1)]));
 }
 
 /** The candidate with the fewest single-letter edits from `word` (case ignored), or undefined where it differs in over half of the word. */
-export function closest(word: string, candidates: readonly string[]): string | undefined {
+export function findClosest(word: string, candidates: readonly string[]): string | undefined {
   const ranked = candidates
     .map((candidate) => ({ candidate, edits: editDistance(word.toLowerCase(), candidate.toLowerCase()) }))
     .sort((a, b) => a.edits - b.edits);

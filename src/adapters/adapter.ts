@@ -86,6 +86,6 @@ export function adapterNamed(name: string, options: AdapterOptions): Adapter {
   const make = makers.get(name);
   if (make) return make(options as never);
   throw new KitError(
-    `A run's adapter was to be made again, but no adapter "${name}" is defined: import the file that defines it; defined are ${[...makers.keys()].join(", ")}.`,
+    `A run's adapter was to be replayed, but no adapter "${name}" is defined: import the file that defines it; defined are ${[...makers.keys()].join(", ")}.`,
   );
 }

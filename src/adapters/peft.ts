@@ -5,7 +5,7 @@ import { hashFiles } from "../checkpoints/folder.ts";
 import { readObject } from "../checkpoints/json.ts";
 import { openSafetensors } from "../checkpoints/safetensorsHeader.ts";
 import { type NamedTensor, writeSafetensors } from "../checkpoints/write.ts";
-import { KitError, shown } from "../error.ts";
+import { KitError, showValue } from "../error.ts";
 import type { AdaptableNetwork, Adapted, Adapter } from "./adapter.ts";
 import { peftLora } from "./peftLora.ts";
 import { type PeftConfig, type PeftLayout, readCount, readExactly } from "./peftTensors.ts";
@@ -166,7 +166,7 @@ function openAdapter(folder: string): { name: Adapter["name"]; layout: PeftLayou
   const found = known.find(([, { type }]) => type === config.peft_type);
   if (found) return { name: found[0], layout: found[1], config };
   throw new KitError(
-    `Reading the adapter ${folder}: it is of type ${shown(config.peft_type)}, and the kit knows ${known.map(([, { type }]) => type).join(" and ")}.`,
+    `Reading the adapter ${folder}: it is of type ${showValue(config.peft_type)}, and the kit knows ${known.map(([, { type }]) => type).join(" and ")}.`,
   );
 }
 

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { isObject } from "../checkpoints/json.ts";
 import type { SafetensorsFile } from "../checkpoints/safetensors.ts";
-import { KitError, listed, shown } from "../error.ts";
+import { KitError, listNames, showValue } from "../error.ts";
 import type { AdaptableNetwork, LoraParts } from "./adapter.ts";
 import {
   assignByPattern,
@@ -39,8 +39,8 @@ const PLAIN_STARTS: readonly unknown[] = [undefined, null, true, false, "gaussia
 export function checkPlain(path: string, config: PeftConfig): void {
   const { init_lora_weights: start, bias = "none" } = config;
   const used = VARIANTS.filter((name) => !isOff(config[name]));
-  if (bias !== "none" && bias !== null) used.push(`bias ${shown(bias)}`);
-  if (!PLAIN_STARTS.includes(start)) used.push(`init_lora_weights ${shown(start)}`);
+  if (bias !== "none" && bias !== null) used.push(`bias ${showValue(bias)}`);
+  if (!PLAIN_STARTS.includes(start)) used.push(`init_lora_weights ${showValue(start)}`);
   if (used.length > 0)
     throw new KitError(
       `${path}: the adapter uses ${used.join(", ")}, which the kit does not compute; train or save a LoRA without them.`,
@@ -98,7 +98,7 @@ const isNames = (value: unknown): value is string | readonly string[] =>
   [value].flat().every((name) => typeof name === "string");
 
 const unfit = (path: string, field: string, value: unknown, what: string): KitError =>
-  new KitError(`${path}: ${field} is ${shown(value)} where ${what} belongs; save the adapter again.`);
+  new KitError(`${path}: ${field} is ${showValue(value)} where ${what} belongs; save the adapter again.`);
 
 /** LoRA's tensors are named by their projections; the configuration says which those are, with ranks and alphas. */
 export const peftLora: PeftLayout = {
@@ -169,7 +169,7 @@ function findTargets(path: string, { choice }: LoraConfig, network: AdaptableNet
   const targets = matchOrThrow(path, () => chooseMaps(listLinearMaps(network), choice));
   if (targets.length > 0) return targets;
   throw new KitError(
-    `${path}: target_modules is ${shown(choice.modules)}, which fits no linear map of the model; take the model that the adapter was made for.`,
+    `${path}: target_modules is ${showValue(choice.modules)}, which fits no linear map of the model; take the model that the adapter was made for.`,
   );
 }
 
@@ -194,7 +194,7 @@ function checkReach(file: SafetensorsFile, targets: readonly Target[]): void {
   });
   if (others.length === 0) return;
   throw new KitError(
-    `${file.path}: the adapter changes ${listed([...new Set(others)])} too, and the kit's LoRA reaches neither embeddings nor the output matrix; train one of other modules.`,
+    `${file.path}: the adapter changes ${listNames([...new Set(others)])} too, and the kit's LoRA reaches neither embeddings nor the output matrix; train one of other modules.`,
   );
 }
 

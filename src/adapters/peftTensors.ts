@@ -1,6 +1,6 @@
 import { readTensor, type SafetensorsFile } from "../checkpoints/safetensors.ts";
 import type { NamedTensor } from "../checkpoints/write.ts";
-import { KitError, listed, shown } from "../error.ts";
+import { KitError, listNames, showValue } from "../error.ts";
 import type { AdaptableNetwork, Adapted, Adapter } from "./adapter.ts";
 
 /** The fields of adapter_config.json, by their names there. */
@@ -34,7 +34,7 @@ export function readExactly(
     unknown: [...found.keys()].filter((name) => !shapes.has(name)),
   };
   const parts = Object.entries(faults).flatMap(([kind, names]) =>
-    names.length > 0 ? [`${names.length} ${kind} (${listed(names)})`] : [],
+    names.length > 0 ? [`${names.length} ${kind} (${listNames(names)})`] : [],
   );
   if (parts.length > 0)
     throw new KitError(
@@ -48,7 +48,7 @@ export function readCount(path: string, config: Readonly<Record<string, unknown>
   const value = config[field];
   if (!(Number.isInteger(value) && (value as number) >= 1))
     throw new KitError(
-      `${path}: ${field} is ${shown(value)} where a whole number of at least 1 belongs; save the adapter again.`,
+      `${path}: ${field} is ${showValue(value)} where a whole number of at least 1 belongs; save the adapter again.`,
     );
   return value as number;
 }

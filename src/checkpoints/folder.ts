@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { closeSync, existsSync, openSync, readdirSync, readSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
-import { KitError, listed } from "../error.ts";
+import { KitError, listNames } from "../error.ts";
 import { isObject, readObject } from "./json.ts";
 import type { SafetensorsFile, TensorEntry } from "./safetensors.ts";
 import { openSafetensors } from "./safetensorsHeader.ts";
@@ -58,17 +58,17 @@ function openShards(folder: string): Weights {
   const outside = names.filter((name) => name !== basename(name) || name.startsWith(".") || name === "");
   if (outside.length > 0) {
     throw new KitError(
-      `Reading ${indexPath}: it names ${listed(outside.map((name) => `"${name}"`))}, which cannot be files of its folder; download it again.`,
+      `Reading ${indexPath}: it names ${listNames(outside.map((name) => `"${name}"`))}, which cannot be files of its folder; download it again.`,
     );
   }
   const absent = names.filter((name) => !existsSync(join(folder, name)));
   if (absent.length > 0) {
-    throw new KitError(`Reading ${indexPath}: its shards ${listed(absent)} are missing; download them again.`);
+    throw new KitError(`Reading ${indexPath}: its shards ${listNames(absent)} are missing; download them again.`);
   }
   const shards = new Map(names.map((name) => [name, openSafetensors(join(folder, name))]));
   const lacking = [...weightMap].filter(([tensor, shard]) => !shards.get(shard)!.tensors.has(tensor));
   if (lacking.length > 0) {
-    const found = listed(lacking.map(([tensor, shard]) => `${tensor} (${shard})`));
+    const found = listNames(lacking.map(([tensor, shard]) => `${tensor} (${shard})`));
     throw new KitError(
       `Reading ${indexPath}: its shards do not hold the tensors that it names: ${found}; download them again.`,
     );

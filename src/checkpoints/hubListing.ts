@@ -1,4 +1,4 @@
-import { KitError, shown } from "../error.ts";
+import { KitError, showValue } from "../error.ts";
 import { type Connection, HubFault, hubFetch } from "./hubRequest.ts";
 
 /** A model on a hub; revision "main" falls back to the hub's own conversion to safetensors. */
@@ -88,11 +88,11 @@ interface Discussion {
 /** Commits and contents become file names, so what the server sends must not be a path: a SHA-1 or SHA-256. */
 function checkId(id: string): string {
   if (!/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(id))
-    throw new Error(`the hub answered ${shown(id)} where an object id was expected`);
+    throw new Error(`the hub answered ${showValue(id)} where an object id was expected`);
   return id;
 }
 
 function checkSize(path: string, size: number): number {
   if (Number.isSafeInteger(size) && size >= 0) return size;
-  throw new Error(`the hub answered ${shown(size)} where the bytes of ${path} were expected`);
+  throw new Error(`the hub answered ${showValue(size)} where the bytes of ${path} were expected`);
 }

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { KitError, shortened } from "../error.ts";
+import { KitError, shorten } from "../error.ts";
 
 /** Whether a JSON value is an object with named fields. */
 export function isObject(value: unknown): value is Record<string, unknown> {
@@ -14,14 +14,12 @@ export function readObject(path: string): Record<string, unknown> {
     json = readFileSync(path, "utf8");
     value = JSON.parse(json);
   } catch (error) {
-    throw new KitError(
-      `Reading ${path}: ${shortened((error as Error).message)}; it must be JSON, so download it again.`,
-    );
+    throw new KitError(`Reading ${path}: ${shorten((error as Error).message)}; it must be JSON, so download it again.`);
   }
   if (!isObject(value)) throw new KitError(`Reading ${path}: it is not a JSON object; download it again.`);
   const twice = duplicateKey(json);
   if (twice === undefined) return value;
-  throw new KitError(`Reading ${path}: it has "${shortened(twice)}" twice; remove the one that is not meant.`);
+  throw new KitError(`Reading ${path}: it has "${shorten(twice)}" twice; remove the one that is not meant.`);
 }
 
 /** A key that some object in a JSON text has twice, of which JSON.parse silently takes the last; undefined where none has. */

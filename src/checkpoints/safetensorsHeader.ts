@@ -1,5 +1,5 @@
 import { fstatSync } from "node:fs";
-import { KitError, shortened } from "../error.ts";
+import { KitError, shorten } from "../error.ts";
 import { duplicateKey, isObject } from "./json.ts";
 import { readBytes, type SafetensorsFile, type TensorEntry, withFile } from "./safetensors.ts";
 
@@ -81,22 +81,22 @@ function parseObject(json: string, fail: Fail): Record<string, unknown> {
   }
   if (!isObject(value)) throw fail("its header is not a JSON object");
   const twice = duplicateKey(json);
-  if (twice !== undefined) throw fail(`its header has "${shortened(twice)}" twice`);
+  if (twice !== undefined) throw fail(`its header has "${shorten(twice)}" twice`);
   return value;
 }
 
 function parseEntry(name: string, value: unknown, dataStart: number, fail: Fail): TensorEntry {
   const { dtype, shape, data_offsets: offsets }: Record<string, unknown> = isObject(value) ? value : {};
   if (typeof dtype !== "string" || !isCounts(shape) || !isCounts(offsets) || offsets.length !== 2) {
-    throw fail(`the header's entry "${shortened(name)}" has no dtype, shape or two data_offsets`);
+    throw fail(`the header's entry "${shorten(name)}" has no dtype, shape or two data_offsets`);
   }
   const [begin, end] = offsets as [number, number];
   const bytes = BYTES_PER_ELEMENT.get(dtype);
-  if (bytes === undefined) throw fail(`tensor "${shortened(name)}" has the unknown dtype "${shortened(dtype)}"`);
+  if (bytes === undefined) throw fail(`tensor "${shorten(name)}" has the unknown dtype "${shorten(dtype)}"`);
   const needed = shape.reduce((product, size) => product * size, bytes);
   if (end - begin !== needed) {
     throw fail(
-      `tensor "${shortened(name)}" of ${dtype} [${shortened(String(shape))}] needs ${needed} bytes but its offsets span ${end - begin}`,
+      `tensor "${shorten(name)}" of ${dtype} [${shorten(String(shape))}] needs ${needed} bytes but its offsets span ${end - begin}`,
     );
   }
   return { name, dtype, shape, byteOffset: dataStart + begin, byteLength: needed };
@@ -105,13 +105,13 @@ function parseEntry(name: string, value: unknown, dataStart: number, fail: Fail)
 function checkLayout(entries: readonly TensorEntry[], start: number, fileLength: number, fail: Fail): void {
   let end = start;
   for (const entry of entries) {
-    if (entry.byteOffset < end) throw fail(`tensor "${shortened(entry.name)}" overlaps the one before it`);
+    if (entry.byteOffset < end) throw fail(`tensor "${shorten(entry.name)}" overlaps the one before it`);
     if (entry.byteOffset > end)
-      throw fail(`there is a gap of ${entry.byteOffset - end} bytes before "${shortened(entry.name)}"`);
+      throw fail(`there is a gap of ${entry.byteOffset - end} bytes before "${shorten(entry.name)}"`);
     end += entry.byteLength;
     if (end > fileLength) {
       throw fail(
-        `tensor "${shortened(entry.name)}" ends at byte ${end} but the file has ${fileLength} bytes (truncated?)`,
+        `tensor "${shorten(entry.name)}" ends at byte ${end} but the file has ${fileLength} bytes (truncated?)`,
       );
     }
   }

@@ -31,7 +31,7 @@ interface DoctorRequest extends Pick<MeasureRequest, Shared | "figures"> {
   readonly seed: number;
 }
 
-/** What can be looked at, by its name on the command line. */
+/** What can be diagnosed, by its name on the command line. */
 const METHODS: ReadonlyMap<string, TrainingMethod> = new Map(
   trainingMethods.filter(({ trainer }) => trainer === zerothOrder).map((method) => [plainName(method.name), method]),
 );

@@ -97,7 +97,7 @@ function addMeasurement(parser: Command): void {
     .addOption(seeds.argParser(seedList).default(defaults.seeds, "1"))
     .option("--shots <n>", "demonstrations for ICL", whole(1), defaults.shots)
     .addOption(
-      new Option("--demonstrations <draw>", "anew for each example, as the paper's code, or the same for all")
+      new Option("--demonstrations <draw>", "drawn again for each example, as in the paper's code, or the same for all")
         .choices(choices.demonstrations)
         .default(defaults.demonstrations),
     )

@@ -86,7 +86,7 @@ function report({ header }: UnfinishedRun, { step, checked }: Replayed, seconds:
   const words = checked
     ? "they are those that the run had there, to the bit"
     : "not compared with those that the run had there";
-  return `${header.method} on ${header.task}, ${header.model}, seed ${header.seed}: ${step} steps made again in ${seconds.toFixed(1)} s${rate}. Weights: ${words}.`;
+  return `${header.method} on ${header.task}, ${header.model}, seed ${header.seed}: ${step} steps replayed in ${seconds.toFixed(1)} s${rate}. Weights: ${words}.`;
 }
 
 /** The command that says where two runs part and why. */

@@ -1,4 +1,4 @@
-import { KitError, listed, NotFinite } from "../error.ts";
+import { KitError, listNames, NotFinite } from "../error.ts";
 import type { LanguageModel } from "../models/network.ts";
 import { storage } from "../tensor/backend.ts";
 
@@ -35,7 +35,7 @@ async function brokenWeights(model: LanguageModel): Promise<KitError | undefined
   }
   if (broken.length === 0) return undefined;
   return new KitError(
-    `${model.id} cannot be used: its weights hold numbers that are not finite, NaN or infinite, in ${listed(broken)}; get a sound checkpoint.`,
+    `${model.id} cannot be used: its weights hold numbers that are not finite, NaN or infinite, in ${listNames(broken)}; get a sound checkpoint.`,
   );
 }
 

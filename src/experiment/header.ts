@@ -35,7 +35,7 @@ export interface Setting {
 /** How z is made of its keys: it changes when any bit of any z does. */
 export const NOISE_VERSION = "philox4x32-10 box-muller 1";
 
-/** The header of a run that tunes: with all that its steps need to be made again. */
+/** The header of a run that tunes: with all that replaying its steps needs. */
 export function tuningHeader(setting: Setting, tuner: Tuner, settings: TuneSettings): RunHeader {
   const { adapter, method, maximize } = settings;
   const name = method ?? (adapter ? `${tuner.name} (${adapter.name})` : tuner.name);

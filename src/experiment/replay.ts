@@ -25,7 +25,7 @@ export interface ReplayOptions {
   readonly onProgress?: Progress;
 }
 
-/** A run's weights, made again. */
+/** The recomputed weights of a run. */
 export interface Replayed {
   /** The tuned model: the one that was given, whose weights were changed in place, or that with an adapter beside its weights. */
   readonly model: LanguageModel;
@@ -85,7 +85,7 @@ export function checkBase(model: LanguageModel, { header }: UnfinishedRun): void
 /**
  * Makes all steps of a run again from its file's numbers, those of the run that it was forked from first, in place, many of them in
  * one pass over the weights; theta must be as it was when the run began. Gives the training, ready for its next step. The tuner is that of the
- * header unless one is given. A probe's rows are put in place. Throws a KitError where a step cannot be made again.
+ * header unless one is given. A probe's rows are put in place. Throws a KitError where a step cannot be replayed.
  */
 export async function retrace(
   theta: readonly Parameter[],
@@ -112,7 +112,7 @@ export async function retrace(
 /** The tuner of a run, from its header. Throws a KitError for one that is not defined, such as FT, and where the run takes no steps. */
 export function makeTuner({ tuner, method }: RunHeader): Tuner {
   if (tuner) return tunerNamed(tuner.name, tuner.options);
-  throw new KitError(`The steps of ${method} were to be made again, but it takes none: give a run of tune.`);
+  throw new KitError(`The steps of ${method} were to be replayed, but it takes none: give a run of tune.`);
 }
 
 /** The adapter of a run as it was before its first step, where it has one. Throws a KitError for one that is not defined. */
@@ -166,7 +166,7 @@ function isSame(one: StepResult["projectedGrad"], other: StepResult["projectedGr
 
 const edited = (step: number, { tuner }: RunHeader): KitError =>
   new KitError(
-    `Step ${step} was to be made again, but its numbers do not follow from each other by ${tuner?.name}: the run was edited; take the file as it was written.`,
+    `Step ${step} was to be replayed, but its numbers do not follow from each other by ${tuner?.name}: the run was edited; take the file as it was written.`,
   );
 
 /**
@@ -180,7 +180,7 @@ export function checkTheta(theta: readonly Parameter[], run: UnfinishedRun, mode
   if (is === undefined || is === was) return is !== undefined;
   if (!isRepeated(run.header, model)) return false;
   throw new KitError(
-    `The run's weights were made again, but those after step ${stepsTaken(run)} are ${is} instead of ${was}: the run was edited; take the file as it was written.`,
+    `The run's weights were recomputed, but those after step ${stepsTaken(run)} are ${is} instead of ${was}: the run was edited; take the file as it was written.`,
   );
 }
 
@@ -206,7 +206,7 @@ export function replayLosses({ step, losses }: StepRecord, passes: RunHeader["pa
     const loss = losses[at++];
     if (loss !== undefined) return loss;
     throw new KitError(
-      `Step ${step} was to be made again, but its line holds ${losses.length} losses and the tuner asks for more: the run was edited; take the file as it was written.`,
+      `Step ${step} was to be replayed, but its line holds ${losses.length} losses and the tuner asks for more: the run was edited; take the file as it was written.`,
     );
   };
   const objective: Objective = {

@@ -13,7 +13,7 @@ import type { Progress } from "../tensor/progress.ts";
 import { beginAdapter, checkBase, checkTheta, makeTuner, retakeSteps, retrace } from "./replay.ts";
 import { encodeParts, isDue, makeStepScorer, type ScoringSchedule, type TunedModel } from "./train.ts";
 
-/** How a run is to be looked at; what is left out stays as it was. */
+/** How to score a run; what is left out stays as it was. */
 export interface RescoreOptions {
   readonly evaluateEvery?: number;
   readonly chooseBy?: ChooseBy;
@@ -24,7 +24,7 @@ export interface RescoreOptions {
 
 /**
  * The run with the scores that it would have had, had its dev part been scored at other steps or its checkpoint chosen by another rule:
- * its steps are made again from the file, without a forward pass, and stay as they are, as does what they cost. Throws a KitError for
+ * its steps are replayed from the file, without a forward pass, and stay as they are, as does what they cost. Throws a KitError for
  * another base model or other rows than the run's, and for a run whose steps no file tells, as FT's.
  */
 export async function rescore(model: LanguageModel, task: Task, run: Run, options: RescoreOptions = {}): Promise<Run> {

@@ -37,7 +37,7 @@ export interface TuneOptions {
   /** An interrupted run of these very settings, which is resumed as if it had not been interrupted. */
   readonly resume?: UnfinishedRun;
   /**
-   * A run to begin from, cut where it is to be left (`cut`): its weights are made again, and these settings hold from there on. Of a
+   * A run to start from, cut where it is to be left (`cut`): its weights are recomputed, and these settings hold from there. Of a
    * probe it is the rows that it has put into the output matrix ("LP-MeZO", Table 19).
    */
   readonly from?: UnfinishedRun;

@@ -11,7 +11,7 @@ import type { Parameter } from "../tensor/parameter.ts";
 import { ANY_BACKEND, type Attributes, defineRule, type Inputs, type Interpreter, interpret } from "../tensor/trace.ts";
 import type { Derivative } from "../tuners/tuner.ts";
 
-/** Makes the tangent of a weight, in its shape, anew at each call. */
+/** Makes the tangent of a weight, in its shape, again at each call. */
 export type TangentOf = (weight: Parameter) => tf.Tensor;
 
 /** What a rule sees of one run of an operation; inputs that do not change along the tangent have none. */

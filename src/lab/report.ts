@@ -38,7 +38,7 @@ function promptText({ prompt: { metric, rows, zeroShot, floor, above } }: Diagno
   const score = ({ score, standardError }: typeof zeroShot): string =>
     `${percent(score)} ± ${percent(standardError)} %`;
   const begin = `Zero-shot has a dev ${metric} of ${score(zeroShot)} over ${whole(rows)} rows`;
-  if (!floor) return `${begin}; answers are written out here, so that there is no guessing to compare it with.`;
+  if (!floor) return `${begin}; answers are written out here, so it cannot be compared with guessing.`;
   const both = `${begin}, ${FLOORS[floor.kind]} ${score(floor)}`;
   if (above === undefined) return `${both}.`;
   if (above > 2) return `${both}: the prompt makes the model know something of the task, which MeZO builds on.`;
@@ -52,7 +52,7 @@ function plateauText({ plateau, settings: { eps }, suggested, sweep }: Diagnosis
   const below = plateau.from > least ? "below, rounding decides" : "smaller ones were not tried";
   const above = plateau.to < most ? "above, how the loss bends" : "larger ones were not tried";
   const flat = `g stays within 10 % from eps ${short(plateau.from)} to ${short(plateau.to)} (${below}; ${above}).`;
-  if (suggested.eps === eps) return `${flat} ${exact(eps)} lies there.`;
+  if (suggested.eps === eps) return `${flat} ${exact(eps)} is inside it.`;
   return `${flat} ${exact(eps)} lies ${eps < plateau.from ? "below" : "above"}; ${exact(suggested.eps)} is well inside.`;
 }
 

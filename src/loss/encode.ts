@@ -69,7 +69,7 @@ function encodeForMask(model: LanguageModel, form: Form<MaskedPrompt>, begin: Be
 }
 
 /**
- * Batches without end: the examples are shuffled anew for every pass over them, and a pass ends with a shorter batch where the size
+ * Batches without end: the examples are reshuffled for every pass over them, and a pass ends with a shorter batch where the size
  * does not divide it, as the authors' loader does. Batch `step` depends on seed and step alone.
  */
 export function batches(part: LabelledBatch, size: number, seed: number): (step: number) => LabelledBatch {

@@ -144,7 +144,7 @@ function runBeginnings(network: Network, beginnings: readonly Int32Array[]): Key
   return [...present];
 }
 
-/** Features at the rows of sequences of whose beginnings the keys and values are at hand. */
+/** Features at the rows of sequences whose first keys and values are cached. */
 function featuresAfter(
   network: Network,
   pasts: readonly KeysValues[],

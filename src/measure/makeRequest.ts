@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { closest, KitError, shown } from "../error.ts";
+import { findClosest, KitError, showValue } from "../error.ts";
 import { roundings, weightFormats } from "../models/weights.ts";
 import { backendNames } from "../tensor/backend.ts";
 import { findMethod, methodNames } from "./methods.ts";
@@ -136,12 +136,12 @@ export function makeRequest(given: MeasureOptions, nameOption: NameOption = (nam
 function checkOption(name: string, value: unknown, nameOption: NameOption): void {
   if (!Object.hasOwn(checks, name)) {
     const known = Object.keys(checks);
-    const near = closest(name, known);
+    const near = findClosest(name, known);
     const advice = near === undefined ? `it has ${known.join(", ")}` : `did you mean ${near}`;
     throw new KitError(`${nameOption(name)} is no option of what to measure: ${advice}.`);
   }
   const wrong = checks[name as keyof MeasureOptions](value);
-  if (wrong !== undefined) throw new KitError(`${nameOption(name)} is ${shown(value)}: ${wrong}.`);
+  if (wrong !== undefined) throw new KitError(`${nameOption(name)} is ${showValue(value)}: ${wrong}.`);
 }
 
 const isAll = (task: string): boolean => task.trim().toLowerCase() === "all";

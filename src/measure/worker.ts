@@ -59,7 +59,7 @@ function openFile({ file, request, method }: Job, { note }: Reports<ProgressEven
 
 function resumeRemark({ run, torn, aside }: OpenRun): string | undefined {
   if (aside !== undefined)
-    return `begun anew, since a run file does not hold its gradients; what was there is kept in ${aside}`;
+    return `started over, as a run file does not hold its gradients; the earlier steps are kept in ${aside}`;
   if (!run || "cost" in run) return undefined;
   return `resumed after ${stepsTaken(run)} steps${torn ? ", its last line, which was torn, left out" : ""}`;
 }

@@ -1,4 +1,4 @@
-import { KitError, shown } from "../error.ts";
+import { KitError, showValue } from "../error.ts";
 
 /** A checkpoint's config.json. */
 export type Config = Readonly<Record<string, unknown>>;
@@ -78,7 +78,7 @@ export function readFields<C>(family: string, fields: Fields<C>, defaults: Parti
   if (wrong.length === 0) return config as unknown as C;
   const own = wrong.filter(([name]) => name in found || !(name in defaults)); // what is made from these may not fit either
   const parts = (own.length > 0 ? own : wrong).map(
-    ([name, { needs }]) => `${needs} for ${name}, not ${shown(name in found ? found[name] : config[name])}`,
+    ([name, { needs }]) => `${needs} for ${name}, not ${showValue(name in found ? found[name] : config[name])}`,
   );
   throw new KitError(`The ${family} config needs ${parts.join("; ")}: correct config.json.`);
 }

@@ -1,4 +1,4 @@
-import { KitError, shown } from "../error.ts";
+import { KitError, showValue } from "../error.ts";
 import type { Weights } from "../nn/layers.ts";
 import type { Network } from "../nn/network.ts";
 import type { Config } from "./config.ts";
@@ -43,7 +43,7 @@ export function findFamily(model: string, { model_type: type }: Config): ModelFa
   const family = typeof type === "string" ? families.get(type) : undefined;
   if (family) return family;
   throw new KitError(
-    `${model} holds a model of type ${shown(type)}, which the kit cannot build: it knows ${[...families.keys()].join(", ")}.`,
+    `${model} holds a model of type ${showValue(type)}, which the kit cannot build: it knows ${[...families.keys()].join(", ")}.`,
   );
 }
 

@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import { KitError, shown } from "../error.ts";
+import { KitError, showValue } from "../error.ts";
 import { multiply } from "../kernels/elementwise.ts";
 import { embed } from "../kernels/embed.ts";
 import { rmsNorm } from "../kernels/norm.ts";
@@ -102,9 +102,9 @@ function rope(found: Config, longest: number): Pick<LlamaConfig, "rope_theta" | 
   const { rope_theta } = readFields("Llama", THETA, { rope_theta: 10_000 }, { rope_theta: theta ?? null });
   const type = together.rope_type ?? together.type ?? "default";
   const share = together.partial_rotary_factor ?? found.partial_rotary_factor ?? 1;
-  if (share !== 1) throw notBuilt(`turned in a part of ${shown(share)} of each head`, "whole heads are");
+  if (share !== 1) throw notBuilt(`turned in a part of ${showValue(share)} of each head`, "whole heads are");
   if (type === "default") return { rope_theta, rope_scaling: undefined };
-  if (type !== "llama3") throw notBuilt(`scaled as ${shown(type)}`, 'a scaling of "llama3" is');
+  if (type !== "llama3") throw notBuilt(`scaled as ${showValue(type)}`, 'a scaling of "llama3" is');
   const length = found.original_max_position_embeddings ?? together.original_max_position_embeddings ?? longest;
   const scaling = { ...together, original_max_position_embeddings: length };
   return { rope_theta, rope_scaling: readFields("Llama", SCALING, {}, scaling) };
@@ -120,7 +120,7 @@ const nonempty = (value: unknown): unknown => {
   if (value === undefined || value === null) return undefined;
   if (typeof value !== "object" || Array.isArray(value))
     throw new KitError(
-      `The Llama config needs an object for rope_scaling and rope_parameters, not ${shown(value)}: correct config.json.`,
+      `The Llama config needs an object for rope_scaling and rope_parameters, not ${showValue(value)}: correct config.json.`,
     );
   return Object.keys(value).length > 0 ? value : undefined;
 };

@@ -4,7 +4,7 @@ import { type Checkpoint, hashFiles, openCheckpoint } from "../checkpoints/folde
 import { findCommit, resolveModel } from "../checkpoints/hub.ts";
 import type { DownloadProgress } from "../checkpoints/hubDownload.ts";
 import { readObject } from "../checkpoints/json.ts";
-import { closest, KitError } from "../error.ts";
+import { findClosest, KitError } from "../error.ts";
 import type { Network } from "../nn/network.ts";
 import { ensureBackend } from "../tensor/backend.ts";
 import type { Progress } from "../tensor/progress.ts";
@@ -64,7 +64,7 @@ export async function openModel(id: string = BUNDLED_MODEL, onProgress?: Progres
 function findNearest(id: string): string | undefined {
   const parent = dirname(id);
   const folders = listFolders(parent);
-  const name = closest(basename(id), [...Object.keys(BUNDLED), ...folders]);
+  const name = findClosest(basename(id), [...Object.keys(BUNDLED), ...folders]);
   return name !== undefined && folders.includes(name) ? join(parent, name) : name;
 }
 

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import type { Checkpoint, TensorPlace } from "../checkpoints/folder.ts";
-import { KitError, listed } from "../error.ts";
+import { KitError, listNames } from "../error.ts";
 import type { Network } from "../nn/network.ts";
 import { narrow } from "../tensor/halves.ts";
 import { halfTensor, NATIVE } from "../tensor/native/backend.ts";
@@ -138,7 +138,7 @@ function matchTensors(
 /** "folder: 2 weights missing (a, b); 1 misshapen (c is [768] instead of [3072]); …" */
 function mismatch(folder: string, kinds: Readonly<Record<string, readonly string[]>>): string {
   const parts = Object.entries(kinds).flatMap(([kind, names]) =>
-    names.length > 0 ? [`${names.length} ${kind} (${listed(names)})`] : [],
+    names.length > 0 ? [`${names.length} ${kind} (${listNames(names)})`] : [],
   );
   return `${folder}: the weights do not fit its config.json: ${parts.join("; ")}; get a complete checkpoint of the model that the config describes.`;
 }

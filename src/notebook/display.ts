@@ -35,7 +35,7 @@ export const abandonment = (): KitError =>
     "Interrupted: the cell no longer waits, but its work continues until it next checks for Interrupt, or to its end; restart the kernel to stop it.",
   );
 
-/** Throws a KitError once the reader has pressed Interrupt: for loops of one's own. */
+/** Throws a KitError once the reader has pressed Interrupt: for your own loops. */
 export function stopIfInterrupted(): void {
   cellSignal().throwIfAborted();
 }

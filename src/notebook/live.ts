@@ -34,7 +34,7 @@ export function liveProgress(): Progress {
     stopIfInterrupted();
     const now = Date.now();
     const known = works.get(workName(event));
-    const work = known && event.done > known.done ? known : startWork(event, last, now); // each score begins anew
+    const work = known && event.done > known.done ? known : startWork(event, last, now); // each score starts over
     works.set(workName(event), work);
     work.done = event.done;
     last = work;
@@ -102,7 +102,7 @@ interface Curve {
 
 /**
  * Progress for training cells, to be given as `onProgress`: `liveProgress`, and in a viewer that draws with plotly.js a chart of the loss
- * under it, which grows while the run goes on. Where no one looks on, and so in stored notebooks, it is the line alone.
+ * under it, which grows while the run continues. Where no one looks on, and so in stored notebooks, it is the line alone.
  */
 export function liveChart(): Progress {
   const line = liveProgress();

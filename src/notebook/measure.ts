@@ -35,7 +35,7 @@ export interface MeasureCellOptions extends Omit<MeasureOptions, "figures" | "sm
 
 /**
  * Measures methods on a task as `npm start` does, each run in a process of its own, so that its peak memory is its own. Runs that are in the
- * folder with these very settings are read and not made again, and one that was cut short is resumed. Where the grid has several
+ * folder with these very settings are read and not repeated, and one that was cut short is resumed. Where the grid has several
  * learning rates for a method, its runs at each are in grid/lr-<rate> below the folder; those of the rate with the best dev score (the mean
  * over the seeds of each run's best) are returned, and one line says which, and at which rates training diverged. Throws a KitError where a
  * run cannot be made, or is there with other settings.

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { KitError, shortened, shown } from "../error.ts";
+import { KitError, shorten, showValue } from "../error.ts";
 import "../tuners/index.ts"; // defines the tuners that runs name
 import { isByEstimate, tunersByEstimate } from "../tuners/define.ts";
 import { checkLine, isObject } from "./lines.ts";
@@ -110,7 +110,7 @@ function readChapter(value: unknown, where: string, wrong: (what: string) => Kit
     throw wrong("a chapter is not a header, a number of steps and scores");
   const { steps, scores } = value as unknown as Chapter;
   const { header } = checkLine({ header: value.header, hash: NO_HASH }, where) as Pick<Chapter, "header">;
-  if (!Number.isSafeInteger(steps) || steps < 0) throw wrong(`a chapter has ${shown(steps)} steps`);
+  if (!Number.isSafeInteger(steps) || steps < 0) throw wrong(`a chapter has ${showValue(steps)} steps`);
   for (const score of scores) {
     if (!isObject(score) || !Object.hasOwn(score, "on")) throw wrong("a chapter's score has no part of the data");
     checkLine({ ...score, hash: NO_HASH }, `${where} score`);
@@ -118,7 +118,7 @@ function readChapter(value: unknown, where: string, wrong: (what: string) => Kit
   const { name, options } = header.tuner ?? { name: "no tuner", options: {} };
   const eps = Number(options.eps);
   if (steps > 0 && !(isByEstimate(name) && eps > 0 && Number.isFinite(eps)))
-    throw wrong(`a chapter has steps of ${shortened(name)} with eps ${shown(options.eps)}`);
+    throw wrong(`a chapter has steps of ${shorten(name)} with eps ${showValue(options.eps)}`);
   return { header, steps, scores };
 }
 

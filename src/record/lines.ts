@@ -2,7 +2,7 @@ import { createHash, type Hash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
-import { KitError, NotFinite, shortened, shown } from "../error.ts";
+import { KitError, NotFinite, shorten, showValue } from "../error.ts";
 import { type HeaderOfFormat2, readFormat2 } from "./format2.ts";
 import type { Cost, RunHeader, Score, StepRecord, UnfinishedRun } from "./run.ts";
 
@@ -138,8 +138,8 @@ function check(record: unknown, kind: Kind, where: string): void {
   const validate = validator(kind);
   if (validate(record)) return;
   const { instancePath, message = "is wrong", params } = validate.errors![0]!;
-  const found = Object.values(params).map((value) => (typeof value === "string" ? shortened(value) : shown(value)));
-  const what = [shortened(instancePath.slice(1).replaceAll("/", ".")), message, ...found].filter((part) => part !== "");
+  const found = Object.values(params).map((value) => (typeof value === "string" ? shorten(value) : showValue(value)));
+  const what = [shorten(instancePath.slice(1).replaceAll("/", ".")), message, ...found].filter((part) => part !== "");
   throw new KitError(
     `${where}: ${what.join(" ")}; the file was edited, or written by another version of the kit: take it as it was written.`,
   );
@@ -156,7 +156,7 @@ function formatOf(header: unknown, where: string): 2 | typeof RUN_FORMAT {
   const format = isObject(header) ? (header.format ?? 1) : RUN_FORMAT;
   if (format === 2 || format === RUN_FORMAT) return format;
   throw new KitError(
-    `${where}: the run is of format ${shown(format)}, and this version of the kit reads formats 2 and ${RUN_FORMAT}: run it again, or use the version that wrote it.`,
+    `${where}: the run is of format ${showValue(format)}, and this version of the kit reads formats 2 and ${RUN_FORMAT}: run it again, or use the version that wrote it.`,
   );
 }
 

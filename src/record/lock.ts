@@ -11,7 +11,7 @@ import {
 } from "node:fs";
 import { hostname } from "node:os";
 import { dirname, resolve } from "node:path";
-import { KitError, shortened } from "../error.ts";
+import { KitError, shorten } from "../error.ts";
 import { partOf, writing } from "./part.ts";
 
 /** A run that this process alone may write. */
@@ -212,6 +212,6 @@ function lockTaken(path: string, owner: Owner | undefined): KitError {
   return new KitError(
     host === ME.host
       ? `${path}: ${who} is writing that run: let it end, or stop it and use --resume.`
-      : `${path}: ${who} on ${shortened(host)} is writing that run, or was: let it end there, or remove ${path}.lock if it is gone.`,
+      : `${path}: ${who} on ${shorten(host)} is writing that run, or was: let it end there, or remove ${path}.lock if it is gone.`,
   );
 }

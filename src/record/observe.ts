@@ -45,7 +45,7 @@ export function recordLosses({ value, pair, gradient, derivative }: Objective): 
 }
 
 /**
- * The first 16 hexadecimal digits of the SHA-256 over the weights' values in float32, in order: what tells whether weights made again
+ * The first 16 hexadecimal digits of the SHA-256 over the weights' values in float32, in order: what tells whether recomputed weights
  * are those of the run. Undefined where the weights lie in no memory of this process.
  */
 export function hashTheta(theta: readonly Parameter[]): string | undefined {

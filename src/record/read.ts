@@ -1,6 +1,6 @@
 import { createHash, type Hash } from "node:crypto";
 import { closeSync, existsSync, openSync, readFileSync, readSync } from "node:fs";
-import { KitError, shown } from "../error.ts";
+import { KitError, showValue } from "../error.ts";
 import "../tuners/index.ts"; // defines the tuners that runs name
 import { isByEstimate } from "../tuners/define.ts";
 import { isCompact, readCompact } from "./compact.ts";
@@ -19,7 +19,7 @@ export interface ReadResult {
 export function readRun(path: string): Run {
   const { run, torn } = readUnfinished(path);
   if ("cost" in run && !torn) return run;
-  throw new KitError(`${path} is no finished run: its last line must hold the cost; --resume continues it.`);
+  throw new KitError(`${path} is not a finished run: its last line must hold the cost; --resume continues it.`);
 }
 
 /** Reads a run, finished or not, in either form. Throws a KitError for any other file, with the line that is wrong. */
@@ -143,5 +143,5 @@ function checkStep(record: StepRecord, { header }: UnfinishedRun, wrong: (what: 
   const [plus = Number.NaN, minus = Number.NaN, ...more] = record.losses;
   const grad = Math.fround((plus - minus) / (2 * Number(header.tuner?.options.eps)));
   if (more.length === 0 && grad === record.projectedGrad) return record;
-  throw wrong(`has losses from which ${shown(record.projectedGrad)} does not follow`);
+  throw wrong(`has losses from which ${showValue(record.projectedGrad)} does not follow`);
 }

@@ -1,4 +1,4 @@
-import { shortened, shown } from "../error.ts";
+import { shorten, showValue } from "../error.ts";
 import type { DataSource } from "../tasks/task.ts";
 import type { HalfKind } from "../tensor/source.ts";
 import type { Difference, ForkSettings, Parting } from "./diff.ts";
@@ -23,7 +23,7 @@ export function adapterText(adapter: NamedOptions | undefined): string {
 
 /** "tuner.options.lr is 0.001 in one and 0.01 in the other" */
 export function differenceText({ what, one, other }: Difference): string {
-  return `${shortened(what)} is ${bothTexts(one, other)}`;
+  return `${shorten(what)} is ${bothTexts(one, other)}`;
 }
 
 /** Why two runs part. */
@@ -31,20 +31,20 @@ export function partingText({ step, what, one, other }: Parting): string {
   if (what === "steps") return `one ends after ${step} steps, the other after ${Math.max(Number(one), Number(other))}`;
   if (what === "losses") return `the losses of step ${step} are ${bothTexts(one, other)}`;
   if (what !== "fork") return differenceText({ what, one, other });
-  if (one === undefined) return `one ends, the other goes on as a fork (${forkText(other)})`;
-  if (other === undefined) return `one goes on as a fork (${forkText(one)}), the other ends`;
+  if (one === undefined) return `one ends, the other continues as a fork (${forkText(other)})`;
+  if (other === undefined) return `one continues as a fork (${forkText(one)}), the other ends`;
   return `one was forked after ${one} steps, the other after ${other}`;
 }
 
 function forkText(settings: unknown): string {
   const { seed, lr } = settings as ForkSettings;
-  return `seed ${shown(seed)}, lr ${shown(lr)}`;
+  return `seed ${showValue(seed)}, lr ${showValue(lr)}`;
 }
 
 function bothTexts(one: unknown, other: unknown): string {
   const [left, right] = [one, other].map((value) => {
     if (value === undefined) return "absent";
-    return Array.isArray(value) ? shortened(value.join(" and ")) : shown(value);
+    return Array.isArray(value) ? shorten(value.join(" and ")) : showValue(value);
   });
   return `${left} in one and ${right} in the other`;
 }

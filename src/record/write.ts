@@ -22,7 +22,7 @@ export interface RunFile extends RunRecorder {
 /**
  * A new run's file, JSON Lines as data/schema/run.schema.json has them. When a call returns, the system has the line: a process that is
  * killed loses at most the step in flight. When a score or the end returns, the disk has all lines up to there: a machine that crashes
- * loses at most the steps since the last score, which are made again when the run is resumed. A finished run of that name stays until
+ * loses at most the steps since the last score, which are repeated when the run is resumed. A finished run of that name stays until
  * this one is finished. Throws a KitError, with nothing changed, where the run is being written already (a lock beside it says so),
  * where an interrupted run has steps there, and where the file cannot be written.
  */
@@ -43,7 +43,7 @@ export function checkBegin(path: string): void {
   if (steps === 0) return;
   const after = steps === undefined ? "" : ` after ${steps} step${steps === 1 ? "" : "s"}`;
   throw new KitError(
-    `${partOf(path)}: a run was cut short there${after}: resume it with --resume, or remove or rename that file to begin anew.`,
+    `${partOf(path)}: a run was cut short there${after}: resume it with --resume, or remove or rename that file to start over.`,
   );
 }
 
@@ -168,7 +168,7 @@ export function renameAside(path: string): string | undefined {
 
 /** A run that is to be made, and its file, which this process alone writes. */
 export interface OpenRun {
-  /** What is to be told of the run as it happens: `record` of `tune`. */
+  /** Records the run as it happens: `record` of `tune`. */
   readonly file: RunFile;
   /** What there is of the run already: `resume` of `tune`. */
   readonly run?: Run | UnfinishedRun;
@@ -187,7 +187,7 @@ export function beginRun(path: string): OpenRun {
 
 /**
  * Resumes the run of a file: an interrupted one (its `.part`), or else a finished one; where there is neither, it is started. Nothing is
- * changed until something new is told, so that a run which turns out to have other settings is left as it was. Steps of fine-tuning,
+ * changed until something new is recorded, so that a run which turns out to have other settings is left as it was. Steps of fine-tuning,
  * whose gradients no file holds, are set aside, and the run starts anew. Throws a KitError where the run is being written already, and
  * for a file that is no run.
  */

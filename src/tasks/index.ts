@@ -1,4 +1,4 @@
-import { closest, KitError } from "../error.ts";
+import { findClosest, KitError } from "../error.ts";
 import { boolq } from "./definitions/boolq.ts";
 import { copa } from "./definitions/copa.ts";
 import { drop } from "./definitions/drop.ts";
@@ -43,7 +43,7 @@ export function findTask(task: string | TaskDefinition): TaskDefinition {
   const found = tasks.find(({ name }) => slug(name) === slug(task));
   if (found) return found;
   const names = tasks.map(({ name }) => name);
-  const guess = closest(task, names);
+  const guess = findClosest(task, names);
   const hint = guess === undefined ? "" : ` Did you mean ${guess}?`;
   throw new KitError(`There is no task "${task}": choose one of ${names.join(", ")}.${hint}`);
 }

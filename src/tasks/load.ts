@@ -1,7 +1,7 @@
 import { existsSync, statSync } from "node:fs";
 import { basename, dirname, join, posix } from "node:path";
 import { fileURLToPath } from "node:url";
-import { KitError, shown } from "../error.ts";
+import { KitError, showValue } from "../error.ts";
 import { deduplicate, describeDropped, hasLabels, listDropped, makeExamples } from "./examples.ts";
 import { findTask, slug } from "./index.ts";
 import { missingPart, readPart, readRows } from "./read/folder.ts";
@@ -162,7 +162,7 @@ function checkOptions(options: LoadTaskOptions): void {
     throw new KitError(`Loading a task has no option ${unknown.join(", ")}: it has ${KEYS.join(", ")}.`);
   const { k, split, quoting } = options;
   if (quoting !== undefined && !QUOTINGS.includes(quoting))
-    throw new KitError(`There is no quoting ${shown(quoting)}: choose one of ${QUOTINGS.join(", ")}.`);
+    throw new KitError(`There is no quoting ${showValue(quoting)}: choose one of ${QUOTINGS.join(", ")}.`);
   if (split !== undefined && !SPLITS.includes(split))
     throw new KitError(`There is no split "${split}": choose one of ${SPLITS.join(", ")}.`);
   const clashing = (["train", "dev", "split"] as const).filter((key) => options[key] !== undefined);

@@ -1,4 +1,4 @@
-import { KitError, shown } from "../error.ts";
+import { KitError, showValue } from "../error.ts";
 import { MASK, type MaskedPrompt } from "../text/maskedPrompt.ts";
 import type { Fields, Rows } from "./read/table.ts";
 
@@ -112,7 +112,7 @@ function checkDifferent(options: readonly string[]): void {
   const twice = options.find((option, i) => options.indexOf(option) !== i);
   if (twice === undefined) return;
   throw new KitError(
-    `two of the options are ${shown(twice)}, so the model cannot choose between them; give other words.`,
+    `two of the options are ${showValue(twice)}, so the model cannot choose between them; give other words.`,
   );
 }
 
@@ -135,7 +135,7 @@ const KEYS = [
  */
 export function checkDefinition(definition: TaskDefinition): TaskDefinition {
   const wrong = (what: string): KitError =>
-    new KitError(`The definition of the task ${shown(definition.name)} ${what}.`);
+    new KitError(`The definition of the task ${showValue(definition.name)} ${what}.`);
   const unknown = Object.keys(definition).filter((key) => !KEYS.includes(key));
   if (unknown.length > 0) throw wrong(`has ${unknown.join(", ")}, which no task has: it may have ${KEYS.join(", ")}`);
   checkSettings(definition, wrong);
@@ -148,17 +148,17 @@ type Wrong = (what: string) => KitError;
 function checkSettings({ name, metric, loss, masked, classes, devSize }: TaskDefinition, wrong: Wrong): void {
   if (typeof name !== "string" || name.trim() === "") throw wrong("needs a name");
   if (metric !== "accuracy" && metric !== "F1")
-    throw wrong(`needs the metric "accuracy" or "F1", not ${shown(metric)}`);
+    throw wrong(`needs the metric "accuracy" or "F1", not ${showValue(metric)}`);
   if (loss !== "candidates" && loss !== "answer")
-    throw wrong(`needs the loss "candidates" or "answer", not ${shown(loss)}`);
+    throw wrong(`needs the loss "candidates" or "answer", not ${showValue(loss)}`);
   if (metric === "F1" && (masked || loss !== "answer"))
     throw wrong('is scored by F1, so its answers are generated: leave out "masked" and take the loss "answer"');
   if (masked && loss === "answer")
     throw wrong('has a masked form, whose answers are single tokens: take the loss "candidates"');
   if (classes !== undefined && classes !== "none")
-    throw wrong(`has the classes ${shown(classes)}: give "none" or leave classes out`);
+    throw wrong(`has the classes ${showValue(classes)}: give "none" or leave classes out`);
   if (devSize !== undefined && !(Number.isInteger(devSize) && devSize >= 1))
-    throw wrong(`needs a whole number of at least 1 as devSize, not ${shown(devSize)}`);
+    throw wrong(`needs a whole number of at least 1 as devSize, not ${showValue(devSize)}`);
 }
 
 function checkFunctions({ autoregressive, masked, gold, unpack, defaultRows }: TaskDefinition, wrong: Wrong): void {
@@ -198,10 +198,10 @@ function guardFunctions(definition: TaskDefinition): TaskDefinition {
   const guard =
     <Row, Value>(field: string, ask: (row: Row) => Value, { what, is }: Returns) =>
     (row: Row): Value => {
-      const value = orSentence(() => ask(row), `the task ${shown(name)} fails in ${field}`);
+      const value = orSentence(() => ask(row), `the task ${showValue(name)} fails in ${field}`);
       if (is(value)) return value;
       throw new KitError(
-        `the task ${shown(name)} gives ${shown(value)} as ${field}, which must be ${what}; correct it.`,
+        `the task ${showValue(name)} gives ${showValue(value)} as ${field}, which must be ${what}; correct it.`,
       );
     };
   return {
@@ -229,6 +229,8 @@ function orSentence<Value>(ask: () => Value, what: string): Value {
     return ask();
   } catch (error) {
     if (error instanceof KitError || error instanceof RangeError) throw error;
-    throw new KitError(`${what} (${error instanceof Error ? error.message : shown(error)}); correct it, or the row.`);
+    throw new KitError(
+      `${what} (${error instanceof Error ? error.message : showValue(error)}); correct it, or the row.`,
+    );
   }
 }

@@ -34,7 +34,7 @@ let chosen: BackendName | undefined;
 
 /**
  * Chooses the backend that every tensor from here on is computed on, and on how many threads. "auto" is `native`. Throws a KitError
- * for a name that is none of `backendNames`, for a backend that is unavailable here, and for a number of threads below 1.
+ * for a name that is not in `backendNames`, for a backend that is unavailable here, and for a number of threads below 1.
  */
 export async function useBackend(name: BackendName | "auto" = "auto", threads?: number): Promise<BackendName> {
   const wanted = name === "auto" ? "native" : name;

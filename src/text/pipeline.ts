@@ -1,5 +1,5 @@
 import * as library from "@huggingface/tokenizers";
-import { KitError, shown } from "../error.ts";
+import { KitError, showValue } from "../error.ts";
 import { byteLevel, type PreTokenize, unchanged } from "./encode.ts";
 
 /** One part of tokenizer.json: a normalizer or a pre-tokenizer, by its type, with its settings. */
@@ -15,7 +15,7 @@ export type Makers<T> = Readonly<Record<string, (part: Part, at: string) => T>>;
 export function makePart<T>(makers: Makers<T>, part: unknown, at: string): T {
   const type: unknown = (part as Part | null)?.type;
   if (typeof type === "string" && Object.hasOwn(makers, type)) return makers[type]!(part as Part, at);
-  throw notComputed(`${at} of type ${shown(type)}`, `it knows ${Object.keys(makers).join(", ")}`);
+  throw notComputed(`${at} of type ${showValue(type)}`, `it knows ${Object.keys(makers).join(", ")}`);
 }
 
 /** The error for a part of a tokenizer whose ids would differ from Python's. */
@@ -45,7 +45,7 @@ export function readPattern({ type, pattern }: Part, at: string): RegExp {
     } catch {
       // the error is below
     }
-  throw notComputed(`${at} of type "${type}" with the pattern ${shown(pattern)}`, "it needs another pattern");
+  throw notComputed(`${at} of type "${type}" with the pattern ${showValue(pattern)}`, "it needs another pattern");
 }
 
 /** Changes a text before it is split. */
@@ -171,7 +171,7 @@ function metaspace(part: Part, at: string): PreTokenize {
 function readBehavior(part: Part, at: string): Behavior {
   const found = BEHAVIORS.find((one) => one === part.behavior);
   if (found) return found;
-  const asked = `${at} of type "${part.type}" with the behavior ${shown(part.behavior)}`;
+  const asked = `${at} of type "${part.type}" with the behavior ${showValue(part.behavior)}`;
   throw notComputed(asked, `it knows ${BEHAVIORS.join(", ")}`);
 }
 

@@ -1,6 +1,6 @@
 import { Tokenizer as LibraryTokenizer } from "@huggingface/tokenizers";
 import { isObject } from "../checkpoints/json.ts";
-import { KitError, shown } from "../error.ts";
+import { KitError, showValue } from "../error.ts";
 import { type AddedToken, makeEncoder, type Vocabulary, type WordModel } from "./encode.ts";
 import { checkDecoder, makeNormalizer, makePreTokenizer } from "./pipeline.ts";
 import { type Json, readModel, readTokenizerFiles, type TokenizerFiles } from "./tokenizerFiles.ts";
@@ -153,7 +153,7 @@ function gatherSpecial({ config, specialTokens: map }: TokenizerFiles): Json[] {
 function readAddedToken(path: string, token: unknown, id: unknown): AddedToken {
   if (!isObject(token) || typeof token.content !== "string" || !Number.isSafeInteger(id) || (id as number) < 0)
     throw new KitError(
-      `Reading ${path}: the added token ${shown(token)} with the id ${shown(id)} needs a text and a whole number of at least 0; get the file again from where the model came from.`,
+      `Reading ${path}: the added token ${showValue(token)} with the id ${showValue(id)} needs a text and a whole number of at least 0; get the file again from where the model came from.`,
     );
   const { content, lstrip, rstrip, single_word, special, normalized = special !== true } = token;
   const flags = { lstrip, rstrip, single_word, special, normalized };
@@ -173,7 +173,7 @@ function checkAdded(path: string, added: readonly AddedToken[], vocabulary: Voca
     const right = vocabulary.get(content) ?? next++;
     if (id !== right)
       throw new KitError(
-        `Reading ${path}: the added token ${shown(content)} has the id ${id}, but ${right} ${vocabulary.has(content) ? "in the vocabulary" : "is the next after the vocabulary"}; get the file again from where the model came from.`,
+        `Reading ${path}: the added token ${showValue(content)} has the id ${id}, but ${right} ${vocabulary.has(content) ? "in the vocabulary" : "is the next after the vocabulary"}; get the file again from where the model came from.`,
       );
   }
 }

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { isObject, readObject } from "../checkpoints/json.ts";
-import { KitError, shown } from "../error.ts";
+import { KitError, showValue } from "../error.ts";
 import type { Vocabulary } from "./encode.ts";
 import { notComputed } from "./pipeline.ts";
 
@@ -68,7 +68,7 @@ export function readModel({ path, mergesPath, json }: TokenizerFiles): {
   const { unk_token: unknown } = model;
   if (typeof unknown === "string" && !vocabulary.has(unknown))
     throw new KitError(
-      `Reading ${path}: its unk_token ${shown(unknown)} is not in the vocabulary; get the file again from where the model came from.`,
+      `Reading ${path}: its unk_token ${showValue(unknown)} is not in the vocabulary; get the file again from where the model came from.`,
     );
   const merges = kind === "BPE" && { merges: readMerges(mergesPath, model.merges, vocabulary) };
   return { model: { ...model, type: kind, ...merges }, vocabulary };
@@ -78,7 +78,7 @@ export function readModel({ path, mergesPath, json }: TokenizerFiles): {
 function readKind(model: Json): string {
   const { type = Array.isArray(model.vocab) ? "Unigram" : model.merges ? "BPE" : "WordPiece" } = model;
   if (typeof type !== "string" || !Object.hasOwn(REFUSED, type))
-    throw notComputed(`a model of type ${shown(type)}`, `it knows ${Object.keys(REFUSED).join(", ")}`);
+    throw notComputed(`a model of type ${showValue(type)}`, `it knows ${Object.keys(REFUSED).join(", ")}`);
   const asked = REFUSED[type]!.find((setting) => model[setting]);
   if (asked) throw notComputed(`the setting ${asked} in its ${type} model`, "it knows models without");
   return type;
@@ -104,12 +104,12 @@ function readVocabulary(path: string, found: object): Vocabulary {
   const most = IDS_PER_TOKEN * vocabulary.size + SPARE_IDS;
   const owners = new Map<number, string>();
   for (const [token, id] of vocabulary) {
-    const named = `Reading ${path}: the token ${shown(token)} has the id ${shown(id)}`;
+    const named = `Reading ${path}: the token ${showValue(token)} has the id ${showValue(id)}`;
     const other = owners.get(id);
     if (!Number.isSafeInteger(id) || id < 0)
       throw new KitError(`${named}, which is not a whole number of at least 0; ${AGAIN}.`);
     if (id > most) throw new KitError(`${named}, far more than its ${vocabulary.size} tokens need; ${AGAIN}.`);
-    if (other !== undefined) throw new KitError(`${named}, which ${shown(other)} has too; ${AGAIN}.`);
+    if (other !== undefined) throw new KitError(`${named}, which ${showValue(other)} has too; ${AGAIN}.`);
     owners.set(id, token);
   }
   return vocabulary;
@@ -128,10 +128,11 @@ function readMerges(path: string, found: unknown, vocabulary: Vocabulary): (read
   const merges: readonly unknown[] = Array.isArray(found) ? found : [undefined];
   return merges.map((merge, i) => {
     const pair: unknown = typeof merge === "string" ? merge.split(" ") : merge;
-    const named = `Reading ${path}: its merge ${i + 1} is ${shown(merge)}`;
+    const named = `Reading ${path}: its merge ${i + 1} is ${showValue(merge)}`;
     if (!isPair(pair)) throw new KitError(`${named} instead of two tokens; ${AGAIN}.`);
     const absent = [...pair, pair[0] + pair[1]].find((token) => !vocabulary.has(token));
-    if (absent !== undefined) throw new KitError(`${named}, but ${shown(absent)} is not in the vocabulary; ${AGAIN}.`);
+    if (absent !== undefined)
+      throw new KitError(`${named}, but ${showValue(absent)} is not in the vocabulary; ${AGAIN}.`);
     return pair;
   });
 }

@@ -31,7 +31,7 @@ export function defineTuner<Options extends object>(
   return tuner;
 }
 
-/** Whether a tuner of that name is defined here, so that its steps can be made again from a run's file: not FT's, which need gradients. */
+/** Whether a tuner of that name is defined here, so that its steps can be recomputed from a run's file: not FT's, which need gradients. */
 export function isTunerDefined(name: string | undefined): boolean {
   return name !== undefined && definitions.has(name);
 }
@@ -51,6 +51,6 @@ export function tunerNamed(name: string, options: TunerOptions): Tuner {
   const definition = definitions.get(name);
   if (definition) return definition.make(options as never);
   throw new KitError(
-    `The steps of ${name} were to be made again, but no tuner of that name is defined, and those of FT need gradients that no run file holds: import the file that defines it, such as mezo-kit/lab; defined are ${[...definitions.keys()].join(", ")}.`,
+    `The steps of ${name} were to be replayed, but no tuner of that name is defined, and those of FT need gradients that no run file holds: import the file that defines it, such as mezo-kit/lab; defined are ${[...definitions.keys()].join(", ")}.`,
   );
 }

@@ -10,7 +10,7 @@ export interface Objective {
   /** The loss and its gradient by backpropagation, one tensor a weight of theta (disposed of by the caller); absent where there is none. */
   gradient?(theta: readonly Parameter[]): Gradient | Promise<Gradient>;
   /**
-   * The loss and its exact derivative along a tangent of theta; `tangentOf` makes that of a weight anew at each call, and `differentiate`
+   * The loss and its exact derivative along a tangent of theta; `tangentOf` makes that of a weight again at each call, and `differentiate`
    * takes the derivative of a pass through a network along it.
    */
   derivative?(

@@ -90,14 +90,14 @@ export function zerothOrder(
   };
 }
 
-/** Throws a KitError for a key of the options that is none of `known`. */
+/** Throws a KitError for an option that is not in `known`. */
 export function refuseUnknown(tuner: string, options: object, known: readonly string[]): void {
   const unknown = Object.keys(options).filter((key) => !known.includes(key));
   const has = `${known.slice(0, -1).join(", ")} and ${known.at(-1)}`;
   refuseUnless(tuner, [[unknown.length === 0, `has no option ${unknown.join(", ")}: it has ${has}`]]);
 }
 
-/** Throws a KitError for a learning rate below 0, and for a schedule that there is not. */
+/** Throws a KitError for a learning rate below 0, and for an unknown schedule. */
 export function refuseRate(tuner: string, lr: number, schedule: Schedule): void {
   const [ok, message] = atLeastZero("learning rate", lr);
   refuseUnless(tuner, [

@@ -70,11 +70,7 @@ describe("a mistake is answered in one sentence with exit code 1:", () => {
     ["an option without its value", ["--steps"], /'--steps <n>' argument missing; mezo table --help/],
     ["an option whose value is the next option", ["--data", "--smoke"], /--smoke/],
     ["a number that is none", ["--lr", "fast"], /'fast' is invalid: it must be a number of at least 0; mezo table/],
-    [
-      "a word of a choice that there is not",
-      ["--noise", "laplace"],
-      /is invalid: allowed choices are gaussian, rademacher/,
-    ],
+    ["an unknown word of a choice", ["--noise", "laplace"], /is invalid: allowed choices are gaussian, rademacher/],
     ["a word after the options", ["--smoke", "reviews.csv"], /too many arguments.*expected 0 arguments but got 1/],
     ["a word too many", ["backends", "native"], /too many arguments.*mezo backends --help/],
     ["a run that is not named", ["replay"], /missing required argument 'run'; mezo replay --help/],
@@ -83,8 +79,8 @@ describe("a mistake is answered in one sentence with exit code 1:", () => {
     ["a folder instead of a run", ["diff", ".", "."], /EISDIR|a folder/],
     ["a place that cannot be written", ["doctor", "--figures", join(noRun(), "figures")], /written to \(ENOTDIR\)/],
     ["a step that is no number", ["replay", "run.jsonl", "--step", "last"], /must be a number of steps, or "best"/],
-    ["a task that there is not", ["doctor", "--task", "SST-9"], /no task "SST-9"/],
-    ["a model that there is not", ["--model", "no/such/model/folder"], /no\/such\/model\/folder/],
+    ["an unknown task", ["doctor", "--task", "SST-9"], /no task "SST-9"/],
+    ["a missing model", ["--model", "no/such/model/folder"], /no\/such\/model\/folder/],
   ])("%s", async (_what, args, message) => {
     const error = await mezo(args).then(
       () => undefined,

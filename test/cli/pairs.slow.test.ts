@@ -36,7 +36,7 @@ test("--resume beside a live run leaves it to end as one alone does", async () =
   expectOneRun([await first.ended, second], first.cwd);
 });
 
-test("two that resume a run whose processes were killed: one goes on with it, and ends as one alone does", async () => {
+test("two that resume a run whose processes were killed: one continues it, and ends as one alone does", async () => {
   const { child, ended, cwd } = startedIn(folder(), ...long);
   await untilLines({ child, ended, cwd }, 100);
   for (const pid of [child.pid!, ...childrenOf(child.pid!)]) process.kill(pid, "SIGKILL");

@@ -97,7 +97,7 @@ describe("--resume", () => {
     expect(runsIn(cwd)).toEqual([name]);
   });
 
-  test("begins FT anew, whose steps no file tells, says so, and keeps what was there", () => {
+  test("starts FT over, as no file holds its steps, says so, and keeps what was there", () => {
     const cwd = folder();
     mkdirSync(join(cwd, "runs"));
     const ft = [...small, "--method", "ft", "--steps", "5"];
@@ -110,7 +110,7 @@ describe("--resume", () => {
     rmSync(join(cwd, "runs", name!));
     const again = command("main", ["--threads", "1", ...ft, "--resume"], cwd);
     expect(again.status).toBe(0);
-    expect(again.stderr).toMatch(/FT: begun anew, .* kept in \S+-ft-seed1\.jsonl\.part\.1\./);
+    expect(again.stderr).toMatch(/FT: started over, .* kept in \S+-ft-seed1\.jsonl\.part\.1\./);
     expect(readFileSync(`${part}.1`, "utf8")).toBe(`${text.slice(0, 3).join("\n")}\n`);
     expect(runsIn(cwd)).toEqual([name]);
   });
@@ -178,13 +178,13 @@ describe("the commands on run files", () => {
     const [one, two] = runsIn(cwd).map((name) => join("runs", name));
     const replayed = command("main", ["replay", one!, "--model", small[1]!, "--save", "tuned"], cwd);
     expect(replayed.stderr).not.toContain("Error");
-    expect(replayed.stdout).toMatch(/20 steps made again in .*those that the run had there, to the bit/);
+    expect(replayed.stdout).toMatch(/20 steps replayed in .*those that the run had there, to the bit/);
     expect(readdirSync(join(cwd, "tuned"))).toEqual(expect.arrayContaining(["config.json", "model.safetensors"]));
     expect(command("main", ["diff", one!, two!], cwd).stdout).toMatch(/part after 0 steps: seed is 1 in one and 2/);
     expect(command("main", ["diff", one!, one!], cwd).stdout).toMatch(/the same over 20 steps/);
     expect(command("main", ["compact", one!, "run.mezo"], cwd).stdout).toMatch(/run\.mezo: 20 steps in \d+ bytes/);
     const again = command("main", ["replay", "run.mezo", "--model", small[1]!], cwd);
-    expect(again.stdout).toMatch(/20 steps made again in .*to the bit/);
+    expect(again.stdout).toMatch(/20 steps replayed in .*to the bit/);
     const other = command("main", ["replay", one!, "--model", "opt-reviews"], cwd);
     expect(other.status).toBe(1);
     expect(other.stderr.trim().split("\n").at(-1)).toMatch(/was made from tiny-opt-\S+ with the weights/);

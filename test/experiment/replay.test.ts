@@ -59,7 +59,7 @@ async function trainedWith(
   return { run, theta };
 }
 
-/** The weights of a run made again from what a file would hold of it. */
+/** The weights of a run recomputed from what a file would hold of it. */
 async function replayed(model: LanguageModel, run: UnfinishedRun, step?: number): Promise<Float32Array[]> {
   const again = await replay(model, JSON.parse(JSON.stringify(run)), step === undefined ? {} : { step });
   expect(again.checked).toBe(true);
@@ -86,7 +86,7 @@ const TUNERS: [string, Tuner][] = [
   ["the forward gradient", forwardGradient({ lr: 1e-3 })],
 ];
 
-describe("a run's weights are made again from its numbers, to the bit,", () => {
+describe("a run's weights are recomputed from its numbers, to the bit,", () => {
   test.each(TUNERS)("of %s", async (_name, tuner) => {
     const model = await loadModel(folder);
     const untouched = valuesOf(model.parameters);

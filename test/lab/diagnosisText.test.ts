@@ -41,7 +41,7 @@ test.each<[string, (found: Diagnosis) => Diagnosis, string]>([
   [
     "an eps on the plateau",
     (found) => found,
-    "from eps 1e-5 to 0.1 (below, rounding decides; above, how the loss bends). 0.001 lies there.",
+    "from eps 1e-5 to 0.1 (below, rounding decides; above, how the loss bends). 0.001 is inside it.",
   ],
   [
     "an eps below it",

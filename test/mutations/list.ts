@@ -80,10 +80,10 @@ export const MUTATIONS: readonly Mutation[] = [
   ),
   ...mutationsBy(
     "tuners/contract.test.ts",
-    ["tuners/descend.ts", '"bias", "layer_norm", "layernorm"', '"bias", "layernorm"'],
+    ["tuners/line.ts", '"bias", "layer_norm", "layernorm"', '"bias", "layernorm"'],
     ["tuners/sgd.ts", "decays(name.toLowerCase()) ? weightDecay : 0", "decays(name) ? weightDecay : 0"],
     ["tuners/adam.ts", "clipNorm = 1 }", "clipNorm = 0 }"],
-    ["tuners/onePoint.ts", "decay: lr * weightDecay", "decay: 0"],
+    ["tuners/onePoint.ts", "settle(lr * weightDecay)", "settle(0)"],
   ),
   ...mutationsBy(
     "tasks/split.test.ts",

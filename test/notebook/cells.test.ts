@@ -86,7 +86,7 @@ test("a sparkline goes from the lowest to the highest block", () => {
   expect(spark(Array.from({ length: 1000 }, (_, i) => i))).toHaveLength(24);
 });
 
-test("a chart of the loss grows with the run where someone looks on, and starts anew with the next method", () => {
+test("a chart of the loss grows with the run where someone looks on, and starts over with the next method", () => {
   type Chart = { data: { x: number[]; y: number[] }[]; layout: { title: { text: string } } };
   const charts: Chart[] = [];
   const places = new Set<string | undefined>();

@@ -102,7 +102,7 @@ describe.skipIf(!python)(`Jupyter's own client${python ? "" : `: ${needed}`}`, (
     expect(training.messages.update_display_data).toBeGreaterThan(0);
   });
 
-  test("ends an interrupted tune with one sentence, and goes on with it when the cell is run again", async () => {
+  test("ends an interrupted tune with one sentence, and continues it when the cell is run again", async () => {
     const name = "interrupted";
     const part = join(scratch, `${name}.jsonl.part`);
     const tuning = `const run = await recorded("${name}", (past) =>
@@ -136,7 +136,7 @@ describe.skipIf(!python)(`Jupyter's own client${python ? "" : `: ${needed}`}`, (
     expect(isAlive).toBe(true);
   });
 
-  test("ends an interrupted measure with one sentence, and goes on with it when the cell is run again", async () => {
+  test("ends an interrupted measure with one sentence, and continues it when the cell is run again", async () => {
     const run = join(scratch, "sst-2-opt-reviews-mezo-seed1.jsonl");
     const measuring = `const runs = await measure({ methods: ["MeZO"], train: 32, dev: 8, test: 8, steps: 250, batchSize: 4, threads: 1, out: "." });`;
     const path = write("measured.ipynb", [

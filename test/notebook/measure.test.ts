@@ -8,7 +8,7 @@ const built = join(import.meta.dirname, "../../dist/notebook/index.js");
 
 const small = { train: 32, dev: 8, test: 8, steps: 3, batchSize: 4, threads: 1 };
 
-test("a grid goes on after a rate at which training diverges, and returns the runs of the best of the others", async () => {
+test("a grid continues after a rate at which training diverges, and returns the runs of the best of the others", async () => {
   const { measure } = (await import(built)) as typeof import("../../src/notebook/index.ts");
   const out = mkdtempSync(join(tmpdir(), "grid-"));
   vi.stubEnv("MEZO_SCALE", undefined);

@@ -66,7 +66,7 @@ test("of two that make one run at once, the second is refused and the first ends
   expect(readRun(join(folder, "a.jsonl")).steps).toEqual(run.steps);
 });
 
-test("a smoke run is made anew, and sets the steps of an interrupted one aside", async () => {
+test("a smoke run is repeated, and sets the steps of an interrupted one aside", async () => {
   const folder = scratch();
   vi.stubEnv("MEZO_SCALE", "smoke");
   vi.stubEnv("MEZO_NOTEBOOK", relative(resolve("../data/runs/smoke"), folder));

@@ -88,8 +88,8 @@ describe("where two runs part", () => {
       header: { ...run.header, tuner: { name: "MeZO", options: { ...run.header.tuner!.options, lr } } },
       ...{ steps: [step(at)], scores: [], before: cut(run, at) },
     });
-    expect(text(run, fork(2, 1e-5))).toBe("one ends, the other goes on as a fork (seed 1, lr 0.00001)");
-    expect(text(fork(2, 1e-5), run)).toBe("one goes on as a fork (seed 1, lr 0.00001), the other ends");
+    expect(text(run, fork(2, 1e-5))).toBe("one ends, the other continues as a fork (seed 1, lr 0.00001)");
+    expect(text(fork(2, 1e-5), run)).toBe("one continues as a fork (seed 1, lr 0.00001), the other ends");
     expect(diff(run, fork(2, 1e-5))).toMatchObject({ step: 2 });
     expect(text(fork(2, 1e-5), fork(2, 1e-4))).toBe("tuner.options.lr is 0.00001 in one and 0.0001 in the other");
     expect(diff(fork(1, 1e-5), fork(2, 1e-5))).toMatchObject({ step: 1, what: "steps" });

@@ -30,7 +30,7 @@ describe("a run file", () => {
     const empty = createRunFile(file);
     empty.start(run.header);
     expect(existsSync(file)).toBe(false);
-    expect(() => readRun(`${file}.part`)).toThrow(/is no finished run/);
+    expect(() => readRun(`${file}.part`)).toThrow(/is not a finished run/);
     empty.release();
     expect(readdirSync(join(file, ".."))).toEqual([]);
     const other = createRunFile(file);
@@ -96,7 +96,7 @@ describe("a run file", () => {
     }
   });
 
-  test("that was begun from another's weights holds that one too", () => {
+  test("that started from another's weights holds that one too", () => {
     const file = join(scratch(), "run.jsonl");
     writeRun(file, forked);
     expect(readRun(file)).toEqual(forked);
@@ -116,7 +116,7 @@ describe("a run file", () => {
     earlier.file.release();
   });
 
-  test("that was cut short is gone on with to the very bytes that it would have had", () => {
+  test("that was interrupted is continued to the very bytes that it would have had", () => {
     const [whole, other] = [join(scratch(), "run.jsonl"), join(scratch(), "run.jsonl")];
     writeRun(whole, run);
     const lines = readFileSync(whole, "utf8").split("\n");
@@ -171,7 +171,7 @@ describe("10,000 damaged files", () => {
   const steps = Array.from({ length: 12 }, (_, n) => step(n));
   const sample: Run = { ...run, steps, scores: [score("dev", 4), score("dev", 8), score("dev", 12)] };
 
-  /** What weights made again would depend on. */
+  /** What recomputed weights would depend on. */
   const facts = ({ header, steps, before }: UnfinishedRun): unknown[] => [
     ...(before ? facts(before) : []),
     JSON.stringify(header),

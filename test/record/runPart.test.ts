@@ -94,7 +94,7 @@ describe("a run that was cut short", () => {
     expect(readdirSync(join(path, ".."))).toEqual(["run.jsonl.part"]);
   });
 
-  test("is not begun anew: that is refused with what to do, and nothing changed", () => {
+  test("is not started over: that is refused with what to do, and nothing changed", () => {
     const { path, part, bytes } = cutShort();
     for (const begin of [() => createRunFile(path), () => writeRun(path, { ...run, steps: [step(1)] })])
       expect(begin).toThrow(
@@ -104,7 +104,7 @@ describe("a run that was cut short", () => {
     expect(readdirSync(join(path, ".."))).toEqual(["run.jsonl.part"]);
   });
 
-  test("is not begun anew either where what is there cannot be read", () => {
+  test("is not started over either where what is there cannot be read", () => {
     const { path, part } = cutShort();
     writeFileSync(part, "something\nelse\n");
     expect(() => createRunFile(path)).toThrow(/a run was cut short there: resume it/);
@@ -112,7 +112,7 @@ describe("a run that was cut short", () => {
     expect(readFileSync(part, "utf8")).toBe("something\nelse\n");
   });
 
-  test("is begun anew where no step of it is there", () => {
+  test("is started over where no step of it is there", () => {
     const { path, part } = cutShort();
     const [header] = readFileSync(part, "utf8").split("\n");
     for (const text of ["", '{"header', `${header}\n`, `${header}\n{"step":0`]) {
@@ -125,7 +125,7 @@ describe("a run that was cut short", () => {
     }
   });
 
-  test("by fine-tuning, whose steps cannot be made again, is set aside and begun anew", () => {
+  test("by fine-tuning, whose steps cannot be replayed, is set aside and started over", () => {
     const fineTuned = { ...run.header, tuner: { name: "Adam", options: {} } };
     const { path, bytes } = cutShort(fineTuned);
     for (const n of [1, 2]) {
@@ -158,7 +158,7 @@ describe("a run that was cut short", () => {
     expect(readdirSync(join(path, ".."))).toEqual(["run.jsonl"]);
   });
 
-  test("is gone on with by writeRun where that has the very bytes", () => {
+  test("is continued by writeRun from the same bytes", () => {
     const path = join(scratch(), "run.jsonl");
     writeRun(path, run);
     const bytes = readFileSync(path);

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { closest } from "../../src/error.ts";
+import { findClosest } from "../../src/error.ts";
 import { findTask, tasks } from "../../src/tasks/index.ts";
 
 test.each(["SST-2", "sst2", "Sst_2"])("the task is found as %s", (name) => {
@@ -25,8 +25,8 @@ test("no two tasks have the same name", () => {
 });
 
 test("the closest name needs the fewest edits, and none is offered for a word unlike all", () => {
-  expect(closest("copa", ["CB", "COPA", "BoolQ"])).toBe("COPA");
-  expect(closest("bolq", ["CB", "COPA", "BoolQ"])).toBe("BoolQ");
-  expect(closest("kitten", ["sitting", "mitten"])).toBe("mitten");
-  expect(closest("summarization", ["CB", "COPA"])).toBeUndefined();
+  expect(findClosest("copa", ["CB", "COPA", "BoolQ"])).toBe("COPA");
+  expect(findClosest("bolq", ["CB", "COPA", "BoolQ"])).toBe("BoolQ");
+  expect(findClosest("kitten", ["sitting", "mitten"])).toBe("mitten");
+  expect(findClosest("summarization", ["CB", "COPA"])).toBeUndefined();
 });

@@ -1,4 +1,4 @@
-import { KitError, shown } from "../../error.ts";
+import { KitError, showValue } from "../../error.ts";
 import { rightStrip } from "../../text/whitespace.ts";
 import type { Fields } from "../read/table.ts";
 import type { TaskDefinition } from "../task.ts";
@@ -23,7 +23,7 @@ function findConjunction(row: Fields): string {
   const question = textField(row, "question", ["question"]);
   const word = Object.hasOwn(CONJUNCTIONS, question) ? CONJUNCTIONS[question] : undefined;
   if (word) return word;
-  throw new KitError(`the question is ${shown(question)}, neither "cause" nor "effect"; correct it.`);
+  throw new KitError(`the question is ${showValue(question)}, neither "cause" nor "effect"; correct it.`);
 }
 
 /** The text with its first word in lower case, unless that is "I". */

@@ -1,4 +1,4 @@
-import { KitError, listed, shown } from "../../error.ts";
+import { KitError, listNames, showValue } from "../../error.ts";
 import { MASK, type MaskedPart, type MaskedPrompt } from "../../text/maskedPrompt.ts";
 import type { Fields } from "../read/table.ts";
 
@@ -11,7 +11,7 @@ export class UnlabelledRow extends KitError {}
 /** The unchanged text of the first of `names` that the row has. Throws a KitError where it is missing, blank or not text. */
 export function textField(fields: Fields, what: string, names: readonly string[]): string {
   const value = findField(fields, what, names);
-  if (typeof value !== "string") throw new KitError(`the ${what} is ${shown(value)} and not text; correct it.`);
+  if (typeof value !== "string") throw new KitError(`the ${what} is ${showValue(value)} and not text; correct it.`);
   return value;
 }
 
@@ -33,7 +33,7 @@ export function labelField(fields: Fields, names: readonly string[], classes: re
   if (label >= 0) return label;
   if (NO_LABEL.includes(text)) throw new UnlabelledRow(`the label is ${text}, which means that the row has none.`);
   const known = classes.map((name, index) => (isNumber(name) ? name : `${index} (${name})`)).join(", ");
-  throw new KitError(`the label ${shown(value)} is none of ${known}; correct the row or drop it.`);
+  throw new KitError(`the label ${showValue(value)} is none of ${known}; correct the row or drop it.`);
 }
 
 function findClass(classes: readonly string[], text: string): number {
@@ -55,7 +55,7 @@ export function textsField(fields: Fields, what: string, names: readonly string[
   const value = findField(fields, what, names);
   const texts: unknown[] = Array.isArray(value) ? value : [value];
   if (texts.length > 0 && texts.every((text) => typeof text === "string")) return texts;
-  throw new KitError(`the ${what} is ${shown(value)} and not a list of texts with at least one; correct it.`);
+  throw new KitError(`the ${what} is ${showValue(value)} and not a list of texts with at least one; correct it.`);
 }
 
 /** The objects in the list of that name; none where the row has no such list. */
@@ -74,7 +74,7 @@ function findField(fields: Fields, what: string, names: readonly string[]): unkn
   const value = names.map((name) => fields[name]).find((field) => !isBlank(field));
   if (value !== undefined) return value;
   const found = Object.keys(fields).filter((name) => !isBlank(fields[name]));
-  const has = found.length > 0 ? listed(found.map(shown), 8) : "no field at all";
+  const has = found.length > 0 ? listNames(found.map(showValue), 8) : "no field at all";
   throw new KitError(`the row has no ${what} (a field ${names.join(" or ")}; it has ${has}); add it or drop the row.`);
 }
 

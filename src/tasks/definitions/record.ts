@@ -1,4 +1,4 @@
-import { KitError, shown } from "../../error.ts";
+import { KitError, showValue } from "../../error.ts";
 import type { Fields } from "../read/table.ts";
 import type { TaskDefinition } from "../task.ts";
 import { objectIn, objectsIn, textField, textsField } from "./fields.ts";
@@ -26,7 +26,7 @@ export const record: TaskDefinition = {
     const answers = textsField(row, "answers", ["answers"]);
     const right = answers.map((answer) => entities.indexOf(answer)).filter((index) => index >= 0);
     if (right.length > 0) return right;
-    throw new KitError(`none of the answers ${shown(answers)} is among the entities; correct the row or drop it.`);
+    throw new KitError(`none of the answers ${showValue(answers)} is among the entities; correct the row or drop it.`);
   },
   unpack: (file) => (Array.isArray(file.qas) ? unpackQueries(file) : [file]),
 };

@@ -1,6 +1,6 @@
 import { readdirSync, statSync } from "node:fs";
 import { extname, join } from "node:path";
-import { KitError, listed, shown } from "../../error.ts";
+import { KitError, listNames, showValue } from "../../error.ts";
 import { parseJson, parseJsonLines } from "./json.ts";
 import { parseParquet } from "./parquet.ts";
 import {
@@ -149,7 +149,7 @@ function sortSet(folder: string, shards: readonly Shard[]): string[] {
       );
   if (shards.length > count)
     throw new KitError(
-      `${folder} holds ${shards.length} files of a set of ${count} (${listed(shards.map(({ file }) => shown(file)))}): keep only one set there.`,
+      `${folder} holds ${shards.length} files of a set of ${count} (${listNames(shards.map(({ file }) => showValue(file)))}): keep only one set there.`,
     );
   return shards.toSorted((a, b) => a.shard.index - b.shard.index).map(({ file }) => file);
 }

@@ -1,5 +1,5 @@
 import { duplicateKey, isObject } from "../../checkpoints/json.ts";
-import { KitError, shortened, shown } from "../../error.ts";
+import { KitError, shorten, showValue } from "../../error.ts";
 import type { Fields, ParsedRow } from "./table.ts";
 import { splitLines } from "./text.ts";
 
@@ -37,18 +37,18 @@ function parseValue(text: string, where: string): unknown {
   const value = parse(text, where);
   const name = duplicateKey(text);
   if (name === undefined) return value;
-  throw new KitError(`${where}: an object has the name ${shown(name)} twice; remove one.`);
+  throw new KitError(`${where}: an object has the name ${showValue(name)} twice; remove one.`);
 }
 
 function parse(text: string, where: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new KitError(`${where}: this is not valid JSON (${shortened((error as SyntaxError).message)}); correct it.`);
+    throw new KitError(`${where}: this is not valid JSON (${shorten((error as SyntaxError).message)}); correct it.`);
   }
 }
 
 function checkFields(value: unknown, where: string): Fields {
   if (isObject(value)) return value;
-  throw new KitError(`${where}: a row must be an object of named fields, not ${shown(value)}; correct it.`);
+  throw new KitError(`${where}: a row must be an object of named fields, not ${showValue(value)}; correct it.`);
 }

@@ -1,7 +1,7 @@
 import { brotliDecompressSync, gunzipSync } from "node:zlib";
 import { type Compressors, type FileMetaData, parquetMetadata, parquetReadObjects, parquetSchema } from "hyparquet";
 import { decompressLz4Raw, decompressZstd } from "hyparquet-compressors";
-import { KitError, shortened, shown } from "../../error.ts";
+import { KitError, shorten, showValue } from "../../error.ts";
 import { checkPage, isDictionary, type Left, type Levels, readPage } from "./parquetPage.ts";
 import type { ParsedRow } from "./table.ts";
 import { MOST_BYTES, MOST_ROWS } from "./text.ts";
@@ -75,7 +75,7 @@ function inner(struct: Struct, field: number): Struct {
 function checkNames({ children }: Schema): void {
   const names = children.map(({ element }) => element.name);
   const twice = names.find((name, i) => names.indexOf(name) !== i);
-  if (twice !== undefined) throw new Error(`the column ${shown(twice)} is there twice`);
+  if (twice !== undefined) throw new Error(`the column ${showValue(twice)} is there twice`);
 }
 
 function checkRows({ row_groups }: FileMetaData): void {
@@ -102,7 +102,7 @@ function checkColumn({ meta_data: meta, file_path }: Column, rows: number, schem
   const start = Number(meta.dictionary_page_offset || meta.data_page_offset);
   const end = start + Number(meta.total_compressed_size);
   if (!(start >= 4 && end >= start && end <= place.end))
-    throw new Error(`the column ${shown(name)} is outside the file`);
+    throw new Error(`the column ${showValue(name)} is outside the file`);
   const cursor: Cursor = { bytes: place.bytes, at: start, end };
   const { codec, type } = meta;
   const { compressors, left } = place;
@@ -112,7 +112,7 @@ function checkColumn({ meta_data: meta, file_path }: Column, rows: number, schem
     hasDictionary ||= isDictionary(page);
     found += checkPage(page, { ...levels, codec, type, compressors, hasDictionary }, left);
   }
-  if (found !== rows) throw new Error(`the column ${shown(name)} has ${found} values for ${rows} rows`);
+  if (found !== rows) throw new Error(`the column ${showValue(name)} has ${found} values for ${rows} rows`);
 }
 
 /** Counts the lists and the optional levels on the path to a column. */
@@ -120,7 +120,7 @@ function countLevels(schema: Schema, path: readonly string[]): Levels {
   let [tree, repetition, definition] = [schema, 0, 0];
   for (const name of path) {
     const child = tree.children.find(({ element }) => element.name === name);
-    if (!child) throw new Error(`the column ${shown(path.join("."))} is not in its schema`);
+    if (!child) throw new Error(`the column ${showValue(path.join("."))} is not in its schema`);
     if (child.element.logical_type?.type === "VARIANT") throw new Error("it has a column of the type VARIANT");
     if (child.element.repetition_type !== "REQUIRED") definition++;
     if (child.element.repetition_type === "REPEATED") repetition++;
@@ -158,7 +158,7 @@ export async function parseParquet(bytes: Buffer, path: string): Promise<ParsedR
 /** What is wrong with a file; the reader's own errors about undefined values would tell the user nothing. */
 function describeFault(error: unknown): string {
   const { message } = error as Error;
-  return message.includes("undefined") ? "a part of it is damaged or missing" : shortened(message);
+  return message.includes("undefined") ? "a part of it is damaged or missing" : shorten(message);
 }
 
 /** The value with bigints as numbers. Throws where the texts, which many rows may share in the file, add up to too much. */

@@ -1,5 +1,5 @@
 import { CsvError, type Info, parse } from "csv-parse/sync";
-import { KitError, listed, shortened, shown } from "../../error.ts";
+import { KitError, listNames, shorten, showValue } from "../../error.ts";
 import { splitLines } from "./text.ts";
 
 /** The named fields of a row, unchanged: strings from TSV and CSV, any JSON value from JSON Lines. */
@@ -80,7 +80,7 @@ function dropIndex(values: readonly string[]): readonly string[] {
 function checkNames(names: readonly string[], file: string): void {
   const twice = names.find((name, i) => name !== "" && names.indexOf(name) !== i);
   if (twice !== undefined)
-    throw new KitError(`${file} line 1: the column ${shown(twice)} is there twice; rename or remove one.`);
+    throw new KitError(`${file} line 1: the column ${showValue(twice)} is there twice; rename or remove one.`);
 }
 
 function makeRow(names: readonly string[], { values, place }: TableRecord, file: string): ParsedRow {
@@ -88,7 +88,7 @@ function makeRow(names: readonly string[], { values, place }: TableRecord, file:
   if (values.length <= names.length)
     return { fields: Object.fromEntries(values.map((value, i) => [names[i]!, value])), place };
   throw new KitError(
-    `${file} ${place}: ${values.length} fields under a header of ${names.length} (${listed(names.map(shown), 8)}); remove the extra ones, or quote the text.`,
+    `${file} ${place}: ${values.length} fields under a header of ${names.length} (${listNames(names.map(showValue), 8)}); remove the extra ones, or quote the text.`,
   );
 }
 
@@ -107,7 +107,7 @@ export function parseCsv(text: string, file: string, quoting: Quoting = "double"
   } catch (error) {
     if (!(error instanceof CsvError)) throw error;
     throw new KitError(
-      `${file} line ${error.lines}: this is not valid CSV (${shortened(error.message)}); correct the row, or give quoting "none" where quotes are part of the text.`,
+      `${file} line ${error.lines}: this is not valid CSV (${shorten(error.message)}); correct the row, or give quoting "none" where quotes are part of the text.`,
     );
   }
 }
@@ -159,7 +159,7 @@ function quotedRecords(text: string, file: string): TableRecord[] {
   } catch (error) {
     if (!(error instanceof CsvError)) throw error;
     throw new KitError(
-      `${file} line ${error.lines}: the quotes are unbalanced (${shortened(error.message)}); correct the row, or give quoting "none" where quotes are part of the text.`,
+      `${file} line ${error.lines}: the quotes are unbalanced (${shorten(error.message)}); correct the row, or give quoting "none" where quotes are part of the text.`,
     );
   }
 }
@@ -205,7 +205,7 @@ function ambiguousQuotes(plain: readonly TableRecord[], file: string): KitError 
   const { values, place } = plain.find((record) => record.values.some((value) => value.startsWith('"')))!;
   const field = values.find((value) => value.startsWith('"'));
   return new KitError(
-    `${file} ${place}: it is unclear whether the quotes of ${shortened(field!)} are part of the text or enclose it; give quoting "none" or quoting "double".`,
+    `${file} ${place}: it is unclear whether the quotes of ${shorten(field!)} are part of the text or enclose it; give quoting "none" or quoting "double".`,
   );
 }
 

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 import iconv from "iconv-lite";
-import { KitError, shown } from "../../error.ts";
+import { KitError, showValue } from "../../error.ts";
 
 /** The SHA-256 of bytes or text, in hexadecimal digits. */
 export function sha256(content: Buffer | string): string {
@@ -106,7 +106,7 @@ export function splitLines(text: string): string[] {
 function decodeAs(bytes: Buffer, file: string, encoding: string): string {
   if (!iconv.encodingExists(encoding))
     throw new KitError(
-      `${file} was to be read in the encoding ${shown(encoding)}, which the kit does not know: name one such as windows-1252, windows-1251, shift_jis or gb18030.`,
+      `${file} was to be read in the encoding ${showValue(encoding)}, which the kit does not know: name one such as windows-1252, windows-1251, shift_jis or gb18030.`,
     );
   const text = iconv.decode(bytes, encoding);
   const wrong = text.search(/[\0\uFFFD\p{Cs}]/u);
