@@ -113,3 +113,7 @@ test("every file of src/ is under 300 lines, generated ones aside", () => {
   const long = files.filter((file) => !file.endsWith("generated.ts") && textOf(file).split("\n").length > 300);
   expect(long).toEqual([]);
 });
+
+test("src/ has at most 200 files", () => {
+  expect(files.length).toBeLessThanOrEqual(200);
+});

@@ -7,8 +7,7 @@ import { openSafetensors } from "../checkpoints/safetensorsHeader.ts";
 import { type NamedTensor, writeSafetensors } from "../checkpoints/write.ts";
 import { KitError, showValue } from "../error.ts";
 import type { AdaptableNetwork, Adapted, Adapter } from "./adapter.ts";
-import { peftLora } from "./peftLora.ts";
-import { type PeftConfig, type PeftLayout, readCount, readExactly } from "./peftTensors.ts";
+import { type PeftConfig, type PeftLayout, peftLora, readCount, readExactly } from "./peftLora.ts";
 import { makePrefix } from "./prefix.ts";
 
 const NAME = "prompt_embeddings";

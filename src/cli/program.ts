@@ -4,7 +4,7 @@ import { makeBackendsCommand } from "./backends.ts";
 import { runProgram } from "./commandLine.ts";
 import "../lab/index.ts"; // defines its tuners
 import { makeDoctorCommand } from "./doctor.ts";
-import { makeCompactCommand, makeDiffCommand, makeReplayCommand } from "./runs.ts";
+import { makeCompactCommand, makeDiffCommand, makeReplayCommand, makeReportCommand } from "./runs.ts";
 import { makeTableCommand } from "./table.ts";
 
 const COMMANDS = [
@@ -12,6 +12,7 @@ const COMMANDS = [
   makeReplayCommand,
   makeDiffCommand,
   makeCompactCommand,
+  makeReportCommand,
   makeDoctorCommand,
   makeBackendsCommand,
 ];

@@ -1,4 +1,5 @@
-import { renameSync, rmSync, writeFileSync } from "node:fs";
+import { readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
 import { adapterNamed } from "../adapters/adapter.ts";
 import { saveAdapter } from "../adapters/peft.ts";
@@ -7,14 +8,15 @@ import { type Replayed, replay } from "../experiment/replay.ts";
 import { type LoadOptions, loadModel } from "../models/load.ts";
 import { saveModel } from "../models/save.ts";
 import { compactRun } from "../record/compact.ts";
-import { diff } from "../record/diff.ts";
-import { readUnfinished } from "../record/read.ts";
-import type { UnfinishedRun } from "../record/run.ts";
-import { bestStep, stepsTaken } from "../record/steps.ts";
-import { partingText } from "../record/text.ts";
+import { diff, partingText } from "../record/diff.ts";
+import { readRun, readUnfinished } from "../record/read.ts";
+import { bestStep, stepsTaken, type UnfinishedRun } from "../record/run.ts";
 import { terminalProgress } from "../report/progress.ts";
+import { markdownTable } from "../report/runTables.ts";
+import { groupRuns } from "../report/summary.ts";
 import { useBackend } from "../tensor/backend.ts";
 import { whole } from "./commandLine.ts";
+import { savePicture } from "./table.ts";
 
 interface ReplayRequest {
   readonly model?: string;
@@ -132,4 +134,37 @@ function writeCompact(path: string, into: string): void {
     throw new KitError(`${into}: the run was to be written there, but it cannot be (${code}); name another file.`);
   }
   process.stdout.write(`${into}: ${stepsTaken(run)} steps in ${bytes.length} bytes.\n`);
+}
+
+/** The command that prints the finished runs of a folder as the README has them. */
+export const makeReportCommand = (): Command =>
+  new Command("report")
+    .description(
+      "Prints the finished runs of a folder as Markdown tables, one a task and model, as the README has them, and draws their pictures.",
+    )
+    .summary("prints the finished runs of a folder as Markdown tables, and draws their pictures")
+    .argument("[folder]", "where the runs are", "data/runs")
+    .option("--figures <folder>", "where the pictures are written; those of equal name are replaced", "figures")
+    .addHelpText("after", "\nExample:\n  npx mezo report data/runs")
+    .action(reportRuns);
+
+async function reportRuns(folder: string, { figures }: { readonly figures: string }): Promise<void> {
+  const files = listFiles(folder).filter((name) => name.endsWith(".jsonl"));
+  if (files.length === 0) throw new KitError(`${folder} holds no finished run: make some with npm start.`);
+  const runs = files.map((name) => readRun(join(folder, name)));
+  for (const group of groupRuns(runs)) {
+    process.stdout.write(`${markdownTable(group)}\n\n`);
+    await savePicture(group, figures);
+  }
+}
+
+function listFiles(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new KitError(
+      `${folder}: finished runs were to be read there, but it cannot be (${code}); name a folder of runs, or make some with npm start.`,
+    );
+  }
 }

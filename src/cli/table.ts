@@ -1,7 +1,6 @@
 import { join, relative } from "node:path";
 import type { Command } from "commander";
-import { rowsName } from "../measure/names.ts";
-import { makePlan, type Omission } from "../measure/plan.ts";
+import { makePlan, type Omission, rowsName } from "../measure/plan.ts";
 import type { MeasureRequest } from "../measure/request.ts";
 import { checkJobs, Interrupted, runJob } from "../measure/runJob.ts";
 import type { Run } from "../record/run.ts";

@@ -3,8 +3,12 @@ export { type DiagnoseOptions, type Diagnosis, diagnose } from "./diagnose.ts";
 export { type ForwardGradientOptions, forwardGradient } from "./forwardGradient.ts";
 export { type Landscape, landscape, type Slope, type TaskObjectiveOptions, taskObjective } from "./landscape.ts";
 export { type LeanAdamOptions, type LeanMomentumOptions, leanAdam, leanMomentum } from "./lean.ts";
-export { type MezoConservativeOptions, mezoConservative } from "./mezoConservative.ts";
-export { type MezoLayersOptions, mezoLayers } from "./mezoLayers.ts";
-export { mezoSign } from "./mezoSign.ts";
 export { diagnosisText, plotPlateau } from "./report.ts";
 export { type Estimate, type Ritz, type Spectrum, type SpectrumOptions, spectrum } from "./spectrum.ts";
+export {
+  type MezoConservativeOptions,
+  type MezoLayersOptions,
+  mezoConservative,
+  mezoLayers,
+  mezoSign,
+} from "./variants.ts";

@@ -5,7 +5,7 @@ import { type AdamSettings, adamSettings, descendByMoments, intoMoments } from "
 import { defineTuner } from "../tuners/define.ts";
 import { decays } from "../tuners/line.ts";
 import { type Estimate, estimate, report } from "../tuners/mezo.ts";
-import { subtract } from "../tuners/momentum.ts";
+import { subtract } from "../tuners/rules.ts";
 import type { Tuner } from "../tuners/tuner.ts";
 import {
   type Condition,

@@ -1,4 +1,4 @@
-import { weightsText } from "../record/text.ts";
+import { weightsText } from "../record/diff.ts";
 import {
   type Figure,
   FONT_FAMILY,

@@ -3,8 +3,17 @@ import { lora } from "../adapters/lora.ts";
 import { prefix } from "../adapters/prefix.ts";
 import type { Run } from "../record/run.ts";
 import type { TaskDefinition } from "../tasks/task.ts";
-import { runMajority, runProbe, runShots, runTraining, type Setup } from "./runMethod.ts";
-import { backpropagation, type Settings, type Trains, zerothOrder } from "./settings.ts";
+import {
+  backpropagation,
+  runMajority,
+  runProbe,
+  runShots,
+  runTraining,
+  type Settings,
+  type Setup,
+  type Trains,
+  zerothOrder,
+} from "./runMethod.ts";
 
 /** How a method is drawn: one of the kit's colours, by its name, and a symbol of plotly.js. */
 export interface MethodMark {

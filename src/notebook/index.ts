@@ -21,8 +21,8 @@ export {
 } from "./charts.ts";
 export { display, type MimeBundle, type Shown, stopIfInterrupted } from "./display.ts";
 export { type Drawing, figure } from "./figure.ts";
-export type { RateGrid } from "./grid.ts";
 export { liveChart, liveProgress } from "./live.ts";
+export type { RateGrid } from "./measure.ts";
 export { type MeasureCellOptions as MeasureOptions, measure, readRuns } from "./measure.ts";
 export {
   besidePaper,

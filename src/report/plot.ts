@@ -1,7 +1,6 @@
 import { isMarked, methodNames } from "../measure/methods.ts";
 import { type PaperColumn, paperFor } from "../measure/paper.ts";
 import type { Run, RunHeader } from "../record/run.ts";
-import { risenLossNote } from "./risenLoss.ts";
 import { errorCaption } from "./runTables.ts";
 import {
   type Figure,
@@ -15,7 +14,7 @@ import {
   QUIET,
   SMALL_FONT_SIZE,
 } from "./style.ts";
-import { headline, type MethodSummary, summarize, testScore } from "./summary.ts";
+import { headline, type MethodSummary, risenLossNote, summarize, testScore } from "./summary.ts";
 import { mebibytes, percent } from "./table.ts";
 
 /** A part of a plotly.js figure: a trace, an axis, an annotation. */

@@ -1,9 +1,8 @@
 import { isMarked, listMethods } from "../measure/methods.ts";
 import { type PaperColumn, paperFor } from "../measure/paper.ts";
+import { dataText, weightsText } from "../record/diff.ts";
 import type { Run, RunHeader } from "../record/run.ts";
-import { dataText, weightsText } from "../record/text.ts";
-import { risenLossLines } from "./risenLoss.ts";
-import { headline, type MethodSummary, summarize } from "./summary.ts";
+import { headline, type MethodSummary, risenLossLines, summarize } from "./summary.ts";
 import { mebibytes, numberColumns, percent, type Table, toMarkdown, toTerminal, whole } from "./table.ts";
 
 /** One line on what ± and n are in these summaries: binomial for one run, of the mean over seeds for several. */

@@ -1,4 +1,4 @@
-import { splitSpace } from "../text/whitespace.ts";
+import { splitSpace } from "../text/prompt.ts";
 
 /** ASCII's punctuation, as Python's string.punctuation has it. */
 const PUNCTUATION = /[!-/:-@[-`{-~]/g;

@@ -1,5 +1,5 @@
 import { KitError } from "../error.ts";
-import { strip } from "../text/whitespace.ts";
+import { strip } from "../text/prompt.ts";
 import { numpyIntegers, numpyPermutation, numpyShuffle } from "./random.ts";
 import { countClasses, hasClasses } from "./score.ts";
 import type { Example, Task } from "./task.ts";

@@ -1,13 +1,12 @@
 import * as tf from "@tensorflow/tfjs";
 import { KitError } from "../error.ts";
-import { cpu } from "./cpu.ts";
 import { silence } from "./native/backend.ts";
 import { native } from "./native/native.ts";
 import { setThreads } from "./native/session.ts";
 import { setNoiseThreads } from "./noise/sweep.ts";
+import { cpu, wasm } from "./plain.ts";
 import type { Backend, Storage } from "./storage.ts";
 import { tensorflow } from "./tensorflow.ts";
-import { wasm } from "./wasm.ts";
 import { webgpu } from "./webgpu/backend.ts";
 
 let bytes: number | undefined;

@@ -2,7 +2,7 @@ import { update } from "../tensor/parameter.ts";
 import { defineTuner } from "./define.ts";
 import { type FineTuningOptions, fineTuning, fineTuningConditions, fineTuningKeys, type Rule } from "./fineTuning.ts";
 import { decays } from "./line.ts";
-import { byRule } from "./rule.ts";
+import { byRule } from "./rules.ts";
 import type { Tuner } from "./tuner.ts";
 import {
   decayRate,

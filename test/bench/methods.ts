@@ -5,7 +5,7 @@ import { leanAdam, leanMomentum } from "../../src/lab/lean.ts";
 import { gaussian, rademacher } from "../../src/tensor/parameter.ts";
 import { adam, mezoAdam } from "../../src/tuners/adam.ts";
 import { mezo } from "../../src/tuners/mezo.ts";
-import { mezoMomentum } from "../../src/tuners/momentum.ts";
+import { mezoMomentum } from "../../src/tuners/rules.ts";
 import type { Tuner } from "../../src/tuners/tuner.ts";
 import type { BenchRequest } from "./request.ts";
 

@@ -85,7 +85,7 @@ describe("a command that ends", () => {
 describe("the table of a folder", () => {
   test("is Markdown of its finished runs", () => {
     const { cwd } = mezo(...small, "--method", "majority");
-    const { status, stdout } = command("report", ["runs"], cwd);
+    const { status, stdout } = command("main", ["report", "runs"], cwd);
     expect(status).toBe(0);
     expect(stdout).toMatch(/\| Majority \| \d+\.\d ± \d+\.\d \|/);
   });
@@ -94,7 +94,7 @@ describe("the table of a folder", () => {
     ["absent", ["no-such-folder"], /no-such-folder: finished runs were to be read there, but it cannot be \(ENOENT\)/],
     ["empty", ["."], /holds no finished run/],
   ])("that is %s is refused in one line", (_what, args, message) => {
-    const { status, stdout, stderr } = command("report", args);
+    const { status, stdout, stderr } = command("main", ["report", ...args]);
     expect(status).toBe(1);
     expect(stdout).toBe("");
     expect(stderr.trim().split("\n")).toHaveLength(1);
@@ -102,7 +102,7 @@ describe("the table of a folder", () => {
   });
 
   test("has a help", () => {
-    const { status, stdout } = command("report", ["--help"]);
+    const { status, stdout } = command("main", ["report", "--help"]);
     expect(status).toBe(0);
     expect(stdout).toContain("[folder]");
   });

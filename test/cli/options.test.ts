@@ -5,7 +5,7 @@ import { makeRequest } from "../../src/measure/makeRequest.ts";
 import { methodNames, trainingMethods } from "../../src/measure/methods.ts";
 import { drawTask, planJobs } from "../../src/measure/plan.ts";
 import type { MeasureRequest } from "../../src/measure/request.ts";
-import { chooseSettings, type Settings } from "../../src/measure/settings.ts";
+import { chooseSettings, type Settings } from "../../src/measure/runMethod.ts";
 import { findTask } from "../../src/tasks/index.ts";
 import { requestFrom } from "./request.ts";
 

@@ -4,11 +4,11 @@ import { rescore } from "../../src/experiment/rescore.ts";
 import { tune } from "../../src/experiment/tune.ts";
 import { loadModel } from "../../src/index.ts";
 import type { ChooseBy } from "../../src/record/run.ts";
-import { cut } from "../../src/record/steps.ts";
+import { cut } from "../../src/record/run.ts";
 import { loadTask } from "../../src/tasks/load.ts";
 import { adam } from "../../src/tuners/adam.ts";
 import { mezo } from "../../src/tuners/mezo.ts";
-import { mezoMomentum } from "../../src/tuners/momentum.ts";
+import { mezoMomentum } from "../../src/tuners/rules.ts";
 import { tinyData, tinyModel } from "../tiny.ts";
 
 const folder = tinyModel();

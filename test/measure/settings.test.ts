@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { trainingMethods } from "../../src/measure/methods.ts";
 import { paperGrid } from "../../src/measure/paper.ts";
-import { backpropagation, defaultSettings } from "../../src/measure/settings.ts";
+import { backpropagation, defaultSettings } from "../../src/measure/runMethod.ts";
 
 const FAMILIES = { autoregressive: "OPT", masked: "RoBERTa" } as const;
 

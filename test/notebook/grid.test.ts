@@ -3,7 +3,7 @@ import { KitError } from "../../src/error.ts";
 import { makeRequest } from "../../src/measure/makeRequest.ts";
 import { paperRates } from "../../src/measure/paper.ts";
 import { planJobs } from "../../src/measure/plan.ts";
-import { bestOf, checkGrid, choiceText, devScore, inGrid, jobsByMethod, rateText } from "../../src/notebook/grid.ts";
+import { bestOf, checkGrid, choiceText, devScore, inGrid, jobsByMethod, rateText } from "../../src/notebook/measure.ts";
 import type { Run } from "../../src/record/run.ts";
 import { findTask } from "../../src/tasks/index.ts";
 import { madeUpRun } from "../report/runs.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { leftStrip, strip, stripSpaces } from "../../src/text/whitespace.ts";
+import { leftStrip, strip, stripSpaces } from "../../src/text/prompt.ts";
 
 // Every character c for which Python 3.11 says c.isspace().
 const pythonSpace =

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { leanAdam, leanMomentum } from "../../src/lab/lean.ts";
 import { gaussian, rademacher } from "../../src/tensor/parameter.ts";
 import { mezoAdam } from "../../src/tuners/adam.ts";
-import { mezoMomentum } from "../../src/tuners/momentum.ts";
+import { mezoMomentum } from "../../src/tuners/rules.ts";
 import type { Tuner } from "../../src/tuners/tuner.ts";
 import { quadratic, train, valuesOf, weights, zOf } from "./weights.ts";
 

@@ -1,17 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { forwardGradient } from "../../src/lab/forwardGradient.ts";
-import { mezoConservative } from "../../src/lab/mezoConservative.ts";
-import { mezoLayers } from "../../src/lab/mezoLayers.ts";
-import { mezoSign } from "../../src/lab/mezoSign.ts";
+import { mezoConservative, mezoLayers, mezoSign } from "../../src/lab/variants.ts";
 import type { Parameter } from "../../src/tensor/parameter.ts";
 import { type Draw, gaussian, type Perturb, rademacher } from "../../src/tensor/parameter.ts";
 import { mezoAdam } from "../../src/tuners/adam.ts";
-import { layerGradientNorms, layerGroups } from "../../src/tuners/layers.ts";
+import { nSpsa, onePoint, samplesAt } from "../../src/tuners/estimates.ts";
+import { expectationModified, layerGradientNorms, layerGroups, varianceModified } from "../../src/tuners/layers.ts";
 import { mezo, reportAll } from "../../src/tuners/mezo.ts";
-import { expectationModified, varianceModified } from "../../src/tuners/modified.ts";
-import { mezoMomentum } from "../../src/tuners/momentum.ts";
-import { nSpsa, samplesAt } from "../../src/tuners/nSpsa.ts";
-import { onePoint } from "../../src/tuners/onePoint.ts";
+import { mezoMomentum } from "../../src/tuners/rules.ts";
 import { estimate, quadratic, started, train, valuesOf, weight, weights, zOf } from "./weights.ts";
 
 const SIZES = {

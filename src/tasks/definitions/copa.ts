@@ -1,5 +1,5 @@
 import { KitError, showValue } from "../../error.ts";
-import { rightStrip } from "../../text/whitespace.ts";
+import { rightStrip } from "../../text/prompt.ts";
 import type { Fields } from "../read/table.ts";
 import type { TaskDefinition } from "../task.ts";
 import { labelField, textField } from "./fields.ts";

@@ -1,4 +1,4 @@
-import { strip } from "../../text/whitespace.ts";
+import { strip } from "../../text/prompt.ts";
 import type { Fields } from "../read/table.ts";
 import type { TaskDefinition } from "../task.ts";
 import { objectIn, objectsIn, textField, textsField } from "./fields.ts";

@@ -1,6 +1,6 @@
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { strip } from "../../text/whitespace.ts";
+import { strip } from "../../text/prompt.ts";
 import { readRows } from "../read/folder.ts";
 import type { LocatedRow, Rows } from "../read/table.ts";
 import { jointSha256 } from "../read/text.ts";

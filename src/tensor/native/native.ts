@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import { processor } from "../cpu.ts";
+import { processor } from "../plain.ts";
 import { type Backend, inMemory } from "../storage.ts";
 import {
   filledTensor,

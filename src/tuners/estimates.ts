@@ -1,5 +1,5 @@
 import { defineTuner } from "./define.ts";
-import { type Estimate, estimate, reportAll } from "./mezo.ts";
+import { type Estimate, estimate, finiteLoss, reportAll } from "./mezo.ts";
 import type { Tuner } from "./tuner.ts";
 import {
   describeZeroth,
@@ -30,17 +30,17 @@ export function samplesAt(samples: Schedule, n: number, step: number, total: num
   return samples === "linear" ? Math.max(1, Math.floor((step / total) * n)) : n;
 }
 
-const NAME = "MeZO-n-SPSA";
+const N_SPSA = "MeZO-n-SPSA";
 
 /**
  * MeZO with n-SPSA (Algorithm 2): n estimates along n different z, all from the same weights and the same batch. Unlike
  * Algorithm 2, which draws a batch for each, but like the authors' code.
  */
-export const nSpsa: (options: NSpsaOptions) => Tuner = defineTuner(NAME, (options) => {
-  const settings = zerothOptions(NAME, options, ["n", "samples", "combine"]);
+export const nSpsa: (options: NSpsaOptions) => Tuner = defineTuner(N_SPSA, (options) => {
+  const settings = zerothOptions(N_SPSA, options, ["n", "samples", "combine"]);
   const { eps, weightDecay } = settings;
   const { n, samples = "constant", combine = "average" } = options;
-  refuseUnless(NAME, [
+  refuseUnless(N_SPSA, [
     wholeFromOne("n", n),
     oneOf("samples", samples, schedules),
     oneOf("combine", combine, Object.keys(SHARE)),
@@ -58,4 +58,30 @@ export const nSpsa: (options: NSpsaOptions) => Tuner = defineTuner(NAME, (option
     return reportAll(found);
   });
   return { options: { ...describeZeroth(settings), n, samples, combine }, begin };
+});
+
+const ONE_POINT = "MeZO-one-point";
+
+/**
+ * MeZO with the one-point estimate with residual feedback (Table 11): one forward pass a step, and the estimate is
+ * (L(theta + eps z) of this step − that of the step before) / eps. The first step has none before, and only looks.
+ */
+export const onePoint: (options: ZerothOptions) => Tuner = defineTuner(ONE_POINT, (options) => {
+  const settings = zerothOptions(ONE_POINT, options);
+  const { eps, weightDecay } = settings;
+  const begin = zerothOrder(settings, (theta, along) => {
+    let before: number | undefined;
+    return async ({ objective, z, lr }) => {
+      const line = along(theta, { value: () => objective.value() }, z); // one side alone: a pair would be a second pass
+      line.perturb(+eps);
+      const loss = await finiteLoss(line);
+      line.perturb(-eps);
+      const projectedGrad = before === undefined ? 0 : (loss - before) / eps;
+      before = loss;
+      line.perturb(-lr * projectedGrad);
+      line.settle(lr * weightDecay);
+      return { loss, lossPlus: loss, projectedGrad };
+    };
+  });
+  return { options: describeZeroth(settings), begin };
 });

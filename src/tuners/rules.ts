@@ -1,9 +1,35 @@
-import { type Parameter, type Perturb, update, zerosLike } from "../tensor/parameter.ts";
+import { type Parameter, type Perturb, scaledNoise, update, zerosLike } from "../tensor/parameter.ts";
 import { defineTuner } from "./define.ts";
+import type { Rule } from "./fineTuning.ts";
 import { decays } from "./line.ts";
 import { estimate, report } from "./mezo.ts";
 import type { Tuner } from "./tuner.ts";
-import { decayRate, describeZeroth, refuseUnless, type ZerothOptions, zerothOptions, zerothOrder } from "./zeroth.ts";
+import {
+  decayRate,
+  describeZeroth,
+  refuseUnless,
+  type Zeroth,
+  type ZerothOptions,
+  zerothOptions,
+  zerothOrder,
+} from "./zeroth.ts";
+
+/** MeZO with another rule: steps along the estimate g z, which is made for one weight at a time, in one temporary of the largest weight. */
+export function byRule(rule: Rule, settings: Zeroth): Tuner["begin"] {
+  const { eps, noise } = settings;
+  const start = zerothOrder(settings, (theta, along) => {
+    const updates = rule(theta);
+    return async ({ objective, z, lr }) => {
+      const found = await estimate(along(theta, objective, z), eps);
+      for (const [i, weight] of theta.entries()) {
+        const gradient = scaledNoise(weight, noise, z, found.projectedGrad);
+        await updates.apply(i, gradient, { lr, scale: 1 }).finally(() => gradient.dispose());
+      }
+      return report(found);
+    };
+  });
+  return (theta) => start(theta); // the weights are read between the sweeps
+}
 
 /** Settings of MeZO-momentum. */
 export interface MezoMomentumOptions extends ZerothOptions {
