@@ -65,7 +65,7 @@ export type { TuneOptions } from "./experiment/tuneOptions.ts";
 export type { RunRecorder } from "./record/run.ts";
 export { replay, type Replayed, type ReplayOptions } from "./experiment/replay.ts";
 export type { ChooseBy } from "./record/run.ts";
-export { bestStep, cut, stepsTaken, undo } from "./record/run.ts";
+export { bestStep, cut, stepsTaken, undo } from "./record/steps.ts";
 export { rescore, type RescoreOptions } from "./experiment/rescore.ts";
 export { type Difference, diff, type Parting } from "./record/diff.ts";
 export { partingText } from "./record/diff.ts";

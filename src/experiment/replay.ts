@@ -7,7 +7,7 @@ import type { LanguageModel } from "../models/network.ts";
 import { bringBaseBack } from "../models/network.ts";
 import { hashTheta } from "../record/observe.ts";
 import type { RunHeader, StepRecord, UnfinishedRun } from "../record/run.ts";
-import { cut, firstOf, stepsTaken } from "../record/run.ts";
+import { cut, firstOf, stepsTaken } from "../record/steps.ts";
 import { type DeferredSweeps, deferSweeps } from "../tensor/deferred.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { Progress } from "../tensor/progress.ts";

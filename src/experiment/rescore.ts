@@ -6,7 +6,7 @@ import type { LanguageModel } from "../models/network.ts";
 import { bringBaseBack } from "../models/network.ts";
 import { dataText } from "../record/diff.ts";
 import type { ChooseBy, Run, RunHeader, RunRecorder, Score, StepRecord } from "../record/run.ts";
-import { firstOf, stepsTaken } from "../record/run.ts";
+import { firstOf, stepsTaken } from "../record/steps.ts";
 import type { Task } from "../tasks/task.ts";
 import { deferSweeps } from "../tensor/deferred.ts";
 import type { Progress } from "../tensor/progress.ts";

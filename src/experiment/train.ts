@@ -5,7 +5,7 @@ import { scorerFor } from "../loss/score.ts";
 import type { LanguageModel } from "../models/network.ts";
 import { hashTheta, recordLosses } from "../record/observe.ts";
 import type { PredictedBytes, Run, RunRecorder, Score, StepRecord, UnfinishedRun } from "../record/run.ts";
-import { isBest, stepsTaken } from "../record/run.ts";
+import { isBest, stepsTaken } from "../record/steps.ts";
 import type { Task } from "../tasks/task.ts";
 import { canPair } from "../tensor/pair.ts";
 import type { Parameter } from "../tensor/parameter.ts";

@@ -4,7 +4,7 @@ import type { LanguageModel } from "../models/network.ts";
 import { bringBaseBack, noteAdapterGone, noteGone } from "../models/network.ts";
 import { adapterText, compareHeaders, differenceText } from "../record/diff.ts";
 import type { Run, RunHeader, UnfinishedRun } from "../record/run.ts";
-import { firstOf, stepsTaken } from "../record/run.ts";
+import { firstOf, stepsTaken } from "../record/steps.ts";
 import type { Task } from "../tasks/task.ts";
 import type { Training, Tuner } from "../tuners/tuner.ts";
 import { whyStopped } from "./checkFinite.ts";

@@ -1,6 +1,6 @@
 import { NotFinite } from "../error.ts";
 import { loadModel } from "../models/load.ts";
-import { stepsTaken } from "../record/run.ts";
+import { stepsTaken } from "../record/steps.ts";
 import { beginRun, type OpenRun, type RunFile, resumeRun, setAside } from "../record/write.ts";
 import { useBackend } from "../tensor/backend.ts";
 import type { Progress, ProgressEvent } from "../tensor/progress.ts";

@@ -6,7 +6,7 @@ import { isByEstimate } from "../tuners/define.ts";
 import { isCompact, readCompact } from "./compact.ts";
 import { digits, type Line, parseLine } from "./lines.ts";
 import type { Cost, Run, RunHeader, Score, StepRecord, UnfinishedRun } from "./run.ts";
-import { stepsTaken } from "./run.ts";
+import { stepsTaken } from "./steps.ts";
 
 /** A run as a file has it. */
 export interface ReadResult {

@@ -2,7 +2,8 @@ import { KitError } from "../error.ts";
 import { totalBytes } from "../experiment/cost.ts";
 import { isMarked, listMethods } from "../measure/methods.ts";
 import { dataText, findSource, listFields, weightsText } from "../record/diff.ts";
-import { type Run, type RunHeader, type Score, stepsTaken } from "../record/run.ts";
+import type { Run, RunHeader, Score } from "../record/run.ts";
+import { stepsTaken } from "../record/steps.ts";
 
 /** Runs that belong into one table: those of a task and a model, its weights kept alike, and the majority class of the task, once a seed. */
 export function groupRuns(runs: readonly Run[]): Run[][] {

@@ -15,7 +15,7 @@ import { f1 } from "../../src/loss/score.ts";
 import { diff } from "../../src/record/diff.ts";
 import { readRun } from "../../src/record/read.ts";
 import type { Run, UnfinishedRun } from "../../src/record/run.ts";
-import { bestStep, cut, stepsTaken, undo } from "../../src/record/run.ts";
+import { bestStep, cut, stepsTaken, undo } from "../../src/record/steps.ts";
 import { writeRun } from "../../src/record/write.ts";
 import { loadTask } from "../../src/tasks/load.ts";
 import type { Parameter } from "../../src/tensor/parameter.ts";

@@ -4,7 +4,7 @@ import { rescore } from "../../src/experiment/rescore.ts";
 import { tune } from "../../src/experiment/tune.ts";
 import { loadModel } from "../../src/index.ts";
 import type { ChooseBy } from "../../src/record/run.ts";
-import { cut } from "../../src/record/run.ts";
+import { cut } from "../../src/record/steps.ts";
 import { loadTask } from "../../src/tasks/load.ts";
 import { adam } from "../../src/tuners/adam.ts";
 import { mezo } from "../../src/tuners/mezo.ts";

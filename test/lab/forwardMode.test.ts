@@ -5,7 +5,7 @@ import { headTuning } from "../../src/adapters/head.ts";
 import { lora } from "../../src/adapters/lora.ts";
 import { prefix } from "../../src/adapters/prefix.ts";
 import { linear } from "../../src/kernels/linear.ts";
-import { forwardDerivative } from "../../src/lab/forwardMode.ts";
+import { forwardDerivative } from "../../src/lab/forwardGradient.ts";
 import { plainGradient } from "../../src/nn/gradient.ts";
 import type { Network } from "../../src/nn/network.ts";
 import { features } from "../../src/nn/run.ts";

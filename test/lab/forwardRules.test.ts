@@ -8,7 +8,7 @@ import { linear } from "../../src/kernels/linear.ts";
 import { layerNorm, rmsNorm } from "../../src/kernels/norm.ts";
 import { rotary } from "../../src/kernels/rotary.ts";
 import { tokenLogProbs } from "../../src/kernels/tokenLogProbs.ts";
-import { forward, forwardDerivative } from "../../src/lab/forwardMode.ts";
+import { forward, forwardDerivative } from "../../src/lab/forwardGradient.ts";
 
 const SHAPES = {
   x: [5, 8],

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { tuneSettings } from "../../src/experiment/tuneOptions.ts";
 import type { RunHeader, Score } from "../../src/record/run.ts";
-import { bestStep } from "../../src/record/run.ts";
+import { bestStep } from "../../src/record/steps.ts";
 
 const header = (settings: RunHeader["settings"]): RunHeader => ({ settings }) as RunHeader;
 const dev = (step: number, score: number, loss: number): Score => ({

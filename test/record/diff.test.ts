@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { diff, partingText } from "../../src/record/diff.ts";
 import type { Run, Score, UnfinishedRun } from "../../src/record/run.ts";
-import { cut } from "../../src/record/run.ts";
+import { cut } from "../../src/record/steps.ts";
 import { run, score, step } from "./sampleRun.ts";
 
 /** A run without steps, as in-context learning's: a test score alone. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Run, Score } from "../../src/record/run.ts";
-import { cut } from "../../src/record/run.ts";
+import { cut } from "../../src/record/steps.ts";
 import { plotAccuracyMemory } from "../../src/report/plot.ts";
 import { markdownTable, table, taskTable } from "../../src/report/runTables.ts";
 import { madeUpRun } from "./runs.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { mt19937, numpyIntegers, numpyPermutation, numpyShuffle } from "../../src/tasks/random.ts";
+import { mt19937, numpyIntegers, numpyPermutation, numpyShuffle } from "../../src/tasks/split.ts";
 
 // Values of NumPy 2: np.random.seed(seed), then randint over all 32 bits, permutation(12), permutation(1000) and permutation(700000).
 const known = [

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { tune } from "../../../src/experiment/tune.ts";
-import { bestStep, cut } from "../../../src/record/run.ts";
+import { bestStep, cut } from "../../../src/record/steps.ts";
 import type { Example } from "../../../src/tasks/task.ts";
 import { MASK } from "../../../src/text/maskedPrompt.ts";
 import type { Tuner } from "../../../src/tuners/tuner.ts";
