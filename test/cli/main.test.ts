@@ -67,7 +67,7 @@ describe("the command line", () => {
     expect(runs).toHaveLength(2);
     for (const name of runs) {
       expect(name).toMatch(/-float16-(zero-shot|mezo)-seed1\.jsonl$/);
-      expect(readRun(join(cwd, "runs", name)).header.weights).toBe("float16, nearest rounding");
+      expect(readRun(join(cwd, "runs", name)).header.weights).toEqual({ format: "float16", rounding: "nearest" });
     }
   });
 

@@ -3,8 +3,8 @@ import { Session } from "node:inspector/promises";
 import { join, relative, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
-// What a reader of one step has to read: the files of src/ in which a function runs during one call of tune(model, task, mezo(…)), by V8's
-// coverage of dist/. Prints [file, its lines, its lines that ran] for each as JSON.
+// What a reader of one step has to read: the files in which a function runs during one call of tune(model, task, mezo(…)), by V8's coverage
+// of dist/. Prints [file, its lines as V8 has them, compiled, and how many of these ran] for each as JSON.
 const root = resolve(import.meta.dirname, "../..");
 const dist = realpathSync(join(root, "dist"));
 const { loadModel, loadTask, mezo, tune } = await import(pathToFileURL(join(dist, "index.js")).href);
@@ -37,9 +37,9 @@ function linesRun(text, functions) {
 const files = result
   .filter(({ url }) => url.startsWith("file:") && fileURLToPath(url).startsWith(dist))
   .map(({ url, functions }) => {
+    const text = readFileSync(fileURLToPath(url), "utf8");
     const file = relative(dist, fileURLToPath(url)).replace(/\.js$/, ".ts");
-    const lines = readFileSync(join(root, "src", file), "utf8").split("\n").length - 1;
-    return [file, lines, linesRun(readFileSync(fileURLToPath(url), "utf8"), functions)];
+    return [file, text.split("\n").length - 1, linesRun(text, functions)];
   })
   .filter(([, , ran]) => ran > 0);
 process.stdout.write(JSON.stringify(files.sort()));
