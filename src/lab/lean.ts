@@ -4,7 +4,7 @@ import { type Draw, type Parameter, type Perturb, rewrite } from "../tensor/para
 import { type AdamSettings, adamSettings, descendByMoments, intoMoments } from "../tuners/adam.ts";
 import { defineTuner } from "../tuners/define.ts";
 import { decays } from "../tuners/line.ts";
-import { type Estimate, estimate, report } from "../tuners/mezo.ts";
+import { type Estimate, estimate, summarizeEstimate } from "../tuners/mezo.ts";
 import { subtract } from "../tuners/rules.ts";
 import type { Tuner } from "../tuners/tuner.ts";
 import {
@@ -41,7 +41,7 @@ function fromThePast(settings: Zeroth, history: number, makeDescend: () => Desce
       past.push({ z, projectedGrad: found.projectedGrad });
       if (past.length > history) past.shift();
       for (const weight of theta) await descend(weight, past, lr);
-      return report(found);
+      return summarizeEstimate(found);
     };
   });
   return (theta) => start(theta); // the weights are read between the sweeps

@@ -3,7 +3,7 @@ import { defineTuner } from "../tuners/define.ts";
 import type { Rule } from "../tuners/fineTuning.ts";
 import { type LayerGroup, layerGroups } from "../tuners/layers.ts";
 import { decays, type Line } from "../tuners/line.ts";
-import { type Estimate, estimate, finiteLoss, report, reportAll } from "../tuners/mezo.ts";
+import { type Estimate, estimate, finiteLoss, summarizeEstimate, summarizeEstimates } from "../tuners/mezo.ts";
 import { byRule } from "../tuners/rules.ts";
 import type { Tuner } from "../tuners/tuner.ts";
 import {
@@ -44,7 +44,7 @@ export const mezoLayers: (options: MezoLayersOptions) => Tuner = defineTuner(LAY
         line.perturb(-lr * found[i]!.projectedGrad);
         line.settle(lr * weightDecay);
       });
-      return reportAll(found);
+      return summarizeEstimates(found);
     };
   });
   return { options: { ...describeZeroth(settings), groups }, begin };
@@ -90,7 +90,7 @@ export const mezoConservative: (options: MezoConservativeOptions) => Tuner = def
     const line = along(theta, { value: () => objective.value() }, z); // each place has a loss of its own
     const loss = await finiteLoss(line);
     const way = await goBestWay(line, loss, lr * found.projectedGrad);
-    return { ...report(found), lr: way * lr, loss };
+    return { ...summarizeEstimate(found), lr: way * lr, loss };
   });
   return { options: describeZeroth(settings), begin };
 });

@@ -1,5 +1,5 @@
 import { defineTuner } from "./define.ts";
-import { type Estimate, estimate, finiteLoss, reportAll } from "./mezo.ts";
+import { type Estimate, estimate, finiteLoss, summarizeEstimates } from "./mezo.ts";
 import type { Tuner } from "./tuner.ts";
 import {
   describeZeroth,
@@ -55,7 +55,7 @@ export const nSpsa: (options: NSpsaOptions) => Tuner = defineTuner(N_SPSA, (opti
       line.perturb(-share * found[j]!.projectedGrad);
       line.settle(j === 0 ? lr * weightDecay : 0);
     });
-    return reportAll(found);
+    return summarizeEstimates(found);
   });
   return { options: { ...describeZeroth(settings), n, samples, combine }, begin };
 });

@@ -2,7 +2,7 @@ import { KitError } from "../error.ts";
 import { type Draw, norm, type Parameter, type Perturb } from "../tensor/parameter.ts";
 import { defineTuner, type TunerBody } from "./define.ts";
 import { lineAlong } from "./line.ts";
-import { estimate, report } from "./mezo.ts";
+import { estimate, summarizeEstimate } from "./mezo.ts";
 import type { Objective, Tuner } from "./tuner.ts";
 import {
   describeZeroth,
@@ -102,7 +102,7 @@ function defineModified(
         const descent = lineAlong(theta, objective, toDescend(noise, d), z);
         descent.perturb(-lr * found.projectedGrad);
         descent.settle(lr * weightDecay);
-        return report(found);
+        return summarizeEstimate(found);
       };
     });
     const again = options.every === undefined ? {} : { every };

@@ -34,7 +34,7 @@ export const mezo: (options: MezoOptions) => Tuner = defineTuner(
     const { eps, weightDecay } = settings;
     const begin = zerothOrder(settings, (theta, along) => async ({ objective, z, lr }) => {
       const line = along(theta, objective, z);
-      return report(await estimate(line, eps, { lr, decay: lr * weightDecay }));
+      return summarizeEstimate(await estimate(line, eps, { lr, decay: lr * weightDecay }));
     });
     return { options: describeZeroth(settings), begin };
   },
@@ -78,12 +78,12 @@ const adviceAt = (step: number): string =>
   step === 0 ? "try a smaller eps, or another model" : "try a learning rate ten times smaller, or a smaller eps";
 
 /** An estimate as a step reports it: its loss is the mean of the two. */
-export function report(found: Estimate): Omit<StepResult, "lr"> {
+export function summarizeEstimate(found: Estimate): Omit<StepResult, "lr"> {
   return { loss: (found.lossPlus + found.lossMinus) / 2, ...found };
 }
 
 /** Several estimates as a step reports them: the mean of the losses, and all the projected gradients. */
-export function reportAll(found: readonly Estimate[]): Omit<StepResult, "lr"> {
-  const loss = found.reduce((sum, each) => sum + report(each).loss, 0) / found.length;
+export function summarizeEstimates(found: readonly Estimate[]): Omit<StepResult, "lr"> {
+  const loss = found.reduce((sum, each) => sum + summarizeEstimate(each).loss, 0) / found.length;
   return { loss, projectedGrad: found.map(({ projectedGrad }) => projectedGrad) };
 }

@@ -2,7 +2,7 @@ import { type Parameter, type Perturb, scaledNoise, update, zerosLike } from "..
 import { defineTuner } from "./define.ts";
 import type { Rule } from "./fineTuning.ts";
 import { decays } from "./line.ts";
-import { estimate, report } from "./mezo.ts";
+import { estimate, summarizeEstimate } from "./mezo.ts";
 import type { Tuner } from "./tuner.ts";
 import {
   decayRate,
@@ -25,7 +25,7 @@ export function byRule(rule: Rule, settings: Zeroth): Tuner["begin"] {
         const gradient = scaledNoise(weight, noise, z, found.projectedGrad);
         await updates.apply(i, gradient, { lr, scale: 1 }).finally(() => gradient.dispose());
       }
-      return report(found);
+      return summarizeEstimate(found);
     };
   });
   return (theta) => start(theta); // the weights are read between the sweeps
@@ -75,7 +75,7 @@ function momentumSteps(
       const keep = 1 - (decays(weight.name) ? lr * weightDecay : 0);
       await update(weight, moments[i]!.value, (values, m) => subtract(values, m, keep, lr));
     }
-    return report(found);
+    return summarizeEstimate(found);
   });
 }
 

@@ -1,7 +1,13 @@
-import { defineTuner } from "../../src/tuners/define.ts";
-import { estimate, report } from "../../src/tuners/mezo.ts";
-import type { Tuner } from "../../src/tuners/tuner.ts";
-import { describeZeroth, type ZerothOptions, zerothOptions, zerothOrder } from "../../src/tuners/zeroth.ts";
+import {
+  defineTuner,
+  describeZeroth,
+  estimate,
+  summarizeEstimate,
+  type Tuner,
+  type ZerothOptions,
+  zerothOptions,
+  zerothOrder,
+} from "../../src/index.ts";
 
 /** Settings of MeZO with clipped estimates. */
 export interface ClippedMezoOptions extends ZerothOptions {
@@ -19,7 +25,7 @@ export const clippedMezo: (options: ClippedMezoOptions) => Tuner = defineTuner("
     const found = await estimate(line, eps);
     line.perturb(-lr * Math.max(-most, Math.min(most, found.projectedGrad)));
     line.settle(lr * weightDecay);
-    return report(found);
+    return summarizeEstimate(found);
   });
   return { options: { ...describeZeroth(settings), most }, begin };
 });

@@ -1,6 +1,4 @@
-import { gaussian } from "../../src/tensor/parameter.ts";
-import { defineTuner } from "../../src/tuners/define.ts";
-import type { Tuner } from "../../src/tuners/tuner.ts";
+import { defineTuner, gaussian, type Tuner } from "../../src/index.ts";
 
 /** A tuner written from nothing but the contract: a random move of theta is kept where it lowers the loss. */
 export const keptMoves: (options: { readonly size: number }) => Tuner = defineTuner("kept-moves", ({ size }) => ({

@@ -1,7 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import seedrandom from "seedrandom";
-import { type Adapter, defineAdapter } from "../../src/adapters/adapter.ts";
-import { embed } from "../../src/kernels/embed.ts";
+import { type Adapter, defineAdapter, embed } from "../../src/index.ts";
 
 /** An adapter written by a user: a trained vector beside each layer's value projection. */
 export const valueShift: (options?: { readonly size?: number }) => Adapter = defineAdapter(

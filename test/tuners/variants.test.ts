@@ -6,7 +6,7 @@ import { type Draw, gaussian, type Perturb, rademacher } from "../../src/tensor/
 import { mezoAdam } from "../../src/tuners/adam.ts";
 import { nSpsa, onePoint, samplesAt } from "../../src/tuners/estimates.ts";
 import { expectationModified, layerGradientNorms, layerGroups, varianceModified } from "../../src/tuners/layers.ts";
-import { mezo, reportAll } from "../../src/tuners/mezo.ts";
+import { mezo, summarizeEstimates } from "../../src/tuners/mezo.ts";
 import { mezoMomentum } from "../../src/tuners/rules.ts";
 import { estimate, quadratic, started, train, valuesOf, weight, weights, zOf } from "./weights.ts";
 
@@ -107,7 +107,7 @@ describe("n-SPSA", () => {
       { lossPlus: 1, lossMinus: 3, projectedGrad: -2 },
       { lossPlus: 5, lossMinus: 7.5, projectedGrad: 4 },
     ];
-    expect(reportAll(found)).toEqual({ loss: 4.125, projectedGrad: [-2, 4] });
+    expect(summarizeEstimates(found)).toEqual({ loss: 4.125, projectedGrad: [-2, 4] });
   });
 
   test("decays the weights once a step", async () => {
