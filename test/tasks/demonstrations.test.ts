@@ -31,7 +31,9 @@ test.each([
 test("the first of several right answers is shown; an example for masked models is refused", () => {
   const autoregressive = { prompt: "Answer:", options: [" one\n", " two\n"] };
   expect(drawDemonstrations([{ autoregressive, gold: [1, 0] }], { shots: 1, seed: 0 })).toEqual(["Answer: two"]);
-  expect(() => drawDemonstrations([{ gold: [0] }], { shots: 1, seed: 0 })).toThrow(/for masked models; choose a task/);
+  expect(() => drawDemonstrations([{ gold: [0] }], { shots: 1, seed: 0 })).toThrow(
+    /for masked models only; choose a task/,
+  );
 });
 
 test("where there are fewer training examples than shots, all are shown", () => {

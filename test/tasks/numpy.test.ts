@@ -42,7 +42,7 @@ test("a shuffle moves items as a permutation moves indices, and leaves its input
 });
 
 test.each([-1, 0.5, 2 ** 32, Number.NaN])("the seed %d is refused", (seed) => {
-  expect(() => mt19937(seed)).toThrow(`at seed ${seed}: give a whole number of 0 to 4294967295.`);
+  expect(() => mt19937(seed)).toThrow(`at seed ${seed}: give a whole number from 0 to 4294967295.`);
 });
 
 // NumPy 2: np.random.seed(seed); np.random.randint(0, 10000, 8).
