@@ -6,6 +6,7 @@ import { Interrupted } from "../measure/runJob.ts";
 
 /** Runs a command with the process's arguments. What it throws is printed, a KitError as its sentence alone, and exits with 1. */
 export async function runCommand(main: (argv: readonly string[]) => void | Promise<void>): Promise<void> {
+  process.stdout.on("error", endQuietly);
   try {
     await main(process.argv.slice(2));
   } catch (error) {
@@ -14,6 +15,12 @@ export async function runCommand(main: (argv: readonly string[]) => void | Promi
     if (error instanceof Interrupted) process.exit(error.exitCode);
     process.exitCode = 1;
   }
+}
+
+/** Whoever reads the output may have enough of it, as `head` has: that is no fault. */
+function endQuietly(error: NodeJS.ErrnoException): void {
+  if (error.code !== "EPIPE") throw error;
+  process.exit(0);
 }
 
 /** Reads a number that passes a check. */

@@ -38,8 +38,8 @@ export function makeReplayCommand(): Command {
     throw new InvalidArgumentError('it must be a number of steps, or "best" for that of the best dev score.');
   };
   return new Command("replay")
-    .description("Replays the tuned weights of a run from its file and the base model alone, and saves them.")
-    .summary("replays the tuned weights of a run, and saves them")
+    .description("Recomputes the tuned weights of a run from its file and the base model alone, and saves them.")
+    .summary("recomputes the tuned weights of a run, and saves them")
     .argument("<run>", "the run's file, finished or not")
     .option("--model <folder|id>", "the base model (default: the one that the run names)")
     .option(

@@ -46,7 +46,7 @@ describe("npm run bench", () => {
     expect(readdirSync(cwd)).toEqual([]);
   });
 
-  test("of replays trains, makes the weights again and prints what that took", () => {
+  test("of replays trains, recomputes the weights and prints what that took", () => {
     const { status, stdout, cwd } = command("bench/replayMain", [
       "--steps",
       "3",

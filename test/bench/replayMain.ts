@@ -27,7 +27,7 @@ const HEAD = [
 
 async function main(argv: readonly string[]): Promise<void> {
   const options = new Command("mezo-bench-replay")
-    .description("Trains the bundled model by MeZO, and makes the weights again from the run's file.")
+    .description("Trains the bundled model by MeZO, and recomputes the weights from the run's file.")
     .option("--steps <n>", "steps", count, 1000)
     .option("--threads <n>", "threads", count, availableParallelism())
     .option("--output <folder>", "where the results are written", "data/runs")

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { tinyData, tinyModel } from "../tiny.ts";
-import { command, folder, mezo, started } from "./mezo.ts";
+import { command, folder, inShell, mezo, started } from "./mezo.ts";
 import { childrenOf, isAlive, until } from "./processes.ts";
 
 const small = [
@@ -99,6 +99,13 @@ describe("the table of a folder", () => {
     expect(stdout).toBe("");
     expect(stderr.trim().split("\n")).toHaveLength(1);
     expect(stderr).toMatch(message);
+  });
+
+  test("ends quietly where no one reads on", () => {
+    const runs = join(import.meta.dirname, "../../data/runs");
+    const { stdout, stderr } = inShell('"$0" "$@" | head -n 1', ["report", runs], folder());
+    expect(stdout).toMatch(/^\| method \|.*\n$/);
+    expect(stderr).toBe("");
   });
 
   test("has a help", () => {
