@@ -188,7 +188,7 @@ export function beginRun(path: string): OpenRun {
 /**
  * Resumes the run of a file: an interrupted one (its `.part`), or else a finished one; where there is neither, it is started. Nothing is
  * changed until something new is recorded, so that a run which turns out to have other settings is left as it was. Steps of fine-tuning,
- * whose gradients no file holds, are set aside, and the run starts anew. Throws a KitError where the run is being written already, and
+ * whose gradients no file holds, are set aside, and the run starts over. Throws a KitError where the run is being written already, and
  * for a file that is no run.
  */
 export function resumeRun(path: string): OpenRun {
@@ -203,7 +203,7 @@ export function resumeRun(path: string): OpenRun {
 }
 
 /**
- * Sets the steps of an interrupted run aside, so that it can start anew; gives the file that keeps them, where there are any.
+ * Sets the steps of an interrupted run aside, so that it can start over; gives the file that keeps them, where there are any.
  * Throws as `beginRun`.
  */
 export function setAside(path: string): string | undefined {
