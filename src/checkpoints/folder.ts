@@ -3,20 +3,14 @@ import { closeSync, existsSync, openSync, readdirSync, readSync, statSync } from
 import { basename, join } from "node:path";
 import { KitError, listNames } from "../error.ts";
 import { isObject, readObject } from "./json.ts";
-import type { SafetensorsFile, TensorEntry } from "./safetensors.ts";
+import { listStored, type SafetensorsFile, type StoredTensor } from "./safetensors.ts";
 import { openSafetensors } from "./safetensorsHeader.ts";
 
-/** A tensor of a checkpoint: its entry and the file that holds it. */
-export interface TensorPlace {
-  readonly file: SafetensorsFile;
-  readonly entry: TensorEntry;
-}
-
-/** A model folder in Hugging Face layout: its configuration, and the place of each tensor. No weight has been read. */
+/** A model folder in Hugging Face layout: its configuration, and its tensors by name. No weight has been read. */
 export interface Checkpoint {
   readonly folder: string;
   readonly config: Readonly<Record<string, unknown>>;
-  readonly tensors: ReadonlyMap<string, TensorPlace>;
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
   /** Paths of the weight files, sorted by name. */
   readonly files: readonly string[];
 }
@@ -48,7 +42,7 @@ export function openCheckpoint(folder: string): Checkpoint {
 type Weights = Pick<Checkpoint, "tensors" | "files">;
 
 function openSingle(path: string): Weights {
-  return { tensors: new Map(listPlaces(openSafetensors(path))), files: [path] };
+  return { tensors: new Map(listStored(openSafetensors(path))), files: [path] };
 }
 
 function openShards(folder: string): Weights {
@@ -78,16 +72,10 @@ function openShards(folder: string): Weights {
 
 /** Tensors that the index does not name stay too: the model's loader decides about them. */
 function gatherTensors(weightMap: ReadonlyMap<string, string>, shards: ReadonlyMap<string, SafetensorsFile>) {
-  const tensors = new Map([...shards.values()].flatMap(listPlaces));
-  for (const [tensor, shard] of weightMap) {
-    const file = shards.get(shard)!;
-    tensors.set(tensor, { file, entry: file.tensors.get(tensor)! });
-  }
+  const stored = new Map([...shards].map(([name, shard]) => [name, new Map(listStored(shard))]));
+  const tensors = new Map([...stored.values()].flatMap((shard) => [...shard]));
+  for (const [tensor, shard] of weightMap) tensors.set(tensor, stored.get(shard)!.get(tensor)!);
   return tensors;
-}
-
-function listPlaces(file: SafetensorsFile): [string, TensorPlace][] {
-  return [...file.tensors].map(([name, entry]) => [name, { file, entry }]);
 }
 
 function readWeightMap(path: string): Map<string, string> {

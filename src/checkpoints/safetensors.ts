@@ -10,6 +10,20 @@ export interface TensorEntry {
   readonly byteLength: number;
 }
 
+/** A tensor of a weight file of any format, of which no value has been read. */
+export interface StoredTensor {
+  /** The file that holds it. */
+  readonly path: string;
+  /** What its numbers are stored as, in the format's own word, such as "F16" or "Q4_1". */
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  /**
+   * Fills `into` with its values as float32, row by row, beginning with element `from` (0 where left out). Throws a KitError for a
+   * tensor that holds no floats and for a file that was truncated.
+   */
+  readonly read: (into: Float32Array, from?: number) => void;
+}
+
 /** A safetensors file of which only the header has been read. */
 export interface SafetensorsFile {
   readonly path: string;
@@ -32,44 +46,67 @@ export function readTensor(file: SafetensorsFile, name: string, into?: Float32Ar
     throw new KitError(`Reading "${name}" from ${file.path}: it has ${size} elements, the destination ${into.length}.`);
   }
   const values = into ?? new Float32Array(size);
-  withFile(file.path, (fd) => readFloats(fd, file.path, entry, values));
+  readFloats(file.path, entry, values, 0);
   return values;
 }
 
-function readFloats(fd: number, path: string, entry: TensorEntry, into: Float32Array): void {
-  const { dtype, byteOffset } = entry;
-  if (dtype === "F32") readBytes(fd, path, byteOffset, new Uint8Array(into.buffer, into.byteOffset, into.byteLength));
-  else if (dtype === "F16") readChunks(fd, path, entry, into, Uint16Array, decodeF16);
-  else if (dtype === "BF16") readChunks(fd, path, entry, into, Uint16Array, decodeBF16);
-  else if (dtype === "F64") readChunks(fd, path, entry, into, Float64Array, (source, part) => part.set(source));
-  else {
-    throw new KitError(
-      `Reading "${entry.name}" from ${path} as floats: it holds ${dtype}; only F64, F32, F16 and BF16 can be read.`,
-    );
-  }
+/** The tensors of a safetensors file, by name. */
+export function listStored({ path, tensors }: SafetensorsFile): [string, StoredTensor][] {
+  return [...tensors].map(([name, entry]) => {
+    const { dtype, shape } = entry;
+    return [name, { path, dtype, shape, read: (into, from = 0) => readFloats(path, entry, into, from) }];
+  });
 }
+
+/** Fills `into` with a tensor's values from element `from` on. */
+function readFloats(path: string, entry: TensorEntry, into: Float32Array, from: number): void {
+  const { name, dtype, byteOffset } = entry;
+  const read = READERS[dtype];
+  if (!read)
+    throw new KitError(
+      `Reading "${name}" from ${path} as floats: it holds ${dtype}; only ${Object.keys(READERS).join(", ")} can be read.`,
+    );
+  withFile(path, (fd) => read({ fd, path }, { byteOffset, from }, into));
+}
+
+/** An open file. */
+interface OpenFile {
+  readonly fd: number;
+  readonly path: string;
+}
+
+/** Fills `into` from element `from` of the numbers that begin at a byte of an open file. */
+export type ReadNumbers = (
+  file: OpenFile,
+  at: { readonly byteOffset: number; readonly from: number },
+  into: Float32Array,
+) => void;
+
+/** How numbers of the formats of floats are read, by the names that safetensors has for them. */
+export const READERS: Readonly<Record<string, ReadNumbers>> = {
+  F64: readIn(Float64Array, (source, part) => part.set(source)),
+  F32: ({ fd, path }, { byteOffset, from }, into) =>
+    void readBytes(fd, path, byteOffset + 4 * from, new Uint8Array(into.buffer, into.byteOffset, into.byteLength)),
+  F16: readIn(Uint16Array, decodeF16),
+  BF16: readIn(Uint16Array, decodeBF16),
+};
 
 interface ElementArray<T> {
   readonly BYTES_PER_ELEMENT: number;
   new (buffer: ArrayBuffer, byteOffset: number, length: number): T;
 }
 
-function readChunks<T>(
-  fd: number,
-  path: string,
-  entry: TensorEntry,
-  into: Float32Array,
-  Elements: ElementArray<T>,
-  decode: (source: T, into: Float32Array) => void,
-): void {
+function readIn<T>(Elements: ElementArray<T>, decode: (source: T, into: Float32Array) => void): ReadNumbers {
   const bytes = Elements.BYTES_PER_ELEMENT;
-  const chunk = new ArrayBuffer(Math.min(CHUNK_BYTES, entry.byteLength));
-  const perChunk = Math.max(1, chunk.byteLength / bytes);
-  for (let at = 0; at < into.length; at += perChunk) {
-    const part = into.subarray(at, at + perChunk);
-    readBytes(fd, path, entry.byteOffset + at * bytes, new Uint8Array(chunk, 0, part.length * bytes));
-    decode(new Elements(chunk, 0, part.length), part);
-  }
+  return ({ fd, path }, { byteOffset, from }, into) => {
+    const perChunk = Math.max(1, Math.min(CHUNK_BYTES / bytes, into.length));
+    const chunk = new ArrayBuffer(perChunk * bytes);
+    for (let at = 0; at < into.length; at += perChunk) {
+      const part = into.subarray(at, at + perChunk);
+      readBytes(fd, path, byteOffset + (from + at) * bytes, new Uint8Array(chunk, 0, part.length * bytes));
+      decode(new Elements(chunk, 0, part.length), part);
+    }
+  };
 }
 
 /** Fills `into` from a place of an open file. Throws a KitError where the file ends earlier. */

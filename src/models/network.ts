@@ -1,13 +1,12 @@
 import * as tf from "@tensorflow/tfjs";
-import type { Checkpoint, TensorPlace } from "../checkpoints/folder.ts";
-import { readTensor } from "../checkpoints/safetensors.ts";
+import type { Checkpoint } from "../checkpoints/folder.ts";
 import type { Network } from "../nn/network.ts";
-import { fillValues, type Parameter } from "../tensor/parameter.ts";
+import type { Parameter } from "../tensor/parameter.ts";
 import type { Progress } from "../tensor/progress.ts";
 import type { HalfKind } from "../tensor/source.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import type { Limits } from "./family.ts";
-import { planNetwork, type WeightOptions, weightMaker } from "./weights.ts";
+import { fillFrom, planNetwork, type WeightOptions, weightMaker } from "./weights.ts";
 
 /** A network with the weights of a checkpoint in it. */
 export interface LoadedNetwork extends Network, Limits {
@@ -25,12 +24,12 @@ export interface LoadedNetwork extends Network, Limits {
  */
 export function loadNetwork(checkpoint: Checkpoint, options: WeightOptions = {}, onProgress?: Progress): LoadedNetwork {
   const make = weightMaker(options);
-  const { family, shapes, places } = planNetwork(checkpoint);
+  const { family, shapes, stored } = planNetwork(checkpoint);
   const parameters: Parameter[] = [];
   const dispose = (): void => tf.dispose(parameters.map(({ value }) => value));
   try {
     for (const [name, shape] of shapes) {
-      parameters.push({ name, ...make(readPlace(places.get(name)!), shape, name) });
+      parameters.push({ name, ...make(stored.get(name)!, shape, name) });
       onProgress?.({ label: "loading weights", done: parameters.length, total: shapes.size });
     }
   } catch (error) {
@@ -44,14 +43,11 @@ export function loadNetwork(checkpoint: Checkpoint, options: WeightOptions = {},
     ...family.build(checkpoint.config, (name) => byName.get(name)!),
     restore: () => {
       noteMeant(parameters);
-      for (const { name, value } of parameters) fillValues(value, (into) => readPlace(places.get(name)!, into));
+      for (const { name, value } of parameters) fillFrom(value, stored.get(name)!);
     },
     dispose,
   };
 }
-
-const readPlace = ({ file, entry }: TensorPlace, into?: Float32Array): Float32Array =>
-  readTensor(file, entry.name, into);
 
 /** A language model, ready to run: its weights, its forward pass and its tokenizer. */
 export interface LanguageModel extends LoadedNetwork {

@@ -1,14 +1,16 @@
 import * as tf from "@tensorflow/tfjs";
-import type { Checkpoint, TensorPlace } from "../checkpoints/folder.ts";
+import type { Checkpoint } from "../checkpoints/folder.ts";
+import type { StoredTensor } from "../checkpoints/safetensors.ts";
 import { KitError, listNames } from "../error.ts";
 import type { Network } from "../nn/network.ts";
+import { storage } from "../tensor/backend.ts";
 import { narrow } from "../tensor/halves.ts";
 import { halfTensor, NATIVE } from "../tensor/native/backend.ts";
-import type { Parameter } from "../tensor/parameter.ts";
+import { fillValues, type Parameter } from "../tensor/parameter.ts";
 import type { Config } from "./config.ts";
 import { findFamily, type ModelFamily } from "./family.ts";
 import "./index.ts";
-import type { HalfFormat, HalfKind, Rounding } from "../tensor/source.ts";
+import { type HalfFormat, type HalfKind, isHalves, type Rounding } from "../tensor/source.ts";
 
 /** What weights are kept in. */
 export type WeightFormat = "float32" | HalfFormat;
@@ -23,8 +25,8 @@ export interface WeightOptions {
   readonly rounding?: Rounding;
 }
 
-/** Makes a weight [rows, columns] or [size] from its values; `name` is what errors call it. */
-export type MakeWeight = (values: Float32Array, shape: readonly number[], name: string) => Omit<Parameter, "name">;
+/** Makes a weight [rows, columns] or [size] from what a checkpoint holds; `name` is what errors call it. */
+export type MakeWeight = (stored: StoredTensor, shape: readonly number[], name: string) => Omit<Parameter, "name">;
 
 /** The formats of weights, and the roundings of changes in 16 bits; the first of each is the default. */
 export const weightFormats: readonly WeightFormat[] = ["float32", "float16", "bfloat16"];
@@ -36,15 +38,16 @@ export function weightMaker({ weights = "float32", rounding = "stochastic" }: We
     throw new KitError(
       `Weights cannot be kept in ${weights}, rounding ${rounding}: choose one of ${weightFormats.join(", ")}, and of ${roundings.join(", ")}.`,
     );
-  const full: MakeWeight = (values, shape) => ({ value: tf.tensor(values, [...shape]) });
+  const full: MakeWeight = (stored, shape) => {
+    const values = new Float32Array(tf.util.sizeFromShape([...shape]));
+    stored.read(values);
+    return { value: tf.tensor(values, [...shape]) };
+  };
   if (weights === "float32") return full;
   if (tf.getBackend() !== NATIVE)
     throw new KitError(`Weights in ${weights} need the native backend, and ${tf.getBackend()} was chosen.`);
-  return (values, shape, name) => {
-    if (shape.length < 2) return full(values, shape, name);
-    checkHolds(weights, values, name);
-    return makeHalf(values, shape, { format: weights, rounding });
-  };
+  return (stored, shape, name) =>
+    shape.length < 2 ? full(stored, shape, name) : makeHalf(stored, shape, name, { format: weights, rounding });
 }
 
 /** How matrices are kept in 16 bits under these options; undefined for float32. */
@@ -55,29 +58,52 @@ export function halfKind({ weights = "float32", rounding = "stochastic" }: Weigh
 /** Beyond this a number is rounded to infinity. */
 const LARGEST: Readonly<Record<HalfFormat, number>> = { float16: 65_520, bfloat16: 3.3961775e38 };
 
-/** Throws a KitError for numbers that are NaN or too large, which the conversion would turn into arbitrary ones. */
-function checkHolds(format: HalfFormat, values: Float32Array, name: string): void {
-  const most = LARGEST[format];
+/** Elements that are read at once for a weight in 16 bits: 4 MiB, so that no weight is ever held in float32 as a whole. */
+const PIECE = 1 << 20;
+
+/** Calls `use` with one piece of a tensor's values after the other, and the element that it begins with. */
+function readPieces(stored: StoredTensor, size: number, use: (values: Float32Array, from: number) => void): void {
+  const piece = new Float32Array(Math.min(PIECE, size));
+  for (let from = 0; from < size; from += PIECE) {
+    const values = piece.subarray(0, Math.min(PIECE, size - from));
+    stored.read(values, from);
+    use(values, from);
+  }
+}
+
+/** A weight in 16 bits. Throws a KitError for numbers that are NaN or too large, which the conversion would turn into arbitrary ones. */
+function makeHalf(
+  stored: StoredTensor,
+  shape: readonly number[],
+  name: string,
+  kind: HalfKind,
+): Omit<Parameter, "name"> {
+  const halves = { ...kind, bits: new Uint16Array(tf.util.sizeFromShape([...shape])) };
+  const most = LARGEST[kind.format];
   let wrong = 0;
-  for (let i = 0; i < values.length; i++) if (!(Math.abs(values[i]!) < most)) wrong++;
-  if (wrong === 0) return;
+  readPieces(stored, halves.bits.length, (values, from) => {
+    for (let i = 0; i < values.length; i++) if (!(Math.abs(values[i]!) < most)) wrong++;
+    narrow(values, halves, from);
+  });
+  if (wrong === 0) return { value: halfTensor(shape, halves), bytes: 2 };
   throw new KitError(
-    `The weight ${name} cannot be kept in ${format}, since ${wrong} of its ${values.length} numbers are NaN, infinite or ${most} and more; load the model in float32, or get a sound checkpoint.`,
+    `The weight ${name} cannot be kept in ${kind.format}, since ${wrong} of its ${halves.bits.length} numbers are NaN, infinite or ${most} and more; load the model in float32, or get a sound checkpoint.`,
   );
 }
 
-function makeHalf(values: Float32Array, shape: readonly number[], kind: HalfKind): ReturnType<MakeWeight> {
-  const halves = { ...kind, bits: new Uint16Array(values.length) };
-  narrow(values, halves, 0);
-  return { value: halfTensor(shape, halves), bytes: 2 };
+/** Gives a weight the values that a checkpoint holds, in place. */
+export function fillFrom(tensor: tf.Tensor, stored: StoredTensor): void {
+  const there = storage().source?.(tensor);
+  if (there && isHalves(there)) readPieces(stored, tensor.size, (values, from) => narrow(values, there, from));
+  else fillValues(tensor, (into) => stored.read(into));
 }
 
 /** What a checkpoint holds for a network: its family, every weight's shape and where it lies. Throws as `loadNetwork` does, reading no weight. */
 export function planNetwork(checkpoint: Checkpoint): NetworkPlan {
   const family = findFamily(checkpoint.folder, checkpoint.config);
   const shapes = family.shapes(checkpoint.config);
-  const places = matchTensors(checkpoint, family, shapes);
-  return { family, shapes, places, vocabulary: Number(checkpoint.config.vocab_size), prompts: family.prompts };
+  const stored = matchTensors(checkpoint, family, shapes);
+  return { family, shapes, stored, vocabulary: Number(checkpoint.config.vocab_size), prompts: family.prompts };
 }
 
 /**
@@ -102,7 +128,8 @@ export function untie(checkpoint: Checkpoint): Checkpoint {
 interface NetworkPlan {
   readonly family: ModelFamily;
   readonly shapes: ReadonlyMap<string, readonly number[]>;
-  readonly places: ReadonlyMap<string, TensorPlace>;
+  /** What the checkpoint holds for each weight. */
+  readonly stored: ReadonlyMap<string, StoredTensor>;
   readonly prompts: Network["prompts"];
   /** How many token ids the embedding has rows for. */
   readonly vocabulary: number;
@@ -118,16 +145,16 @@ function matchTensors(
   checkpoint: Checkpoint,
   family: ModelFamily,
   shapes: ReadonlyMap<string, readonly number[]>,
-): ReadonlyMap<string, TensorPlace> {
-  const found = new Map<string, TensorPlace>();
-  for (const [name, place] of checkpoint.tensors) {
+): ReadonlyMap<string, StoredTensor> {
+  const found = new Map<string, StoredTensor>();
+  for (const [name, tensor] of checkpoint.tensors) {
     const canonical = family.canonicalName(name, checkpoint.config);
-    if (canonical !== undefined && (canonical === name || !found.has(canonical))) found.set(canonical, place);
+    if (canonical !== undefined && (canonical === name || !found.has(canonical))) found.set(canonical, tensor);
   }
   const missing = [...shapes.keys()].filter((name) => !found.has(name));
   const unknown = [...found.keys()].filter((name) => !shapes.has(name));
   const misshapen = [...shapes].flatMap(([name, shape]) => {
-    const is = found.get(name)?.entry.shape;
+    const is = found.get(name)?.shape;
     return is && is.join() !== shape.join() ? [`${name} is [${is}] instead of [${shape}]`] : [];
   });
   if (missing.length + unknown.length + misshapen.length > 0)

@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import type { StoredTensor } from "../../src/checkpoints/safetensors.ts";
 import type { Config } from "../../src/models/config.ts";
 import { BUNDLED_MODEL, loadModel } from "../../src/models/load.ts";
 import type { LoadedNetwork } from "../../src/models/network.ts";
@@ -37,10 +38,13 @@ export const benchModels: Readonly<Record<string, BenchModel>> = {
   },
 };
 
-/** An OPT with weights scaledNoise anew. */
+/** An OPT whose weights were never trained. */
 function randomNetwork(config: Config, weights: WeightFormat): LoadedNetwork {
   const make = weightMaker({ weights });
-  const zeros = (shape: readonly number[]): Float32Array => new Float32Array(shape.reduce((a, b) => a * b, 1));
+  const zeros = (shape: readonly number[]): StoredTensor => ({
+    ...{ path: "none", dtype: "F32", shape },
+    read: (into) => void into.fill(0),
+  });
   const parameters = [...opt.shapes(config)].map(
     ([name, shape]): Parameter => ({ name, ...make(zeros(shape), shape, name) }),
   );

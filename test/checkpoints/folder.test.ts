@@ -2,7 +2,6 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { openCheckpoint } from "../../src/checkpoints/folder.ts";
-import { readTensor } from "../../src/checkpoints/safetensors.ts";
 import { writeSafetensors } from "../../src/checkpoints/write.ts";
 import { KitError } from "../../src/error.ts";
 import { messageOf, temporaryFolder } from "./files.ts";
@@ -27,8 +26,9 @@ function folderWith(files: Files): string {
 }
 
 function value(folder: string, name: string): number {
-  const { file, entry } = openCheckpoint(folder).tensors.get(name)!;
-  return readTensor(file, entry.name)[0]!;
+  const into = new Float32Array(1);
+  openCheckpoint(folder).tensors.get(name)!.read(into);
+  return into[0]!;
 }
 
 const config = '{ "model_type": "opt" }';

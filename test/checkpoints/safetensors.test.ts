@@ -1,7 +1,7 @@
 import { truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { readTensor } from "../../src/checkpoints/safetensors.ts";
+import { listStored, readTensor } from "../../src/checkpoints/safetensors.ts";
 import { openSafetensors } from "../../src/checkpoints/safetensorsHeader.ts";
 import { KitError } from "../../src/error.ts";
 import { messageOf, safetensorsBytes, temporaryFile, temporaryFolder } from "./files.ts";
@@ -162,4 +162,14 @@ test("an unknown name, a dtype without floats and a destination of another size 
   expect(() => readTensor(file, "b")).toThrow(/Reading "b" from .*: the file has no such tensor/);
   expect(() => readTensor(file, "a")).toThrow(/Reading "a" from .* as floats: it holds I32/);
   expect(() => readTensor(file, "a", new Float32Array(3))).toThrow(/it has 2 elements, the destination 3/);
+});
+
+test.each(["F32", "F16", "BF16", "F64"] as const)("a part of a %s tensor is what the whole has there", (dtype) => {
+  const sizes = { F32: 4, F16: 2, BF16: 2, F64: 8 };
+  const header = { x: { dtype, shape: [3, 2], data_offsets: [0, 6 * sizes[dtype]] } };
+  const bytes = Uint8Array.from({ length: 6 * sizes[dtype] }, (_, i) => (7 * i) % 64);
+  const file = openSafetensors(temporaryFile(safetensorsBytes(header, bytes)));
+  const part = new Float32Array(3);
+  listStored(file)[0]![1].read(part, 2);
+  expect(part).toEqual(readTensor(file, "x").subarray(2, 5));
 });
