@@ -78,9 +78,16 @@ export function runFile(request: MeasureRequest, run: NamedRun, rows: NamedRows 
 
 const isOn = (data: DataSource, header: RunHeader | undefined): boolean => header?.data.sha256 === data.sha256;
 
-function runName({ model, weights, untied }: MeasureRequest, { task, method, seed }: NamedRun): string {
+function runName(request: MeasureRequest, { task, method, seed }: NamedRun): string {
+  const { weights, untied } = request;
   const kept = `${untied ? "-untied" : ""}${weights === "float32" ? "" : `-${weights}`}`;
-  return `${task}-${basename(resolve(model ?? BUNDLED_MODEL))}${kept}-${plainName(method)}-seed${seed}.jsonl`.toLowerCase();
+  return `${task}-${modelName(request)}${kept}-${plainName(method)}-seed${seed}.jsonl`.toLowerCase();
+}
+
+/** The last name of a model's path or id; on the hub with the revision that was asked for, "opt-125m@refs-pr-7". */
+function modelName({ model = BUNDLED_MODEL, revision: option }: MeasureRequest): string {
+  const [path, revision] = existsSync(model) ? [model] : [model.split("@")[0]!, option ?? model.split("@")[1]];
+  return `${basename(resolve(path))}${revision === undefined ? "" : `@${revision.replaceAll("/", "-")}`}`;
 }
 
 /** One run of one method on one task with one seed, and the file it is written to. */
@@ -136,7 +143,7 @@ export async function makePlan(
   nameOption: NameOption = (name) => name,
 ): Promise<CheckedPlan> {
   const wanted = request.tasks === "all" ? undefined : request.tasks.map((name) => findTask(name));
-  const model = await openModel(request.model, onProgress, request.untied);
+  const model = await openModel(request.model, { revision: request.revision, untied: request.untied, onProgress });
   const chosen = (wanted ?? tasks).filter((task) => wanted || task[model.prompts] !== undefined);
   for (const task of chosen) checkPrompts(task, model);
   checkWeights(request);
