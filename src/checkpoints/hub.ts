@@ -1,6 +1,6 @@
 import { existsSync, statSync } from "node:fs";
 import { KitError, listNames } from "../error.ts";
-import type { Listing, Snapshot } from "./hubListing.ts";
+import type { Listing, Wanted } from "./hubListing.ts";
 import { chooseRevision, parseHubName } from "./hubName.ts";
 import { findOnHub, type HubOptions, type Search } from "./hubSearch.ts";
 import { chooseModelFiles, findModelIn, isWeightFile, listGguf } from "./modelFiles.ts";
@@ -57,11 +57,14 @@ interface Asked {
 }
 
 /** The files of a model that are to be downloaded. Throws a KitError where the kit can read none of its weights. */
-async function chooseModel(list: Listing, asked: Asked): Promise<Snapshot> {
+async function chooseModel(list: Listing, asked: Asked): Promise<Wanted> {
   const snapshot = await list(asked.revision);
   const paths = snapshot.files.map(({ path }) => path);
-  const wanted = (asked.file === undefined ? chooseModelFiles(paths) : undefined) ?? [chooseGguf(paths, asked)];
-  return { ...snapshot, files: snapshot.files.filter(({ path }) => wanted.includes(path)) };
+  const only = (wanted: readonly string[]) => snapshot.files.filter(({ path }) => wanted.includes(path));
+  const folder = asked.file === undefined ? chooseModelFiles(paths) : undefined;
+  if (folder) return { ...snapshot, files: only(folder) };
+  const path = chooseGguf(paths, asked);
+  return { ...snapshot, files: only([path]), path };
 }
 
 function chooseGguf(paths: readonly string[], { id, revision, file }: Asked): string {

@@ -31,14 +31,18 @@ function readCommit(repoFolder: string, revision: string): string {
 
 /** A path in a snapshot of the hub's cache. */
 export interface CachedPath {
+  /** The repository's. */
+  readonly id: string;
   readonly commit: string;
   /** Where it lies in the repository, with slashes; absent for the snapshot's folder. */
   readonly inside?: string;
 }
 
-/** The commit of a path in the hub's cache, and its place there; undefined for any other path. */
+const CACHED = /(?:^|\/)(?:models|datasets)--([^/]+)\/snapshots\/([0-9a-f]{40})(?:\/(.+))?$/;
+
+/** What a path in the hub's cache is of; undefined for any other path. */
 export function parseCachedPath(path: string): CachedPath | undefined {
-  const [, commit, inside] = /[\\/]snapshots[\\/]([0-9a-f]{40})(?:[\\/](.+))?$/.exec(path) ?? [];
-  if (commit === undefined) return undefined;
-  return { commit, ...(inside !== undefined && { inside: inside.replaceAll("\\", "/") }) };
+  const [, folder, commit, inside] = CACHED.exec(path.replaceAll("\\", "/")) ?? [];
+  if (folder === undefined || commit === undefined) return undefined;
+  return { id: folder.replace("--", "/"), commit, ...(inside !== undefined && { inside }) };
 }

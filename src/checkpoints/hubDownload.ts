@@ -3,7 +3,8 @@ import { closeSync, createReadStream, existsSync, openSync, statSync, truncateSy
 import { copyFile, mkdir, open, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { KitError } from "../error.ts";
-import { type HubFile, type HubRepo, type Listing, listingOf, type Snapshot } from "./hubListing.ts";
+import { type HubFile, type HubRepo, type Listing, listingOf, type Wanted } from "./hubListing.ts";
+import type { DownloadProgress } from "./hubProgress.ts";
 import { ask, type Connection, HubFault, retry } from "./hubRequest.ts";
 import { CONFIG } from "./modelFiles.ts";
 
@@ -146,33 +147,22 @@ function damaged(finding: string): KitError {
   );
 }
 
-/** The progress of a download: the present file, and the bytes of all files together. */
-export interface DownloadProgress {
-  readonly file: string;
-  readonly bytes: number;
-  readonly totalBytes: number;
-  /** Seconds until the next try, after a failure. */
-  readonly waitSeconds?: number;
-  /** A complete file is being checked: the bytes are those of that file alone. */
-  readonly checking?: true;
-}
-
 /** What to download, and the folder of the cache that it goes to. */
 export interface Download extends HubRepo {
   readonly repoFolder: string;
   /** Chooses a revision and those of its files that are wanted. */
-  readonly choose: (list: Listing) => Promise<Snapshot>;
+  readonly choose: (list: Listing) => Promise<Wanted>;
   readonly onProgress: (progress: DownloadProgress) => void;
   /** Checks a model's config.json before its weights are downloaded, and throws for a model that cannot be used. */
   readonly accept: (configPath: string) => void;
 }
 
-/** Downloads files of a repository into the Hugging Face cache; returns their snapshot's folder. Throws a KitError or a HubFault. */
+/** Downloads files of a repository into the Hugging Face cache; returns the path that is meant. Throws a KitError or a HubFault. */
 export async function downloadSnapshot(given: Download): Promise<string> {
   const download = reportWaits(given);
   const { repoFolder, onProgress, accept } = download;
   onProgress({ file: "list of files", bytes: 0, totalBytes: 1 });
-  const { commit, files, revision } = await download.choose(listingOf(download));
+  const { commit, files, revision, path = "" } = await download.choose(listingOf(download));
   const folder = join(repoFolder, "snapshots", commit);
   const totalBytes = files.reduce((sum, file) => sum + file.size, 0);
   let before = 0;
@@ -187,7 +177,7 @@ export async function downloadSnapshot(given: Download): Promise<string> {
     before += file.size;
   }
   if (revision !== commit) await writeRef(join(repoFolder, "refs", revision), commit);
-  return folder;
+  return join(folder, path);
 }
 
 function addressOf({ type, id, connection }: HubRepo, commit: string, { path }: HubFile): string {

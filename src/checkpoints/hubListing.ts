@@ -23,6 +23,11 @@ export interface Snapshot {
   readonly files: readonly HubFile[];
 }
 
+/** What of a repository is wanted: files of a commit, and the path in it that is meant, its folder where none is. */
+export interface Wanted extends Snapshot {
+  readonly path?: string;
+}
+
 /** Lists all files of a repository at a revision. Throws a HubFault. */
 export type Listing = (revision: string) => Promise<Snapshot>;
 

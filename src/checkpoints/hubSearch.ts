@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { KitError } from "../error.ts";
 import { findRepoFolder, findSnapshots, listSnapshots } from "./hubCache.ts";
-import { type DownloadProgress, downloadSnapshot } from "./hubDownload.ts";
+import { downloadSnapshot } from "./hubDownload.ts";
 import { explainFailure, type Lookup } from "./hubFailure.ts";
-import type { Listing, Snapshot } from "./hubListing.ts";
+import type { Listing, Wanted } from "./hubListing.ts";
 import type { RepoType } from "./hubName.ts";
+import type { DownloadProgress } from "./hubProgress.ts";
 import { type Connection, findHubCache, findToken, isOffline, readHubAddress, silenceLimit } from "./hubRequest.ts";
 
 /** How the hub is asked. */
@@ -29,7 +30,7 @@ export interface Search {
   /** What is wanted of a snapshot's folder: a path, or undefined where that is not complete. */
   readonly find: (folder: string) => string | undefined;
   /** The revision and those of its files that are to be downloaded. */
-  readonly choose: (list: Listing) => Promise<Snapshot>;
+  readonly choose: (list: Listing) => Promise<Wanted>;
   /** Checks a model's config.json before its weights are downloaded, and throws for a model that cannot be used. */
   readonly accept?: ((configPath: string) => void) | undefined;
   /** A similar name, which errors suggest. */
@@ -58,15 +59,14 @@ interface Cache {
 }
 
 async function download(search: Search, { cacheFolder, repoFolder }: Cache, options: HubOptions): Promise<string> {
-  const { type, id, revision = "main", near, choose, find, accept = () => {} } = search;
+  const { type, id, revision = "main", near, choose, accept = () => {} } = search;
   const { onProgress = () => {}, token, wait = sleepFor } = options;
   const connection = { hubUrl: readHubAddress(), token: findToken(token), silenceSeconds: silenceLimit(), wait };
   const snapshots = listSnapshots(repoFolder).length;
   const lookup: Lookup = { type, id, revision, near, cacheFolder, snapshots, connection };
   if (isOffline()) throw explainFailure(lookup, "offline");
   try {
-    const folder = await downloadSnapshot({ type, id, connection, repoFolder, choose, onProgress, accept });
-    return find(folder) ?? folder;
+    return await downloadSnapshot({ type, id, connection, repoFolder, choose, onProgress, accept });
   } catch (error) {
     throw error instanceof KitError ? error : explainFailure(lookup, error);
   }

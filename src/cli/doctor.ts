@@ -93,7 +93,7 @@ async function examine(options: DoctorRequest, onProgress: Progress): Promise<Ex
   checkPrompts(definition, await openModel(options.model, { revision, untied, onProgress }));
   checkWeights(options);
   checkWritable(resolve(options.figures), flagName("figures"));
-  const task = await drawTask({ task: definition.name, seed, request: options });
+  const task = await drawTask({ task: definition.name, seed, request: options }, onProgress);
   await useBackend(backend, threads);
   const model = await loadModel(options.model, { revision, weights, rounding, untied, onProgress });
   try {

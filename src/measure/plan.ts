@@ -52,10 +52,11 @@ async function ownContent(task: string): Promise<string | undefined> {
   return own?.data.sha256;
 }
 
-/** "reviews" of "folder/reviews.csv"; of several files their folder. */
+/** "reviews" of "folder/reviews.csv"; of several files, and on the hub, their folder: "nyu-mll-glue-sst2". */
 function stem([first = "", ...others]: readonly string[]): string {
-  const parts = first.split("/");
-  const name = others.length > 0 && parts.length > 1 ? parts.at(-2)! : parts.at(-1)!;
+  const parts = first.replace(/^hf:/, "").split("/");
+  const onHub = first.startsWith("hf:") && parts.slice(0, -1).join("-");
+  const name = onHub || (others.length > 0 && parts.length > 1 ? parts.at(-2)! : parts.at(-1)!);
   const plain = name.replace(/\.gz$/i, "").replace(/\.(tsv|csv|jsonl?|parquet|txt)$/i, "");
   return plain.toLowerCase().replace(/[^\p{L}\p{N}._]+/gu, "-");
 }
@@ -128,9 +129,9 @@ export interface TaskChoice extends Pick<NamedRun, "task" | "seed"> {
 }
 
 /** Loads a task with its rows drawn. */
-export function drawTask({ task, seed, request }: TaskChoice): Promise<Task> {
+export function drawTask({ task, seed, request }: TaskChoice, onProgress?: Progress): Promise<Task> {
   const { data, encoding, quoting, train, dev, test, k } = request;
-  return loadTask(task, { data, encoding, quoting, train, dev, test, k, seed });
+  return loadTask(task, { data, encoding, quoting, train, dev, test, k, seed, onProgress });
 }
 
 /**
@@ -149,7 +150,7 @@ export async function makePlan(
   checkWeights(request);
   for (const method of trainingMethods.filter(({ name }) => request.methods.includes(name)))
     method.trainer.tuner(chooseSettings(request, model, method), request);
-  const drawn = await drawRows(chosen, request);
+  const drawn = await drawRows(chosen, request, onProgress);
   checkWritable(request.out, nameOption("out"));
   checkWritable(request.figures, nameOption("figures"));
   const plan = planJobs(request, chosen, model.prompts, drawn);
@@ -182,11 +183,15 @@ export function planJobs(
 }
 
 /** Draws the rows of each task under each seed, as its runs will. */
-async function drawRows(chosen: readonly TaskDefinition[], request: MeasureRequest): Promise<DrawnRows[]> {
+async function drawRows(
+  chosen: readonly TaskDefinition[],
+  request: MeasureRequest,
+  onProgress: Progress,
+): Promise<DrawnRows[]> {
   const drawn: DrawnRows[] = [];
   for (const { name: task } of chosen) {
     for (const seed of request.seeds) {
-      const { data, remark } = await drawTask({ task, seed, request });
+      const { data, remark } = await drawTask({ task, seed, request }, onProgress);
       const name = await rowsName(task, [data]);
       drawn.push({ task, seed, data, ...(remark !== undefined && { remark }), ...(name !== undefined && { name }) });
     }

@@ -3,8 +3,8 @@ import { basename, dirname, join, resolve } from "node:path";
 import { type Checkpoint, hashFiles, openCheckpoint } from "../checkpoints/folder.ts";
 import { resolveModel } from "../checkpoints/hub.ts";
 import { parseCachedPath } from "../checkpoints/hubCache.ts";
-import type { DownloadProgress } from "../checkpoints/hubDownload.ts";
 import { parseHubName } from "../checkpoints/hubName.ts";
+import { downloadProgress } from "../checkpoints/hubProgress.ts";
 import { readObject } from "../checkpoints/json.ts";
 import { findClosest, KitError } from "../error.ts";
 import type { Network } from "../nn/network.ts";
@@ -13,18 +13,6 @@ import type { Progress } from "../tensor/progress.ts";
 import { loadTokenizer, type Tokenizer } from "../text/tokenizer.ts";
 import { type LanguageModel, loadNetwork } from "./network.ts";
 import { checkConfig, halfKind, planNetwork, untie, type WeightOptions } from "./weights.ts";
-
-/** Returns a listener of downloads that reports them, in bytes, as the progress "downloading". */
-export function downloadProgress(onProgress: Progress = () => {}): (download: DownloadProgress) => void {
-  return ({ file, bytes, totalBytes, waitSeconds, checking }) =>
-    onProgress({
-      label: checking ? "checking the download" : "downloading",
-      done: bytes,
-      total: totalBytes,
-      file,
-      ...(waitSeconds !== undefined && { waitSeconds }),
-    });
-}
 
 /** The default model: a small OPT trained on film reviews (data/models/opt-reviews/README.md). */
 export const BUNDLED_MODEL: string = "opt-reviews";

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { type ResolveModelOptions, resolveModel } from "../../src/checkpoints/hub.ts";
 import { parseCachedPath } from "../../src/checkpoints/hubCache.ts";
-import type { DownloadProgress } from "../../src/checkpoints/hubDownload.ts";
+import type { DownloadProgress } from "../../src/checkpoints/hubProgress.ts";
 import { findHubCache, findToken, hubFetch, readHubAddress, silenceLimit } from "../../src/checkpoints/hubRequest.ts";
 import { COMPANIONS } from "../../src/checkpoints/modelFiles.ts";
 import { KitError } from "../../src/error.ts";
@@ -121,8 +121,9 @@ describe("the cache", () => {
     vi.stubEnv("HF_HUB_OFFLINE", "1");
     const found = await resolveModel(id);
     expect(found).toBe(snapshotOf(cacheFolder, "main", id));
-    expect(parseCachedPath(found)).toEqual({ commit: commitOf("main") });
-    expect(parseCachedPath(join(found, "a", "b.gguf"))).toEqual({ commit: commitOf("main"), inside: "a/b.gguf" });
+    expect(parseCachedPath(found)).toEqual({ id, commit: commitOf("main") });
+    const inside = { id, commit: commitOf("main"), inside: "a/b.gguf" };
+    expect(parseCachedPath(join(found, "a", "b.gguf"))).toEqual(inside);
     expect(parseCachedPath(cacheFolder)).toBeUndefined();
   });
 
