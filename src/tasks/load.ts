@@ -72,8 +72,8 @@ type Settings = { readonly [Key in "split" | "k"]?: LoadTaskOptions[Key] } & {
 };
 
 const KEYS = [
-  ...["data", "revision", "token", "train", "dev", "test", "k", "split", "seed", "encoding", "quoting"],
-  "onProgress",
+  ...["data", "train", "dev", "test", "k", "split", "seed", "encoding", "quoting"],
+  ...["revision", "token", "onProgress"],
 ];
 const SPLITS: readonly Split[] = ["paper", "proportional", "files"];
 const QUOTINGS: readonly Quoting[] = ["double", "none"];
