@@ -158,7 +158,7 @@ export const peftLora: PeftLayout = {
     ...makeSettings(lora!),
     lora_dropout: 0,
     bias: "none",
-    fan_in_fan_out: false,
+    fan_in_fan_out: [...lora!.parts.keys()].some((name) => network.transposed?.includes(`${name}.weight`)),
     init_lora_weights: true,
     target_modules: shortenNames([...lora!.parts.keys()], network),
     modules_to_save: null,

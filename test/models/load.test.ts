@@ -42,7 +42,7 @@ describe("loadModel", () => {
 
   test("says which model type it cannot build, and which it can", async () => {
     await expect(loadModel(tinyModel({ config: { model_type: "t5" } }))).rejects.toThrow(
-      /type "t5", which the kit cannot build: it knows llama, opt, roberta\.$/,
+      /type "t5", which the kit cannot build: it knows bert, gpt2, llama, mistral, opt, qwen2, qwen3, roberta\.$/,
     );
   });
 
