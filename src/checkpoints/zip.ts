@@ -27,6 +27,8 @@ const ENTRY = { signature: 0x02014b50, bytes: 46 };
 const LOCAL = { signature: 0x04034b50, bytes: 30 };
 const LONGEST_COMMENT = 0xffff;
 const MAX_DIRECTORY_BYTES = 16e6; // a hundred times what a model of a thousand tensors has
+/** Deflating cannot make anything smaller than by this. */
+const MOST_INFLATED = 1032;
 /** What a 32-bit field holds whose value stands in an extra field of 64 bits. */
 const ELSEWHERE = 0xffffffff;
 
@@ -106,7 +108,8 @@ function readEntry(file: ZipFile, view: DataView, at: number): { readonly entry:
   if (method !== 0 && method !== 8) throw damaged(file, `"${shorten(name)}" is packed in the unknown way ${method}`);
   if (view.getUint16(at + 8, true) & 1) throw damaged(file, `"${shorten(name)}" is encrypted`);
   const [size, packedSize, headerOffset] = readSizes(view, at, { from: extra, to: extra + extraBytes! });
-  if (method === 0 && packedSize !== size) throw damaged(file, `"${shorten(name)}" has two sizes`);
+  if (method === 0 ? packedSize !== size : size! > MOST_INFLATED * packedSize!)
+    throw damaged(file, `"${shorten(name)}" has ${size} bytes in ${packedSize}`);
   return {
     entry: { name, size: size!, packedSize: packedSize!, deflated: method === 8, headerOffset: headerOffset! },
     next,
