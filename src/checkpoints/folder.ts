@@ -6,14 +6,19 @@ import { isObject, readObject } from "./json.ts";
 import { listStored, type SafetensorsFile, type StoredTensor } from "./safetensors.ts";
 import { openSafetensors } from "./safetensorsHeader.ts";
 
-/** A model folder in Hugging Face layout: its configuration, and its tensors by name. No weight has been read. */
+/** A model in Hugging Face layout, in a folder or in one file that stands for it: its configuration, and its tensors by name. No weight has been read. */
 export interface Checkpoint {
   readonly folder: string;
   readonly config: Readonly<Record<string, unknown>>;
   readonly tensors: ReadonlyMap<string, StoredTensor>;
   /** Paths of the weight files, sorted by name. */
   readonly files: readonly string[];
+  /** Reads the JSON files of a model folder, config.json among them, where the weights' own file stands for them. */
+  readonly companions?: () => Promise<Companions>;
 }
+
+/** Contents of a model folder's JSON files, by their names. */
+export type Companions = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 
 const WEIGHTS = "model.safetensors";
 const INDEX = "model.safetensors.index.json";
