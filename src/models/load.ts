@@ -11,6 +11,7 @@ import { ensureBackend } from "../tensor/backend.ts";
 import type { Progress } from "../tensor/progress.ts";
 import { makeTokenizer, type Tokenizer } from "../text/tokenizer.ts";
 import { givenTokenizerFiles, readTokenizerFiles } from "../text/tokenizerFiles.ts";
+import { readBegin } from "./limits.ts";
 import { type LanguageModel, loadNetwork } from "./network.ts";
 import { checkConfig, halfKind, planNetwork, untie, type WeightOptions } from "./weights.ts";
 
@@ -113,6 +114,7 @@ export async function loadModel(id: string = BUNDLED_MODEL, options: LoadOptions
     ...(kept && { kept }),
     ...(untied && { untied }),
     ...network,
+    begin: readBegin(network, tokenizer),
   };
 }
 

@@ -59,7 +59,7 @@ describe.skipIf(absent)(
       tf.tidy(() => linear(features(model, packBatch([ids]), [...ids.keys()]), model.head.weight).arraySync());
 
     test("goes by its file's name, and begins and ends as its metadata say", () => {
-      expect(model).toMatchObject({ begin: { config: 1 }, end: 2, maxLength: 8192 });
+      expect(model).toMatchObject({ begin: { mezo: undefined, config: 1 }, ends: [2], maxLength: 8192 });
       expect(model.id).toMatch(/^[^/]+\.gguf$/);
     });
 
@@ -111,7 +111,7 @@ describe.skipIf(absent)(
       const { ids, text } = expected.texts[1]!;
       const before = logitsOf(ids);
       const again = await loadModel(folder);
-      const limits = ({ begin, end, maxLength }: LanguageModel) => ({ begin, end, maxLength });
+      const limits = ({ begin, ends, maxLength }: LanguageModel) => ({ begin, ends, maxLength });
       expect(limits(again)).toEqual(limits(model));
       expect(again.tokenizer.encode(text)).toEqual(ids);
       model.dispose();

@@ -119,7 +119,7 @@ function specialIds({ metadata }: GgufFile): Config {
   const id = (name: string): unknown => metadata[`tokenizer.ggml.${name}_token_id`];
   const ends = [...new Set([id("eos"), id("eot"), id("eom")])].filter((end) => end !== undefined);
   return {
-    ...(id("bos") !== undefined && { bos_token_id: id("bos") }),
+    bos_token_id: id("bos") ?? null,
     ...(ends.length > 0 && { eos_token_id: ends.length === 1 ? ends[0] : ends }),
     ...(id("padding") !== undefined && { pad_token_id: id("padding") }),
   };
