@@ -146,7 +146,7 @@ export async function saveAdapter(
  */
 export function loadAdapter(folder: string, network: AdaptableNetwork): Adapted {
   const { layout, config, path } = openAdapter(folder);
-  return layout.read({ path, tensors: openWeights(path).tensors }, config, network);
+  return layout.read({ path, tensors: openWeights(path) }, config, network);
 }
 
 /** An adapter that starts from the weights in a folder instead of drawing them. Reads the configuration now and the weights at `begin`; throws as `loadAdapter` does. */

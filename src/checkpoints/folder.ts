@@ -5,11 +5,16 @@ import { KitError } from "../error.ts";
 import { readObject } from "./json.ts";
 import { isWeightFile, openShards, openWeights, type Weights } from "./weightFiles.ts";
 
-/** A model in Hugging Face layout: its configuration, and its tensors by name. No weight has been read. */
+/** A model in Hugging Face layout, in a folder or in one file that stands for it: its configuration, and its tensors by name. No weight has been read. */
 export interface Checkpoint extends Weights {
   readonly folder: string;
   readonly config: Readonly<Record<string, unknown>>;
+  /** Reads the JSON files of a model folder, config.json among them, where the weights' own file stands for them. */
+  readonly companions?: () => Promise<Companions>;
 }
+
+/** Contents of a model folder's JSON files, by their names. */
+export type Companions = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 
 const CONFIG = "config.json";
 
@@ -41,12 +46,11 @@ export function openCheckpoint(place: string): Checkpoint {
 
 function openFile(path: string): Checkpoint {
   const folder = dirname(path);
-  const { tensors, config = readConfig(folder) } = openWeights(path);
-  return { folder, config, tensors, files: [path] };
+  return { folder, config: readConfig(folder), tensors: openWeights(path), files: [path] };
 }
 
 function openNamed(path: string): Weights {
-  return path.endsWith(".json") ? openShards(path) : { tensors: openWeights(path).tensors, files: [path] };
+  return path.endsWith(".json") ? openShards(path) : { tensors: openWeights(path), files: [path] };
 }
 
 function readConfig(folder: string): Checkpoint["config"] {

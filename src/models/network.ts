@@ -56,8 +56,10 @@ export function loadNetwork(checkpoint: Checkpoint, options: WeightOptions = {},
 export interface LanguageModel extends LoadedNetwork {
   /** The hub id that was asked for, or the folder's last name. */
   readonly id: string;
-  /** Where its files lie on this machine. */
+  /** Where its files lie on this machine: a folder, or one file that stands for it. */
   readonly folder: string;
+  /** Reads the JSON files of such a folder, by their names, where one file stands for it. */
+  readonly companions?: Checkpoint["companions"];
   /** The hub's commit, where the model came from there. */
   readonly revision?: string;
   /** First 16 hexadecimal digits of the SHA-256 over the weight files. */

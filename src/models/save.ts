@@ -47,13 +47,17 @@ export async function saveModel(model: LanguageModel, folder: string, options: S
   checkOptions("saveModel", unknown, ["dtype"]);
   checkSavable(model, folder, dtype);
   const own = { torch_dtype: TORCH[dtype], ...(model.untied && { tie_word_embeddings: false }) };
-  const config = { ...readObject(join(model.folder, CONFIG)), ...own };
-  const companions = COMPANIONS.filter((name) => existsSync(join(model.folder, name)));
-  const names = [...companions, WEIGHTS, CONFIG];
+  const { [CONFIG]: found, ...given } = (await model.companions?.()) ?? {
+    [CONFIG]: readObject(join(model.folder, CONFIG)),
+  };
+  const config = { ...found, ...own };
+  const copied = COMPANIONS.filter((name) => existsSync(join(model.folder, name)));
+  const names = [...copied, ...Object.keys(given), WEIGHTS, CONFIG];
   const next = (name: string): string => join(folder, `${name}.${process.pid}.next`);
   try {
     mkdirSync(folder, { recursive: true });
-    for (const name of companions) copyFileSync(join(model.folder, name), next(name));
+    for (const name of copied) copyFileSync(join(model.folder, name), next(name));
+    for (const [name, json] of Object.entries(given)) writeFileSync(next(name), `${JSON.stringify(json, null, 2)}\n`);
     await writeWeights(model, next(WEIGHTS), dtype);
     writeFileSync(next(CONFIG), `${JSON.stringify(withDtype(config), null, 2)}\n`);
     rmSync(join(folder, CONFIG), { force: true });
