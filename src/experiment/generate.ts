@@ -17,7 +17,7 @@ export interface GenerateOptions {
 }
 
 /**
- * Continues each text greedily and gives the new part of each, in order: up to the model's end token, a `stop` text (of which
+ * Continues each text greedily and gives the new part of each, in order: up to an end token of the models, a `stop` text (of which
  * nothing is given), or as many tokens as asked for. Texts are read as they stand, several of them at once, and the keys and values
  * of their tokens are kept. Throws a KitError for masked models, and for a text that leaves no room for the new tokens.
  */
@@ -39,9 +39,10 @@ export async function generate(
     throw new KitError(`generate continues a list of texts, not ${showValue(texts)}: give [text].`);
   if (!(Number.isInteger(maxNewTokens) && maxNewTokens >= 0))
     throw new KitError(`generate needs a whole number from 0 on for maxNewTokens, not ${maxNewTokens}.`);
-  const { tokenizer, end } = model;
+  const { tokenizer, ends } = model;
   const stops = (typeof stop === "string" ? [stop] : stop).filter((one) => one !== "");
-  const prompts = texts.map((text) => Int32Array.of(model.begin[begin], ...tokenizer.encode(text)));
+  const first = [model.begin[begin] ?? []].flat();
+  const prompts = texts.map((text) => Int32Array.of(...first, ...tokenizer.encode(text)));
   const textOf = (ids: readonly number[]): string => tokenizer.decode(ids);
   let [made, done] = [0, 0];
   const total = texts.length * maxNewTokens;
@@ -53,7 +54,7 @@ export async function generate(
     prompts.map(({ length }) => length),
     async (items) => {
       const own = items.map((i) => prompts[i]!);
-      const ids = await generateIds(model, own, { maxNewTokens, stop: isOver, ...(end !== undefined && { end }) });
+      const ids = await generateIds(model, own, { maxNewTokens, stop: isOver, ends });
       [made, done] = [0, done + items.length * maxNewTokens];
       return ids.map((one) => cutAt(textOf(one), stops));
     },
