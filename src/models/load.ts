@@ -118,6 +118,12 @@ export async function loadModel(id: string = BUNDLED_MODEL, options: LoadOptions
   };
 }
 
+/** By what `loadModel` finds a model again on this machine: its hub id, that of a bundled one, or its folder. */
+export function placeOf({ id, folder, revision }: Pick<LanguageModel, "id" | "folder" | "revision">): string {
+  const isBundled = Object.hasOwn(BUNDLED, id) && BUNDLED[id] === resolve(folder);
+  return revision !== undefined || isBundled ? id : resolve(folder);
+}
+
 /**
  * A local model goes by its path's last name, so that nothing of one machine gets into a run; one on the hub by its name there and that of
  * its file where it is one, without the revision.
