@@ -17,8 +17,8 @@ interface WeightFiles {
   readonly shards?: RegExp;
 }
 
-/** The first that is there is read. */
-const WEIGHTS: readonly WeightFiles[] = [
+/** The files that a folder's weights may be in; the first that is there is read. */
+export const WEIGHTS: readonly WeightFiles[] = [
   { main: "model.safetensors" },
   { main: "model.safetensors.index.json", shards: /^model-\d+-of-\d+\.safetensors$/ },
   { main: "pytorch_model.bin" },
