@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import { isObject } from "../checkpoints/json.ts";
 import { readTensor, type SafetensorsFile } from "../checkpoints/safetensors.ts";
 import type { NamedTensor } from "../checkpoints/write.ts";

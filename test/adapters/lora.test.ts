@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import { describe, expect, test } from "vitest";
 import type { Adapted } from "../../src/adapters/adapter.ts";
 import { lora, mergeLora } from "../../src/adapters/lora.ts";
