@@ -45,7 +45,14 @@ export function scriptedModel(words: string, script: Script, options: ScriptedOp
   return {
     ...{ id: "scripted", folder: "", weightsHash: "scripted", tokenizer },
     prompts: masked ? "masked" : "autoregressive",
-    ...{ maxLength: 80, begin: { mezo: 0, config: 3 }, end: 1, keyWidth: size, keyHeads: 1, head: { weight: table } },
+    ...{
+      maxLength: 80,
+      begin: { mezo: 0, config: 3 },
+      ends: [1],
+      keyWidth: size,
+      keyHeads: 1,
+      head: { weight: table },
+    },
     embedding,
     // One layer, which changes nothing; its name is that of a weight, by whose width memory is predicted.
     layers: [{ parameters: ["lm_head.weight"], query: "lm_head", value: "lm_head", run: passOn }],
@@ -75,6 +82,7 @@ function wordTokenizer(words: readonly string[]): Tokenizer & { readonly word: (
     encode: (line) => (line.match(/\n|\S+/g) ?? []).map(known),
     decode: (ids) => text(ids.filter((id) => id >= SPECIAL.length)).replace(/ ?\n ?/g, "\n"),
     id: (token) => (words.includes(token) ? words.indexOf(token) : undefined),
+    special: { mask: words.indexOf("<mask>") },
     ...{ size: words.length, word: (id) => words[id]! },
   };
 }

@@ -58,14 +58,15 @@ export function readForm<Kind extends "masked" | "autoregressive">(
 }
 
 function encodeForMask(model: LanguageModel, form: Form<MaskedPrompt>, begin: Begin): EncodedExample {
-  const { tokenizer, end, maxLength } = model;
-  const mask = tokenizer.id("<mask>");
-  if (mask === undefined || end === undefined)
+  const { tokenizer, maxLength } = model;
+  const { mask, separator } = tokenizer.special;
+  const [first, end] = [model.begin[begin], model.ends[0] ?? separator];
+  if (mask === undefined || first === undefined || end === undefined)
     throw new KitError(
-      `${model.id} needs a <mask> in its tokenizer and an end token in its config to fill masks, and one of them is missing: complete them.`,
+      `${model.id} needs a mask token in its tokenizer, and a begin and an end token there or in its config, to fill masks, and one of them is missing: complete them.`,
     );
   const prompt = { ...form.prompt, maxLength: Math.min(form.prompt.maxLength, maxLength) };
-  return encodeMasked({ tokenizer, begin: model.begin[begin], end, mask, prompt, options: form.options });
+  return encodeMasked({ tokenizer, begin: first, end, mask, prompt, options: form.options });
 }
 
 /**

@@ -25,7 +25,7 @@ export async function generateAnswers(
   { texts }: Pick<LabelledBatch, "texts">,
   { begin = "mezo", demonstrations = () => [] }: GenerateOptions = {},
 ): Promise<GeneratedAnswer[]> {
-  const { tokenizer, maxLength, end } = model;
+  const { tokenizer, maxLength, ends } = model;
   const forms = texts.map((example) => readForm(example, "autoregressive"));
   const prompts = forms.map(({ prompt, options }, i) =>
     encodeGeneration({
@@ -35,7 +35,7 @@ export async function generateAnswers(
   );
   const text = (ids: readonly number[]): string => tokenizer.decode(ids);
   const stop = (ids: readonly number[]): boolean => text(ids).includes("\n");
-  const settings = { maxNewTokens: MAX_NEW_TOKENS, stop, ...(end !== undefined && { end }) };
+  const settings = { maxNewTokens: MAX_NEW_TOKENS, stop, ends };
   const lengths = prompts.map((ids) => ids.length);
   const answers = await runByTokens(lengths, async (items) => {
     const made = await generate(

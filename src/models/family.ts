@@ -7,10 +7,13 @@ import type { Config } from "./config.ts";
 export interface Limits {
   /** Longest sequence, in tokens. */
   readonly maxLength: number;
-  /** Id of the begin token: as the paper's code sets it (`mezo`), and as the model's own config has it (`config`). */
-  readonly begin: { readonly mezo: number; readonly config: number };
-  /** Id of the token that ends a text, where the config names one. */
-  readonly end?: number;
+  /**
+   * Id of the begin token: as the paper's code sets it (`mezo`), and as the model's own config has it (`config`); undefined where texts
+   * begin with their own first token.
+   */
+  readonly begin: { readonly mezo: number | undefined; readonly config: number | undefined };
+  /** Ids of the tokens that end a text; none where the config names none. */
+  readonly ends: readonly number[];
 }
 
 /** A model family: one architecture, defined by `defineFamily` under the name that config.json's `model_type` has for it. */
@@ -25,6 +28,11 @@ export interface ModelFamily {
   readonly prompts: Network["prompts"];
   /** Names of the output matrix and of the embedding that it is tied to in most checkpoints, where the network can have it untied. */
   readonly tie?: { readonly output: string; readonly embedding: string };
+}
+
+/** A config's end tokens, which are one, several or none. */
+export function listEnds(found: number | readonly number[] | undefined): readonly number[] {
+  return [found ?? []].flat();
 }
 
 const families = new Map<string, ModelFamily>();

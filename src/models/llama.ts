@@ -23,7 +23,7 @@ import {
   tokenId,
   tokenIds,
 } from "./config.ts";
-import { defineFamily, denseShapes, type Limits, type ModelFamily, namesUnder, under } from "./family.ts";
+import { defineFamily, denseShapes, type Limits, listEnds, type ModelFamily, namesUnder, under } from "./family.ts";
 
 /** Sizes and switches of a Llama config.json, under its own names. */
 export interface LlamaConfig {
@@ -214,9 +214,9 @@ function layer(c: LlamaConfig, weights: Weights, at: string, turn: Turn): Layer 
 }
 
 function limits(config: Config): Limits {
-  const { max_position_embeddings: maxLength, bos_token_id: begin, eos_token_id } = readConfig(config);
-  const [end] = [eos_token_id ?? []].flat(); // chat models list several: the first is the end of a text
-  return { maxLength, begin: { mezo: begin, config: begin }, ...(end !== undefined && { end }) };
+  const { max_position_embeddings: maxLength, bos_token_id, eos_token_id } = readConfig(config);
+  const begin = config.bos_token_id === null ? undefined : bos_token_id;
+  return { maxLength, begin: { mezo: begin, config: begin }, ends: listEnds(eos_token_id) };
 }
 
 /** Llama (Touvron et al. 2023) and what is built like it: TinyLlama, SmolLM2, Llama 3. */

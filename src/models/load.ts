@@ -9,6 +9,7 @@ import type { Network } from "../nn/network.ts";
 import { ensureBackend } from "../tensor/backend.ts";
 import type { Progress } from "../tensor/progress.ts";
 import { loadTokenizer, type Tokenizer } from "../text/tokenizer.ts";
+import { readBegin } from "./limits.ts";
 import { type LanguageModel, loadNetwork } from "./network.ts";
 import { checkConfig, halfKind, planNetwork, untie, type WeightOptions } from "./weights.ts";
 
@@ -105,6 +106,7 @@ export async function loadModel(id: string = BUNDLED_MODEL, options: LoadOptions
     ...(kept && { kept }),
     ...(untied && { untied }),
     ...network,
+    begin: readBegin(network, tokenizer),
   };
 }
 

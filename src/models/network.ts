@@ -24,7 +24,7 @@ export interface LoadedNetwork extends Network, Limits {
  */
 export function loadNetwork(checkpoint: Checkpoint, options: WeightOptions = {}, onProgress?: Progress): LoadedNetwork {
   const make = weightMaker(options);
-  const { family, shapes, stored } = planNetwork(checkpoint);
+  const { family, shapes, stored, limits } = planNetwork(checkpoint);
   const parameters: Parameter[] = [];
   const dispose = (): void => tf.dispose(parameters.map(({ value }) => value));
   try {
@@ -39,7 +39,7 @@ export function loadNetwork(checkpoint: Checkpoint, options: WeightOptions = {},
   const byName = new Map(parameters.map(({ name, value }) => [name, value]));
   return {
     parameters,
-    ...family.limits(checkpoint.config),
+    ...limits,
     ...family.build(checkpoint.config, (name) => byName.get(name)!),
     restore: () => {
       noteMeant(parameters);

@@ -26,7 +26,16 @@ import {
   tokenId,
   tokenIds,
 } from "./config.ts";
-import { defineFamily, denseShapes, type Limits, type ModelFamily, namesUnder, normShapes, under } from "./family.ts";
+import {
+  defineFamily,
+  denseShapes,
+  type Limits,
+  listEnds,
+  type ModelFamily,
+  namesUnder,
+  normShapes,
+  under,
+} from "./family.ts";
 
 /** The positions' table begins with two rows that no token uses. */
 const POSITION_OFFSET = 2;
@@ -173,9 +182,8 @@ function layer(c: OptConfig, weights: Weights, at: string): Layer {
 
 function limits(config: Config): Limits {
   const { max_position_embeddings: maxLength, bos_token_id, eos_token_id } = readConfig(config);
-  const [end] = [eos_token_id ?? []].flat();
   // The paper's code sets OPT's begin token to 0, though OPT was trained with the one that its config names.
-  return { maxLength, begin: { mezo: 0, config: bos_token_id }, ...(end !== undefined && { end }) };
+  return { maxLength, begin: { mezo: 0, config: bos_token_id }, ends: listEnds(eos_token_id) };
 }
 
 /** OPT (Zhang et al. 2022), both variants: the norm before each block, and OPT-350M's after it with projected embeddings. */

@@ -28,7 +28,16 @@ import {
   tokenId,
   tokenIds,
 } from "./config.ts";
-import { defineFamily, denseShapes, type Limits, type ModelFamily, namesUnder, normShapes, under } from "./family.ts";
+import {
+  defineFamily,
+  denseShapes,
+  type Limits,
+  listEnds,
+  type ModelFamily,
+  namesUnder,
+  normShapes,
+  under,
+} from "./family.ts";
 
 /** Sizes and switches of a RoBERTa config.json, under its own names. */
 interface RobertaConfig {
@@ -189,7 +198,7 @@ function limits(config: Config): Limits {
   return {
     maxLength: c.max_position_embeddings - positionOffset(c),
     begin: { mezo: c.bos_token_id, config: c.bos_token_id },
-    end: [c.eos_token_id].flat()[0]!,
+    ends: listEnds(c.eos_token_id),
   };
 }
 

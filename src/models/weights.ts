@@ -7,10 +7,11 @@ import { storage } from "../tensor/backend.ts";
 import { narrow } from "../tensor/halves.ts";
 import { halfTensor, NATIVE } from "../tensor/native/backend.ts";
 import { fillValues, type Parameter } from "../tensor/parameter.ts";
-import type { Config } from "./config.ts";
-import { findFamily, type ModelFamily } from "./family.ts";
-import "./index.ts";
 import { type HalfFormat, type HalfKind, isHalves, type Rounding } from "../tensor/source.ts";
+import type { Config } from "./config.ts";
+import { findFamily, type Limits, type ModelFamily } from "./family.ts";
+import "./index.ts";
+import { readLimits } from "./limits.ts";
 
 /** What weights are kept in. */
 export type WeightFormat = "float32" | HalfFormat;
@@ -103,7 +104,9 @@ export function planNetwork(checkpoint: Checkpoint): NetworkPlan {
   const family = findFamily(checkpoint.folder, checkpoint.config);
   const shapes = family.shapes(checkpoint.config);
   const stored = matchTensors(checkpoint, family, shapes);
-  return { family, shapes, stored, vocabulary: Number(checkpoint.config.vocab_size), prompts: family.prompts };
+  const { vocab_size: vocabulary } = checkpoint.config;
+  const limits = readLimits(checkpoint, family);
+  return { family, shapes, stored, limits, vocabulary: Number(vocabulary), prompts: family.prompts };
 }
 
 /**
@@ -130,6 +133,7 @@ interface NetworkPlan {
   readonly shapes: ReadonlyMap<string, readonly number[]>;
   /** What the checkpoint holds for each weight. */
   readonly stored: ReadonlyMap<string, StoredTensor>;
+  readonly limits: Limits;
   readonly prompts: Network["prompts"];
   /** How many token ids the embedding has rows for. */
   readonly vocabulary: number;

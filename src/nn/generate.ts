@@ -11,8 +11,8 @@ export interface GenerateOptions {
   readonly maxNewTokens: number;
   /** Asked after every new token of a sequence, with all its new ids: true ends that sequence, whose last id stays. */
   readonly stop?: (newIds: readonly number[]) => boolean;
-  /** The token that ends a sequence, which is not part of what is returned. */
-  readonly end?: number;
+  /** The tokens that end a sequence, which are not part of what is returned. */
+  readonly ends?: readonly number[];
 }
 
 /** A network and its longest sequence in tokens. */
@@ -66,8 +66,8 @@ function check(network: BoundedNetwork, prompts: readonly Int32Array[], { maxNew
 }
 
 /** Adds a new id to a sequence and says whether the sequence continues. */
-function addToken(made: number[], id: number, { maxNewTokens, stop, end }: GenerateOptions): boolean {
-  if (id === end) return false;
+function addToken(made: number[], id: number, { maxNewTokens, stop, ends }: GenerateOptions): boolean {
+  if (ends?.includes(id)) return false;
   made.push(id);
   return made.length < maxNewTokens && !stop?.(made);
 }

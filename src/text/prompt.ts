@@ -35,7 +35,8 @@ export function splitSpace(text: string): string[] {
 /** What a prompt is encoded from: texts, the model's begin token and its longest sequence in tokens. */
 export interface EncodePromptOptions {
   readonly tokenizer: Tokenizer;
-  readonly begin: number;
+  /** Undefined where texts begin with their own first token. */
+  readonly begin: number | undefined;
   readonly maxLength: number;
   /** Examples with their answers, as the task verbalizes them; none for zero-shot. */
   readonly demonstrations: readonly string[];
@@ -124,7 +125,8 @@ function startsWith(ids: Int32Array, prefix: Int32Array): boolean {
 }
 
 function truncate({ begin, maxLength }: EncodePromptOptions, ids: readonly number[]): Int32Array {
-  return Int32Array.of(begin, ...ids.slice(Math.max(0, ids.length - (maxLength - 1))));
+  const first = begin === undefined ? [] : [begin];
+  return Int32Array.of(...first, ...ids.slice(Math.max(0, ids.length + first.length - maxLength)));
 }
 
 function checkOption({ ids, optionLength }: Candidate, option: string, prompt: string): void {

@@ -3,6 +3,7 @@ import { isObject } from "../checkpoints/json.ts";
 import { KitError, showValue } from "../error.ts";
 import { type AddedToken, makeEncoder, type Vocabulary, type WordModel } from "./encode.ts";
 import { checkDecoder, makeNormalizer, makePreTokenizer } from "./pipeline.ts";
+import { readSpecialIds, type SpecialIds } from "./specialIds.ts";
 import { type Json, readModel, readTokenizerFiles, type TokenizerFiles } from "./tokenizerFiles.ts";
 
 /** A text encoder: strings to token ids and back. */
@@ -13,6 +14,8 @@ export interface Tokenizer {
   decode(ids: readonly number[]): string;
   /** The id of a token as the vocabulary spells it (GPT-2's "Ġ" for a leading space). */
   id(token: string): number | undefined;
+  /** Ids of the tokens that the model expects around a text and in it. */
+  readonly special: SpecialIds;
   /** The largest id plus one. */
   readonly size: number;
 }
@@ -47,6 +50,7 @@ function makeTokenizer(files: TokenizerFiles, rows: number): Tokenizer {
     }),
     decode: (found) => decode(library, found),
     id: (token) => ids.get(token),
+    special: readSpecialIds(files, (token) => ids.get(token)),
     size: [...ids.values()].reduce((most, id) => Math.max(most, id), -1) + 1,
   };
 }

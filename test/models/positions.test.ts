@@ -96,8 +96,8 @@ describe("a RoBERTa", () => {
   );
 
   test("has padding token 1 and begin token 0 where its config names none", () => {
-    const { maxLength, begin, end } = roberta.limits(CONFIGS.roberta!);
-    expect({ maxLength, begin, end }).toEqual({ maxLength: 32, begin: { mezo: 0, config: 0 }, end: 2 });
+    const { maxLength, begin, ends } = roberta.limits(CONFIGS.roberta!);
+    expect({ maxLength, begin, ends }).toEqual({ maxLength: 32, begin: { mezo: 0, config: 0 }, ends: [2] });
   });
 });
 

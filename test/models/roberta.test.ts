@@ -25,7 +25,7 @@ describe("the RoBERTa family", () => {
   });
 
   test("reads as many tokens as it has positions after the padding token's", () => {
-    expect(roberta.limits(config)).toEqual({ maxLength: 32, begin: { mezo: 0, config: 0 }, end: 2 });
+    expect(roberta.limits(config)).toEqual({ maxLength: 32, begin: { mezo: 0, config: 0 }, ends: [2] });
   });
 
   test("refuses what is not built", () => {

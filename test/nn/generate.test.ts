@@ -52,7 +52,7 @@ describe.each(Object.entries(CONFIGS).filter(([name]) => name !== "roberta"))(
 describe("greedy decoding", () => {
   const { llama, roberta } = CONFIGS as { llama: object; roberta: object };
 
-  test("ends each sequence at its own stop, whose token stays, and at the end token, which does not", async () => {
+  test("ends each sequence at its own stop, whose token stays, and at an end token, which does not", async () => {
     const { network, parameters } = tinyNetwork({ ...llama });
     const free12 = await generate(network, PROMPTS, { maxNewTokens: 12 });
     const stopped = await generate(network, PROMPTS, {
@@ -61,8 +61,11 @@ describe("greedy decoding", () => {
     });
     expect(stopped).toEqual(free12.map((ids) => ids.slice(0, 1 + (ids[0]! % 5))));
     const end = free12[0]![3]!;
-    const ended = await generate(network, PROMPTS, { maxNewTokens: 12, end });
-    expect(ended).toEqual(free12.map((ids) => (ids.includes(end) ? ids.slice(0, ids.indexOf(end)) : ids)));
+    for (const ends of [[end], [end, free12[1]![5]!]]) {
+      const ended = await generate(network, PROMPTS, { maxNewTokens: 12, ends });
+      const last = (ids: readonly number[]): number => ids.findIndex((id) => ends.includes(id));
+      expect(ended).toEqual(free12.map((ids) => (last(ids) < 0 ? ids : ids.slice(0, last(ids)))));
+    }
     expect(await generate(network, PROMPTS, { maxNewTokens: 0 })).toEqual([[], [], [], []]);
     expect(await generate(network, [], { maxNewTokens: 3 })).toEqual([]);
     free(parameters);

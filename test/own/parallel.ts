@@ -71,6 +71,6 @@ export const parallel: ModelFamily = defineFamily("parallel", {
       prompts: "autoregressive",
     };
   },
-  limits: () => ({ maxLength: 64, begin: { mezo: 0, config: 0 } }),
+  limits: () => ({ maxLength: 64, begin: { mezo: 0, config: 0 }, ends: [] }),
   prompts: "autoregressive",
 });
