@@ -31,7 +31,7 @@ export interface ResolveModelOptions {
  * the Hugging Face libraries. Throws a KitError where none of this works.
  */
 export async function resolveModel(idOrFolder: string, options: ResolveModelOptions = {}): Promise<string> {
-  if (existsSync(idOrFolder) && statSync(idOrFolder).isDirectory()) return idOrFolder;
+  if (existsSync(idOrFolder) && (statSync(idOrFolder).isDirectory() || idOrFolder.endsWith(".gguf"))) return idOrFolder;
   checkHubId(idOrFolder, options.near);
   const cacheFolder = findHubCache();
   return findCached(cacheFolder, idOrFolder, options.revision) ?? (await fetchModel(idOrFolder, cacheFolder, options));

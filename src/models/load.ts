@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { type Checkpoint, hashFiles, openCheckpoint } from "../checkpoints/folder.ts";
+import { openGgufCheckpoint } from "../checkpoints/gguf/checkpoint.ts";
 import { findCommit, resolveModel } from "../checkpoints/hub.ts";
 import type { DownloadProgress } from "../checkpoints/hubDownload.ts";
 import { readObject } from "../checkpoints/json.ts";
@@ -8,7 +9,8 @@ import { findClosest, KitError } from "../error.ts";
 import type { Network } from "../nn/network.ts";
 import { ensureBackend } from "../tensor/backend.ts";
 import type { Progress } from "../tensor/progress.ts";
-import { loadTokenizer, type Tokenizer } from "../text/tokenizer.ts";
+import { makeTokenizer, type Tokenizer } from "../text/tokenizer.ts";
+import { givenTokenizerFiles, readTokenizerFiles } from "../text/tokenizerFiles.ts";
 import { readBegin } from "./limits.ts";
 import { type LanguageModel, loadNetwork } from "./network.ts";
 import { checkConfig, halfKind, planNetwork, untie, type WeightOptions } from "./weights.ts";
@@ -50,15 +52,20 @@ export async function openModel(id: string = BUNDLED_MODEL, onProgress?: Progres
     accept: (config) => checkConfig(id, readObject(config)),
     ...(!existsSync(place) && { near: findNearest(id) }),
   });
-  const found = openCheckpoint(folder);
+  const found = folder.endsWith(".gguf") ? await openGgufCheckpoint(folder) : openCheckpoint(folder);
   const checkpoint = untied ? untie(found) : found;
   const { vocabulary, prompts } = planNetwork(checkpoint);
-  const tokenizer = loadTokenizer(checkpoint.folder, vocabulary);
+  const tokenizer = await openTokenizer(checkpoint, vocabulary);
   if (tokenizer.size > vocabulary)
     throw new KitError(
       `${checkpoint.folder}: the tokenizer has ids up to ${tokenizer.size - 1}, but the model knows ${vocabulary} tokens; get the tokenizer that belongs to the model.`,
     );
   return { checkpoint, tokenizer, id: shortId(id), prompts };
+}
+
+/** The tokenizer of a checkpoint, from the files of its folder or from the one that stands for them. */
+async function openTokenizer({ folder, companions }: Checkpoint, rows: number): Promise<Tokenizer> {
+  return makeTokenizer(companions ? givenTokenizerFiles(folder, await companions()) : readTokenizerFiles(folder), rows);
 }
 
 /** A bundled model, or a folder beside the one that was named, whose name is close. */
@@ -98,11 +105,12 @@ export async function loadModel(id: string = BUNDLED_MODEL, options: LoadOptions
   await ensureBackend();
   const network = loadNetwork(checkpoint, weights, onProgress);
   const kept = halfKind(weights);
-  const { folder, files } = checkpoint;
+  const { folder, files, companions } = checkpoint;
   const revision = findCommit(folder);
   return {
     ...{ id: shortId(id), folder, weightsHash: hashFiles(files), tokenizer },
     ...(revision && { revision }),
+    ...(companions && { companions }),
     ...(kept && { kept }),
     ...(untied && { untied }),
     ...network,
