@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import { hashFiles } from "../checkpoints/folder.ts";
 import { readObject } from "../checkpoints/json.ts";
 import { openWeights } from "../checkpoints/weightFiles.ts";

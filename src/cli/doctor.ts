@@ -1,4 +1,4 @@
-import { join, relative, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { Command, Option } from "commander";
 import { KitError } from "../error.ts";
 import { type Diagnosis, diagnose } from "../lab/diagnose.ts";
@@ -11,12 +11,12 @@ import { defaultSettings, type Settings, zerothOrder } from "../measure/runMetho
 import { loadModel, openModel } from "../models/load.ts";
 import type { LanguageModel } from "../models/network.ts";
 import { terminalProgress } from "../report/progress.ts";
-import { saveFigure } from "../report/render.ts";
 import { findTask } from "../tasks/index.ts";
 import { useBackend } from "../tensor/backend.ts";
 import type { Progress } from "../tensor/progress.ts";
 import { numberThat, whole } from "./commandLine.ts";
 import { addData, addMachine, flagName } from "./options.ts";
+import { drawPicture } from "./picture.ts";
 
 type Place = "data" | "encoding" | "quoting" | "train" | "dev" | "test" | "k";
 type Shared = "model" | "revision" | Place | "backend" | "threads" | "weights" | "rounding" | "untied";
@@ -72,10 +72,9 @@ async function doctor(options: DoctorRequest): Promise<void> {
   const progress = terminalProgress();
   try {
     const { found, rows } = await examine(options, progress.report);
-    const files = await saveFigure(plotPlateau(found), join(resolve(options.figures), nameOf(found, rows)));
+    const picture = await drawPicture(plotPlateau(found), join(resolve(options.figures), nameOf(found, rows)));
     progress.stop();
-    const shown = files.map((path) => relative(process.cwd(), path)).join(", ");
-    process.stdout.write(`${diagnosisText(found)}\nPicture: ${shown}\n`);
+    process.stdout.write(`${diagnosisText(found)}\n${picture}\n`);
   } finally {
     progress.stop();
   }

@@ -17,7 +17,7 @@ import { markdownTable } from "../report/runTables.ts";
 import { groupRuns } from "../report/summary.ts";
 import { useBackend } from "../tensor/backend.ts";
 import { whole } from "./commandLine.ts";
-import { savePicture } from "./table.ts";
+import { drawRuns } from "./table.ts";
 
 interface ReplayRequest {
   readonly model?: string;
@@ -161,7 +161,7 @@ async function reportRuns(folder: string, { figures }: { readonly figures: strin
   const runs = files.map((name) => readRun(join(folder, name)));
   for (const group of groupRuns(runs)) {
     process.stdout.write(`${markdownTable(group)}\n\n`);
-    await savePicture(group, figures);
+    process.stderr.write(`${await drawRuns(group, figures)}\n`);
   }
 }
 

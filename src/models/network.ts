@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import type { Checkpoint } from "../checkpoints/folder.ts";
 import type { Network } from "../nn/network.ts";
 import type { Parameter } from "../tensor/parameter.ts";
