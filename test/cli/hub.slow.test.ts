@@ -5,7 +5,7 @@ import { readRun } from "../../src/record/read.ts";
 import { commitOf, startFakeHub } from "../checkpoints/fakeHub.ts";
 import { temporaryFolder } from "../checkpoints/files.ts";
 import { tinyData, tinyModel, tinyTensors } from "../tiny.ts";
-import { type Ended, started, startedAs } from "./mezo.ts";
+import { type Ended, started } from "./mezo.ts";
 
 beforeEach(() => {
   for (const name of ["HF_TOKEN", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"]) vi.stubEnv(name, undefined);
@@ -36,7 +36,7 @@ test("--revision and --data hf: take a model and rows from the hub, and replay t
   expect(readRun(runIn(first)).header).toMatchObject({ model: "org/tiny", revision: commitOf("v1") });
 
   vi.stubEnv("HF_HUB_CACHE", temporaryFolder());
-  const replayed = await startedAs(temporaryFolder(), "replay", runIn(first)).ended;
+  const replayed = await started("replay", runIn(first)).ended;
   expect(replayed.stdout).toMatch(/2 steps replayed .* to the bit\./);
 
   const rows = readFileSync(tinyData(), "utf8");

@@ -47,12 +47,9 @@ export interface Started {
 /** Starts the command line in a folder of its own. */
 export const started = (...args: string[]): Started => startedIn(folder(), ...args);
 
-/** Starts the command line in a folder, on one thread. */
-export const startedIn = (cwd: string, ...args: string[]): Started => startedAs(cwd, "--threads", "1", ...args);
-
-/** Starts the command line in a folder, as it is typed. */
-export function startedAs(cwd: string, ...args: string[]): Started {
-  const child = spawn(process.execPath, [...program("main"), ...args], { cwd });
+/** Starts the command line in a folder. */
+export function startedIn(cwd: string, ...args: string[]): Started {
+  const child = spawn(process.execPath, [...program("main"), ...args, "--threads", "1"], { cwd });
   const texts = { stdout: "", stderr: "" };
   for (const name of ["stdout", "stderr"] as const)
     child[name].on("data", (bytes) => {
