@@ -1,6 +1,7 @@
 import { copyFileSync, existsSync, mkdirSync, realpathSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { readObject } from "../checkpoints/json.ts";
+import { COMPANIONS, CONFIG } from "../checkpoints/modelFiles.ts";
 import { transposeValues } from "../checkpoints/transpose.ts";
 import { type StoredAs, safetensorsWriter } from "../checkpoints/write.ts";
 import { checkOptions, KitError } from "../error.ts";
@@ -15,23 +16,10 @@ export interface SaveModelOptions {
   readonly dtype?: StoredAs;
 }
 
-const CONFIG = "config.json";
 const WEIGHTS = "model.safetensors";
 
 /** What Python's transformers calls the kinds of numbers. */
 const TORCH: Readonly<Record<StoredAs, string>> = { F32: "float32", F16: "float16", BF16: "bfloat16" };
-
-/** What goes along as it is, where the model came with it. */
-const COMPANIONS = [
-  "tokenizer.json",
-  "tokenizer_config.json",
-  "special_tokens_map.json",
-  "added_tokens.json",
-  "vocab.json",
-  "merges.txt",
-  "tokenizer.model",
-  "generation_config.json",
-];
 
 /**
  * Writes the model's present weights into a folder in Hugging Face layout, which this kit and Python's transformers load: one
@@ -47,13 +35,17 @@ export async function saveModel(model: LanguageModel, folder: string, options: S
   checkOptions("saveModel", unknown, ["dtype"]);
   checkSavable(model, folder, dtype);
   const own = { torch_dtype: TORCH[dtype], ...(model.untied && { tie_word_embeddings: false }) };
-  const config = { ...readObject(join(model.folder, CONFIG)), ...own };
-  const companions = COMPANIONS.filter((name) => existsSync(join(model.folder, name)));
-  const names = [...companions, WEIGHTS, CONFIG];
+  const { [CONFIG]: found, ...given } = (await model.companions?.()) ?? {
+    [CONFIG]: readObject(join(model.folder, CONFIG)),
+  };
+  const config = { ...found, ...own };
+  const copied = COMPANIONS.filter((name) => existsSync(join(model.folder, name)));
+  const names = [...copied, ...Object.keys(given), WEIGHTS, CONFIG];
   const next = (name: string): string => join(folder, `${name}.${process.pid}.next`);
   try {
     mkdirSync(folder, { recursive: true });
-    for (const name of companions) copyFileSync(join(model.folder, name), next(name));
+    for (const name of copied) copyFileSync(join(model.folder, name), next(name));
+    for (const [name, json] of Object.entries(given)) writeFileSync(next(name), `${JSON.stringify(json, null, 2)}\n`);
     await writeWeights(model, next(WEIGHTS), dtype);
     writeFileSync(next(CONFIG), `${JSON.stringify(withDtype(config), null, 2)}\n`);
     rmSync(join(folder, CONFIG), { force: true });

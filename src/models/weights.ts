@@ -1,5 +1,6 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import type { Checkpoint } from "../checkpoints/folder.ts";
+import { findQuantization } from "../checkpoints/quantized.ts";
 import type { StoredTensor } from "../checkpoints/safetensors.ts";
 import { transposeStored } from "../checkpoints/transpose.ts";
 import { KitError, listNames } from "../error.ts";
@@ -102,6 +103,7 @@ export function fillFrom(tensor: tf.Tensor, stored: StoredTensor): void {
 
 /** What a checkpoint holds for a network: its family, every weight's shape and where it lies. Throws as `loadNetwork` does, reading no weight. */
 export function planNetwork(checkpoint: Checkpoint): NetworkPlan {
+  refuseQuantized(checkpoint.folder, findQuantization(checkpoint.config, checkpoint.tensors));
   const family = findFamily(checkpoint.folder, checkpoint.config);
   const shapes = family.shapes(checkpoint.config);
   const stored = matchTensors(checkpoint, family, shapes);
@@ -142,7 +144,15 @@ interface NetworkPlan {
 
 /** Throws a KitError, which names the model, for a config.json that the kit cannot build a network of. */
 export function checkConfig(model: string, config: Config): void {
+  refuseQuantized(model, findQuantization(config));
   findFamily(model, config).shapes(config);
+}
+
+function refuseQuantized(model: string, way: string | undefined): void {
+  if (way === undefined) return;
+  throw new KitError(
+    `${model} has quantized weights (${way}), which the kit does not read: take the model that they were made from, or a GGUF file of it.`,
+  );
 }
 
 /** Where each weight of the architecture lies in the checkpoint. */
