@@ -1,5 +1,5 @@
 import { runInNewContext } from "node:vm";
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import seedrandom from "seedrandom";
 import { checkOptions, KitError, showValue } from "../error.ts";
 import { multiply } from "../kernels/elementwise.ts";
@@ -28,7 +28,8 @@ export interface Target {
 /** The query and value projections of every layer, in order: what the paper adapts (Appendix E.5). */
 export function listQueriesAndValues(network: AdaptableNetwork): Target[] {
   const maps = new Map(listMatrices(network).map((map) => [map.name, map]));
-  return network.layers.flatMap(({ query, value }) => [maps.get(query)!, maps.get(value)!]);
+  const names = new Set(network.layers.flatMap(({ query, value }) => [query, value]));
+  return [...names].map((name) => maps.get(name)!);
 }
 
 /** Every linear map of a network except the output matrix and embeddings: queries and values, then the others in the checkpoint's order. */

@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import { isObject } from "../checkpoints/json.ts";
 import { KitError, listNames, showValue } from "../error.ts";
 import type { AdaptableNetwork, LoraParts } from "./adapter.ts";
@@ -107,7 +107,7 @@ export const peftLora: PeftLayout = {
     ...makeSettings(lora!),
     lora_dropout: 0,
     bias: "none",
-    fan_in_fan_out: false,
+    fan_in_fan_out: [...lora!.parts.keys()].some((name) => network.transposed?.includes(`${name}.weight`)),
     init_lora_weights: true,
     target_modules: shortenNames([...lora!.parts.keys()], network),
     modules_to_save: null,

@@ -3,21 +3,19 @@ import { closeSync, existsSync, openSync, readdirSync, readSync, statSync } from
 import { dirname, join } from "node:path";
 import { KitError } from "../error.ts";
 import { readObject } from "./json.ts";
-import { isWeightFile, openShards, openWeights, type Weights } from "./weightFiles.ts";
+import { CONFIG, isWeightFile, WEIGHTS } from "./modelFiles.ts";
+import { openShards, openWeights, type Weights } from "./weightFiles.ts";
 
-/** A model in Hugging Face layout: its configuration, and its tensors by name. No weight has been read. */
+/** A model in Hugging Face layout, in a folder or in one file that stands for it: its configuration, and its tensors by name. No weight has been read. */
 export interface Checkpoint extends Weights {
   readonly folder: string;
   readonly config: Readonly<Record<string, unknown>>;
+  /** Reads the JSON files of a model folder, config.json among them, where the weights' own file stands for them. */
+  readonly companions?: () => Promise<Companions>;
 }
 
-const CONFIG = "config.json";
-
-/** The files that a folder's weights may be in; the first that is there is read. */
-const WEIGHTS: readonly string[] = [
-  ...["model.safetensors", "model.safetensors.index.json"],
-  ...["pytorch_model.bin", "pytorch_model.bin.index.json"],
-];
+/** Contents of a model folder's JSON files, by their names. */
+export type Companions = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 
 /**
  * Opens a checkpoint: of a folder its config.json and the first of model.safetensors, model.safetensors.index.json, pytorch_model.bin and
@@ -32,21 +30,20 @@ export function openCheckpoint(place: string): Checkpoint {
       `Reading the model folder ${place}: no such folder; give a folder in Hugging Face layout, its file of weights, or a hub id.`,
     );
   const config = readConfig(place);
-  const weights = WEIGHTS.find((name) => existsSync(join(place, name)));
-  if (weights) return { folder: place, config, ...openNamed(join(place, weights)) };
+  const weights = WEIGHTS.find(({ main }) => existsSync(join(place, main)));
+  if (weights) return { folder: place, config, ...openNamed(join(place, weights.main)) };
   throw new KitError(
-    `Reading the model folder ${place}: no ${WEIGHTS[0]} or ${WEIGHTS[2]} there; ${adviseOnWeights(place)}.`,
+    `Reading the model folder ${place}: no model.safetensors or pytorch_model.bin there; ${adviseOnWeights(place)}.`,
   );
 }
 
 function openFile(path: string): Checkpoint {
   const folder = dirname(path);
-  const { tensors, config = readConfig(folder) } = openWeights(path);
-  return { folder, config, tensors, files: [path] };
+  return { folder, config: readConfig(folder), tensors: openWeights(path), files: [path] };
 }
 
 function openNamed(path: string): Weights {
-  return path.endsWith(".json") ? openShards(path) : { tensors: openWeights(path).tensors, files: [path] };
+  return path.endsWith(".json") ? openShards(path) : { tensors: openWeights(path), files: [path] };
 }
 
 function readConfig(folder: string): Checkpoint["config"] {

@@ -141,10 +141,15 @@ export function withFile<T>(path: string, use: (fd: number) => T): T {
 
 let halfTable: Float32Array | undefined;
 
+/** The value of every float16 bit pattern. */
+export function halfValues(): Float32Array {
+  halfTable ??= makeHalfTable();
+  return halfTable;
+}
+
 /** Writes the values of float16 bit patterns into `into`, exactly; both have the same length. */
 export function decodeF16(source: Uint16Array, into: Float32Array): void {
-  halfTable ??= makeHalfTable();
-  const table = halfTable;
+  const table = halfValues();
   for (let i = 0; i < source.length; i++) into[i] = table[source[i]!]!;
 }
 

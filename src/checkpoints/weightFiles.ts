@@ -6,36 +6,27 @@ import { listStored, type StoredTensor } from "./safetensors.ts";
 import { openSafetensors } from "./safetensorsHeader.ts";
 import { openTorch } from "./torch.ts";
 
-/** What a weight file gives. */
-export interface WeightFile {
-  readonly tensors: ReadonlyMap<string, StoredTensor>;
-  /** The model's configuration, where the format has it; else a config.json lies beside the file. */
-  readonly config?: Readonly<Record<string, unknown>>;
-}
+/** What a weight file holds, by name. */
+type Tensors = ReadonlyMap<string, StoredTensor>;
 
 /** How weight files are opened, by the ends of their names; adding a format adds a line. */
-const FORMATS: Readonly<Record<string, (path: string) => WeightFile>> = {
-  ".safetensors": (path) => ({ tensors: new Map(listStored(openSafetensors(path))) }),
-  ".bin": (path) => ({ tensors: openTorch(path) }),
+const FORMATS: Readonly<Record<string, (path: string) => Tensors>> = {
+  ".safetensors": (path) => new Map(listStored(openSafetensors(path))),
+  ".bin": openTorch,
 };
 
-const endOf = (path: string): string | undefined => Object.keys(FORMATS).find((end) => path.endsWith(end));
-
 /** Opens a weight file of any format. Throws a KitError for a name that is none's, and what the format's own reader throws. */
-export function openWeights(path: string): WeightFile {
-  const end = endOf(path);
+export function openWeights(path: string): Tensors {
+  const end = Object.keys(FORMATS).find((end) => path.endsWith(end));
   if (end) return FORMATS[end]!(path);
   throw new KitError(
     `Reading the weights ${path}: its name should end in ${Object.keys(FORMATS).join(" or ")}; give the file of weights, or its folder.`,
   );
 }
 
-/** Whether a file has weights, by its name. */
-export const isWeightFile = (path: string): boolean => endOf(path) !== undefined;
-
 /** Tensors by name, and the files that hold them, sorted by name. */
 export interface Weights {
-  readonly tensors: ReadonlyMap<string, StoredTensor>;
+  readonly tensors: Tensors;
   readonly files: readonly string[];
 }
 
@@ -54,7 +45,7 @@ export function openShards(indexPath: string): Weights {
   if (absent.length > 0) {
     throw new KitError(`Reading ${indexPath}: its shards ${listNames(absent)} are missing; download them again.`);
   }
-  const shards = new Map(names.map((name) => [name, openWeights(join(folder, name)).tensors]));
+  const shards = new Map(names.map((name) => [name, openWeights(join(folder, name))]));
   const lacking = [...weightMap].filter(([tensor, shard]) => !shards.get(shard)!.has(tensor));
   if (lacking.length > 0) {
     const found = listNames(lacking.map(([tensor, shard]) => `${tensor} (${shard})`));
@@ -66,10 +57,7 @@ export function openShards(indexPath: string): Weights {
 }
 
 /** Tensors that the index does not name stay too: the model's loader decides about them. */
-function gatherTensors(
-  weightMap: ReadonlyMap<string, string>,
-  shards: ReadonlyMap<string, WeightFile["tensors"]>,
-): Weights["tensors"] {
+function gatherTensors(weightMap: ReadonlyMap<string, string>, shards: ReadonlyMap<string, Tensors>): Tensors {
   const tensors = new Map([...shards.values()].flatMap((shard) => [...shard]));
   for (const [tensor, shard] of weightMap) tensors.set(tensor, shards.get(shard)!.get(tensor)!);
   return tensors;

@@ -1,7 +1,8 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import type { Checkpoint } from "../checkpoints/folder.ts";
 import { findQuantization } from "../checkpoints/quantized.ts";
 import type { StoredTensor } from "../checkpoints/safetensors.ts";
+import { transposeStored } from "../checkpoints/transpose.ts";
 import { KitError, listNames } from "../error.ts";
 import type { Network } from "../nn/network.ts";
 import { storage } from "../tensor/backend.ts";
@@ -163,9 +164,12 @@ function matchTensors(
   shapes: ReadonlyMap<string, readonly number[]>,
 ): ReadonlyMap<string, StoredTensor> {
   const found = new Map<string, StoredTensor>();
+  const isTurned = (name: string, { shape }: StoredTensor): boolean =>
+    shape.length === 2 && family.isTransposed?.(name) === true;
   for (const [name, tensor] of checkpoint.tensors) {
     const canonical = family.canonicalName(name, checkpoint.config);
-    if (canonical !== undefined && (canonical === name || !found.has(canonical))) found.set(canonical, tensor);
+    if (canonical === undefined || (canonical !== name && found.has(canonical))) continue;
+    found.set(canonical, isTurned(canonical, tensor) ? transposeStored(tensor) : tensor);
   }
   const missing = [...shapes.keys()].filter((name) => !found.has(name));
   const unknown = [...found.keys()].filter((name) => !shapes.has(name));
