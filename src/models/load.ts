@@ -7,6 +7,7 @@ import { parseCachedPath } from "../checkpoints/hubCache.ts";
 import { parseHubName } from "../checkpoints/hubName.ts";
 import { downloadProgress } from "../checkpoints/hubProgress.ts";
 import { readObject } from "../checkpoints/json.ts";
+import { WEIGHTS } from "../checkpoints/modelFiles.ts";
 import { findClosest, KitError } from "../error.ts";
 import type { Network } from "../nn/network.ts";
 import { ensureBackend } from "../tensor/backend.ts";
@@ -129,8 +130,12 @@ export function placeOf({ id, folder, revision }: Pick<LanguageModel, "id" | "fo
  * its file where it is one, without the revision.
  */
 function shortId(id: string, found: string): string {
-  if (existsSync(id) || Object.hasOwn(BUNDLED, id)) return basename(resolve(id));
+  if (existsSync(id) || Object.hasOwn(BUNDLED, id)) return localName(resolve(id));
   const repo = parseHubName(id)?.id ?? id;
   const file = found.endsWith(".gguf") ? parseCachedPath(found)?.inside : undefined;
   return file === undefined ? repo : `${repo}/${file}`;
 }
+
+/** A file whose name every model has goes by that of its folder. */
+const localName = (path: string): string =>
+  basename(WEIGHTS.some(({ main }) => main === basename(path)) ? dirname(path) : path);
