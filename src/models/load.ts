@@ -6,6 +6,7 @@ import { resolveModel } from "../checkpoints/hub.ts";
 import { parseCachedPath } from "../checkpoints/hubCache.ts";
 import { downloadProgress } from "../checkpoints/hubProgress.ts";
 import { readObject } from "../checkpoints/json.ts";
+import { WEIGHTS } from "../checkpoints/modelFiles.ts";
 import { findClosest, KitError } from "../error.ts";
 import type { Network } from "../nn/network.ts";
 import { ensureBackend } from "../tensor/backend.ts";
@@ -128,7 +129,12 @@ export function placeOf({ id, folder, revision }: Pick<LanguageModel, "id" | "fo
  * so that nothing of one machine gets into a run.
  */
 function shortId(found: string): string {
-  const { id, inside } = parseCachedPath(resolve(found)) ?? {};
-  if (id === undefined) return basename(resolve(found));
-  return inside === undefined ? id : `${id}/${inside}`;
+  const path = resolve(found);
+  const { id, inside } = parseCachedPath(path) ?? {};
+  if (id === undefined) return localName(path);
+  return inside?.endsWith(".gguf") ? `${id}/${inside}` : id;
 }
+
+/** A file whose name every model has goes by that of its folder. */
+const localName = (path: string): string =>
+  basename(WEIGHTS.some(({ main }) => main === basename(path)) ? dirname(path) : path);

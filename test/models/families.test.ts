@@ -1,6 +1,10 @@
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { generateIds } from "../../src/nn/generate.ts";
-import { largestDifference, loadOracle, ORACLES, type Oracle, writeOracle } from "./oracles/families.ts";
+import { torchOld, torchZip } from "../checkpoints/torchFiles.ts";
+import { largestDifference, loadOracle, ORACLES, type Oracle, weightsOf, writeOracle } from "./oracles/families.ts";
 
 /**
  * How an oracle's model is stored: each writes it in one format and gives what is loaded. Adding a format adds a line, and rows to the table
@@ -10,7 +14,34 @@ const FORMATS: Readonly<Record<string, (oracle: Oracle) => string>> = {
   safetensors: (oracle) => writeOracle(oracle),
   "safetensors, F16": (oracle) => writeOracle(oracle, "F16"),
   "safetensors, BF16": (oracle) => writeOracle(oracle, "BF16"),
+  "pytorch_model.bin": (oracle) => writeFiles(oracle, { "pytorch_model.bin": torchZip(weightsOf(oracle)) }),
+  "pytorch_model.bin, deflated": (oracle) =>
+    writeFiles(oracle, { "pytorch_model.bin": torchZip(weightsOf(oracle), { level: 6 }) }),
+  "pytorch_model.bin of before 1.6": (oracle) =>
+    writeFiles(oracle, { "pytorch_model.bin": torchOld(weightsOf(oracle)) }),
+  "pytorch_model.bin in shards": writeShards,
 };
+
+/** An oracle's model in a new folder: its config.json beside the given files. */
+function writeFiles({ family, config }: Oracle, files: Readonly<Record<string, Uint8Array | string>>): string {
+  const folder = mkdtempSync(join(tmpdir(), `${family}-`));
+  for (const [name, content] of Object.entries({ ...files, "config.json": JSON.stringify(config) }))
+    writeFileSync(join(folder, name), content);
+  return folder;
+}
+
+/** The first half of the weights in PyTorch's zip archive, the others in its old layout. */
+function writeShards(oracle: Oracle): string {
+  const weights = weightsOf(oracle);
+  const half = Math.floor(weights.length / 2);
+  const [one, two] = ["pytorch_model-00001-of-00002.bin", "pytorch_model-00002-of-00002.bin"];
+  const weight_map = Object.fromEntries(weights.map(({ name }, i) => [name, i < half ? one : two]));
+  return writeFiles(oracle, {
+    [one]: torchZip(weights.slice(0, half)),
+    [two]: torchOld(weights.slice(half)),
+    "pytorch_model.bin.index.json": JSON.stringify({ weight_map }),
+  });
+}
 
 /** The table's rows: the largest difference by family and format. */
 const worst = new Map<string, number>();
