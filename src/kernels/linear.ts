@@ -17,7 +17,7 @@ export type LinearExtras = { readonly bias?: tf.Tensor } & (
  */
 export function linear(x: tf.Tensor, weight: tf.Tensor, extras: LinearExtras = {}): tf.Tensor2D {
   const { activation, residual } = extras;
-  if (activation === "gelu" || activation === "silu") return smooth(x, weight, activation, extras.bias);
+  if (activation && activation !== "relu") return smooth(x, weight, activation, extras.bias);
   const inputs: Product = { x, weight, ...(extras.bias && { bias: extras.bias }), ...(residual && { residual }) };
   return fused("Linear", inputs, { activation }, (given) => reference(given, activation));
 }

@@ -12,6 +12,8 @@ import { fillFrom, planNetwork, type WeightOptions, weightMaker } from "./weight
 export interface LoadedNetwork extends Network, Limits {
   /** All weights, a tied output matrix once; tuners change their values in place. */
   readonly parameters: readonly Parameter[];
+  /** Names of the matrices that checkpoints hold as [in, out]; here all are [out, in]. */
+  readonly transposed?: readonly string[];
   /** Reads the weights from the checkpoint again, in place: undoes all tuning without ever keeping a second copy. */
   restore(): void;
   /** Frees the weights. */
@@ -39,6 +41,7 @@ export function loadNetwork(checkpoint: Checkpoint, options: WeightOptions = {},
   const byName = new Map(parameters.map(({ name, value }) => [name, value]));
   return {
     parameters,
+    transposed: [...shapes.keys()].filter((name) => family.isTransposed?.(name)),
     ...limits,
     ...family.build(checkpoint.config, (name) => byName.get(name)!),
     restore: () => {

@@ -1,6 +1,7 @@
 import { copyFileSync, existsSync, mkdirSync, realpathSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { readObject } from "../checkpoints/json.ts";
+import { transposeValues } from "../checkpoints/transpose.ts";
 import { type StoredAs, safetensorsWriter } from "../checkpoints/write.ts";
 import { checkOptions, KitError } from "../error.ts";
 import { storage } from "../tensor/backend.ts";
@@ -57,7 +58,7 @@ export async function saveModel(model: LanguageModel, folder: string, options: S
     mkdirSync(folder, { recursive: true });
     for (const name of copied) copyFileSync(join(model.folder, name), next(name));
     for (const [name, json] of Object.entries(given)) writeFileSync(next(name), `${JSON.stringify(json, null, 2)}\n`);
-    await writeWeights(model.parameters, next(WEIGHTS), dtype);
+    await writeWeights(model, next(WEIGHTS), dtype);
     writeFileSync(next(CONFIG), `${JSON.stringify(withDtype(config), null, 2)}\n`);
     rmSync(join(folder, CONFIG), { force: true });
     for (const name of names) renameSync(next(name), join(folder, name));
@@ -75,12 +76,20 @@ function withDtype(config: Readonly<Record<string, unknown>>): Readonly<Record<s
   return "dtype" in config ? { ...config, dtype: config.torch_dtype } : config;
 }
 
-async function writeWeights(parameters: readonly Parameter[], path: string, dtype: StoredAs): Promise<void> {
-  const shapes = parameters.map(({ name, value }) => ({ name, shape: value.shape }));
+async function writeWeights(model: LanguageModel, path: string, dtype: StoredAs): Promise<void> {
+  const { parameters, transposed = [] } = model;
+  const isTurned = ({ name }: Parameter): boolean => transposed.includes(name);
+  const shapes = parameters.map((one) => ({
+    name: one.name,
+    shape: isTurned(one) ? one.value.shape.toReversed() : one.value.shape,
+  }));
   const writer = safetensorsWriter(path, shapes, { dtype });
   const { view } = storage();
   try {
-    for (const { value } of parameters) writer.add(view ? view(value) : ((await value.data()) as Float32Array));
+    for (const one of parameters) {
+      const values = view ? view(one.value) : ((await one.value.data()) as Float32Array);
+      writer.add(isTurned(one) ? transposeValues(values, one.value.shape as [number, number]) : values);
+    }
     writer.finish();
   } finally {
     writer.abandon();

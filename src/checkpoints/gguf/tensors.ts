@@ -1,4 +1,4 @@
-import { READERS, readBytes, type StoredTensor, withFile } from "../safetensors.ts";
+import { bytesOf, READERS, type ReadBytes, type StoredTensor, withFile } from "../safetensors.ts";
 import { BLOCK_TYPES, type BlockType } from "./blocks.ts";
 import type { GgufTensor } from "./header.ts";
 
@@ -7,21 +7,18 @@ export function storedTensor(path: string, tensor: GgufTensor): StoredTensor {
   const { dtype, shape, byteOffset } = tensor;
   const [plain, blocks] = [READERS[dtype], BLOCK_TYPES[dtype]];
   const read: StoredTensor["read"] = (into, from = 0) =>
-    withFile(path, (fd) =>
-      plain
-        ? plain({ fd, path }, { byteOffset, from }, into)
-        : readBlocks(blocks!, (at, packed) => readBytes(fd, path, byteOffset + at, packed), into, from),
-    );
+    withFile(path, (fd) => {
+      const bytes = bytesOf(fd, path);
+      if (plain) plain(bytes, { byteOffset, from }, into);
+      else readBlocks(blocks!, (at, packed) => bytes(byteOffset + at, packed), into, from);
+    });
   return { path, dtype, shape, read };
 }
 
 const CHUNK_BYTES = 1 << 20;
 
-/** Fills bytes from a place of a tensor on. */
-type Fill = (at: number, packed: Uint8Array) => void;
-
 /** Fills `into` from element `from` of a tensor of blocks; of a block at either end, what belongs there. */
-function readBlocks(type: BlockType, fill: Fill, into: Float32Array, from: number): void {
+function readBlocks(type: BlockType, fill: ReadBytes, into: Float32Array, from: number): void {
   const { elements, bytes } = type;
   const end = Math.ceil((from + into.length) / elements);
   const most = Math.floor(CHUNK_BYTES / bytes);
