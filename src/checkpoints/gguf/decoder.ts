@@ -24,8 +24,7 @@ export const llama: Architecture = {
   ...{ model_type: "llama", architectures: ["LlamaForCausalLM"], ...NAMES },
   config: (file, fields) => ({
     ...decoderConfig(file, fields),
-    attention_bias: file.tensors.has("blk.0.attn_q.bias"),
-    mlp_bias: file.tensors.has("blk.0.ffn_up.bias"),
+    ...{ attention_bias: hasBias(file, "attn_q"), mlp_bias: hasBias(file, "ffn_up") },
   }),
   arrange: (module, stored, { head_dim }) =>
     module === "attn_q" || module === "attn_k" ? reorderRows(stored, splitPairs(Number(head_dim))) : stored,
@@ -36,8 +35,11 @@ export const qwen2: Architecture = {
 };
 
 export const qwen3: Architecture = {
-  ...{ model_type: "qwen3", architectures: ["Qwen3ForCausalLM"], config: decoderConfig, ...NAMES },
+  ...{ model_type: "qwen3", architectures: ["Qwen3ForCausalLM"], ...NAMES },
+  config: (file, fields) => ({ ...decoderConfig(file, fields), attention_bias: hasBias(file, "attn_q") }),
 };
+
+const hasBias = ({ tensors }: GgufFile, module: string): boolean => tensors.has(`blk.0.${module}.bias`);
 
 /**
  * Where llama.cpp's converter has put a row of Llama's queries or keys: it turns neighbours as pairs, so the i-th row of a head's first half
