@@ -1,5 +1,5 @@
 import { runInNewContext } from "node:vm";
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import seedrandom from "seedrandom";
 import { checkOptions, KitError, showValue } from "../error.ts";
 import { multiply } from "../kernels/elementwise.ts";

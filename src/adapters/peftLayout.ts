@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import type { StoredTensor } from "../checkpoints/safetensors.ts";
 import type { NamedTensor } from "../checkpoints/write.ts";
 import { KitError, listNames, showValue } from "../error.ts";

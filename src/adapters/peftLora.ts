@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import { isObject } from "../checkpoints/json.ts";
 import { KitError, listNames, showValue } from "../error.ts";
 import type { AdaptableNetwork, LoraParts } from "./adapter.ts";

@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import { KitError, NotFinite } from "../error.ts";
 import { type AttentionShape, groupSequences } from "../kernels/attention.ts";
 import { type Heads, mergeHeads, splitHeads, weighKeys } from "../kernels/attentionHeads.ts";
@@ -8,6 +8,7 @@ import { embed } from "../kernels/embed.ts";
 import { linear } from "../kernels/linear.ts";
 import { inverseRms, rowMean, splitRows, standardize } from "../kernels/norm.ts";
 import { type Angles, rotary } from "../kernels/rotary.ts";
+import { gradients } from "../tensor/gradients.ts";
 import { type Parameter, scaledNoise } from "../tensor/parameter.ts";
 import { ANY_BACKEND, type Attributes, defineRule, type Inputs, type Interpreter, interpret } from "../tensor/trace.ts";
 import { defineTuner } from "../tuners/define.ts";
@@ -78,7 +79,7 @@ export function forwardDerivative<T extends tf.Tensor>(
   const { value, tangent } = forward(body, theta, tangentOf);
   try {
     const xs = [value, ...theta.map((weight) => weight.value)];
-    const { value: loss, grads } = tf.engine().gradients(() => tail(value), xs, undefined, true);
+    const { value: loss, grads } = gradients(() => tail(value), xs);
     const [own, ...others] = grads as (tf.Tensor | undefined)[];
     let derivative = own && tangent ? dot(own, tangent) : 0;
     others.forEach((gradient, i) => {

@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import { multiply } from "../kernels/elementwise.ts";
 import { embed } from "../kernels/embed.ts";
 import { rmsNorm } from "../kernels/norm.ts";

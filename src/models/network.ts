@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import type { Checkpoint } from "../checkpoints/folder.ts";
 import type { Network } from "../nn/network.ts";
 import type { Parameter } from "../tensor/parameter.ts";
@@ -69,6 +69,8 @@ export interface LanguageModel extends LoadedNetwork {
   readonly untied?: boolean;
   /** How matrices are kept where not in float32. */
   readonly kept?: HalfKind;
+  /** Which of `begin` texts began with while these weights, or the adapter, were tuned: new texts begin with it too. */
+  readonly tunedBegin?: "mezo" | "config";
 }
 
 /** A model whose weights runs tune. */

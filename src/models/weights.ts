@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import type { Checkpoint } from "../checkpoints/folder.ts";
 import { findQuantization } from "../checkpoints/quantized.ts";
 import type { StoredTensor } from "../checkpoints/safetensors.ts";

@@ -1,4 +1,4 @@
-import type * as tf from "@tensorflow/tfjs";
+import type * as tf from "@tensorflow/tfjs-core";
 import type { TokenBatch } from "./batch.ts";
 
 /** The output matrix [vocabulary, width], and its bias [vocabulary] where the model has one. */

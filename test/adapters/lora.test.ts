@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import { describe, expect, test } from "vitest";
 import { type Adapted, adapterNamed } from "../../src/adapters/adapter.ts";
 import { lora, mergeLora } from "../../src/adapters/lora.ts";

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import { loadAdapter, savedAdapter } from "../../src/adapters/peft.ts";
 import { openCheckpoint } from "../../src/checkpoints/folder.ts";
 import { resolveModel } from "../../src/checkpoints/hub.ts";

@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import { describe, expect, test } from "vitest";
 import type { AdaptableNetwork } from "../../src/adapters/adapter.ts";
 import { headTuning } from "../../src/adapters/head.ts";

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { afterAll, describe, expect, test } from "vitest";
-import { generate } from "../../src/nn/generate.ts";
+import { generateIds } from "../../src/nn/generate.ts";
 import { TINY } from "../checkpoints/gguf/files.ts";
 import {
   largestDifference,
@@ -51,7 +51,7 @@ describe.each(Object.entries(FORMATS))("a model in %s", (format, write) => {
       expect(Math.max(...oracle.logits.flat(2))).toBeGreaterThan(0.5);
       if (network.prompts === "autoregressive") {
         const prompts = oracle.prompts.map((ids) => Int32Array.from(ids));
-        const made = await generate(network, prompts, { maxNewTokens: oracle.greedy[0]!.length });
+        const made = await generateIds(network, prompts, { maxNewTokens: oracle.greedy[0]!.length });
         expect(made).toEqual(oracle.greedy);
       }
       network.dispose();

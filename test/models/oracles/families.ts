@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import { openCheckpoint } from "../../../src/checkpoints/folder.ts";
 import { openGgufCheckpoint } from "../../../src/checkpoints/gguf/checkpoint.ts";
 import { type StoredAs, writeSafetensors } from "../../../src/checkpoints/write.ts";
