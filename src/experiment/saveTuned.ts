@@ -72,7 +72,7 @@ async function writeTuned({ model, run, adapted }: Tuned, folder: string): Promi
   const base = placeOf(model);
   if (head) return { holds: "probe", base };
   if (adapted && isInPeft(adapter!.name))
-    await saveAdapter(folder, adapter!, adapted, { network: model, baseModel: base });
+    await saveAdapter(folder, adapter!, adapted, { network: model, baseModel: model.revision ? model.id : base });
   else if (adapted) await saveWeights(join(folder, FILES.weights), adapted);
   if (adapted) return { holds: "adapter", base };
   await saveModel(model, folder);
