@@ -131,6 +131,8 @@ function checkWord(label: string, word: string, template: string): void {
 
 /** The labels of rows, the most frequent first. */
 function countLabels(rows: readonly Fields[], column: string): string[] {
+  const [first] = rows;
+  if (first && rows.every((row) => !(column in row))) throw missing(first, column);
   const counts = new Map<string, number>();
   for (const row of rows) {
     const label = labelText(row[column]);
@@ -138,7 +140,7 @@ function countLabels(rows: readonly Fields[], column: string): string[] {
   }
   const labels = [...counts].sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1)).map(([label]) => label);
   if (labels.length >= 2 && labels.length < rows.length) return labels;
-  const found = labels.length < 2 ? `only ${showValue(labels[0])}` : "another label in every row";
+  const found = labels.length < 2 ? `${showValue(labels[0])} alone` : "another label in every row";
   throw new KitError(
     `The labels in the column ${showValue(column)} were to decide the classes, but of ${rows.length} rows it has ${found}; it needs at least two that repeat: check the column's name, or give the classes.`,
   );
