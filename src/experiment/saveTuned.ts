@@ -36,9 +36,9 @@ export interface Manifest {
  * written or holds anything else, and as `saveModel` and `saveAdapter` do.
  */
 export async function saveTuned(tuned: Tuned, folder: string): Promise<void> {
-  checkPlace(tuned, folder);
   const next = `${resolve(folder)}.${process.pid}.next`;
   try {
+    checkPlace(tuned, folder);
     rmSync(next, { recursive: true, force: true });
     mkdirSync(next, { recursive: true });
     const held = await writeTuned(tuned, next);
@@ -47,7 +47,7 @@ export async function saveTuned(tuned: Tuned, folder: string): Promise<void> {
     writeJson(join(next, FILES.tuned), { ...held, step: tuned.step } satisfies Manifest);
     putInPlace(next, folder);
   } catch (error) {
-    rmSync(next, { recursive: true, force: true });
+    if (existsSync(next)) rmSync(next, { recursive: true });
     if (error instanceof KitError) throw error;
     throw new KitError(
       `Writing the tuned model ${folder}: ${(error as Error).message}; choose a folder that can be written.`,
