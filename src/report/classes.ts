@@ -10,7 +10,7 @@ const MOST_CLASSES = 12;
  */
 export function reportTable(report: Report): string {
   return listTables(report)
-    .map((table) => toTerminal(table))
+    .map((table) => toTerminal(table, true))
     .join("\n\n");
 }
 

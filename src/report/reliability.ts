@@ -32,7 +32,7 @@ export function plotReliability(report: Report): Figure {
     data: [diagonal, accuracyBars(shown), confidenceMarks(shown), countBars(shown, n)],
     layout: {
       ...picture,
-      margin: { l: 78, r: 12, t: 40, b: 108 },
+      margin: { l: 78, r: 26, t: 40, b: 108 },
       ...{ paper_bgcolor: "#ffffff", plot_bgcolor: "rgba(0,0,0,0)", bargap: 0 },
       font: { family: FONT_FAMILY, size: FONT_SIZE, color: INK },
       legend: { x: 0.02, xanchor: "left", y: 0.98, yanchor: "top", font: { size: FONT_SIZE - 1 } },
