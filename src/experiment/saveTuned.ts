@@ -70,9 +70,9 @@ function checkPlace({ model }: Tuned, folder: string): void {
 async function writeTuned({ model, run, adapted }: Tuned, folder: string): Promise<Omit<Manifest, "step">> {
   const { adapter, head } = run.header;
   const base = placeOf(model);
+  const baseModel = model.revision === undefined ? resolve(model.folder) : model.id; // PEFT knows no bundled models
   if (head) return { holds: "probe", base };
-  if (adapted && isInPeft(adapter!.name))
-    await saveAdapter(folder, adapter!, adapted, { network: model, baseModel: base });
+  if (adapted && isInPeft(adapter!.name)) await saveAdapter(folder, adapter!, adapted, { network: model, baseModel });
   else if (adapted) await saveWeights(join(folder, FILES.weights), adapted);
   if (adapted) return { holds: "adapter", base };
   await saveModel(model, folder);

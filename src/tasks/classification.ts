@@ -40,6 +40,7 @@ export function classification(options: ClassificationOptions): TaskDefinition {
     );
   const template = prompt ?? `${columns.map((column) => `{${column}}`).join("\n")}\n${label}:`;
   const pieces = readTemplate(template, columns);
+  const called = name ?? `${label} classification`;
   const words = classes === undefined ? undefined : readClasses(classes, template);
   const labels = words && [...words.keys()];
   const answers = words && [...words.values()];
@@ -49,11 +50,11 @@ export function classification(options: ClassificationOptions): TaskDefinition {
     );
   };
   return {
-    name: name ?? `${label} classification`,
+    name: called,
     metric: "accuracy",
     loss: "candidates",
     columns,
-    spec: options,
+    spec: { ...options, name: called, prompt: template },
     ...(labels && { classNames: labels }),
     autoregressive: {
       prompt: (row) => pieces.map((piece) => (piece.column ? readText(row, piece.text, columns) : piece.text)).join(""),

@@ -3,6 +3,7 @@ import { classify } from "../../../src/experiment/classify.ts";
 import { evaluate } from "../../../src/experiment/evaluate.ts";
 import { generate } from "../../../src/experiment/generate.ts";
 import { report } from "../../../src/experiment/report.ts";
+import { classification } from "../../../src/tasks/classification.ts";
 import type { Task, TaskDefinition } from "../../../src/tasks/task.ts";
 import { MASK } from "../../../src/text/maskedPrompt.ts";
 import type { Script } from "../../scripted.ts";
@@ -45,6 +46,18 @@ describe("classify gives each text", () => {
   test("what fills the mask, of a masked model", async () => {
     const [answer] = await classify(scripted(undefined, { masked: true }), asking(YES_NO), ["bad"]);
     expect(answer).toMatchObject({ label: "no", probability: close(4 / 5) });
+  });
+
+  test("the label of a classification, of models of both kinds", async () => {
+    const spec = { text: "text", label: "label", classes: { fine: " yes", poor: " no" }, prompt: "{text} it was" };
+    const [answer] = await classify(scripted(undefined, { masked: true }), classification(spec), ["bad"]);
+    expect(answer).toMatchObject({ label: "poor", probabilities: { fine: close(1 / 5), poor: close(4 / 5) } });
+    const turned = classification({ ...spec, prompt: "it was {text}" });
+    expect(await classify(scripted(), turned, [{ text: "bad" }])).toEqual([answer]);
+    const two = classification({ ...spec, text: ["title", "text"], prompt: "{title} {text}" });
+    await expect(classify(scripted(), two, ["bad"])).rejects.toThrow(
+      /^Text 1: label classification reads title and text;/,
+    );
   });
 
   test("answers in the texts' order, whatever their lengths, and reports how many are done", async () => {
