@@ -1,4 +1,4 @@
-import { join, relative, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { Command, Option } from "commander";
 import { KitError } from "../error.ts";
 import { type Diagnosis, diagnose } from "../lab/diagnose.ts";
@@ -11,15 +11,15 @@ import { defaultSettings, type Settings, zerothOrder } from "../measure/runMetho
 import { loadModel, openModel } from "../models/load.ts";
 import type { LanguageModel } from "../models/network.ts";
 import { terminalProgress } from "../report/progress.ts";
-import { saveFigure } from "../report/render.ts";
 import { findTask } from "../tasks/index.ts";
 import { useBackend } from "../tensor/backend.ts";
 import type { Progress } from "../tensor/progress.ts";
 import { numberThat, whole } from "./commandLine.ts";
 import { addData, addMachine, flagName } from "./options.ts";
+import { drawPicture } from "./picture.ts";
 
 type Place = "data" | "encoding" | "quoting" | "train" | "dev" | "test" | "k";
-type Shared = "model" | Place | "backend" | "threads" | "weights" | "rounding" | "untied";
+type Shared = "model" | "revision" | Place | "backend" | "threads" | "weights" | "rounding" | "untied";
 
 interface DoctorRequest extends Pick<MeasureRequest, Shared | "figures"> {
   readonly task: string | readonly string[];
@@ -72,10 +72,9 @@ async function doctor(options: DoctorRequest): Promise<void> {
   const progress = terminalProgress();
   try {
     const { found, rows } = await examine(options, progress.report);
-    const files = await saveFigure(plotPlateau(found), join(resolve(options.figures), nameOf(found, rows)));
+    const picture = await drawPicture(plotPlateau(found), join(resolve(options.figures), nameOf(found, rows)));
     progress.stop();
-    const shown = files.map((path) => relative(process.cwd(), path)).join(", ");
-    process.stdout.write(`${diagnosisText(found)}\nPicture: ${shown}\n`);
+    process.stdout.write(`${diagnosisText(found)}\n${picture}\n`);
   } finally {
     progress.stop();
   }
@@ -88,14 +87,14 @@ interface Examination {
 }
 
 async function examine(options: DoctorRequest, onProgress: Progress): Promise<Examination> {
-  const { seed, backend, threads, weights, rounding, untied } = options;
+  const { revision, seed, backend, threads, weights, rounding, untied } = options;
   const definition = findTask(taskName(options));
-  checkPrompts(definition, await openModel(options.model, onProgress, options.untied));
+  checkPrompts(definition, await openModel(options.model, { revision, untied, onProgress }));
   checkWeights(options);
   checkWritable(resolve(options.figures), flagName("figures"));
-  const task = await drawTask({ task: definition.name, seed, request: options });
+  const task = await drawTask({ task: definition.name, seed, request: options }, onProgress);
   await useBackend(backend, threads);
-  const model = await loadModel(options.model, { weights, rounding, untied, onProgress });
+  const model = await loadModel(options.model, { revision, weights, rounding, untied, onProgress });
   try {
     const method = METHODS.get(options.method)!;
     const { adapter } = method;

@@ -6,13 +6,13 @@ import { checkJobs, Interrupted, runJob } from "../measure/runJob.ts";
 import type { Run } from "../record/run.ts";
 import { plotAccuracyMemory } from "../report/plot.ts";
 import { terminalProgress } from "../report/progress.ts";
-import { saveFigure } from "../report/render.ts";
 import { table, taskTable } from "../report/runTables.ts";
 import { headline } from "../report/summary.ts";
 import { flagName, readRequest, tableCommand } from "./options.ts";
+import { drawPicture } from "./picture.ts";
 
-/** Draws accuracy against memory of runs of one task and model into a folder; the files that it wrote. */
-export async function savePicture(runs: readonly Run[], folder: string): Promise<string[]> {
+/** Draws accuracy against memory of runs of one task and model into a folder; the line that says so. */
+export async function drawRuns(runs: readonly Run[], folder: string): Promise<string> {
   const { task, model, weights, untied } = headline(runs);
   const rows = await rowsName(
     task,
@@ -22,7 +22,7 @@ export async function savePicture(runs: readonly Run[], folder: string): Promise
   const kept = untied ? "-untied" : "";
   const format = weights === undefined ? "" : `-${weights.format}`;
   const name = `${on}-${model.replace(/^.*\//, "")}${kept}${format}-accuracy-memory`.toLowerCase();
-  return saveFigure(plotAccuracyMemory(runs), join(folder, name));
+  return drawPicture(plotAccuracyMemory(runs), join(folder, name));
 }
 
 /** The command that measures methods and prints them in one table. */
@@ -38,13 +38,11 @@ interface Results {
 async function report({ runs, omissions }: Results, { figures, smoke, out }: MeasureRequest): Promise<void> {
   const left = omissions.map(({ method, task, reason }) => `No ${method} on ${task}: ${reason}.\n`).join("");
   const warning = smoke ? "A smoke run: too few examples and steps for the numbers to mean anything.\n" : "";
-  const shown = (path: string): string => relative(process.cwd(), path);
   if (runs.length === 0) return void process.stdout.write(left);
   const tasks = new Set(runs.map(({ header }) => header.task));
-  const files = tasks.size > 1 ? [] : await savePicture(runs, figures);
-  const picture = files.length > 0 ? `   Picture: ${files.map(shown).join(", ")}` : "";
+  const picture = tasks.size > 1 ? "" : `   ${await drawRuns(runs, figures)}`;
   const text = tasks.size > 1 ? taskTable(runs) : table(runs);
-  process.stdout.write(`\n${text}\n${left}${warning}Runs: ${shown(out)}${picture}\n`);
+  process.stdout.write(`\n${text}\n${left}${warning}Runs: ${relative(process.cwd(), out)}${picture}\n`);
 }
 
 /** Returns a signal that aborts, with an `Interrupted`, when the process is sent SIGINT or SIGTERM, which no longer end it. */
