@@ -180,7 +180,7 @@ describe("a report", () => {
     const rows = [
       example("it was good", THREE, 1, 0),
       example("it was good", THREE, 0),
-      example("it was bad", THREE, 0),
+      example("it was bad", THREE, 0, 2),
     ];
     const found = await report(scripted(MIXED), taskOf([], { dev: rows }), { on: "dev" });
     expect(found).toMatchObject({ on: "dev", n: 3, accuracy: 2 / 3 });
@@ -212,10 +212,10 @@ describe("generate", () => {
       "la la la la la",
       "blue sky",
     ]);
-    expect(await generate(model, texts, { maxNewTokens: 5, stop: ["sky", "red", "la la la"] })).toEqual([
+    expect(await generate(model, texts, { maxNewTokens: 5, stop: ["sky", "ue sk", "red", "la la la"] })).toEqual([
       "",
       "",
-      "blue ",
+      "bl",
     ]);
     expect(model.seen).toContain("<bos> it was bad");
     expect(await generate({ ...model, tunedBegin: "mezo" }, ["it was bad"])).toEqual(["blue sky"]);
