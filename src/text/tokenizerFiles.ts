@@ -20,13 +20,17 @@ export interface TokenizerFiles {
   readonly config: Json;
   readonly specialTokens: Json;
   readonly addedTokens: Json;
+  /** The text of chat_template.jinja, where there is one. */
+  readonly chatTemplate?: string;
 }
 
 /** Reads tokenizer.json, or GPT-2's vocab.json and merges.txt, and the files beside them. Throws a KitError where there is no tokenizer, and for files that are not JSON objects. */
 export function readTokenizerFiles(folder: string): TokenizerFiles {
   const at = (name: string): string => join(folder, name);
   const optional = (name: string): Json => (existsSync(at(name)) ? readObject(at(name)) : {});
+  const template = at("chat_template.jinja");
   const beside = {
+    ...(existsSync(template) && { chatTemplate: readFileSync(template, "utf8") }),
     config: optional("tokenizer_config.json"),
     specialTokens: optional("special_tokens_map.json"),
     addedTokens: optional("added_tokens.json"),
