@@ -44,21 +44,31 @@ export interface OpenModel {
 
 /** Finds and checks a model's files by folder or hub id, its output matrix untied where asked to. Throws a KitError for whatever does not fit. */
 export async function openModel(id: string = BUNDLED_MODEL, onProgress?: Progress, untied = false): Promise<OpenModel> {
+  const found = await findCheckpoint(id, onProgress);
+  const checkpoint = untied ? untie(found) : found;
+  const { vocabulary, prompts } = planNetwork(checkpoint);
+  return { checkpoint, tokenizer: openTokenizer(checkpoint, vocabulary), id: shortId(id), prompts };
+}
+
+/** A model's weight files and config by folder or hub id. Throws a KitError where they are not found or not sound. */
+export async function findCheckpoint(id: string, onProgress?: Progress): Promise<Checkpoint> {
   const place = existsSync(id) || !Object.hasOwn(BUNDLED, id) ? id : BUNDLED[id]!;
   const folder = await resolveModel(place, {
     onProgress: downloadProgress(onProgress),
     accept: (config) => checkConfig(id, readObject(config)),
     ...(!existsSync(place) && { near: findNearest(id) }),
   });
-  const found = openCheckpoint(folder);
-  const checkpoint = untied ? untie(found) : found;
-  const { vocabulary, prompts } = planNetwork(checkpoint);
-  const tokenizer = loadTokenizer(checkpoint.folder, vocabulary);
+  return openCheckpoint(folder);
+}
+
+/** The tokenizer of a checkpoint whose embedding has so many rows. Throws a KitError where it has more ids. */
+export function openTokenizer({ folder }: Checkpoint, vocabulary: number): Tokenizer {
+  const tokenizer = loadTokenizer(folder, vocabulary);
   if (tokenizer.size > vocabulary)
     throw new KitError(
-      `${checkpoint.folder}: the tokenizer has ids up to ${tokenizer.size - 1}, but the model knows ${vocabulary} tokens; get the tokenizer that belongs to the model.`,
+      `${folder}: the tokenizer has ids up to ${tokenizer.size - 1}, but the model knows ${vocabulary} tokens; get the tokenizer that belongs to the model.`,
     );
-  return { checkpoint, tokenizer, id: shortId(id), prompts };
+  return tokenizer;
 }
 
 /** A bundled model, or a folder beside the one that was named, whose name is close. */
@@ -111,4 +121,4 @@ export async function loadModel(id: string = BUNDLED_MODEL, options: LoadOptions
 }
 
 /** A folder goes by its last name, so that no path of one machine gets into a run. */
-const shortId = (id: string): string => (existsSync(id) ? basename(resolve(id)) : id);
+export const shortId = (id: string): string => (existsSync(id) ? basename(resolve(id)) : id);
