@@ -3,8 +3,12 @@ import { KIT_VERSION } from "../experiment/header.ts";
 import { makeBackendsCommand } from "./backends.ts";
 import { runProgram } from "./commandLine.ts";
 import "../lab/index.ts"; // defines its tuners
+import { makeChatCommand } from "./chat.ts";
 import { makeDoctorCommand } from "./doctor.ts";
+import { makeGenerateCommand } from "./generate.ts";
+import { makeInspectCommand } from "./inspect.ts";
 import { makeCompactCommand, makeDiffCommand, makeReplayCommand, makeReportCommand } from "./runs.ts";
+import { makeShowCommand } from "./show.ts";
 import { makeTableCommand } from "./table.ts";
 
 const COMMANDS = [
@@ -13,6 +17,10 @@ const COMMANDS = [
   makeDiffCommand,
   makeCompactCommand,
   makeReportCommand,
+  makeGenerateCommand,
+  makeChatCommand,
+  makeInspectCommand,
+  makeShowCommand,
   makeDoctorCommand,
   makeBackendsCommand,
 ];

@@ -5,7 +5,10 @@ import { mezo } from "../../src/cli/program.ts";
 import { KitError } from "../../src/error.ts";
 import { command, folder } from "./mezo.ts";
 
-const COMMANDS = ["table", "replay", "diff", "compact", "doctor", "backends"];
+const COMMANDS = [
+  ...["table", "replay", "diff", "compact", "report", "generate", "chat"],
+  ...["inspect", "show", "doctor", "backends"],
+];
 
 /** Runs the command line in a folder of its own, as it is typed. */
 const typed = (...args: string[]): ReturnType<typeof command> => command("main", args);
