@@ -6,16 +6,16 @@ import { amount } from "../measure/makeRequest.ts";
 import { plainName, type TrainingMethod, trainingMethods } from "../measure/methods.ts";
 import { checkWritable, rowsName } from "../measure/plan.ts";
 import type { MeasureRequest } from "../measure/request.ts";
-import { defaultSettings, type Settings, zerothOrder } from "../measure/runMethod.ts";
+import { type AdapterSettings, defaultSettings, type Settings, zerothOrder } from "../measure/runMethod.ts";
 import type { LanguageModel } from "../models/network.ts";
 import { terminalProgress } from "../report/progress.ts";
 import { saveFigure } from "../report/render.ts";
 import type { Progress } from "../tensor/progress.ts";
 import { numberThat, whole } from "./commandLine.ts";
-import { addData, addMachine, flagName } from "./options.ts";
+import { addAdapters, addData, addMachine, flagName } from "./options.ts";
 import { loadSubject, type SubjectOptions } from "./subject.ts";
 
-interface DoctorRequest extends SubjectOptions, Pick<MeasureRequest, "figures"> {
+interface DoctorRequest extends SubjectOptions, AdapterSettings, Pick<MeasureRequest, "figures"> {
   readonly method: string;
   readonly lr?: number;
   readonly eps?: number;
@@ -51,6 +51,7 @@ export function makeDoctorCommand(): Command {
     .option("--eps <size>", "size of the perturbation", numberThat(amount))
     .option("--batch-size <n>", "examples a step", whole(1))
     .option("--seed <n>", "draws split, batches and z", whole(0), 1);
+  addAdapters(parser);
   addMachine(parser);
   return parser
     .optionsGroup("Output:")
@@ -86,7 +87,14 @@ async function examine(options: DoctorRequest, onProgress: Progress): Promise<Ex
     const method = METHODS.get(options.method)!;
     const { adapter } = method;
     const { lr, eps, batchSize } = chooseSettings(options, model, method);
-    const settings = { lr, eps, batchSize, seed: options.seed, onProgress, ...(adapter && { adapter: adapter() }) };
+    const settings = {
+      lr,
+      eps,
+      batchSize,
+      seed: options.seed,
+      onProgress,
+      ...(adapter && { adapter: adapter(options) }),
+    };
     const found = await diagnose(model, task, settings);
     return { found, rows: await rowsName(task.name, [task.data]) };
   } finally {

@@ -13,15 +13,16 @@ import { flagName, readRequest, tableCommand } from "./options.ts";
 
 /** Draws accuracy against memory of runs of one task and model into a folder; the files that it wrote. */
 export async function savePicture(runs: readonly Run[], folder: string): Promise<string[]> {
-  const { task, model, weights, untied } = headline(runs);
+  const { task, model, weights, untied, splitSeed } = headline(runs);
   const rows = await rowsName(
     task,
     runs.map(({ header }) => header.data),
   );
   const on = rows === undefined ? task : `${task}-${rows}`;
   const kept = untied ? "-untied" : "";
+  const split = splitSeed === undefined ? "" : `-split${splitSeed}`;
   const format = weights === undefined ? "" : `-${weights.format}`;
-  const name = `${on}-${model.replace(/^.*\//, "")}${kept}${format}-accuracy-memory`.toLowerCase();
+  const name = `${on}-${model.replace(/^.*\//, "")}${kept}${format}${split}-accuracy-memory`.toLowerCase();
   return saveFigure(plotAccuracyMemory(runs), join(folder, name));
 }
 

@@ -14,7 +14,7 @@ import type { Progress } from "../tensor/progress.ts";
 import type { NameOption } from "./makeRequest.ts";
 import { findMethod, type Prompts, plainName, trainingMethods } from "./methods.ts";
 import type { MeasureRequest } from "./request.ts";
-import { chooseSettings } from "./runMethod.ts";
+import { chooseSettings, zerothOrder } from "./runMethod.ts";
 
 /** Digits of the content's hash in a name. */
 const DIGITS = 8;
@@ -78,9 +78,10 @@ export function runFile(request: MeasureRequest, run: NamedRun, rows: NamedRows 
 
 const isOn = (data: DataSource, header: RunHeader | undefined): boolean => header?.data.sha256 === data.sha256;
 
-function runName({ model, weights, untied }: MeasureRequest, { task, method, seed }: NamedRun): string {
+function runName({ model, weights, untied, splitSeed }: MeasureRequest, { task, method, seed }: NamedRun): string {
+  const split = splitSeed === undefined ? "" : `-split${splitSeed}`;
   const kept = `${untied ? "-untied" : ""}${weights === "float32" ? "" : `-${weights}`}`;
-  return `${task}-${basename(resolve(model ?? BUNDLED_MODEL))}${kept}-${plainName(method)}-seed${seed}.jsonl`.toLowerCase();
+  return `${task}-${basename(resolve(model ?? BUNDLED_MODEL))}${kept}-${plainName(method)}${split}-seed${seed}.jsonl`.toLowerCase();
 }
 
 /** One run of one method on one task with one seed, and the file it is written to. */
@@ -115,15 +116,15 @@ interface DrawnRows extends NamedRows, Pick<Task, "remark"> {
 
 /** A task by name, and which of its rows. */
 export interface TaskChoice extends Pick<NamedRun, "task" | "seed"> {
-  readonly request: Pick<MeasureRequest, "data" | "encoding" | "quoting" | "train" | "dev" | "k"> & {
+  readonly request: Pick<MeasureRequest, "data" | "encoding" | "quoting" | "train" | "dev" | "k" | "splitSeed"> & {
     readonly test?: number;
   };
 }
 
 /** Loads a task with its rows drawn. */
 export function drawTask({ task, seed, request }: TaskChoice): Promise<Task> {
-  const { data, encoding, quoting, train, dev, test, k } = request;
-  return loadTask(task, { data, encoding, quoting, train, dev, test, k, seed });
+  const { data, encoding, quoting, train, dev, test, k, splitSeed } = request;
+  return loadTask(task, { data, encoding, quoting, train, dev, test, k, seed, splitSeed });
 }
 
 /**
@@ -159,7 +160,7 @@ export function planJobs(
 ): Plan {
   const pairs = chosen.flatMap((task) =>
     request.methods.map((method) => {
-      const reason = findMethod(method)?.reasonAgainst?.(task, prompts);
+      const reason = findMethod(method)?.reasonAgainst?.(task, prompts) ?? reasonAgainstMeasure(method, task, request);
       return { task: task.name, method, reason };
     }),
   );
@@ -172,6 +173,14 @@ export function planJobs(
   );
   const omissions = pairs.flatMap(({ reason, ...pair }) => (reason === undefined ? [] : [{ ...pair, reason }]));
   return { jobs, omissions };
+}
+
+/** Why a method cannot make large on a task what the request says, where it cannot: FT needs a gradient, and a measure has none. */
+function reasonAgainstMeasure(name: string, task: TaskDefinition, { maximize }: MeasureRequest): string | undefined {
+  const method = trainingMethods.find((one) => one.name === name);
+  if (maximize === undefined || !method) return undefined;
+  if (method.trainer !== zerothOrder) return `it needs a gradient, and ${maximize} has none`;
+  return maximize === "accuracy" && task.metric === "F1" ? "its answers are written out: maximize f1" : undefined;
 }
 
 /** Draws the rows of each task under each seed, as its runs will. */

@@ -54,6 +54,11 @@ export interface LoadTaskOptions {
   /** For folders; "paper" by default. */
   readonly split?: Split | undefined;
   readonly seed?: number | undefined;
+  /**
+   * Draws the split in place of `seed`, and the batches of runs on the task too: runs of several seeds then differ in z alone, and in an
+   * adapter's first weights.
+   */
+  readonly splitSeed?: number | undefined;
 }
 
 type Settings = { readonly [Key in "split" | "k"]?: LoadTaskOptions[Key] } & {
@@ -62,7 +67,7 @@ type Settings = { readonly [Key in "split" | "k"]?: LoadTaskOptions[Key] } & {
   readonly dialect: Dialect;
 };
 
-const KEYS = ["data", "train", "dev", "test", "k", "split", "seed", "encoding", "quoting"];
+const KEYS = ["data", "train", "dev", "test", "k", "split", "seed", "splitSeed", "encoding", "quoting"];
 const SPLITS: readonly Split[] = ["paper", "proportional", "files"];
 const QUOTINGS: readonly Quoting[] = ["double", "none"];
 
@@ -74,9 +79,9 @@ const QUOTINGS: readonly Quoting[] = ["double", "none"];
 export async function loadTask(task: string | TaskDefinition, options: LoadTaskOptions = {}): Promise<Task> {
   const definition = findTask(task);
   checkOptions(options);
-  const { data, train = 1000, dev = definition.devSize ?? 500, test = 1000, k, split, seed = 0 } = options;
-  const { encoding, quoting } = options;
-  const settings = { sizes: { train, dev, test }, k, split, seed, dialect: { encoding, quoting } };
+  const { data, train = 1000, dev = definition.devSize ?? 500, test = 1000, k, split, splitSeed } = options;
+  const { encoding, quoting, seed = 0 } = options;
+  const settings = { sizes: { train, dev, test }, k, split, seed: splitSeed ?? seed, dialect: { encoding, quoting } };
   checkSizes(k === undefined ? settings.sizes : { k, test });
   const { data: source, ...parts } = isFolder(data)
     ? await drawFromFolder(definition, data!, settings)
@@ -84,7 +89,8 @@ export async function loadTask(task: string | TaskDefinition, options: LoadTaskO
   const { name, metric, loss, classes } = definition;
   const { dropped } = source;
   const remark = [parts.remark, dropped && describeDropped(dropped)].filter((some) => some !== undefined).join("; ");
-  return { name, metric, loss, ...(classes && { classes }), data: source, ...parts, ...(remark !== "" && { remark }) };
+  const pinned = { ...(classes && { classes }), ...(splitSeed !== undefined && { splitSeed }) };
+  return { name, metric, loss, ...pinned, data: source, ...parts, ...(remark !== "" && { remark }) };
 }
 
 interface Drawn extends Parts {
