@@ -1,5 +1,5 @@
 import type { LanguageModel } from "../models/network.ts";
-import { generate } from "../nn/generate.ts";
+import { generateIds } from "../nn/generate.ts";
 
 /** How a text is continued, and who is told of it. */
 export interface StreamOptions {
@@ -29,7 +29,7 @@ export async function streamText(
     show(text, text.length - unfinished(text));
     return false;
   };
-  const [made] = await generate(model, [Int32Array.from(ids)], { maxNewTokens, stop, ends });
+  const [made] = await generateIds(model, [Int32Array.from(ids)], { maxNewTokens, stop, ends });
   const text = textOf(made!);
   show(text, text.length);
   return text;

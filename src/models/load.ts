@@ -120,5 +120,11 @@ export async function loadModel(id: string = BUNDLED_MODEL, options: LoadOptions
   };
 }
 
+/** By what `loadModel` finds a model again on this machine: its hub id, that of a bundled one, or its folder. */
+export function placeOf({ id, folder, revision }: Pick<LanguageModel, "id" | "folder" | "revision">): string {
+  const isBundled = Object.hasOwn(BUNDLED, id) && BUNDLED[id] === resolve(folder);
+  return revision !== undefined || isBundled ? id : resolve(folder);
+}
+
 /** A folder goes by its last name, so that no path of one machine gets into a run. */
 export const shortId = (id: string): string => (existsSync(id) ? basename(resolve(id)) : id);

@@ -77,16 +77,16 @@ const QUOTINGS: readonly Quoting[] = ["double", "none"];
  * `data.dropped` counts the rows that were left out, and `remark` mentions them. Throws a KitError for options and files that cannot be used.
  */
 export async function loadTask(task: string | TaskDefinition, options: LoadTaskOptions = {}): Promise<Task> {
-  const definition = findTask(task);
+  const asked = findTask(task);
   checkOptions(options);
-  const { data, train = 1000, dev = definition.devSize ?? 500, test = 1000, k, split, splitSeed } = options;
+  const { data, train = 1000, dev = asked.devSize ?? 500, test = 1000, k, split, splitSeed } = options;
   const { encoding, quoting, seed = 0 } = options;
   const settings = { sizes: { train, dev, test }, k, split, seed: splitSeed ?? seed, dialect: { encoding, quoting } };
   checkSizes(k === undefined ? settings.sizes : { k, test });
   const { data: source, ...parts } = isFolder(data)
-    ? await drawFromFolder(definition, data!, settings)
-    : drawFromOne(definition, await readTaskRows(definition, data, settings.dialect), settings);
-  const { name, metric, loss, classes } = definition;
+    ? await drawFromFolder(asked, data!, settings)
+    : drawFromOne(asked, await readTaskRows(asked, data, settings.dialect), settings);
+  const { name, metric, loss, classes } = parts.definition;
   const { dropped } = source;
   const remark = [parts.remark, dropped && describeDropped(dropped)].filter((some) => some !== undefined).join("; ");
   const pinned = { ...(classes && { classes }), ...(splitSeed !== undefined && { splitSeed }) };
@@ -94,24 +94,36 @@ export async function loadTask(task: string | TaskDefinition, options: LoadTaskO
 }
 
 interface Drawn extends Parts {
+  readonly definition: TaskDefinition;
   readonly data: DataSource;
   readonly pool?: readonly Example[];
 }
 
+/** The definition with what the rows of its training file decide. */
+function settle(asked: TaskDefinition, { name, rows }: Rows): TaskDefinition {
+  if (!asked.settle) return asked;
+  try {
+    return findTask(asked.settle(rows.map(({ fields }) => fields)));
+  } catch (error) {
+    throw error instanceof KitError ? new KitError(`${name}: ${error.message}`) : error;
+  }
+}
+
 const DEV_PARTS = ["dev", "val", "validation", "dev32"];
 
-async function drawFromFolder(definition: TaskDefinition, folder: string, settings: Settings): Promise<Drawn> {
+async function drawFromFolder(asked: TaskDefinition, folder: string, settings: Settings): Promise<Drawn> {
   const { split = "paper", sizes, k, seed, dialect } = settings;
   const shots = k === undefined ? undefined : join(folder, `${k}-${seed}`);
   if (shots !== undefined && statSync(shots, { throwIfNoEntry: false })?.isDirectory())
-    return limitTest(sizes.test, await drawFromFolder(definition, shots, { sizes, seed, dialect, split: "files" }));
+    return limitTest(sizes.test, await drawFromFolder(asked, shots, { sizes, seed, dialect, split: "files" }));
   const part = async (names: readonly string[], wanted: string, suits?: (rows: Rows) => boolean): Promise<Rows> => {
     const rows = await readPart(folder, names, dialect, suits);
     if (rows) return rows;
     throw missingPart(folder, wanted);
   };
-  const labelled = (rows: Rows): boolean => hasLabels(definition, rows);
   const train = await part(["train"], "train.*");
+  const definition = settle(asked, train);
+  const labelled = (rows: Rows): boolean => hasLabels(definition, rows);
   if (split === "files") {
     const test = await part(["test"], "test.*", labelled);
     const dev = await part(DEV_PARTS, "dev.*, val.* or validation.*", labelled);
@@ -129,12 +141,16 @@ async function drawFromFolder(definition: TaskDefinition, folder: string, settin
 function makePools(
   definition: TaskDefinition,
   files: readonly Rows[],
-): Pick<Drawn, "data"> & { readonly pools: readonly (readonly Example[])[] } {
+): Pick<Drawn, "data" | "definition"> & { readonly pools: readonly (readonly Example[])[] } {
   const found = files.map((rows) => makeExamples(definition, rows));
   const unlabelled = found.reduce((sum, file) => sum + file.unlabelled, 0);
   const rows = found.reduce((sum, { examples }) => sum + examples.length, unlabelled);
   const dropped = listDropped({ repeated: 0, contradicting: 0, unlabelled });
-  return { data: { ...describeFiles(files), rows, ...dropped }, pools: found.map(({ examples }) => examples) };
+  return {
+    definition,
+    data: { ...describeFiles(files), rows, ...dropped },
+    pools: found.map(({ examples }) => examples),
+  };
 }
 
 /** A K-shot folder's parts, of a longer test file the rows that the authors drew. */
@@ -142,11 +158,12 @@ function limitTest(most: number, parts: Drawn): Drawn {
   return { ...parts, test: drawTest(parts.test, most) };
 }
 
-function drawFromOne(definition: TaskDefinition, rows: Rows, { split, sizes, k, seed }: Settings): Drawn {
+function drawFromOne(asked: TaskDefinition, rows: Rows, { split, sizes, k, seed }: Settings): Drawn {
   if (split !== undefined)
     throw new KitError(
       `${rows.name} is one set of rows, which has no split "${split}": leave out split, or name a data folder.`,
     );
+  const definition = settle(asked, rows);
   const { examples, unlabelled } = makeExamples(definition, rows);
   const { examples: pool, ...twice } = deduplicate(examples);
   const parts =
@@ -154,7 +171,7 @@ function drawFromOne(definition: TaskDefinition, rows: Rows, { split, sizes, k, 
       ? splitInThree(pool, rows.name, sizes, seed)
       : splitKShot({ train: pool, test: [], name: rows.name }, k, sizes.test, seed);
   const dropped = listDropped({ ...twice, unlabelled });
-  return { data: { ...describeFiles([rows]), rows: examples.length + unlabelled, ...dropped }, ...parts };
+  return { definition, data: { ...describeFiles([rows]), rows: examples.length + unlabelled, ...dropped }, ...parts };
 }
 
 async function readTaskRows(definition: TaskDefinition, data: string | undefined, dialect: Dialect): Promise<Rows> {

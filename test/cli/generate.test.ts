@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { loadModel } from "../../src/models/load.ts";
 import type { LanguageModel } from "../../src/models/network.ts";
-import { generate } from "../../src/nn/generate.ts";
+import { generateIds } from "../../src/nn/generate.ts";
 import { useBackend } from "../../src/tensor/backend.ts";
 import { tinyModel } from "../tiny.ts";
 import { command, folder, inShell } from "./mezo.ts";
@@ -24,7 +24,7 @@ afterAll(() => model.dispose());
 /** What the model says after a text, by the library. */
 async function continued(text: string, maxNewTokens: number, begin: readonly number[] = []): Promise<string> {
   const { tokenizer } = model;
-  const [made] = await generate(model, [Int32Array.from([...begin, ...tokenizer.encode(text)])], { maxNewTokens });
+  const [made] = await generateIds(model, [Int32Array.from([...begin, ...tokenizer.encode(text)])], { maxNewTokens });
   return ` ${tokenizer.decode(made!)}`;
 }
 
