@@ -60,15 +60,22 @@ export function tableCommand(): Command {
   return command.addHelpText("after", EXAMPLES);
 }
 
-/** Adds the options that say which model and which rows. */
+/** Adds the options that say which model, which task and which rows. */
 export function addData(parser: Command): void {
+  parser
+    .optionsGroup("Model and data:")
+    .option("--task <names>", "tasks, separated by commas, or all", taskList, defaults.task);
+  addRows(parser);
+}
+
+/** Adds the options that say which model and which rows. */
+export function addRows(parser: Command): void {
   parser
     .optionsGroup("Model and data:")
     .option(
       "--model <folder|id>",
       "a folder in Hugging Face layout, a hub id, or a bundled model: opt-reviews (default) or roberta-reviews",
     )
-    .option("--task <names>", "tasks, separated by commas, or all", taskList, defaults.task)
     .option(
       "--data <path>",
       "a folder with train, validation or test files, or one TSV, CSV or JSONL file (default: bundled sentences for SST-2, the kit's 32 samples for the others)",
@@ -114,7 +121,8 @@ function addMeasurement(parser: Command): void {
     );
 }
 
-function addTraining(parser: Command): void {
+/** Adds the options of training methods. */
+export function addTraining(parser: Command): void {
   const values = "one for all methods, or mezo=…,ft-lora=…";
   parser
     .optionsGroup("Training:")
@@ -210,9 +218,12 @@ function addOutput(parser: Command): void {
 
 /** The request that a parsed `mezo table` was given. Throws a KitError for what is wrong. */
 export function readRequest(command: Command): MeasureRequest {
-  const { method: methods, ...options } = command.opts<MeasureOptions & { method?: readonly string[] }>();
-  const isGiven = (name: string): boolean =>
-    command.getOptionValueSource(name === "methods" ? "method" : name) === "cli";
-  const given = Object.entries({ ...options, methods }).filter(([name]) => isGiven(name));
-  return makeRequest(Object.fromEntries(given), flagName);
+  const { method: methods, ...options } = givenOptions<MeasureOptions & { method?: readonly string[] }>(command);
+  return makeRequest({ ...options, ...(methods && { methods }) }, flagName);
+}
+
+/** The options that the command line has, without those that have a default only. */
+export function givenOptions<T extends object>(command: Command): Partial<T> {
+  const given = Object.entries(command.opts()).filter(([name]) => command.getOptionValueSource(name) === "cli");
+  return Object.fromEntries(given) as Partial<T>;
 }

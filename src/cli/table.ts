@@ -2,13 +2,14 @@ import { join, relative } from "node:path";
 import type { Command } from "commander";
 import { makePlan, type Omission, rowsName } from "../measure/plan.ts";
 import type { MeasureRequest } from "../measure/request.ts";
-import { checkJobs, Interrupted, runJob } from "../measure/runJob.ts";
+import { checkJobs, runJob } from "../measure/runJob.ts";
 import type { Run } from "../record/run.ts";
 import { plotAccuracyMemory } from "../report/plot.ts";
 import { terminalProgress } from "../report/progress.ts";
 import { saveFigure } from "../report/render.ts";
 import { table, taskTable } from "../report/runTables.ts";
 import { headline } from "../report/summary.ts";
+import { abortOnSignals, unlessAborted } from "./interrupt.ts";
 import { flagName, readRequest, tableCommand } from "./options.ts";
 
 /** Draws accuracy against memory of runs of one task and model into a folder; the files that it wrote. */
@@ -46,23 +47,6 @@ async function report({ runs, omissions }: Results, { figures, smoke, out }: Mea
   const picture = files.length > 0 ? `   Picture: ${files.map(shown).join(", ")}` : "";
   const text = tasks.size > 1 ? taskTable(runs) : table(runs);
   process.stdout.write(`\n${text}\n${left}${warning}Runs: ${shown(out)}${picture}\n`);
-}
-
-/** Returns a signal that aborts, with an `Interrupted`, when the process is sent SIGINT or SIGTERM, which no longer end it. */
-function abortOnSignals(): AbortSignal {
-  const controller = new AbortController();
-  // npm passes Ctrl-C on to a process that had it from the terminal already: the listeners stay for the second one.
-  for (const signal of ["SIGINT", "SIGTERM"] as const)
-    process.on(signal, () => controller.abort(new Interrupted(signal)));
-  return controller.signal;
-}
-
-/** Returns what the work returns; throws the signal's reason as soon as it aborts, with the work left to itself. */
-function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
-  const aborted = new Promise<never>((_, failed) =>
-    signal.addEventListener("abort", () => failed(signal.reason), { once: true }),
-  );
-  return Promise.race([work, aborted]);
 }
 
 /** Does the runs one after the other, adding each to the results when it is finished. */

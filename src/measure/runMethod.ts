@@ -112,6 +112,8 @@ export interface Setup {
   readonly record: RunRecorder;
   /** A run of this very kind that was cut short, or finished. */
   readonly resume?: UnfinishedRun;
+  /** Keeps the best weights of a run whose steps no file tells, so that `bestModel` has them. */
+  readonly keepBest?: boolean;
 }
 
 /** Scores the most frequent label of the training part, without a model. */
@@ -140,7 +142,7 @@ export async function runProbe(setup: Setup): Promise<Run> {
   const { lr, epochs } = HEAD_TUNING;
   const batchSize = valueFor(request.batchSize, "LP") ?? HEAD_TUNING.batchSize;
   const steps = valueFor(request.steps, "LP") ?? epochs * Math.ceil(task.train.length / batchSize);
-  const past = { record, ...(resume && { resume }) };
+  const past = { record, ...(resume && { resume }), ...(setup.keepBest && { keepBest: true }) };
   const settings = { steps, batchSize, seed, begin, method: "LP", adapter: headTuning(), onProgress, ...past };
   return tune(model, task, adam({ lr: valueFor(request.lr, "LP") ?? lr }), settings);
 }
@@ -160,5 +162,6 @@ export async function runTraining(setup: Setup, method: Trains, adapter?: Adapte
     ...(adapter && { adapter }),
     ...(chooseBy && { chooseBy }),
     ...(resume && { resume }),
+    ...(setup.keepBest && method.trainer === backpropagation && { keepBest: true }),
   });
 }

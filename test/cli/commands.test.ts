@@ -6,7 +6,7 @@ import { KitError } from "../../src/error.ts";
 import { command, folder } from "./mezo.ts";
 
 const COMMANDS = [
-  ...["table", "replay", "diff", "compact", "report", "generate", "chat"],
+  ...["table", "tune", "classify", "replay", "diff", "compact", "report", "generate", "chat"],
   ...["inspect", "show", "doctor", "backends"],
 ];
 
