@@ -21,6 +21,28 @@ function cutMiddle(line: string): string {
 /** A computed number is not finite: which, and what may help. */
 export class NotFinite extends KitError {}
 
+/** A package is not installed that only some users need. */
+export class NotInstalled extends KitError {
+  /** "the package x is not installed: npm install x y" */
+  readonly finding: string;
+
+  constructor(wanted: string, finding: string) {
+    super(`${wanted}, but ${finding}.`);
+    this.finding = finding;
+  }
+}
+
+/**
+ * What to throw where packages could not be loaded: a NotInstalled that says what was wanted ("A picture was to be drawn") and how to install
+ * them all, where one of them is not there; the error itself where it has another reason.
+ */
+export function explainLoading(error: unknown, wanted: string, packages: readonly string[]): unknown {
+  const { code, message } = error as NodeJS.ErrnoException;
+  const missing = packages.find((name) => message.includes(`'${name}'`) || message.includes(`'${name}/`));
+  if (!missing || !["MODULE_NOT_FOUND", "ERR_MODULE_NOT_FOUND"].includes(code!)) return error;
+  return new NotInstalled(wanted, `the package ${missing} is not installed: npm install ${packages.join(" ")}`);
+}
+
 /** Throws a KitError that names the unknown options of `what`. */
 export function checkOptions(what: string, unknown: object, known: readonly string[]): void {
   const names = Object.keys(unknown);

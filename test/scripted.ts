@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import { embed } from "../src/kernels/embed.ts";
 import type { LanguageModel } from "../src/models/network.ts";
 import type { TokenBatch } from "../src/nn/batch.ts";

@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import { afterEach, beforeEach, expect } from "vitest";
 import { useBackend } from "../src/tensor/backend.ts";
 

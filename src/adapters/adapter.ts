@@ -1,4 +1,4 @@
-import type * as tf from "@tensorflow/tfjs";
+import type * as tf from "@tensorflow/tfjs-core";
 import { KitError } from "../error.ts";
 import type { LanguageModel, LoadedNetwork } from "../models/network.ts";
 import type { Adaptation, Head } from "../nn/network.ts";

@@ -1,7 +1,7 @@
 import { runInNewContext } from "node:vm";
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import seedrandom from "seedrandom";
-import { checkOptions, KitError } from "../error.ts";
+import { checkOptions, KitError, showValue } from "../error.ts";
 import { multiply } from "../kernels/elementwise.ts";
 import { linear } from "../kernels/linear.ts";
 import { noteMeant } from "../models/network.ts";
@@ -28,7 +28,8 @@ export interface Target {
 /** The query and value projections of every layer, in order: what the paper adapts (Appendix E.5). */
 export function listQueriesAndValues(network: AdaptableNetwork): Target[] {
   const maps = new Map(listMatrices(network).map((map) => [map.name, map]));
-  return network.layers.flatMap(({ query, value }) => [maps.get(query)!, maps.get(value)!]);
+  const names = new Set(network.layers.flatMap(({ query, value }) => [query, value]));
+  return [...names].map((name) => maps.get(name)!);
 }
 
 /** Every linear map of a network except the output matrix and embeddings: queries and values, then the others in the checkpoint's order. */
@@ -108,10 +109,17 @@ export interface LoraOptions {
   readonly rank?: number;
   /** The correction is multiplied by alpha / rank. */
   readonly alpha?: number;
+  /** Multiplies it by alpha / √rank instead (rank-stabilized LoRA; Kalajdzievski 2023), so that a higher rank does not shrink it. */
+  readonly rslora?: boolean;
   /**
    * The linear maps to adapt by the ends of their names, such as ["q_proj", "v_proj", "fc1"] or "q_proj,v_proj,fc1"; "all-linear" for all
    * but the output matrix. By default the query and value projections of every layer.
    */
+  readonly targets?: string | readonly string[];
+}
+
+/** Runs that were recorded before `targets` had its name have it as `modules`, and keep it when they are resumed and replayed. */
+interface RecordedOptions extends LoraOptions {
   readonly modules?: string | readonly string[];
 }
 
@@ -121,23 +129,28 @@ export interface LoraOptions {
  * as the network itself. At the start only B has a gradient, yet MeZO perturbs both, as in the authors' code. The paper's equation 6 names
  * A and B the other way round. Throws a KitError for an unknown option and an invalid value.
  */
-export const lora: (options?: LoraOptions) => Adapter = defineAdapter("LoRA", (options: LoraOptions) => {
-  const { rank = 8, alpha = 16, modules, ...unknown } = options;
-  checkOptions("LoRA", unknown, ["rank", "alpha", "modules"]);
+export const lora: (options?: LoraOptions) => Adapter = defineAdapter("LoRA", (options: RecordedOptions) => {
+  const { rank = 8, alpha = 16, rslora = false, targets, modules, ...unknown } = options;
+  checkOptions("LoRA", unknown, ["rank", "alpha", "targets", "rslora"]);
   checkCount("LoRA", "rank", rank);
   if (!(alpha > 0 && Number.isFinite(alpha))) throw new KitError(`LoRA needs an alpha above 0, not ${alpha}.`);
-  const names = modules === undefined ? undefined : [modules].flat().flatMap((name) => name.split(/\s*,\s*/));
+  if (typeof rslora !== "boolean") throw new KitError(`LoRA needs true or false as rslora, not ${showValue(rslora)}.`);
+  const names = readNames(targets ?? modules);
+  const chosen = names && { [targets === undefined ? "modules" : "targets"]: names.join(",") };
   return {
-    options: { rank, alpha, ...(names && { modules: names.join(",") }) },
+    options: { rank, alpha, ...(rslora && { rslora }), ...chosen },
     begin: (network, { seed }) => {
-      const targets = names ? findTargets(network, names) : listQueriesAndValues(network);
+      const maps = names ? findTargets(network, names) : listQueriesAndValues(network);
       return makeLora({
-        rankStabilized: false,
-        parts: new Map(targets.map((target) => [target.name, { ...drawPart(target, rank, seed), alpha }])),
+        rankStabilized: rslora,
+        parts: new Map(maps.map((map) => [map.name, { ...drawPart(map, rank, seed), alpha }])),
       });
     },
   };
 });
+
+const readNames = (targets: LoraOptions["targets"]): readonly string[] | undefined =>
+  targets === undefined ? undefined : [targets].flat().flatMap((name) => name.split(/\s*,\s*/));
 
 /** The linear maps of those names. Throws a KitError, which lists the possible names, for an unknown one. */
 function findTargets(network: AdaptableNetwork, names: readonly string[]): Target[] {

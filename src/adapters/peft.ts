@@ -1,13 +1,14 @@
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import { hashFiles } from "../checkpoints/folder.ts";
 import { readObject } from "../checkpoints/json.ts";
-import { openSafetensors } from "../checkpoints/safetensorsHeader.ts";
+import { openWeights } from "../checkpoints/weightFiles.ts";
 import { type NamedTensor, writeSafetensors } from "../checkpoints/write.ts";
 import { KitError, showValue } from "../error.ts";
 import type { AdaptableNetwork, Adapted, Adapter } from "./adapter.ts";
-import { type PeftConfig, type PeftLayout, peftLora, readCount, readExactly } from "./peftLora.ts";
+import { type PeftConfig, type PeftLayout, readCount, readExactly } from "./peftLayout.ts";
+import { peftLora } from "./peftLora.ts";
 import { makePrefix } from "./prefix.ts";
 
 const NAME = "prompt_embeddings";
@@ -79,6 +80,8 @@ function readFirstPosition(path: string, config: PeftConfig): number {
 
 const CONFIG = "adapter_config.json";
 const WEIGHTS = "adapter_model.safetensors";
+/** What PEFT wrote before it knew safetensors. */
+const PICKLED = "adapter_model.bin";
 
 /** A line for each adapter that PEFT has too; adding one adds a line. */
 const LAYOUTS: Readonly<Partial<Record<Adapter["name"], PeftLayout>>> = { LoRA: peftLora, prefix: peftPrefix };
@@ -147,34 +150,40 @@ export async function saveAdapter(
  * Throws a KitError for a kind of adapter that the kit does not have, and one that names every missing, misshapen and unknown tensor.
  */
 export function loadAdapter(folder: string, network: AdaptableNetwork): Adapted {
-  const { layout, config } = openAdapter(folder);
-  return layout.read(openSafetensors(join(folder, WEIGHTS)), config, network);
+  const { layout, config, path } = openAdapter(folder);
+  return layout.read({ path, tensors: openWeights(path) }, config, network);
 }
 
 /** An adapter that starts from the weights in a folder instead of drawing them. Reads the configuration now and the weights at `begin`; throws as `loadAdapter` does. */
 export function savedAdapter(folder: string): Adapter {
-  const { name, layout, config } = openAdapter(folder);
+  const { name, layout, config, path } = openAdapter(folder);
   return {
     name,
-    options: { ...layout.options(join(folder, CONFIG), config), weights: hashFiles([join(folder, WEIGHTS)]) },
+    options: { ...layout.options(join(folder, CONFIG), config), weights: hashFiles([path]) },
     begin: (network) => loadAdapter(folder, network),
   };
 }
 
-function openAdapter(folder: string): { name: Adapter["name"]; layout: PeftLayout; config: PeftConfig } {
-  for (const file of [CONFIG, WEIGHTS])
-    if (!existsSync(join(folder, file)))
-      throw new KitError(`Reading the adapter ${folder}: no ${file} there; ${adviseOn(folder)}.`);
+/** An adapter's folder: its kind, its configuration, and the path of its weights. */
+interface AdapterFolder {
+  readonly name: Adapter["name"];
+  readonly layout: PeftLayout;
+  readonly config: PeftConfig;
+  readonly path: string;
+}
+
+function openAdapter(folder: string): AdapterFolder {
+  const has = (file: string): boolean => existsSync(join(folder, file));
+  const weights = [WEIGHTS, PICKLED].find(has);
+  if (!has(CONFIG) || !weights)
+    throw new KitError(
+      `Reading the adapter ${folder}: no ${has(CONFIG) ? WEIGHTS : CONFIG} there; give a folder that an adapter was saved in.`,
+    );
   const config = readObject(join(folder, CONFIG));
   const known = Object.entries(LAYOUTS) as [Adapter["name"], PeftLayout][];
   const found = known.find(([, { type }]) => type === config.peft_type);
-  if (found) return { name: found[0], layout: found[1], config };
+  if (found) return { name: found[0], layout: found[1], config, path: join(folder, weights) };
   throw new KitError(
     `Reading the adapter ${folder}: it is of type ${showValue(config.peft_type)}, and the kit knows ${known.map(([, { type }]) => type).join(" and ")}.`,
   );
 }
-
-const adviseOn = (folder: string): string =>
-  existsSync(join(folder, "adapter_model.bin"))
-    ? "there is adapter_model.bin, so save it with safe_serialization=True"
-    : "give a folder that an adapter was saved in";

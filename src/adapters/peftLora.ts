@@ -1,9 +1,7 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import { isObject } from "../checkpoints/json.ts";
-import { readTensor, type SafetensorsFile } from "../checkpoints/safetensors.ts";
-import type { NamedTensor } from "../checkpoints/write.ts";
 import { KitError, listNames, showValue } from "../error.ts";
-import type { AdaptableNetwork, Adapted, Adapter, LoraParts } from "./adapter.ts";
+import type { AdaptableNetwork, LoraParts } from "./adapter.ts";
 import {
   assignByPattern,
   type Choice,
@@ -14,56 +12,7 @@ import {
   makeLora,
   type Target,
 } from "./lora.ts";
-
-/** The fields of adapter_config.json, by their names there. */
-export type PeftConfig = Readonly<Record<string, unknown>>;
-
-/** How one kind of adapter is stored in a folder of Python's PEFT. */
-export interface PeftLayout {
-  /** Its name in the configuration. */
-  readonly type: string;
-  /** The configuration beside type and base model: the kind of task, and sizes. */
-  config(adapted: Adapted, network: AdaptableNetwork): PeftConfig;
-  tensors(adapted: Adapted): Promise<NamedTensor[]>;
-  /** The adapter's settings; throws a KitError for a configuration that cannot be used. */
-  options(path: string, config: PeftConfig): Adapter["options"];
-  /** The weights; throws a KitError that names every missing, misshapen and unknown tensor. */
-  read(file: SafetensorsFile, config: PeftConfig, network: AdaptableNetwork): Adapted;
-}
-
-/** A reader of exactly these tensors. Before reading any, throws a KitError that names all missing, misshapen and unknown ones. */
-export function readExactly(
-  file: SafetensorsFile,
-  shapes: ReadonlyMap<string, readonly number[]>,
-): (name: string) => Float32Array {
-  const found = new Map([...file.tensors].map(([name, { shape }]) => [name, shape]));
-  const faults = {
-    missing: [...shapes.keys()].filter((name) => !found.has(name)),
-    misshapen: [...shapes].flatMap(([name, shape]) => {
-      const is = found.get(name);
-      return is && is.join() !== shape.join() ? [`${name} is [${is}] instead of [${shape}]`] : [];
-    }),
-    unknown: [...found.keys()].filter((name) => !shapes.has(name)),
-  };
-  const parts = Object.entries(faults).flatMap(([kind, names]) =>
-    names.length > 0 ? [`${names.length} ${kind} (${listNames(names)})`] : [],
-  );
-  if (parts.length > 0)
-    throw new KitError(
-      `${file.path}: the adapter's tensors do not fit the model: ${parts.join("; ")}; load it with the model that it was made for.`,
-    );
-  return (name) => readTensor(file, name);
-}
-
-/** Reads a whole number of at least 1 from a configuration. Throws a KitError for anything else. */
-export function readCount(path: string, config: Readonly<Record<string, unknown>>, field: string): number {
-  const value = config[field];
-  if (!(Number.isInteger(value) && (value as number) >= 1))
-    throw new KitError(
-      `${path}: ${field} is ${showValue(value)} where a whole number of at least 1 belongs; save the adapter again.`,
-    );
-  return value as number;
-}
+import { type AdapterFile, type PeftConfig, type PeftLayout, readCount, readExactly } from "./peftLayout.ts";
 
 /** The fields of LoRA's adapter_config.json that the kit uses. */
 export interface LoraConfig {
@@ -158,7 +107,7 @@ export const peftLora: PeftLayout = {
     ...makeSettings(lora!),
     lora_dropout: 0,
     bias: "none",
-    fan_in_fan_out: false,
+    fan_in_fan_out: [...lora!.parts.keys()].some((name) => network.transposed?.includes(`${name}.weight`)),
     init_lora_weights: true,
     target_modules: shortenNames([...lora!.parts.keys()], network),
     modules_to_save: null,
@@ -235,7 +184,7 @@ function matchOrThrow<T>(path: string, ask: () => T): T {
 }
 
 /** Throws a KitError for tensors of an embedding or of the output matrix, which the kit's LoRA does not adapt. */
-function checkReach(file: SafetensorsFile, targets: readonly Target[]): void {
+function checkReach(file: AdapterFile, targets: readonly Target[]): void {
   const known = new Set(targets.map(({ name }) => name));
   const others = [...file.tensors.keys()].flatMap((tensor) => {
     const module = /^base_model\.model\.(.+)\.lora_(?:embedding_)?[AB](?:\.weight)?$/.exec(tensor)?.[1];
@@ -248,7 +197,7 @@ function checkReach(file: SafetensorsFile, targets: readonly Target[]): void {
   );
 }
 
-function readParts(file: SafetensorsFile, config: LoraConfig, targets: readonly Target[]): LoraParts["parts"] {
+function readParts(file: AdapterFile, config: LoraConfig, targets: readonly Target[]): LoraParts["parts"] {
   const names = targets.map(({ name }) => name);
   const [ranks, alphas] = matchOrThrow(file.path, () => [
     assignByPattern(names, config.rankPattern, config.r),

@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import seedrandom from "seedrandom";
 import { checkOptions, KitError } from "../error.ts";
 import { packBatch } from "../nn/batch.ts";

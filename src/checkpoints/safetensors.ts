@@ -66,18 +66,21 @@ function readFloats(path: string, entry: TensorEntry, into: Float32Array, from: 
     throw new KitError(
       `Reading "${name}" from ${path} as floats: it holds ${dtype}; only ${Object.keys(READERS).join(", ")} can be read.`,
     );
-  withFile(path, (fd) => read({ fd, path }, { byteOffset, from }, into));
+  withFile(path, (fd) => read(bytesOf(fd, path), { byteOffset, from }, into));
 }
 
-/** An open file. */
-interface OpenFile {
-  readonly fd: number;
-  readonly path: string;
-}
+/** Fills `into` with the bytes from a position on. Throws a KitError where they end earlier. */
+export type ReadBytes = (position: number, into: Uint8Array) => void;
 
-/** Fills `into` from element `from` of the numbers that begin at a byte of an open file. */
+/** The bytes of an open file. */
+export const bytesOf =
+  (fd: number, path: string): ReadBytes =>
+  (position, into) =>
+    void readBytes(fd, path, position, into);
+
+/** Fills `into` from element `from` of the numbers that begin at a byte. */
 export type ReadNumbers = (
-  file: OpenFile,
+  bytes: ReadBytes,
   at: { readonly byteOffset: number; readonly from: number },
   into: Float32Array,
 ) => void;
@@ -85,8 +88,8 @@ export type ReadNumbers = (
 /** How numbers of the formats of floats are read, by the names that safetensors has for them. */
 export const READERS: Readonly<Record<string, ReadNumbers>> = {
   F64: readIn(Float64Array, (source, part) => part.set(source)),
-  F32: ({ fd, path }, { byteOffset, from }, into) =>
-    void readBytes(fd, path, byteOffset + 4 * from, new Uint8Array(into.buffer, into.byteOffset, into.byteLength)),
+  F32: (bytes, { byteOffset, from }, into) =>
+    bytes(byteOffset + 4 * from, new Uint8Array(into.buffer, into.byteOffset, into.byteLength)),
   F16: readIn(Uint16Array, decodeF16),
   BF16: readIn(Uint16Array, decodeBF16),
 };
@@ -97,13 +100,13 @@ interface ElementArray<T> {
 }
 
 function readIn<T>(Elements: ElementArray<T>, decode: (source: T, into: Float32Array) => void): ReadNumbers {
-  const bytes = Elements.BYTES_PER_ELEMENT;
-  return ({ fd, path }, { byteOffset, from }, into) => {
-    const perChunk = Math.max(1, Math.min(CHUNK_BYTES / bytes, into.length));
-    const chunk = new ArrayBuffer(perChunk * bytes);
+  const size = Elements.BYTES_PER_ELEMENT;
+  return (bytes, { byteOffset, from }, into) => {
+    const perChunk = Math.max(1, Math.min(CHUNK_BYTES / size, into.length));
+    const chunk = new ArrayBuffer(perChunk * size);
     for (let at = 0; at < into.length; at += perChunk) {
       const part = into.subarray(at, at + perChunk);
-      readBytes(fd, path, byteOffset + (from + at) * bytes, new Uint8Array(chunk, 0, part.length * bytes));
+      bytes(byteOffset + (from + at) * size, new Uint8Array(chunk, 0, part.length * size));
       decode(new Elements(chunk, 0, part.length), part);
     }
   };
@@ -135,10 +138,15 @@ export function withFile<T>(path: string, use: (fd: number) => T): T {
 
 let halfTable: Float32Array | undefined;
 
+/** The value of every float16 bit pattern. */
+export function halfValues(): Float32Array {
+  halfTable ??= makeHalfTable();
+  return halfTable;
+}
+
 /** Writes the values of float16 bit patterns into `into`, exactly; both have the same length. */
 export function decodeF16(source: Uint16Array, into: Float32Array): void {
-  halfTable ??= makeHalfTable();
-  const table = halfTable;
+  const table = halfValues();
   for (let i = 0; i < source.length; i++) into[i] = table[source[i]!]!;
 }
 

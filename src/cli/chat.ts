@@ -31,7 +31,7 @@ export function makeChatCommand(): Command {
 
 async function chat({ system, ...options }: ChatRequest): Promise<void> {
   const begin: readonly ChatMessage[] = system === undefined ? [] : [{ role: "system", content: system }];
-  const { tokenizer } = await openModel(options.model);
+  const { tokenizer } = await openModel(options.model, { revision: options.revision });
   renderChat(tokenizer, [...begin, { role: "user", content: "Hello" }]); // what is refused is so before any weight is read
   const model = await loadWriter(options);
   try {

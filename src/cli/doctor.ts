@@ -1,4 +1,4 @@
-import { join, relative, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { Command, Option } from "commander";
 import { type Diagnosis, diagnose } from "../lab/diagnose.ts";
 import { diagnosisText, plotPlateau } from "../lab/report.ts";
@@ -9,10 +9,10 @@ import type { MeasureRequest } from "../measure/request.ts";
 import { type AdapterSettings, defaultSettings, type Settings, zerothOrder } from "../measure/runMethod.ts";
 import type { LanguageModel } from "../models/network.ts";
 import { terminalProgress } from "../report/progress.ts";
-import { saveFigure } from "../report/render.ts";
 import type { Progress } from "../tensor/progress.ts";
 import { numberThat, whole } from "./commandLine.ts";
 import { addAdapters, addData, addMachine, flagName } from "./options.ts";
+import { drawPicture } from "./picture.ts";
 import { loadSubject, type SubjectOptions } from "./subject.ts";
 
 interface DoctorRequest extends SubjectOptions, AdapterSettings, Pick<MeasureRequest, "figures"> {
@@ -65,10 +65,9 @@ async function doctor(options: DoctorRequest): Promise<void> {
   const progress = terminalProgress();
   try {
     const { found, rows } = await examine(options, progress.report);
-    const files = await saveFigure(plotPlateau(found), join(resolve(options.figures), nameOf(found, rows)));
+    const picture = await drawPicture(plotPlateau(found), join(resolve(options.figures), nameOf(found, rows)));
     progress.stop();
-    const shown = files.map((path) => relative(process.cwd(), path)).join(", ");
-    process.stdout.write(`${diagnosisText(found)}\nPicture: ${shown}\n`);
+    process.stdout.write(`${diagnosisText(found)}\n${picture}\n`);
   } finally {
     progress.stop();
   }

@@ -11,7 +11,7 @@ import { whole } from "./commandLine.ts";
 import { streamText } from "./stream.ts";
 
 /** Where a model that writes comes from, and where it computes. */
-export interface WriterOptions extends Pick<MeasureRequest, "model" | "backend" | "threads" | "weights"> {
+export interface WriterOptions extends Pick<MeasureRequest, "model" | "revision" | "backend" | "threads" | "weights"> {
   readonly maxNewTokens: number;
 }
 
@@ -39,6 +39,7 @@ export function makeGenerateCommand(): Command {
 export function addWriter(parser: Command, maxNewTokens: number): void {
   parser
     .option("--model <folder|file|id>", "the model that writes (default: the bundled opt-reviews)")
+    .option("--revision <name>", "of a model on the hub: a branch, tag or commit (default: main)")
     .option("--max-new-tokens <n>", "most tokens of an answer", whole(1), maxNewTokens)
     .addOption(
       new Option("--weights <format>", "what the model's matrices are kept in; 16 bits take half the memory")
@@ -50,11 +51,17 @@ export function addWriter(parser: Command, maxNewTokens: number): void {
 }
 
 /** Loads the model of a command in which it writes, with progress on the terminal. */
-export async function loadWriter({ model, backend, threads, weights }: WriterOptions): Promise<LanguageModel> {
+export async function loadWriter({
+  model,
+  revision,
+  backend,
+  threads,
+  weights,
+}: WriterOptions): Promise<LanguageModel> {
   const progress = terminalProgress();
   try {
     await useBackend(backend, threads);
-    return await loadModel(model, { weights, onProgress: progress.report });
+    return await loadModel(model, { revision, weights, onProgress: progress.report });
   } finally {
     progress.stop();
   }

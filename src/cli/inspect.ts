@@ -12,6 +12,7 @@ Examples:
   npx mezo inspect model.gguf --json`;
 
 interface InspectOptions {
+  readonly revision?: string;
   readonly all: boolean;
   readonly json: boolean;
 }
@@ -24,15 +25,16 @@ export const makeInspectCommand = (): Command =>
     )
     .summary("says what a model's files hold, and whether the kit loads it")
     .argument("[model]", "a folder, a weight file, a hub id or a bundled model (default: opt-reviews)")
+    .option("--revision <name>", "of a model on the hub: a branch, tag or commit (default: main)")
     .option("--all", "every tensor by itself, and the whole chat template", false)
     .option("--json", "as JSON, with every tensor", false)
     .addHelpText("after", EXAMPLES)
     .action(inspect);
 
-async function inspect(model: string | undefined, { all, json }: InspectOptions): Promise<void> {
+async function inspect(model: string | undefined, { revision, all, json }: InspectOptions): Promise<void> {
   const progress = terminalProgress();
   try {
-    const found = await inspectModel(model, progress.report);
+    const found = await inspectModel(model, { revision, onProgress: progress.report });
     progress.stop();
     process.stdout.write(`${json ? JSON.stringify(found, null, 2) : inspectionText(found, all)}\n`);
   } finally {

@@ -12,7 +12,10 @@ type Place = "data" | "encoding" | "quoting" | "train" | "dev" | "test" | "k";
 
 /** Which model on which rows of which task, and where to compute: the options of `addData` and `addMachine`, and a seed. */
 export interface SubjectOptions
-  extends Pick<MeasureRequest, Place | "model" | "backend" | "threads" | "weights" | "rounding" | "untied"> {
+  extends Pick<
+    MeasureRequest,
+    Place | "model" | "revision" | "backend" | "threads" | "weights" | "rounding" | "untied"
+  > {
   readonly task: string | readonly string[];
   readonly seed: number;
 }
@@ -25,13 +28,13 @@ export interface Subject {
 
 /** Loads what a command that looks at one task was asked for, by the command's name in errors; the model last, so that nothing is read in vain. */
 export async function loadSubject(command: string, options: SubjectOptions, onProgress: Progress): Promise<Subject> {
-  const { seed, model: id, backend, threads, weights, rounding, untied } = options;
+  const { seed, model: id, revision, backend, threads, weights, rounding, untied } = options;
   const definition = findTask(oneTask(command, options));
-  checkPrompts(definition, await openModel(id, onProgress, untied));
+  checkPrompts(definition, await openModel(id, { revision, untied, onProgress }));
   checkWeights(options);
-  const task = await drawTask({ task: definition.name, seed, request: options });
+  const task = await drawTask({ task: definition.name, seed, request: options }, onProgress);
   await useBackend(backend, threads);
-  return { model: await loadModel(id, { weights, rounding, untied, onProgress }), task };
+  return { model: await loadModel(id, { revision, weights, rounding, untied, onProgress }), task };
 }
 
 function oneTask(command: string, { task }: SubjectOptions): string {

@@ -6,14 +6,14 @@ import { checkJobs, runJob } from "../measure/runJob.ts";
 import type { Run } from "../record/run.ts";
 import { plotAccuracyMemory } from "../report/plot.ts";
 import { terminalProgress } from "../report/progress.ts";
-import { saveFigure } from "../report/render.ts";
 import { table, taskTable } from "../report/runTables.ts";
 import { headline } from "../report/summary.ts";
 import { abortOnSignals, unlessAborted } from "./interrupt.ts";
 import { flagName, readRequest, tableCommand } from "./options.ts";
+import { drawPicture } from "./picture.ts";
 
-/** Draws accuracy against memory of runs of one task and model into a folder; the files that it wrote. */
-export async function savePicture(runs: readonly Run[], folder: string): Promise<string[]> {
+/** Draws accuracy against memory of runs of one task and model into a folder; the line that says so. */
+export async function drawRuns(runs: readonly Run[], folder: string): Promise<string> {
   const { task, model, weights, untied, splitSeed } = headline(runs);
   const rows = await rowsName(
     task,
@@ -24,7 +24,7 @@ export async function savePicture(runs: readonly Run[], folder: string): Promise
   const split = splitSeed === undefined ? "" : `-split${splitSeed}`;
   const format = weights === undefined ? "" : `-${weights.format}`;
   const name = `${on}-${model.replace(/^.*\//, "")}${kept}${format}${split}-accuracy-memory`.toLowerCase();
-  return saveFigure(plotAccuracyMemory(runs), join(folder, name));
+  return drawPicture(plotAccuracyMemory(runs), join(folder, name));
 }
 
 /** The command that measures methods and prints them in one table. */
@@ -40,13 +40,11 @@ interface Results {
 async function report({ runs, omissions }: Results, { figures, smoke, out }: MeasureRequest): Promise<void> {
   const left = omissions.map(({ method, task, reason }) => `No ${method} on ${task}: ${reason}.\n`).join("");
   const warning = smoke ? "A smoke run: too few examples and steps for the numbers to mean anything.\n" : "";
-  const shown = (path: string): string => relative(process.cwd(), path);
   if (runs.length === 0) return void process.stdout.write(left);
   const tasks = new Set(runs.map(({ header }) => header.task));
-  const files = tasks.size > 1 ? [] : await savePicture(runs, figures);
-  const picture = files.length > 0 ? `   Picture: ${files.map(shown).join(", ")}` : "";
+  const picture = tasks.size > 1 ? "" : `   ${await drawRuns(runs, figures)}`;
   const text = tasks.size > 1 ? taskTable(runs) : table(runs);
-  process.stdout.write(`\n${text}\n${left}${warning}Runs: ${shown(out)}${picture}\n`);
+  process.stdout.write(`\n${text}\n${left}${warning}Runs: ${relative(process.cwd(), out)}${picture}\n`);
 }
 
 /** Does the runs one after the other, adding each to the results when it is finished. */

@@ -144,16 +144,16 @@ async function tune(
   request: MeasureRequest,
   onProgress: Progress,
 ): Promise<Result> {
-  const { model: id, backend, threads, weights, rounding, untied, resume } = request;
+  const { model: id, revision, backend, threads, weights, rounding, untied, resume } = request;
   checkTunedFolder(out);
   checkWritable(dirname(resolve(out)), flagName("out"));
   checkWeights(request);
-  checkPrompts(definition, await openModel(id, onProgress, untied));
+  checkPrompts(definition, await openModel(id, { revision, untied, onProgress }));
   const { data, encoding, quoting, train, dev, test, k } = request;
-  const task = await loadTask(definition, { data, encoding, quoting, train, dev, test, k, seed });
+  const task = await loadTask(definition, { data, encoding, quoting, train, dev, test, k, seed, onProgress });
   if (task.remark !== undefined) process.stderr.write(`${task.remark}.\n`);
   await useBackend(backend, threads);
-  const model = await loadModel(id, { weights, rounding, untied, onProgress });
+  const model = await loadModel(id, { revision, weights, rounding, untied, onProgress });
   try {
     const zeroShot = await evaluate(model, task, { seed, begin: request.begin, onProgress });
     const run = await makeRun({ model, task, seed, out, request, resume }, onProgress);

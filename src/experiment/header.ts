@@ -1,5 +1,5 @@
 import { createRequire } from "node:module";
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import type { LanguageModel } from "../models/network.ts";
 import { RUN_FORMAT } from "../record/lines.ts";
 import type { RunHeader, RunSettings } from "../record/run.ts";

@@ -1,5 +1,5 @@
 import { setImmediate } from "node:timers/promises";
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import { checkOptions, KitError } from "../error.ts";
 import { embed } from "../kernels/embed.ts";
 import { promptRows, sharedPrompts } from "../loss/candidates.ts";

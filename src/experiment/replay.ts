@@ -1,5 +1,5 @@
 import { setImmediate } from "node:timers/promises";
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import { type Adapted, adaptedModel, adapterNamed } from "../adapters/adapter.ts";
 import "../adapters/index.ts"; // defines the adapters that runs name
 import { checkOptions, KitError } from "../error.ts";

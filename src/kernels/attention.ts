@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import { filledTensor, nativeKernel, viewTensor } from "../tensor/native/backend.ts";
 import { floats, type Graph, node } from "../tensor/native/onnx.ts";
 import { runGraph, type View } from "../tensor/native/session.ts";

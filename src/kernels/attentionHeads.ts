@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 
 /** Sequences of one size that stand together: how many, and where they start (in rows) and how long each is, queries and keys. */
 export interface Group {

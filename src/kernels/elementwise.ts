@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import { nativeKernel, runKernel } from "../tensor/native/backend.ts";
 import { floats, type Graph, node } from "../tensor/native/onnx.ts";
 import { constant, fused, fusedGradient } from "../tensor/trace.ts";
@@ -27,8 +27,11 @@ export function joinRows(a: tf.Tensor, b: tf.Tensor): tf.Tensor2D {
   return fused("Concat", inputs, { axis: 0 }, (both) => tf.concat(Object.values(both), 0) as tf.Tensor2D);
 }
 
-/** What may follow a product, element by element: max(x, 0); x Φ(x) with the exact normal distribution function; x σ(x). */
-export type Activation = "relu" | "gelu" | "silu";
+/**
+ * What may follow a product, element by element: max(x, 0); x Φ(x) with the exact normal distribution function, and with GPT-2's
+ * approximation of it, σ(2u) with u = √(2/π) (x + 0.044715 x³); x σ(x).
+ */
+export type Activation = "relu" | "gelu" | "gelu_new" | "silu";
 
 /** An activation of x [rows, width]. Differentiable. */
 export function activate(x: tf.Tensor, activation: Activation): tf.Tensor2D {
@@ -38,10 +41,21 @@ export function activate(x: tf.Tensor, activation: Activation): tf.Tensor2D {
 /** The normal distribution function. */
 const phi = (x: tf.Tensor): tf.Tensor => tf.mul(0.5, tf.add(1, tf.erf(tf.mul(x, Math.SQRT1_2))));
 
+const TWICE_U = [2 * Math.sqrt(2 / Math.PI), 2 * Math.sqrt(2 / Math.PI) * 0.044715] as const;
+
+/** 2u as Hendrycks and Gimpel (2016) have it. */
+const twiceU = (x: tf.Tensor): tf.Tensor => tf.mul(x, tf.add(TWICE_U[0], tf.mul(TWICE_U[1], tf.square(x))));
+
+/** The factor of x in the activations that are smooth. */
+const GATES: Readonly<Record<Exclude<Activation, "relu">, (x: tf.Tensor) => tf.Tensor>> = {
+  gelu: phi,
+  gelu_new: (x) => tf.sigmoid(twiceU(x)),
+  silu: (x) => tf.sigmoid(x),
+};
+
 /** An activation in TensorFlow.js's own operations. */
 export function activationReference(x: tf.Tensor, activation: Activation): tf.Tensor {
-  if (activation === "relu") return tf.relu(x);
-  return tf.mul(x, activation === "gelu" ? phi(x) : tf.sigmoid(x));
+  return activation === "relu" ? tf.relu(x) : tf.mul(x, GATES[activation](x));
 }
 
 /** The gradient in x, for the gradient dy in the activation's result. */
@@ -55,8 +69,9 @@ function slope(x: tf.Tensor, activation: Activation): tf.Tensor {
     const density = tf.mul(tf.exp(tf.mul(tf.mul(x, x), -0.5)), 1 / Math.sqrt(2 * Math.PI));
     return tf.add(phi(x), tf.mul(x, density));
   }
-  const s = tf.sigmoid(x);
-  return tf.mul(s, tf.add(1, tf.mul(x, tf.sub(1, s)))); // (x σ)' = σ + x σ (1 − σ)
+  const s = GATES[activation](x);
+  const inner = activation === "silu" ? 1 : tf.add(TWICE_U[0], tf.mul(3 * TWICE_U[1], tf.square(x)));
+  return tf.mul(s, tf.add(1, tf.mul(tf.mul(x, inner), tf.sub(1, s)))); // (x σ(v))' = σ + x v' σ (1 − σ)
 }
 
 fusedGradient("Activation", ["x"], (dy, [x], { activation }) => ({
@@ -67,6 +82,7 @@ fusedGradient("Activation", ["x"], (dy, [x], { activation }) => ({
 export function activationNode(activation: Activation, input: string, output: string): Buffer {
   if (activation === "relu") return node("Relu", [input], output);
   if (activation === "gelu") return node("com.microsoft.Gelu", [input], output);
+  if (activation === "gelu_new") return node("com.microsoft.FastGelu", [input], output);
   return node("com.microsoft.QuickGelu", [input], output, { alpha: { float: 1 } }); // x σ(αx)
 }
 

@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import { filledTensor, findSource, NATIVE, nativeKernel, viewTensor } from "../tensor/native/backend.ts";
 import { give, take } from "../tensor/native/pool.ts";
 import { type Both, blank, type FormRows, pair } from "../tensor/pair.ts";

@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import { filledTensor, nativeKernel, viewTensor, withView } from "../tensor/native/backend.ts";
 import { floats, type Graph, node } from "../tensor/native/onnx.ts";
 import { runGraph, type View } from "../tensor/native/session.ts";
@@ -17,7 +17,7 @@ export type LinearExtras = { readonly bias?: tf.Tensor } & (
  */
 export function linear(x: tf.Tensor, weight: tf.Tensor, extras: LinearExtras = {}): tf.Tensor2D {
   const { activation, residual } = extras;
-  if (activation === "gelu" || activation === "silu") return smooth(x, weight, activation, extras.bias);
+  if (activation && activation !== "relu") return smooth(x, weight, activation, extras.bias);
   const inputs: Product = { x, weight, ...(extras.bias && { bias: extras.bias }), ...(residual && { residual }) };
   return fused("Linear", inputs, { activation }, (given) => reference(given, activation));
 }

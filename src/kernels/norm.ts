@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import { nativeKernel, runKernel } from "../tensor/native/backend.ts";
 import { floats, type Graph, node } from "../tensor/native/onnx.ts";
 import { fused, fusedGradient } from "../tensor/trace.ts";
@@ -42,24 +42,33 @@ nativeKernel("LayerNorm", ({ inputs, attrs }) => {
   return runKernel(`layerNorm ${epsilon}`, () => layerNormGraph(epsilon), inputs, inputs.x!.shape);
 });
 
-/** Each row of x [rows, width] over its root mean square, times the gain `weight` [width]. Differentiable in both. */
+/**
+ * Each row of x [rows, width] over its root mean square, times the gain `weight` [width]. Where the gain is as wide as a head of x, each
+ * head is normalized by itself. Differentiable in both.
+ */
 export function rmsNorm(x: tf.Tensor, weight: tf.Tensor, epsilon: number): tf.Tensor2D {
   return fused("RmsNorm", { x, weight }, { epsilon }, ({ x, weight }) => {
-    return tf.mul(tf.mul(x, inverseRms(x, epsilon)), weight) as tf.Tensor2D;
+    const heads = splitRows(x, weight);
+    return tf.reshape(tf.mul(tf.mul(heads, inverseRms(heads, epsilon)), weight), x.shape as [number, number]);
   });
 }
+
+/** x in rows as wide as the gain. */
+export const splitRows = (x: tf.Tensor, weight: tf.Tensor): tf.Tensor => tf.reshape(x, [-1, weight.size]);
 
 /** One over the root mean square of each row. */
 export const inverseRms = (x: tf.Tensor, epsilon: number): tf.Tensor =>
   tf.rsqrt(tf.add(rowMean(tf.square(x)), epsilon));
 
 fusedGradient("RmsNorm", ["x", "weight"], (dy, [x, weight], { epsilon }) => {
-  const scale = inverseRms(x!, epsilon as number);
-  const normal = tf.mul(x!, scale);
-  const dNormal = tf.mul(dy, weight!);
+  const [heads, dHeads] = [splitRows(x!, weight!), splitRows(dy, weight!)];
+  const scale = inverseRms(heads, epsilon as number);
+  const normal = tf.mul(heads, scale);
+  const dNormal = tf.mul(dHeads, weight!);
+  const dx = (): tf.Tensor => tf.mul(scale, tf.sub(dNormal, tf.mul(normal, rowMean(tf.mul(dNormal, normal)))));
   return {
-    x: () => tf.mul(scale, tf.sub(dNormal, tf.mul(normal, rowMean(tf.mul(dNormal, normal))))),
-    weight: () => tf.sum(tf.mul(dy, normal), 0),
+    x: () => tf.reshape(dx(), x!.shape),
+    weight: () => tf.sum(tf.mul(dHeads, normal), 0),
   };
 });
 
@@ -71,5 +80,8 @@ const rmsNormGraph = (epsilon: number): Graph => ({
 
 nativeKernel("RmsNorm", ({ inputs, attrs }) => {
   const epsilon = attrs.epsilon as number;
-  return runKernel(`rmsNorm ${epsilon}`, () => rmsNormGraph(epsilon), inputs, inputs.x!.shape);
+  const [x, width] = [inputs.x!, inputs.weight!.shape[0]!];
+  const heads = { ...x, shape: [tf.util.sizeFromShape(x.shape) / width, width] };
+  const y = runKernel(`rmsNorm ${epsilon}`, () => rmsNormGraph(epsilon), { ...inputs, x: heads }, heads.shape);
+  return { ...y, shape: x.shape };
 });

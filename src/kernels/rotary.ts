@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import { filledTensor, nativeKernel, viewTensor } from "../tensor/native/backend.ts";
 import { fused, fusedGradient } from "../tensor/trace.ts";
 

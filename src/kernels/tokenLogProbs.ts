@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import { widen } from "../tensor/halves.ts";
 import { filledTensor, findSource, NATIVE, nativeKernel, viewTensor } from "../tensor/native/backend.ts";
 import { floats, type Graph, node } from "../tensor/native/onnx.ts";

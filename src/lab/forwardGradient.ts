@@ -1,12 +1,14 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import { KitError, NotFinite } from "../error.ts";
 import { type AttentionShape, groupSequences } from "../kernels/attention.ts";
 import { type Heads, mergeHeads, splitHeads, weighKeys } from "../kernels/attentionHeads.ts";
+import { columns } from "../kernels/columns.ts";
 import { type Activation, activate, activationGradient } from "../kernels/elementwise.ts";
 import { embed } from "../kernels/embed.ts";
 import { linear } from "../kernels/linear.ts";
-import { inverseRms, rowMean, standardize } from "../kernels/norm.ts";
+import { inverseRms, rowMean, splitRows, standardize } from "../kernels/norm.ts";
 import { type Angles, rotary } from "../kernels/rotary.ts";
+import { gradients } from "../tensor/gradients.ts";
 import { type Parameter, scaledNoise } from "../tensor/parameter.ts";
 import { ANY_BACKEND, type Attributes, defineRule, type Inputs, type Interpreter, interpret } from "../tensor/trace.ts";
 import { defineTuner } from "../tuners/define.ts";
@@ -77,7 +79,7 @@ export function forwardDerivative<T extends tf.Tensor>(
   const { value, tangent } = forward(body, theta, tangentOf);
   try {
     const xs = [value, ...theta.map((weight) => weight.value)];
-    const { value: loss, grads } = tf.engine().gradients(() => tail(value), xs, undefined, true);
+    const { value: loss, grads } = gradients(() => tail(value), xs);
     const [own, ...others] = grads as (tf.Tensor | undefined)[];
     let derivative = own && tangent ? dot(own, tangent) : 0;
     others.forEach((gradient, i) => {
@@ -122,6 +124,8 @@ defineTangent("Concat", ({ inputs, tangents }) =>
   ),
 );
 
+defineTangent("Columns", ({ tangents, attrs }) => columns(tangents.x!, attrs.from as number, attrs.to as number));
+
 defineTangent("Embed", ({ inputs, tangents }) => embed(inputs.ids!, tangents.table!));
 
 defineTangent("Rotary", ({ tangents, attrs }) => rotary(tangents.x!, attrs.angles as Angles));
@@ -140,12 +144,14 @@ defineTangent("LayerNorm", ({ inputs, tangents: { x, weight, bias }, attrs, outp
   return total(x && change(x), weight && tf.mul(normal, weight), bias && tf.broadcastTo(bias, output.shape));
 });
 
-defineTangent("RmsNorm", ({ inputs, tangents: { x, weight }, attrs }) => {
-  const scale = inverseRms(inputs.x!, attrs.epsilon as number);
-  const normal = tf.mul(inputs.x!, scale);
+defineTangent("RmsNorm", ({ inputs, tangents: { x, weight }, attrs, output }) => {
+  const heads = splitRows(inputs.x!, inputs.weight!);
+  const scale = inverseRms(heads, attrs.epsilon as number);
+  const normal = tf.mul(heads, scale);
   const change = (dx: tf.Tensor): tf.Tensor =>
     tf.mul(tf.mul(scale, tf.sub(dx, tf.mul(normal, rowMean(tf.mul(dx, normal))))), inputs.weight!);
-  return total(x && change(x), weight && tf.mul(normal, weight));
+  const changed = total(x && change(splitRows(x, inputs.weight!)), weight && tf.mul(normal, weight));
+  return tf.reshape(changed, output.shape);
 });
 
 /** The tangent of x Wᵀ + bias, where one of them has one. */

@@ -1,4 +1,4 @@
-import type * as tf from "@tensorflow/tfjs";
+import type * as tf from "@tensorflow/tfjs-core";
 import { storage } from "../tensor/backend.ts";
 import { narrow, widen } from "../tensor/halves.ts";
 import { type Draw, type Parameter, type Perturb, scaledNoise } from "../tensor/parameter.ts";

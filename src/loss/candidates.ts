@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import { KitError } from "../error.ts";
 import { embed } from "../kernels/embed.ts";
 import { linear } from "../kernels/linear.ts";

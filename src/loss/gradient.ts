@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import { packBatch, type TokenBatch } from "../nn/batch.ts";
 import { checkpointedGradient, plainGradient } from "../nn/gradient.ts";
 import type { Head, Network } from "../nn/network.ts";
@@ -28,7 +28,7 @@ export function lossParts(loss: Loss, whole: LabelledBatch, share: number): Loss
       rows: rows(batch.lengths),
       loss: (seen, head) => {
         const part = tf.div(logProbSum(table(scores(seen, head)), right), -total) as tf.Scalar;
-        return share === 1 ? part : part.mul(share);
+        return share === 1 ? part : tf.mul(part, share);
       },
     };
   });

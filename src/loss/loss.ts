@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import type { Network } from "../nn/network.ts";
 import type { Loss } from "../tasks/task.ts";
 import type { Both } from "../tensor/pair.ts";

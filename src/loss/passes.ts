@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import { embed } from "../kernels/embed.ts";
 import { lastTokens, packBatch } from "../nn/batch.ts";
 import type { Head, KeysValues, Network } from "../nn/network.ts";

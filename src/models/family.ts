@@ -22,6 +22,8 @@ export interface ModelFamily {
   shapes(config: Config): ReadonlyMap<string, readonly number[]>;
   /** The name a weight has in `shapes`, for a name found in a checkpoint; undefined for what the network does not use. */
   canonicalName(found: string, config: Config): string | undefined;
+  /** Whether checkpoints hold a matrix, by its name in `shapes`, as [in, out], so that it is turned at loading and at saving. */
+  isTransposed?(name: string): boolean;
   build(config: Config, weights: Weights): Network;
   limits(config: Config): Limits;
   /** How prompts are put to its models. */

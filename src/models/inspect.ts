@@ -1,15 +1,14 @@
 import { statSync } from "node:fs";
 import type { Checkpoint } from "../checkpoints/folder.ts";
-import { findCommit } from "../checkpoints/hub.ts";
+import { parseCachedPath } from "../checkpoints/hubCache.ts";
 import type { StoredTensor } from "../checkpoints/safetensors.ts";
 import { KitError } from "../error.ts";
 import type { Network } from "../nn/network.ts";
-import type { Progress } from "../tensor/progress.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import type { Config } from "./config.ts";
 import type { Limits } from "./family.ts";
 import { readBegin } from "./limits.ts";
-import { BUNDLED_MODEL, findCheckpoint, openTokenizer, shortId } from "./load.ts";
+import { BUNDLED_MODEL, findCheckpoint, type OpenOptions, openTokenizer, shortId } from "./load.ts";
 import { planNetwork } from "./weights.ts";
 
 /** What a model's files hold, and what the kit makes of them; no weight has been read. */
@@ -41,25 +40,28 @@ export interface InspectedTensor extends Pick<StoredTensor, "dtype" | "shape"> {
  * Looks at a model's files without loading it: tensors, config, tokenizer, and why the kit would refuse it, where it would. Throws a KitError
  * where there is no model or its weight files are not sound.
  */
-export async function inspectModel(id: string = BUNDLED_MODEL, onProgress?: Progress): Promise<Inspection> {
-  const checkpoint = await findCheckpoint(id, onProgress);
+export async function inspectModel(
+  id: string = BUNDLED_MODEL,
+  options: Omit<OpenOptions, "untied"> = {},
+): Promise<Inspection> {
+  const checkpoint = await findCheckpoint(id, options);
   const refusals: string[] = [];
-  const unlessRefused = <T>(read: () => T): T | undefined => {
+  const unlessRefused = async <T>(read: () => T | Promise<T>): Promise<T | undefined> => {
     try {
-      return read();
+      return await read();
     } catch (error) {
       if (!(error instanceof KitError)) throw error;
       refusals.push(error.message);
       return undefined;
     }
   };
-  const plan = unlessRefused(() => planNetwork(checkpoint));
-  const tokenizer = unlessRefused(() => openTokenizer(checkpoint, plan?.vocabulary ?? Number.POSITIVE_INFINITY));
+  const plan = await unlessRefused(() => planNetwork(checkpoint));
+  const tokenizer = await unlessRefused(() => openTokenizer(checkpoint, plan?.vocabulary ?? Number.POSITIVE_INFINITY));
   const network = plan && { prompts: plan.prompts, ...plan.limits };
   const begin = network && tokenizer && readBegin(network, tokenizer);
-  const revision = findCommit(checkpoint.folder);
+  const revision = parseCachedPath(checkpoint.folder)?.commit;
   return {
-    ...{ id: shortId(id), folder: checkpoint.folder, ...(revision && { revision }) },
+    ...{ id: shortId(id, checkpoint.folder), folder: checkpoint.folder, ...(revision && { revision }) },
     files: checkpoint.files.map((path) => ({ path, bytes: statSync(path).size })),
     config: checkpoint.config,
     tensors: listTensors(checkpoint),

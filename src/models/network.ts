@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import type { Checkpoint } from "../checkpoints/folder.ts";
 import type { Network } from "../nn/network.ts";
 import type { Parameter } from "../tensor/parameter.ts";
@@ -12,6 +12,8 @@ import { fillFrom, planNetwork, type WeightOptions, weightMaker } from "./weight
 export interface LoadedNetwork extends Network, Limits {
   /** All weights, a tied output matrix once; tuners change their values in place. */
   readonly parameters: readonly Parameter[];
+  /** Names of the matrices that checkpoints hold as [in, out]; here all are [out, in]. */
+  readonly transposed?: readonly string[];
   /** Reads the weights from the checkpoint again, in place: undoes all tuning without ever keeping a second copy. */
   restore(): void;
   /** Frees the weights. */
@@ -39,6 +41,7 @@ export function loadNetwork(checkpoint: Checkpoint, options: WeightOptions = {},
   const byName = new Map(parameters.map(({ name, value }) => [name, value]));
   return {
     parameters,
+    transposed: [...shapes.keys()].filter((name) => family.isTransposed?.(name)),
     ...limits,
     ...family.build(checkpoint.config, (name) => byName.get(name)!),
     restore: () => {
@@ -53,8 +56,10 @@ export function loadNetwork(checkpoint: Checkpoint, options: WeightOptions = {},
 export interface LanguageModel extends LoadedNetwork {
   /** The hub id that was asked for, or the folder's last name. */
   readonly id: string;
-  /** Where its files lie on this machine. */
+  /** Where its files lie on this machine: a folder, or one file that stands for it. */
   readonly folder: string;
+  /** Reads the JSON files of such a folder, by their names, where one file stands for it. */
+  readonly companions?: Checkpoint["companions"];
   /** The hub's commit, where the model came from there. */
   readonly revision?: string;
   /** First 16 hexadecimal digits of the SHA-256 over the weight files. */

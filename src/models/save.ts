@@ -1,6 +1,8 @@
 import { copyFileSync, existsSync, mkdirSync, realpathSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { readObject } from "../checkpoints/json.ts";
+import { COMPANIONS, CONFIG } from "../checkpoints/modelFiles.ts";
+import { transposeValues } from "../checkpoints/transpose.ts";
 import { type StoredAs, safetensorsWriter } from "../checkpoints/write.ts";
 import { checkOptions, KitError } from "../error.ts";
 import { storage } from "../tensor/backend.ts";
@@ -14,23 +16,10 @@ export interface SaveModelOptions {
   readonly dtype?: StoredAs;
 }
 
-const CONFIG = "config.json";
 const WEIGHTS = "model.safetensors";
 
 /** What Python's transformers calls the kinds of numbers. */
 const TORCH: Readonly<Record<StoredAs, string>> = { F32: "float32", F16: "float16", BF16: "bfloat16" };
-
-/** What goes along as it is, where the model came with it. */
-const COMPANIONS = [
-  "tokenizer.json",
-  "tokenizer_config.json",
-  "special_tokens_map.json",
-  "added_tokens.json",
-  "vocab.json",
-  "merges.txt",
-  "tokenizer.model",
-  "generation_config.json",
-];
 
 /**
  * Writes the model's present weights into a folder in Hugging Face layout, which this kit and Python's transformers load: one
@@ -46,14 +35,18 @@ export async function saveModel(model: LanguageModel, folder: string, options: S
   checkOptions("saveModel", unknown, ["dtype"]);
   checkSavable(model, folder, dtype);
   const own = { torch_dtype: TORCH[dtype], ...(model.untied && { tie_word_embeddings: false }) };
-  const config = { ...readObject(join(model.folder, CONFIG)), ...own };
-  const companions = COMPANIONS.filter((name) => existsSync(join(model.folder, name)));
-  const names = [...companions, WEIGHTS, CONFIG];
+  const { [CONFIG]: found, ...given } = (await model.companions?.()) ?? {
+    [CONFIG]: readObject(join(model.folder, CONFIG)),
+  };
+  const config = { ...found, ...own };
+  const copied = COMPANIONS.filter((name) => existsSync(join(model.folder, name)));
+  const names = [...copied, ...Object.keys(given), WEIGHTS, CONFIG];
   const next = (name: string): string => join(folder, `${name}.${process.pid}.next`);
   try {
     mkdirSync(folder, { recursive: true });
-    for (const name of companions) copyFileSync(join(model.folder, name), next(name));
-    await writeWeights(model.parameters, next(WEIGHTS), dtype);
+    for (const name of copied) copyFileSync(join(model.folder, name), next(name));
+    for (const [name, json] of Object.entries(given)) writeFileSync(next(name), `${JSON.stringify(json, null, 2)}\n`);
+    await writeWeights(model, next(WEIGHTS), dtype);
     writeFileSync(next(CONFIG), `${JSON.stringify(withDtype(config), null, 2)}\n`);
     rmSync(join(folder, CONFIG), { force: true });
     for (const name of names) renameSync(next(name), join(folder, name));
@@ -71,12 +64,20 @@ function withDtype(config: Readonly<Record<string, unknown>>): Readonly<Record<s
   return "dtype" in config ? { ...config, dtype: config.torch_dtype } : config;
 }
 
-async function writeWeights(parameters: readonly Parameter[], path: string, dtype: StoredAs): Promise<void> {
-  const shapes = parameters.map(({ name, value }) => ({ name, shape: value.shape }));
+async function writeWeights(model: LanguageModel, path: string, dtype: StoredAs): Promise<void> {
+  const { parameters, transposed = [] } = model;
+  const isTurned = ({ name }: Parameter): boolean => transposed.includes(name);
+  const shapes = parameters.map((one) => ({
+    name: one.name,
+    shape: isTurned(one) ? one.value.shape.toReversed() : one.value.shape,
+  }));
   const writer = safetensorsWriter(path, shapes, { dtype });
   const { view } = storage();
   try {
-    for (const { value } of parameters) writer.add(view ? view(value) : ((await value.data()) as Float32Array));
+    for (const one of parameters) {
+      const values = view ? view(one.value) : ((await one.value.data()) as Float32Array);
+      writer.add(isTurned(one) ? transposeValues(values, one.value.shape as [number, number]) : values);
+    }
     writer.finish();
   } finally {
     writer.abandon();

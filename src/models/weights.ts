@@ -1,6 +1,8 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import type { Checkpoint } from "../checkpoints/folder.ts";
+import { findQuantization } from "../checkpoints/quantized.ts";
 import type { StoredTensor } from "../checkpoints/safetensors.ts";
+import { transposeStored } from "../checkpoints/transpose.ts";
 import { KitError, listNames } from "../error.ts";
 import type { Network } from "../nn/network.ts";
 import { storage } from "../tensor/backend.ts";
@@ -101,6 +103,7 @@ export function fillFrom(tensor: tf.Tensor, stored: StoredTensor): void {
 
 /** What a checkpoint holds for a network: its family, every weight's shape and where it lies. Throws as `loadNetwork` does, reading no weight. */
 export function planNetwork(checkpoint: Checkpoint): NetworkPlan {
+  refuseQuantized(checkpoint.folder, findQuantization(checkpoint.config, checkpoint.tensors));
   const family = findFamily(checkpoint.folder, checkpoint.config);
   const shapes = family.shapes(checkpoint.config);
   const stored = matchTensors(checkpoint, family, shapes);
@@ -141,7 +144,15 @@ interface NetworkPlan {
 
 /** Throws a KitError, which names the model, for a config.json that the kit cannot build a network of. */
 export function checkConfig(model: string, config: Config): void {
+  refuseQuantized(model, findQuantization(config));
   findFamily(model, config).shapes(config);
+}
+
+function refuseQuantized(model: string, way: string | undefined): void {
+  if (way === undefined) return;
+  throw new KitError(
+    `${model} has quantized weights (${way}), which the kit does not read: take the model that they were made from, or a GGUF file of it.`,
+  );
 }
 
 /** Where each weight of the architecture lies in the checkpoint. */
@@ -151,9 +162,12 @@ function matchTensors(
   shapes: ReadonlyMap<string, readonly number[]>,
 ): ReadonlyMap<string, StoredTensor> {
   const found = new Map<string, StoredTensor>();
+  const isTurned = (name: string, { shape }: StoredTensor): boolean =>
+    shape.length === 2 && family.isTransposed?.(name) === true;
   for (const [name, tensor] of checkpoint.tensors) {
     const canonical = family.canonicalName(name, checkpoint.config);
-    if (canonical !== undefined && (canonical === name || !found.has(canonical))) found.set(canonical, tensor);
+    if (canonical === undefined || (canonical !== name && found.has(canonical))) continue;
+    found.set(canonical, isTurned(canonical, tensor) ? transposeStored(tensor) : tensor);
   }
   const missing = [...shapes.keys()].filter((name) => !found.has(name));
   const unknown = [...found.keys()].filter((name) => !shapes.has(name));

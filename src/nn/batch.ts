@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 
 /** Sequences of token ids that lie one after another, without padding. */
 export interface TokenBatch {

@@ -1,4 +1,5 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
+import { gradients } from "../tensor/gradients.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { findTail, type Tail, type TokenBatch } from "./batch.ts";
 import type { Network } from "./network.ts";
@@ -32,7 +33,7 @@ export function differentiate<T extends tf.Tensor>(
   dy?: T,
 ): { value: T; grads: (tf.Tensor | undefined)[] } {
   if (xs.length === 0) return { value: tf.tidy(f), grads: [] };
-  return tf.engine().gradients(f, [...xs], dy, true);
+  return gradients(f, xs, dy);
 }
 
 /** The number in a scalar, which is disposed of. */

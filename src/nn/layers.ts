@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import { attention } from "../kernels/attention.ts";
 import { type Activation, activate, add, joinRows } from "../kernels/elementwise.ts";
 import { embed } from "../kernels/embed.ts";

@@ -1,4 +1,4 @@
-import type * as tf from "@tensorflow/tfjs";
+import type * as tf from "@tensorflow/tfjs-core";
 import type { TokenBatch } from "./batch.ts";
 
 /** The output matrix [vocabulary, width], and its bias [vocabulary] where the model has one. */
@@ -46,7 +46,10 @@ export interface LayerContext {
 export interface Layer {
   /** Checkpoint names of its weights. */
   readonly parameters: readonly string[];
-  /** Checkpoint names, without ".weight", of the two projections that LoRA adapts unless told otherwise (Section 4 of Hu et al. 2021; Appendix E.5). */
+  /**
+   * Checkpoint names, without ".weight", of the two projections that LoRA adapts unless told otherwise (Section 4 of Hu et al. 2021; Appendix
+   * E.5); twice the same where they are one.
+   */
   readonly query: string;
   readonly value: string;
   readonly run: (x: tf.Tensor, context: LayerContext) => tf.Tensor2D;

@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import { embed } from "../kernels/embed.ts";
 import { findTail, type Tail, type TokenBatch } from "./batch.ts";
 import type { Corrections, KeysValues, LayerContext, Network } from "./network.ts";

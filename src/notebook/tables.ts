@@ -1,5 +1,5 @@
 import { createRequire } from "node:module";
-import { KitError } from "../error.ts";
+import { explainLoading, KitError } from "../error.ts";
 import { type Table, toHtml, toText } from "../report/table.ts";
 import { display } from "./display.ts";
 
@@ -36,18 +36,25 @@ export const isMissing = (cell: Cell): cell is null | undefined =>
 /**
  * The rows as a danfojs DataFrame, each value in the column of its key. What is missing becomes NaN, which danfojs's mean, sum and count
  * leave out. A column of numbers is int32 or, where some are missing or not whole, float32; one of booleans is boolean; all others are
- * string, their values as they were given. Throws a KitError for a value that is none of these, such as a list or a Date.
+ * string, their values as they were given. Throws a KitError for a value that is none of these, such as a list or a Date, and
+ * where the package danfojs-node is not installed.
  */
 export function frame(rows: readonly Row[]): Frame {
-  const { DataFrame } = quietly(
-    () => require("danfojs-node") as { DataFrame: new (rows: unknown, how: object) => Frame },
-  );
+  const { DataFrame } = quietly(loadDanfo);
   const columns = listColumns(rows);
   const taken = columns.find((name) => TAKEN.includes(name));
   if (taken !== undefined)
     throw new KitError(`A DataFrame was to have a column ${taken}, but danfojs calls a part of its own so: rename it.`);
   const values = rows.map((row, i) => columns.map((name) => checkCell(readCell(row, name), name, i)));
   return new DataFrame(values, { columns, dtypes: columns.map((_, j) => chooseDtype(values.map((row) => row[j]!))) });
+}
+
+function loadDanfo(): { DataFrame: new (rows: unknown, how: object) => Frame } {
+  try {
+    return require("danfojs-node");
+  } catch (error) {
+    throw explainLoading(error, "A DataFrame was to be made", ["danfojs-node"]);
+  }
 }
 
 /** A value as danfojs takes it. */

@@ -4,9 +4,9 @@ import { createRequire } from "node:module";
 import { dirname } from "node:path";
 import { TextDecoder, TextEncoder } from "node:util";
 import { Resvg, type ResvgRenderOptions } from "@resvg/resvg-js";
-import type { DOMWindow } from "jsdom";
+import type { DOMWindow, JSDOM } from "jsdom";
 import seedrandom from "seedrandom";
-import { KitError } from "../error.ts";
+import { explainLoading, KitError } from "../error.ts";
 import type { Figure } from "./style.ts";
 
 /**
@@ -181,7 +181,10 @@ interface PlotlyWindow extends DOMWindow {
   readonly Plotly: { toImage(figure: Figure, options: Readonly<Record<string, unknown>>): Promise<string> };
 }
 
-/** Writes the figure as <basePath>.svg and <basePath>.png (two pixels a unit), neither ever half-written, and returns the two paths. */
+/**
+ * Writes the figure as <basePath>.svg and <basePath>.png (two pixels a unit), neither ever half-written, and returns the two paths. Throws a
+ * NotInstalled without the packages plotly.js-dist and jsdom, which draw it.
+ */
 export async function saveFigure(figure: Figure, basePath: string): Promise<string[]> {
   const svg = await toSvg(figure);
   const files = new Map<string, string | Uint8Array>([
@@ -192,7 +195,7 @@ export async function saveFigure(figure: Figure, basePath: string): Promise<stri
   return [...files.keys()];
 }
 
-/** The figure as SVG text, drawn by plotly.js without a browser; the same figure gives the same bytes. */
+/** The figure as SVG text, drawn by plotly.js without a browser; the same figure gives the same bytes. Throws as `saveFigure` does. */
 export async function toSvg(figure: Figure): Promise<string> {
   const window = await openWindow();
   const { width, height } = figure.layout;
@@ -216,13 +219,22 @@ export async function toPng(svg: string, pixelsPerUnit: number = PIXELS_PER_UNIT
 
 /** A fresh page with plotly.js in it; both are large, so they are loaded when the first figure is drawn. */
 async function openWindow(): Promise<PlotlyWindow> {
-  const { JSDOM } = await import("jsdom");
+  const { JSDOM, plotly } = await loadPackages();
   const page = "<!doctype html><html><body></body></html>";
   const { window } = new JSDOM(page, { runScripts: "outside-only", pretendToBeVisual: true });
   addBrowserParts(window);
   addMeasuring(window.SVGElement);
-  window.eval(readFileSync(require.resolve("plotly.js-dist"), "utf8"));
+  window.eval(plotly);
   return window as PlotlyWindow;
+}
+
+async function loadPackages(): Promise<{ JSDOM: typeof JSDOM; plotly: string }> {
+  try {
+    const plotly = readFileSync(require.resolve("plotly.js-dist"), "utf8");
+    return { JSDOM: (await import("jsdom")).JSDOM, plotly };
+  } catch (error) {
+    throw explainLoading(error, "A picture was to be drawn", ["plotly.js-dist", "jsdom"]);
+  }
 }
 
 /** What plotly.js looks for and jsdom lacks. Its element ids come from Math.random, which must repeat. */

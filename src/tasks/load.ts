@@ -1,10 +1,13 @@
 import { existsSync, statSync } from "node:fs";
 import { basename, dirname, join, posix } from "node:path";
 import { fileURLToPath } from "node:url";
+import { parseCachedPath } from "../checkpoints/hubCache.ts";
+import { type DownloadEvent, downloadProgress } from "../checkpoints/hubProgress.ts";
 import { KitError, showValue } from "../error.ts";
 import { deduplicate, describeDropped, hasLabels, listDropped, makeExamples } from "./examples.ts";
 import { findTask, slug } from "./index.ts";
-import { missingPart, readPart, readRows } from "./read/folder.ts";
+import { DEV_PARTS, missingPart, readPart, readRows } from "./read/folder.ts";
+import { isOnHub, resolveData } from "./read/hub.ts";
 import type { Dialect, Quoting, Rows } from "./read/table.ts";
 import { jointSha256 } from "./read/text.ts";
 import {
@@ -38,9 +41,13 @@ export interface LoadTaskOptions {
   /**
    * A folder with train.*, test.* or validation files, one file that is split in three, or "samples"; by default the task's default rows,
    * or the samples that come with the kit. With k, also a folder of K-shot folders as the authors' code writes them: 16-13 holds the parts
-   * for k 16 and seed 13.
+   * for k 16 and seed 13. A data set on the hub is "hf:owner/name", or "hf:owner/name/configuration", and either with "@revision".
    */
   readonly data?: string | undefined;
+  /** Of a data set on the hub: a branch, a tag or a commit; its main branch by default. */
+  readonly revision?: string | undefined;
+  /** A token of the user's account, for private and gated data sets: sent to the hub alone, and by default the environment's HF_TOKEN. */
+  readonly token?: string | undefined;
   readonly train?: number | undefined;
   /** 500, or the authors' number for the task (100 for CB and COPA). */
   readonly dev?: number | undefined;
@@ -59,6 +66,8 @@ export interface LoadTaskOptions {
    * adapter's first weights.
    */
   readonly splitSeed?: number | undefined;
+  /** Hears of a download. */
+  readonly onProgress?: ((event: DownloadEvent) => void) | undefined;
 }
 
 type Settings = { readonly [Key in "split" | "k"]?: LoadTaskOptions[Key] } & {
@@ -67,7 +76,10 @@ type Settings = { readonly [Key in "split" | "k"]?: LoadTaskOptions[Key] } & {
   readonly dialect: Dialect;
 };
 
-const KEYS = ["data", "train", "dev", "test", "k", "split", "seed", "splitSeed", "encoding", "quoting"];
+const KEYS = [
+  ...["data", "train", "dev", "test", "k", "split", "seed", "splitSeed", "encoding", "quoting"],
+  ...["revision", "token", "onProgress"],
+];
 const SPLITS: readonly Split[] = ["paper", "proportional", "files"];
 const QUOTINGS: readonly Quoting[] = ["double", "none"];
 
@@ -79,10 +91,11 @@ const QUOTINGS: readonly Quoting[] = ["double", "none"];
 export async function loadTask(task: string | TaskDefinition, options: LoadTaskOptions = {}): Promise<Task> {
   const asked = findTask(task);
   checkOptions(options);
-  const { data, train = 1000, dev = asked.devSize ?? 500, test = 1000, k, split, splitSeed } = options;
+  const { train = 1000, dev = asked.devSize ?? 500, test = 1000, k, split, splitSeed } = options;
   const { encoding, quoting, seed = 0 } = options;
   const settings = { sizes: { train, dev, test }, k, split, seed: splitSeed ?? seed, dialect: { encoding, quoting } };
   checkSizes(k === undefined ? settings.sizes : { k, test });
+  const data = await findData(options);
   const { data: source, ...parts } = isFolder(data)
     ? await drawFromFolder(asked, data!, settings)
     : drawFromOne(asked, await readTaskRows(asked, data, settings.dialect), settings);
@@ -108,8 +121,6 @@ function settle(asked: TaskDefinition, { name, rows }: Rows): TaskDefinition {
     throw error instanceof KitError ? new KitError(`${name}: ${error.message}`) : error;
   }
 }
-
-const DEV_PARTS = ["dev", "val", "validation", "dev32"];
 
 async function drawFromFolder(asked: TaskDefinition, folder: string, settings: Settings): Promise<Drawn> {
   const { split = "paper", sizes, k, seed, dialect } = settings;
@@ -198,18 +209,38 @@ function checkOptions(options: LoadTaskOptions): void {
     );
 }
 
+/** The path of the data that were asked for, or what else names them; those on the hub are downloaded. */
+async function findData({ data, revision, token, onProgress }: LoadTaskOptions): Promise<string | undefined> {
+  if (data !== undefined && isOnHub(data))
+    return resolveData(data, { revision, token, onProgress: downloadProgress(onProgress) });
+  if (revision === undefined) return data;
+  throw new KitError(
+    `The data ${data ?? "of the kit"} have no revision ${revision}: leave it out, or name a data set on the hub, such as hf:stanfordnlp/sst2.`,
+  );
+}
+
 function isFolder(data: string | undefined): boolean {
   if (data === undefined || data === "samples") return false;
   const found = statSync(data, { throwIfNoEntry: false });
-  if (!found) throw new KitError(`There is no data folder or file ${data}; check its path.`);
+  if (!found) throw new KitError(`There is no data folder or file ${data}; check its path${adviseHub(data)}.`);
   return found.isDirectory();
 }
 
-function describeFiles(files: readonly Rows[]): Pick<DataSource, "files" | "sha256"> {
-  return { files: files.map(({ name }) => shortName(name)), sha256: jointSha256(files).slice(0, 12) };
+/** Two names with a slash between them may be of a data set on the hub. */
+const adviseHub = (path: string): string =>
+  /^\w[\w-]*\/\w[\w-]*$/.test(path) ? `, or give hf:${path} for a data set on the hub` : "";
+
+function describeFiles(files: readonly Rows[]): Pick<DataSource, "files" | "revision" | "sha256"> {
+  const revision = parseCachedPath(files[0]!.name)?.commit;
+  return {
+    files: files.map(({ name }) => shortName(name)),
+    ...(revision !== undefined && { revision }),
+    sha256: jointSha256(files).slice(0, 12),
+  };
 }
 
-/** A file's name with its folder's, so that no path of one machine gets into a run. */
+/** A file's name with its folder's, or its name on the hub, so that no path of one machine gets into a run. */
 function shortName(name: string): string {
-  return posix.join(basename(dirname(name)), basename(name));
+  const { id, inside } = parseCachedPath(name) ?? {};
+  return inside === undefined ? posix.join(basename(dirname(name)), basename(name)) : `hf:${id}/${inside}`;
 }

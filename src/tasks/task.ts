@@ -71,8 +71,10 @@ export interface Dropped {
 
 /** Where rows came from, and which were left out. */
 export interface DataSource {
-  /** The files that were read, each by its folder's name and its own: "CB/train.jsonl". */
+  /** The files that were read, each by its folder's name and its own, "CB/train.jsonl", or on the hub, "hf:stanfordnlp/sst2/data/train-00000-of-00001.parquet". */
   readonly files: readonly string[];
+  /** The hub's commit, where they came from there. */
+  readonly revision?: string;
   /** The first 12 hexadecimal digits of the SHA-256 over what the files hold: files of the same hash have the same rows. */
   readonly sha256: string;
   /** How many rows the task found in the files, whether or not they are in a part; absent in runs of format 2. */

@@ -1,5 +1,6 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import { KitError } from "../error.ts";
+import "./gradients.ts";
 import { silence } from "./native/backend.ts";
 import { native } from "./native/native.ts";
 import { setThreads } from "./native/session.ts";

@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import { storage } from "./backend.ts";
 import { type Distribution, noiseKey } from "./noise/key.ts";
 

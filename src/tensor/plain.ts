@@ -1,5 +1,5 @@
 import { cpus } from "node:os";
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import { viewTensor } from "./native/backend.ts";
 import { type Backend, inMemory } from "./storage.ts";
 

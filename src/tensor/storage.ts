@@ -1,4 +1,4 @@
-import type * as tf from "@tensorflow/tfjs";
+import type * as tf from "@tensorflow/tfjs-core";
 import { narrow, widenAll } from "./halves.ts";
 import type { Distribution, Move } from "./noise/key.ts";
 import { moveMany, wholeStretch } from "./noise/sweep.ts";

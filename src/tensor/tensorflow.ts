@@ -1,5 +1,5 @@
 import { createRequire } from "node:module";
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import { KitError } from "../error.ts";
 import { moveMany, wholeStretch } from "./noise/sweep.ts";
 import type { Backend, Storage } from "./storage.ts";

@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import { KitError } from "../error.ts";
 
 /** Named tensors: the inputs of an operation. */

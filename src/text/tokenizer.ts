@@ -31,16 +31,20 @@ export interface Tokenizer extends ChatFormat {
  * padding. Throws a KitError where the files are missing or damaged, and for parts that the kit would compute differently.
  */
 export function loadTokenizer(folder: string, rows: number = Infinity): Tokenizer {
-  const files = readTokenizerFiles(folder);
+  return makeTokenizer(readTokenizerFiles(folder), rows);
+}
+
+/** Makes a tokenizer of its files' contents, as `loadTokenizer` does. */
+export function makeTokenizer(files: TokenizerFiles, rows: number = Infinity): Tokenizer {
   try {
-    return makeTokenizer(files, rows);
+    return buildTokenizer(files, rows);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     throw new KitError(`Reading ${files.path}: its parts are nested too deeply; use a model with another tokenizer.`);
   }
 }
 
-function makeTokenizer(files: TokenizerFiles, rows: number): Tokenizer {
+function buildTokenizer(files: TokenizerFiles, rows: number): Tokenizer {
   const { model, vocabulary } = readModel(files);
   const added = gatherAdded(files, vocabulary, rows);
   checkAdded(files.path, added, vocabulary);

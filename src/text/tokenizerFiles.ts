@@ -44,6 +44,12 @@ export function readTokenizerFiles(folder: string): TokenizerFiles {
   );
 }
 
+/** A tokenizer's files whose contents are at hand, by their names; `path` is where they come from. */
+export function givenTokenizerFiles(path: string, given: Readonly<Record<string, Json>>): TokenizerFiles {
+  const { "tokenizer.json": json = {}, "tokenizer_config.json": config = {} } = given;
+  return { path, mergesPath: path, json, plain: false, config, specialTokens: {}, addedTokens: {} };
+}
+
 /** GPT-2's two files, ids by token and one merge per line, in the form of tokenizer.json. */
 function readGpt2(vocab: string, merges: string): Json {
   return {

@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import { describe, expect, test } from "vitest";
 import type { Adapter } from "../../src/adapters/adapter.ts";
 import { headTuning } from "../../src/adapters/head.ts";
@@ -16,7 +16,7 @@ import { apart, BATCH, bitsOf, FAMILIES, ROWS, tail, withNetwork } from "./netwo
 const AT = { seed: 3, vocabulary: 32 };
 const ADAPTERS: readonly [string, () => Adapter][] = [
   ["LoRA", () => lora({ rank: 2, alpha: 4 })],
-  ["LoRA of all linear maps", () => lora({ rank: 2, alpha: 4, modules: "all-linear" })],
+  ["LoRA of all linear maps", () => lora({ rank: 2, alpha: 4, targets: "all-linear" })],
   ["prefix", () => prefix({ length: 3 })],
   ["prefix from random numbers", () => prefix({ length: 3, init: "random" })],
   ["head", headTuning],
@@ -104,7 +104,7 @@ describe.each(INNER)("the gradient of $name on $family", ({ family, name, make }
 });
 
 test.each([
-  [() => lora({ dropout: 0.1 } as never), /LoRA has no option dropout: it has rank, alpha, modules/],
+  [() => lora({ dropout: 0.1 } as never), /LoRA has no option dropout: it has rank, alpha, targets, rslora/],
   [() => lora({ rank: 0 }), /LoRA needs a whole number from 1 on as rank, not 0/],
   [() => lora({ alpha: Number.NaN }), /LoRA needs an alpha above 0, not NaN/],
   [() => prefix({ tokens: 5 } as never), /Prefix tuning has no option tokens: it has length, init/],

@@ -1,9 +1,12 @@
 import { readFileSync } from "node:fs";
-import * as tf from "@tensorflow/tfjs";
+import { join } from "node:path";
+import * as tf from "@tensorflow/tfjs-core";
 import { describe, expect, test } from "vitest";
-import type { Adapted } from "../../src/adapters/adapter.ts";
+import { type Adapted, adapterNamed } from "../../src/adapters/adapter.ts";
 import { lora, mergeLora } from "../../src/adapters/lora.ts";
+import { loadAdapter, saveAdapter } from "../../src/adapters/peft.ts";
 import { prefix } from "../../src/adapters/prefix.ts";
+import { readObject } from "../../src/checkpoints/json.ts";
 import { readTensor } from "../../src/checkpoints/safetensors.ts";
 import { openSafetensors } from "../../src/checkpoints/safetensorsHeader.ts";
 import { linear } from "../../src/kernels/linear.ts";
@@ -13,6 +16,7 @@ import type { Network } from "../../src/nn/network.ts";
 import { features } from "../../src/nn/run.ts";
 import { viewTensor } from "../../src/tensor/native/backend.ts";
 import { gaussian } from "../../src/tensor/parameter.ts";
+import { temporaryFolder } from "../checkpoints/files.ts";
 import { goldenNetwork } from "../golden/folder.ts";
 import { needs, shared } from "../shared.ts";
 import { apart, BATCH, bitsOf, FAMILIES, featuresOf, KEY_WIDTH, lossOf, ROWS, tail, withNetwork } from "./networks.ts";
@@ -62,25 +66,55 @@ describe.each(FAMILIES)("LoRA on %s", (family) => {
   test("adapts the named linear maps, which a header's options restore", () =>
     withNetwork(family, (network) => {
       const [first, last] = [network.layers[0]!.query, network.layers[1]!.value].map((name) => name.split(".").at(-1)!);
-      const adapter = lora({ rank: 2, modules: [first!, last!] });
-      expect(adapter.options).toEqual({ rank: 2, alpha: 16, modules: `${first},${last}` });
+      const adapter = lora({ rank: 2, targets: [first!, last!] });
+      expect(adapter.options).toEqual({ rank: 2, alpha: 16, targets: `${first},${last}` });
       const [given, plain] = [adapter.begin(network, AT), lora({ rank: 2 }).begin(network, AT)];
       const again = lora(adapter.options).begin(network, AT);
       const names = ({ parameters }: Adapted) => parameters.map(({ name }) => name);
       expect(names(given)).toEqual(names(plain)); // those that are adapted where none are named
       expect(names(again)).toEqual(names(given));
       for (const adapted of [given, plain, again]) adapted.dispose();
-      const one = lora({ rank: 2, modules: network.layers[1]!.query }).begin(network, AT);
+      const one = lora({ rank: 2, targets: network.layers[1]!.query }).begin(network, AT);
       expect([...one.lora!.parts.keys()]).toEqual([network.layers[1]!.query]);
       one.dispose();
-      expect(() => lora({ modules: [first!, "q_prj", "embed_tokens"] }).begin(network, AT)).toThrow(
+      expect(() => lora({ targets: [first!, "q_prj", "embed_tokens"] }).begin(network, AT)).toThrow(
         /^LoRA was to adapt q_prj and embed_tokens, but the model has no linear map of that name: choose among .*, or all-linear\.$/,
       );
     }));
 
+  test("is made again from a header that calls its linear maps modules, as recorded runs do", () =>
+    withNetwork(family, (network) => {
+      const end = network.layers[0]!.value.split(".").at(-1)!;
+      const recorded = { rank: 2, alpha: 4, modules: end };
+      const adapter = adapterNamed("LoRA", recorded);
+      expect(adapter.options).toEqual(recorded);
+      const [old, now] = [adapter, lora({ rank: 2, alpha: 4, targets: [end] })].map((one) => one.begin(network, AT));
+      expect(old!.parameters.map(({ name }) => name)).toEqual(now!.parameters.map(({ name }) => name));
+      expect(bitsOf(old!.parameters)).toEqual(bitsOf(now!.parameters));
+      for (const adapted of [old!, now!]) adapted.dispose();
+    }));
+
+  test("that is rank-stabilized multiplies by alpha / √rank, which its options and PEFT's configuration say", () =>
+    withNetwork(family, async (network) => {
+      const adapter = lora({ rank: 4, alpha: 3, rslora: true });
+      expect(adapter.options).toEqual({ rank: 4, alpha: 3, rslora: true });
+      const [stabilized, plain] = [adapter, lora({ rank: 4, alpha: 6 })].map((one) => one.begin(network, AT));
+      for (const { parameters } of [stabilized!, plain!]) gaussian(parameters, 0.2, { seed: 2, step: 0 });
+      const [a, b] = [stabilized!, plain!].map(({ adaptation }) => featuresOf({ ...network, adaptation }));
+      expect(a).toEqual(b); // 3 / √4 = 6 / 4
+      expect(apart(a!, featuresOf(network))).toBeGreaterThan(0.05);
+      const folder = temporaryFolder();
+      await saveAdapter(folder, adapter, stabilized!, { network, baseModel: "some/model" });
+      expect(readObject(join(folder, "adapter_config.json"))).toMatchObject({ r: 4, lora_alpha: 3, use_rslora: true });
+      const again = loadAdapter(folder, network);
+      expect(featuresOf({ ...network, adaptation: again.adaptation })).toEqual(a);
+      for (const adapted of [stabilized!, plain!, again]) adapted.dispose();
+      expect(() => lora({ rslora: 1 as never })).toThrow(/^LoRA needs true or false as rslora, not 1\.$/);
+    }));
+
   test("of all linear maps adapts each but the output matrix, starts as the network itself and can be merged", () =>
     withNetwork(family, (network) => {
-      const adapted = lora({ rank: 2, alpha: 8, modules: "all-linear" }).begin(network, AT);
+      const adapted = lora({ rank: 2, alpha: 8, targets: "all-linear" }).begin(network, AT);
       const matrices = network.parameters.filter(({ name, value }) => value.rank === 2 && !name.includes("embed"));
       const maps = matrices.filter(({ name }) => name !== "lm_head.weight");
       const adaptedMaps = [...adapted.lora!.parts.keys()].map((name) => `${name}.weight`);

@@ -1,7 +1,7 @@
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import seedrandom from "seedrandom";
 import type { AdaptableNetwork } from "../../src/adapters/adapter.ts";
 import { openCheckpoint } from "../../src/checkpoints/folder.ts";

@@ -218,7 +218,9 @@ describe("loading refuses, in one sentence,", () => {
     withNetwork("opt", async (network) => {
       const folder = await saved(network, lora());
       renameSync(join(folder, "adapter_model.safetensors"), join(folder, "adapter_model.bin"));
-      expect(() => loadAdapter(folder, network)).toThrow(/no adapter_model\.safetensors there; .*safe_serialization/);
+      expect(() => loadAdapter(folder, network)).toThrow(/adapter_model\.bin: it is no file that torch\.save wrote/);
+      rmSync(join(folder, "adapter_model.bin"));
+      expect(() => loadAdapter(folder, network)).toThrow(/no adapter_model\.safetensors there; give a folder/);
       rmSync(join(folder, "adapter_config.json"));
       expect(() => savedAdapter(folder)).toThrow(/no adapter_config\.json there/);
     }));

@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import { describe, expect, test } from "vitest";
 import { drawPrefixIds, prefix } from "../../src/adapters/prefix.ts";
 import { packBatch } from "../../src/nn/batch.ts";

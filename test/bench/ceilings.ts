@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import { linear } from "../../src/kernels/linear.ts";
 import { useBackend } from "../../src/tensor/backend.ts";
 import { gaussian, type Perturb, rademacher } from "../../src/tensor/parameter.ts";

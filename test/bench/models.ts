@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import type { StoredTensor } from "../../src/checkpoints/safetensors.ts";
 import type { Config } from "../../src/models/config.ts";
 import { BUNDLED_MODEL, loadModel } from "../../src/models/load.ts";

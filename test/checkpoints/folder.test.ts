@@ -57,8 +57,9 @@ test("an index sends each tensor to its shard, and tensors that it does not name
   expect([value(folder, "a"), value(folder, "b"), value(folder, "extra")]).toEqual([1, 2, 3]);
 });
 
-test("where both forms are there, the single file is used", () => {
-  const folder = folderWith({ "config.json": config, [INDEX]: index, "model.safetensors": { a: 5 } });
+test("where several forms are there, the single file is used, and safetensors before PyTorch's own", () => {
+  const pickled = { "pytorch_model.bin": "no weights", "pytorch_model.bin.index.json": "none either" };
+  const folder = folderWith({ "config.json": config, [INDEX]: index, "model.safetensors": { a: 5 }, ...pickled });
   expect(value(folder, "a")).toBe(5);
 });
 
@@ -70,13 +71,21 @@ const broken: [string, Files, RegExp][] = [
   ],
   ["a config.json that is not JSON", { "config.json": "{" }, /config\.json: .*must be JSON/],
   ["a config.json that is a list", { "config.json": "[]" }, /config\.json: it is not a JSON object/],
-  ["no weights", { "config.json": config }, /no model\.safetensors there; give a folder that holds the weights/],
   [
-    "only pickled weights",
-    { "config.json": config, "pytorch_model.bin": "" },
-    /only pytorch_model\.bin, so convert it to safetensors/,
+    "no weights",
+    { "config.json": config },
+    /no model\.safetensors or pytorch_model\.bin there; give a folder that holds the weights/,
   ],
-  ["weights under another name", { "config.json": config, "x.safetensors": "" }, /only x\.safetensors, so rename it/],
+  [
+    "pickled weights that are none",
+    { "config.json": config, "pytorch_model.bin": "" },
+    /pytorch_model\.bin: it is no file that torch\.save wrote/,
+  ],
+  [
+    "weights under another name",
+    { "config.json": config, "x.safetensors": "" },
+    /only x\.safetensors, so give that file by its path/,
+  ],
   ["an index that is not JSON", { "config.json": config, [INDEX]: "?" }, /index\.json: .*must be JSON/],
   ["an index without a weight map", { "config.json": config, [INDEX]: "{}" }, /index\.json: it has no weight_map/],
   [

@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import { describe, expect, test } from "vitest";
 import { adaptedModel } from "../../src/adapters/adapter.ts";
 import { lora } from "../../src/adapters/lora.ts";
@@ -49,7 +49,7 @@ test.each(["forward", "pair", "backward"] as const)(
   "the predicted bytes of LoRA on all linear maps are near what results really took, in a %s pass",
   async (execution) => {
     const model = await loadModel("opt-reviews");
-    const adapted = lora({ modules: "all-linear" }).begin(model, { seed: 1, vocabulary: model.tokenizer.size });
+    const adapted = lora({ targets: "all-linear" }).begin(model, { seed: 1, vocabulary: model.tokenizer.size });
     const whole = adaptedModel(model, adapted);
     const theta = adapted.parameters;
     const batch = encodeBatch(whole, task.train, "mezo");

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import { loadAdapter, savedAdapter } from "../../src/adapters/peft.ts";
 import { openCheckpoint } from "../../src/checkpoints/folder.ts";
 import { resolveModel } from "../../src/checkpoints/hub.ts";
@@ -12,8 +12,9 @@ import { type LoadedNetwork, loadNetwork } from "../../src/models/network.ts";
 import { opt } from "../../src/models/opt.ts";
 import { packBatch } from "../../src/nn/batch.ts";
 import { features } from "../../src/nn/run.ts";
+import { torchOld, torchPickle, torchZip } from "../checkpoints/torchFiles.ts";
 import type { Reader, Sample } from "./fuzz.ts";
-import { CONFIGS, safetensors, tensorsOf, weightsOf } from "./samples.ts";
+import { CONFIGS, namedOf, safetensors, tensorsOf, weightsOf } from "./samples.ts";
 
 const NAMES = ["opt", "roberta", "llama"] as const;
 
@@ -75,7 +76,26 @@ const weightReaders: readonly Reader[] = [
     beside: [{ name: "config.json", bytes: JSON.stringify(CONFIGS.opt) }],
     read: (path) => loadNetwork(openCheckpoint(dirname(path))).dispose(),
   },
+  torchReader(),
 ];
+
+/** A model in PyTorch's file, in each of its layouts, and as one of which the pickle alone is damaged. */
+function torchReader(): Reader {
+  const tensors = namedOf(SHARDS);
+  const named = (folder: string, bytes: Buffer): Sample => ({ name: `${folder}/pytorch_model.bin`, bytes });
+  const layouts = ["zip", "deflated", "old", "pickle"];
+  return {
+    name: "torch",
+    samples: [
+      named("zip", torchZip(tensors)),
+      named("deflated", torchZip(tensors, { level: 6 })),
+      named("old", torchOld(tensors)),
+      { ...named("pickle", torchPickle(tensors)), seal: (pickled) => torchZip(tensors, { pickled }) },
+    ],
+    beside: layouts.map((folder) => ({ name: `${folder}/config.json`, bytes: JSON.stringify(CONFIGS.opt) })),
+    read: (path) => loadNetwork(openCheckpoint(dirname(path))).dispose(),
+  };
+}
 
 const LORA = {
   ...{ peft_type: "LORA", base_model_name_or_path: "org/tiny", task_type: "CAUSAL_LM", r: 2, lora_alpha: 4 },
@@ -95,7 +115,8 @@ const LORA_TENSORS = tensorsOf(
     ];
   }),
 );
-const PREFIX_TENSORS = tensorsOf([["prompt_embeddings", [2, 8]]]);
+const PREFIX_SHAPES = [["prompt_embeddings", [2, 8]]] as const;
+const PREFIX_TENSORS = tensorsOf(PREFIX_SHAPES);
 
 function adapterFiles(kind: string, config: object, { header, data }: { header: Buffer; data: Buffer }): Sample[] {
   return [
@@ -119,10 +140,15 @@ function loadAdapterAndRun(folder: string): void {
 
 const adapterReader: Reader = {
   name: "peft",
-  samples: [...adapterFiles("lora", LORA, LORA_TENSORS), ...adapterFiles("prefix", PREFIX, PREFIX_TENSORS)],
+  samples: [
+    ...adapterFiles("lora", LORA, LORA_TENSORS),
+    ...adapterFiles("prefix", PREFIX, PREFIX_TENSORS),
+    { name: "pickled/adapter_model.bin", bytes: torchZip(namedOf(PREFIX_SHAPES)) },
+  ],
   beside: [
     { name: "model/config.json", bytes: JSON.stringify(CONFIGS.opt) },
     { name: "model/model.safetensors", bytes: weightsOf(CONFIGS.opt) },
+    { name: "pickled/adapter_config.json", bytes: JSON.stringify(PREFIX) },
   ],
   read: (path) => loadAdapterAndRun(dirname(path)),
 };

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import seedrandom from "seedrandom";
+import type { NamedTensor } from "../../src/checkpoints/write.ts";
 import type { Config } from "../../src/models/config.ts";
 import { findFamily } from "../../src/models/family.ts";
 import "../../src/models/index.ts";
@@ -54,6 +55,18 @@ export function tensorsOf(shapes: Iterable<readonly [string, readonly number[]]>
   });
   const values = Float32Array.from({ length: at / 4 }, () => random() - 0.5);
   return { header: Buffer.from(JSON.stringify(Object.fromEntries(entries))), data: Buffer.from(values.buffer) };
+}
+
+/** The same tensors with their values. */
+export function namedOf(shapes: Iterable<readonly [string, readonly number[]]>): NamedTensor[] {
+  const list = [...shapes];
+  const { data } = tensorsOf(list);
+  let at = 0;
+  return list.map(([name, shape]) => {
+    const size = shape.reduce((product, length) => product * length, 1);
+    at += 4 * size;
+    return { name, shape, data: new Float32Array(new Uint8Array(data.subarray(at - 4 * size, at)).buffer) };
+  });
 }
 
 /** The weights of a config as a file. */

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import { expect } from "vitest";
 import { readTensor } from "../../src/checkpoints/safetensors.ts";
 import { openSafetensors } from "../../src/checkpoints/safetensorsHeader.ts";

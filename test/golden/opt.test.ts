@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import { describe, expect, test } from "vitest";
 import { linear } from "../../src/kernels/linear.ts";
 import { tokenLogProbs } from "../../src/kernels/tokenLogProbs.ts";

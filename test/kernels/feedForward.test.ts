@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import { describe, expect, test } from "vitest";
 import { type FeedForwardWeights, feedForward } from "../../src/kernels/feedForward.ts";
 import { linear } from "../../src/kernels/linear.ts";

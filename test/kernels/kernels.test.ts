@@ -1,6 +1,7 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import { describe, expect, test } from "vitest";
 import { attention } from "../../src/kernels/attention.ts";
+import { columns } from "../../src/kernels/columns.ts";
 import { activate } from "../../src/kernels/elementwise.ts";
 import { embed } from "../../src/kernels/embed.ts";
 import { feedForward } from "../../src/kernels/feedForward.ts";
@@ -38,7 +39,7 @@ const operations: Record<string, { inputs: () => tf.Tensor[]; run: (...inputs: t
     run: (x, w, bias, residual) => linear(x!, w!, { bias: bias!, residual: residual! }),
   },
   ...Object.fromEntries(
-    (["gelu", "silu"] as const).flatMap((activation) => [
+    (["gelu", "gelu_new", "silu"] as const).flatMap((activation) => [
       [
         `linear with bias and ${activation}`,
         {
@@ -56,13 +57,13 @@ const operations: Record<string, { inputs: () => tf.Tensor[]; run: (...inputs: t
     ]),
   ),
   ...Object.fromEntries(
-    (["relu", "gelu", "silu"] as const).map((activation) => [
+    (["relu", "gelu", "gelu_new", "silu"] as const).map((activation) => [
       activation,
       { inputs: () => [normal(1, 5, 8)], run: (x: tf.Tensor) => activate(x, activation) },
     ]),
   ),
   ...Object.fromEntries(
-    (["relu", "gelu"] as const).map((activation) => [
+    (["relu", "gelu", "gelu_new"] as const).map((activation) => [
       `feedForward with ${activation}`,
       {
         inputs: () => [
@@ -78,6 +79,8 @@ const operations: Record<string, { inputs: () => tf.Tensor[]; run: (...inputs: t
       },
     ]),
   ),
+  columns: { inputs: () => [normal(1, 5, 8)], run: (x) => columns(x!, 2, 5) },
+  "rmsNorm of heads": { inputs: () => [normal(1, 5, 8), normal(2, 4)], run: (x, w) => rmsNorm(x!, w!, 1e-5) },
   rmsNorm: { inputs: () => [normal(1, 5, 8), normal(2, 8)], run: (x, w) => rmsNorm(x!, w!, 1e-5) },
   rotary: { inputs: () => [normal(1, 5, 8)], run: (x) => rotary(x!, angles) },
   "layerNorm with a large epsilon": {

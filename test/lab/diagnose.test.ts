@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import { describe, expect, test } from "vitest";
 import { lora } from "../../src/adapters/lora.ts";
 import { prefix } from "../../src/adapters/prefix.ts";

@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import { describe, expect, test } from "vitest";
 import type { AdaptableNetwork } from "../../src/adapters/adapter.ts";
 import { headTuning } from "../../src/adapters/head.ts";
@@ -21,7 +21,7 @@ const TRAINED = {
   "all weights": (network: AdaptableNetwork) => ({ ...network, dispose: () => {} }),
   LoRA: (network: AdaptableNetwork) => lora({ rank: 2, alpha: 4 }).begin(network, AT),
   "LoRA of all linear maps": (network: AdaptableNetwork) =>
-    lora({ rank: 2, alpha: 4, modules: "all-linear" }).begin(network, AT),
+    lora({ rank: 2, alpha: 4, targets: "all-linear" }).begin(network, AT),
   "the prefix": (network: AdaptableNetwork) => prefix({ length: 3 }).begin(network, AT),
   "the head": (network: AdaptableNetwork) => headTuning().begin(network, AT),
 } as const;

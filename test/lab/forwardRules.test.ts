@@ -1,6 +1,7 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import { describe, expect, test } from "vitest";
 import { attention } from "../../src/kernels/attention.ts";
+import { columns } from "../../src/kernels/columns.ts";
 import { activate, add, joinRows, multiply } from "../../src/kernels/elementwise.ts";
 import { embed } from "../../src/kernels/embed.ts";
 import { feedForward } from "../../src/kernels/feedForward.ts";
@@ -19,6 +20,7 @@ const SHAPES = {
   weight: [8, 8],
   bias: [8],
   gain: [8],
+  headGain: [4],
   table: [6, 8],
   down: [6, 8],
   downBias: [6],
@@ -68,9 +70,12 @@ const OPERATIONS: readonly (readonly [string, readonly Name[], (v: Values) => tf
       ] as const,
   ),
   ["activation", ["x"], (v) => activate(v.x, "gelu")],
+  ["activation, gelu_new", ["x"], (v) => activate(v.x, "gelu_new")],
   ["layerNorm", ["x", "gain", "bias"], (v) => layerNorm(v.x, v.gain, v.bias)],
   ["layerNorm, bias alone", ["bias"], (v) => layerNorm(v.x, v.gain, v.bias)],
   ["rmsNorm", ["x", "gain"], (v) => rmsNorm(v.x, v.gain, 1e-6)],
+  ["rmsNorm of heads", ["x", "headGain"], (v) => rmsNorm(v.x, v.headGain, 1e-6)],
+  ["columns", ["x"], (v) => columns(v.x, 2, 5)],
   ["rotary", ["x"], (v) => rotary(v.x, ANGLES)],
   ["embed", ["table"], (v) => embed(ids(), v.table)],
   ["attention", ["x", "other"], (v) => attention(v.x, v.other, v.other, causal)],

@@ -1,7 +1,7 @@
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import { describe, expect, test } from "vitest";
 import { landscape, norm, taskObjective } from "../../src/lab/landscape.ts";
 import { lanczos, spectrum } from "../../src/lab/spectrum.ts";

@@ -1,7 +1,8 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { downloadProgress, openModel } from "../../src/models/load.ts";
+import { downloadProgress } from "../../src/checkpoints/hubProgress.ts";
+import { openModel } from "../../src/models/load.ts";
 import type { Progress } from "../../src/tensor/progress.ts";
 import { startFakeHub } from "../checkpoints/fakeHub.ts";
 import { temporaryFolder } from "../checkpoints/files.ts";
@@ -25,12 +26,12 @@ test("a mistyped name of a bundled model, or of a folder, is told the nearest", 
 });
 
 test("a model of a family that the kit does not have is refused by its config.json, before its weights are fetched", async () => {
-  const files = { "config.json": '{"model_type":"gpt2"}', "tokenizer.json": "{}", "model.safetensors": "weights" };
+  const files = { "config.json": '{"model_type":"t5"}', "tokenizer.json": "{}", "model.safetensors": "weights" };
   const { hubUrl, requests } = await startFakeHub({ revisions: { main: files } });
   vi.stubEnv("HF_ENDPOINT", hubUrl);
   vi.stubEnv("HF_HUB_OFFLINE", undefined);
   await expect(openModel("org/tiny")).rejects.toThrow(
-    /^org\/tiny holds a model of type "gpt2", which the kit cannot build/,
+    /^org\/tiny holds a model of type "t5", which the kit cannot build/,
   );
   expect(requests.some(({ url }) => url.endsWith("config.json"))).toBe(true);
   expect(requests.some(({ url }) => url.endsWith("safetensors"))).toBe(false);

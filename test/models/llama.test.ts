@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import { describe, expect, test } from "vitest";
 import { openCheckpoint } from "../../src/checkpoints/folder.ts";
 import { linear } from "../../src/kernels/linear.ts";

@@ -1,10 +1,14 @@
-import * as tf from "@tensorflow/tfjs";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import * as tf from "@tensorflow/tfjs-core";
 import { describe, expect, test } from "vitest";
 import { loadModel } from "../../src/models/load.ts";
+import { checkConfig } from "../../src/models/weights.ts";
 import { packBatch } from "../../src/nn/batch.ts";
 import { features } from "../../src/nn/run.ts";
 import { viewTensor } from "../../src/tensor/native/backend.ts";
 import { gaussian } from "../../src/tensor/parameter.ts";
+import { safetensorsBytes } from "../checkpoints/files.ts";
 import { tinyModel, tinyTensors } from "../tiny.ts";
 
 const featuresOf = (model: Awaited<ReturnType<typeof loadModel>>, ...sequences: number[][]): number[][] =>
@@ -42,8 +46,45 @@ describe("loadModel", () => {
 
   test("says which model type it cannot build, and which it can", async () => {
     await expect(loadModel(tinyModel({ config: { model_type: "t5" } }))).rejects.toThrow(
-      /type "t5", which the kit cannot build: it knows llama, opt, roberta\.$/,
+      /type "t5", which the kit cannot build: it knows bert, gpt2, llama, mistral, opt, qwen2, qwen3, roberta\.$/,
     );
+  });
+
+  test.each([
+    ["GPTQ", { quant_method: "gptq", bits: 4 }],
+    ["AWQ", { quant_method: "awq" }],
+    ["bitsandbytes (4 bits)", { quant_method: "bitsandbytes", load_in_4bit: true, bnb_4bit_quant_type: "nf4" }],
+    ["bitsandbytes (int8)", { quant_method: "bitsandbytes", load_in_8bit: true }],
+    ["FP8", { quant_method: "fp8", weight_block_size: [128, 128] }],
+    ["hqq", { quant_method: "hqq" }],
+  ])(
+    "refuses weights quantized by %s as its config names them, before any is read or downloaded",
+    async (way, said) => {
+      const config = { quantization_config: said };
+      const found = `has quantized weights (${way}), which the kit does not read: take the model that they were made from`;
+      await expect(loadModel(tinyModel({ config, tensors: [] }))).rejects.toThrow(found);
+      expect(() => checkConfig("some/model", { model_type: "opt", ...config })).toThrow(`some/model ${found}`);
+    },
+  );
+
+  test.each([
+    ["GPTQ", ["q_proj.qweight", "q_proj.qzeros", "q_proj.scales", "q_proj.g_idx"]],
+    ["AWQ", ["q_proj.qweight", "q_proj.qzeros", "q_proj.scales"]],
+    ["bitsandbytes (4 bits)", ["q_proj.weight", "q_proj.weight.absmax", "q_proj.weight.quant_map"]],
+    ["bitsandbytes (int8)", ["q_proj.weight", "q_proj.SCB"]],
+    ["FP8", ["q_proj.weight", "q_proj.weight_scale_inv"]],
+  ])("refuses weights quantized by %s as their names tell", async (way, names) => {
+    const tensors = names.map((name) => ({ name: `model.${name}`, shape: [1], data: Float32Array.of(1) }));
+    await expect(loadModel(tinyModel({ tensors: [...tinyTensors(), ...tensors] }))).rejects.toThrow(
+      `has quantized weights (${way})`,
+    );
+  });
+
+  test("refuses weights of 8-bit floats", async () => {
+    const folder = tinyModel();
+    const header = { "model.weight": { dtype: "F8_E4M3", shape: [4], data_offsets: [0, 4] } };
+    writeFileSync(join(folder, "model.safetensors"), safetensorsBytes(header, new Uint8Array(4)));
+    await expect(loadModel(folder)).rejects.toThrow("has quantized weights (FP8)");
   });
 
   test("says what an OPT config lacks", async () => {

@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import { describe, expect, test } from "vitest";
 import { evaluate } from "../../src/experiment/evaluate.ts";
 import { encodeExample } from "../../src/loss/encode.ts";

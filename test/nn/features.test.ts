@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import { describe, expect, test } from "vitest";
 import { packBatch, type TokenBatch } from "../../src/nn/batch.ts";
 import type { KeysValues, Network } from "../../src/nn/network.ts";

@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import { describe, expect, test } from "vitest";
 import { tokenLogProbs } from "../../src/kernels/tokenLogProbs.ts";
 import { packBatch } from "../../src/nn/batch.ts";

@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import seedrandom from "seedrandom";
 import type { Config } from "../../src/models/config.ts";
 import { findFamily } from "../../src/models/family.ts";

@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import { add } from "../../src/kernels/elementwise.ts";
 import { embed } from "../../src/kernels/embed.ts";
 import { layerNorm } from "../../src/kernels/norm.ts";

@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import seedrandom from "seedrandom";
 import { type Adapter, defineAdapter, embed } from "../../src/index.ts";
 

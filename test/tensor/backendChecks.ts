@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import { expect, test } from "vitest";
 import { linear } from "../../src/kernels/linear.ts";
 import { loadModel } from "../../src/models/load.ts";

@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import { describe, expect, test } from "vitest";
 import { probeBackends, useBackend } from "../../src/tensor/backend.ts";
 import { tensorflow } from "../../src/tensor/tensorflow.ts";

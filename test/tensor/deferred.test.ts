@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import { storage } from "../../src/tensor/backend.ts";
 import { deferSweeps } from "../../src/tensor/deferred.ts";

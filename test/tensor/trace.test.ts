@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, test } from "vitest";
 import { useBackend } from "../../src/tensor/backend.ts";
 import { ANY_BACKEND, constant, defineRule, fused, type Interpreter, interpret } from "../../src/tensor/trace.ts";

@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import { describe, expect, test } from "vitest";
 import { forwardGradient } from "../../src/lab/forwardGradient.ts";
 import { leanMomentum } from "../../src/lab/lean.ts";

@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import { describe, expect, test } from "vitest";
 import type { Parameter } from "../../src/tensor/parameter.ts";
 import { adam, adamw } from "../../src/tuners/adam.ts";

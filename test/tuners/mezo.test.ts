@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import { describe, expect, test } from "vitest";
 import { viewTensor } from "../../src/tensor/native/backend.ts";
 import { gaussian, type Perturb, rademacher } from "../../src/tensor/parameter.ts";

@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import { afterEach } from "vitest";
 import { viewTensor } from "../../src/tensor/native/backend.ts";
 import type { Draw, Parameter, Perturb } from "../../src/tensor/parameter.ts";

@@ -1,4 +1,5 @@
 import { createRequire } from "node:module";
+import { explainLoading } from "../../error.ts";
 
 /** What tslab's compiler makes of a cell: JavaScript, or what is wrong with it. */
 export interface Converted {
@@ -71,9 +72,18 @@ export interface Executor {
   close(): void;
 }
 
-export const jupyter: JupyterModule = require("tslab/dist/jupyter.js");
+/** A part of tslab. Throws a KitError where it is not installed. */
+function loadPart<T>(name: string): T {
+  try {
+    return require(`tslab/dist/${name}.js`);
+  } catch (error) {
+    throw explainLoading(error, "A notebook was to be run", ["tslab"]);
+  }
+}
 
-const compiler: { createConverter: (options: object) => Converter } = require("tslab/dist/converter.js");
+export const jupyter: JupyterModule = loadPart("jupyter");
+
+const compiler: { createConverter: (options: object) => Converter } = loadPart("converter");
 const { createConverter: plain } = compiler;
 
 /** tslab's compiler, completed for its kernel too. */
@@ -84,7 +94,8 @@ export function createConverter(options: object): Converter {
 }
 compiler.createConverter = createConverter;
 
-export const startKernel: (options: object) => void = require("tslab/dist/main.js").startKernel;
+export const startKernel: (options: object) => void = loadPart<{ startKernel: typeof startKernel }>("main").startKernel;
 
-export const createExecutor: (folder: string, converters: object, console: object) => Executor =
-  require("tslab/dist/executor.js").createExecutor;
+type MakeExecutor = (folder: string, converters: object, console: object) => Executor;
+
+export const createExecutor: MakeExecutor = loadPart<{ createExecutor: MakeExecutor }>("executor").createExecutor;

@@ -1,5 +1,5 @@
-import * as tf from "@tensorflow/tfjs";
 import { MathBackendCPU } from "@tensorflow/tfjs-backend-cpu";
+import * as tf from "@tensorflow/tfjs-core";
 import { widen, widenAll } from "../halves.ts";
 import { type Halves, isHalves, type Source } from "../source.ts";
 import type { Graph } from "./onnx.ts";

@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import { processor } from "../plain.ts";
 import { type Backend, inMemory } from "../storage.ts";
 import {

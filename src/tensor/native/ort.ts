@@ -1,8 +1,6 @@
-import { readdirSync } from "node:fs";
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
 import koffi from "koffi";
 import { KitError } from "../../error.ts";
+import { libraryPath } from "./library.ts";
 
 /** An address in ONNX Runtime's memory; 0 is none. */
 export type Pointer = bigint;
@@ -36,9 +34,6 @@ type Api = Readonly<Record<keyof typeof FUNCTIONS, Call>>;
 /** The version of the API's table; later libraries still give it. */
 const API_VERSION = 17;
 
-/** The library's name on each system. */
-const LIBRARY = /^(libonnxruntime\.so\.1|libonnxruntime\.1\.dylib|onnxruntime\.dll)$/;
-
 let known: Api | undefined;
 let library: ReturnType<typeof koffi.load>; // kept: a library that JavaScript forgets is unloaded
 
@@ -65,6 +60,7 @@ function load(): Api {
     });
     return Object.fromEntries(entries) as Api;
   } catch (error) {
+    if (error instanceof KitError) throw error;
     throw new KitError(
       `ONNX Runtime from the package onnxruntime-node does not load on ${process.platform} ${process.arch} (${(error as Error).message}); run npm ci again, or choose another backend with useBackend.`,
     );
@@ -80,14 +76,6 @@ function disableTelemetry(): void {
   if (process.platform === "win32")
     koffi.load("kernel32.dll").func("bool SetEnvironmentVariableA(const char *, const char *)")(name, value);
   else koffi.load(null).func("int setenv(const char *, const char *, int)")(name, value, 1);
-}
-
-function libraryPath(): string {
-  const root = dirname(createRequire(import.meta.url).resolve("onnxruntime-node/package.json"));
-  const folder = join(root, "bin", "napi-v6", process.platform, process.arch);
-  const file = readdirSync(folder).find((name) => LIBRARY.test(name));
-  if (file === undefined) throw new Error(`${folder} has no ONNX Runtime library`);
-  return join(folder, file);
 }
 
 /** Throws the error of a status, and frees it; no status is success. */

@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import { KitError } from "../../error.ts";
 import type { Distribution, Move } from "../noise/key.ts";
 import type { Backend, Storage } from "../storage.ts";

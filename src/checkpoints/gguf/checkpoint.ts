@@ -1,0 +1,18 @@
+import type { Checkpoint, Companions } from "../folder.ts";
+import { makeConfig, nameTensors } from "./config.ts";
+import { openGguf } from "./header.ts";
+import { makeTokenizerFiles } from "./tokenizer.ts";
+
+/**
+ * Opens a GGUF file as the checkpoint that it was made of: its tensors by the names that they have there, config.json and the tokenizer's
+ * files from its metadata. Throws a KitError for a damaged file, and for an architecture, a type or a tokenizer that is not read.
+ */
+export async function openGgufCheckpoint(path: string): Promise<Checkpoint> {
+  const file = await openGguf(path);
+  const config = makeConfig(file);
+  const companions = async (): Promise<Companions> => ({
+    "config.json": config,
+    ...makeTokenizerFiles(await openGguf(path)), // again, so that a large vocabulary is not kept
+  });
+  return { folder: path, config, tensors: nameTensors(file, config), files: [path], companions };
+}

