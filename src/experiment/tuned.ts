@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import { type Adapted, adaptedModel } from "../adapters/adapter.ts";
 import { checkOptions, KitError } from "../error.ts";
 import type { Begin } from "../loss/encode.ts";
