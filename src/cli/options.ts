@@ -175,6 +175,7 @@ export function addAdapters(parser: Command): void {
       "--targets <names>",
       "linear maps that LoRA adapts, by the ends of their names, or all-linear (default: queries and values)",
     )
+    .option("--rslora", "LoRA's corrections are multiplied by alpha / √rank in place of alpha / rank")
     .option("--prefix-length <n>", "keys and values of a prefix in each layer (default: 5)", whole(1))
     .addOption(
       new Option(

@@ -93,7 +93,7 @@ export const checks: { readonly [Name in keyof Required<MeasureOptions>]: Check 
   ...{ train: wholeFrom(1), dev: wholeFrom(1), test: wholeFrom(1), k: wholeFrom(1) },
   ...{ shots: wholeFrom(1), threads: wholeFrom(1), seeds: list(wholeFrom(0)), splitSeed: wholeFrom(0) },
   ...{ microBatchSize: wholeFrom(1), evaluateEvery: wholeFrom(1) },
-  ...{ rank: wholeFrom(1), alpha: above0, targets: text, prefixLength: wholeFrom(1) },
+  ...{ rank: wholeFrom(1), alpha: above0, targets: text, rslora: yesOrNo, prefixLength: wholeFrom(1) },
   ...{ checkpointing: yesOrNo, untied: yesOrNo, smoke: yesOrNo, resume: yesOrNo },
   ...choice,
   task: (value) => (Array.isArray(value) ? list(text)(value) : text(value)),

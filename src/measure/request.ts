@@ -51,6 +51,8 @@ export interface MeasureOptions {
   readonly alpha?: number;
   /** Ends of the names of the linear maps that LoRA adapts, separated by commas, or "all-linear". */
   readonly targets?: string;
+  /** Whether corrections are multiplied by alpha / √rank in place of alpha / rank. */
+  readonly rslora?: boolean;
   readonly prefixLength?: number;
   readonly prefixInit?: PrefixInit;
   readonly checkpointing?: boolean;

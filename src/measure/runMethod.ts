@@ -24,14 +24,18 @@ import { type Maximized, type MeasureRequest, valueFor } from "./request.ts";
 export const measures: Readonly<Record<Maximized, Measure>> = { accuracy, f1, "exact-match": exactMatch };
 
 /** What a request says of adapters. */
-export type AdapterSettings = Pick<MeasureRequest, "rank" | "alpha" | "targets" | "prefixLength" | "prefixInit">;
+export type AdapterSettings = Pick<
+  MeasureRequest,
+  "rank" | "alpha" | "targets" | "rslora" | "prefixLength" | "prefixInit"
+>;
 
 /** LoRA with what is said of it; the rest as the paper has it. */
-export const requestedLora = ({ rank, alpha, targets }: AdapterSettings): Adapter =>
+export const requestedLora = ({ rank, alpha, targets, rslora }: AdapterSettings): Adapter =>
   lora({
     ...(rank !== undefined && { rank }),
     ...(alpha !== undefined && { alpha }),
-    ...(targets !== undefined && { modules: targets }),
+    ...(targets !== undefined && { targets }),
+    ...(rslora && { rslora }),
   });
 
 /** A prefix with what is said of it; the rest as the paper has it. */

@@ -70,9 +70,10 @@ describe("options of LoRA, prefixes and looks", () => {
 
   test("reach the adapters, whose own values stand where nothing is said", () => {
     expect(adapterOf("MeZO (LoRA)")).toEqual({ rank: 8, alpha: 16 });
-    const lora = ["--rank", "4", "--alpha", "2.5", "--targets", "q_proj,fc1"];
-    expect(adapterOf("FT (LoRA)", ...lora)).toMatchObject({ rank: 4, alpha: 2.5 });
-    expect(JSON.stringify(adapterOf("MeZO (LoRA)", ...lora))).toContain("q_proj,fc1");
+    const lora = ["--rank", "4", "--alpha", "2.5", "--targets", "q_proj,fc1", "--rslora"];
+    expect(adapterOf("FT (LoRA)", ...lora)).toEqual({
+      ...{ rank: 4, alpha: 2.5, targets: "q_proj,fc1", rslora: true },
+    });
     expect(adapterOf("MeZO (prefix)", "--prefix-length", "2", "--prefix-init", "random")).toEqual({
       ...{ length: 2, init: "random" },
     });
