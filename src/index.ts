@@ -62,6 +62,8 @@ export type { Score, StepRecord, UnfinishedRun } from "./record/run.ts";
 
 // Tables and pictures.
 export { markdownTable, table, taskTable } from "./report/runTables.ts";
+export { reportMarkdown, reportTable } from "./report/classes.ts";
+export { plotReliability } from "./report/reliability.ts";
 export { plotAccuracyMemory } from "./report/plot.ts";
 export { saveFigure } from "./report/render.ts";
 export type { Figure } from "./report/style.ts";
