@@ -27,8 +27,8 @@ const KEYS = ["name", "text", "label", "classes", "prompt"] as const;
 /**
  * A task that sorts the rows of a file into classes, for models of both kinds: `loadTask(classification({ text: "text", label: "mood" }), {
  * data: "tickets.csv" })`. The model reads the prompt, and the likeliest class's answer is its own; a masked model fills a mask after
- * the prompt. The default prompt is the texts and then, on a line of its own, the label column's name with a colon: it says what is asked
- * without a grammar that only some classes fit. Rows with a blank label are left out and counted. Throws a KitError for columns, classes or a prompt that do not fit together.
+ * the prompt. The default prompt is the texts and then the label column's name with a colon, "{text} mood:": it says what is asked, and
+ * words of any kind may follow it, where "It was" wants adjectives. Rows with a blank label are left out and counted. Throws a KitError for columns, classes or a prompt that do not fit together.
  */
 export function classification(options: ClassificationOptions): TaskDefinition {
   const { name, text, label, classes, prompt, ...unknown } = options;
@@ -38,7 +38,7 @@ export function classification(options: ClassificationOptions): TaskDefinition {
     throw new KitError(
       `A classification needs the name of its label column, not ${showValue(label)}: give it as label.`,
     );
-  const template = prompt ?? `${columns.map((column) => `{${column}}`).join("\n")}\n${label}:`;
+  const template = prompt ?? `${columns.map((column) => `{${column}}`).join(" ")} ${label}:`;
   const pieces = readTemplate(template, columns);
   const called = name ?? `${label} classification`;
   const words = classes === undefined ? undefined : readClasses(classes, template);

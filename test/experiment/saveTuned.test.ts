@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { lora } from "../../src/adapters/lora.ts";
 import { classify } from "../../src/experiment/classify.ts";
+import { evaluate } from "../../src/experiment/evaluate.ts";
 import { loadTuned } from "../../src/experiment/loadTuned.ts";
 import { saveTuned } from "../../src/experiment/saveTuned.ts";
 import { tune } from "../../src/experiment/tune.ts";
@@ -152,6 +153,11 @@ test("the best of a run is had from its file, but not of FT without kept weights
   const ft = await tune(model, task, adam({ lr: 1e-3 }), base);
   await expect(bestModel(model, task, ft)).rejects.toThrow(/run of FT .* tune again with keepBest: true/);
   const kept = await tune(model, task, adam({ lr: 1e-3 }), { ...base, keepBest: true });
+  const numbers = model.parameters.reduce((sum, { value }) => sum + value.size, 0);
+  expect(kept.cost.predicted!.temporaries - ft.cost.predicted!.temporaries).toBe(4 * numbers);
+  await expect(bestModel(model, task, await evaluate(model, task))).rejects.toThrow(
+    /run of Zero-shot .* tunes nothing/,
+  );
   const copy = { ...kept }; // as a file would give it
   await expect(bestModel(model, task, copy)).rejects.toThrow(/keepBest/);
   expect(existsSync(file)).toBe(true);
