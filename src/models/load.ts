@@ -4,9 +4,9 @@ import { type Checkpoint, hashFiles, openCheckpoint } from "../checkpoints/folde
 import { openGgufCheckpoint } from "../checkpoints/gguf/checkpoint.ts";
 import { resolveModel } from "../checkpoints/hub.ts";
 import { parseCachedPath } from "../checkpoints/hubCache.ts";
-import { parseHubName } from "../checkpoints/hubName.ts";
 import { downloadProgress } from "../checkpoints/hubProgress.ts";
 import { readObject } from "../checkpoints/json.ts";
+import { WEIGHTS } from "../checkpoints/modelFiles.ts";
 import { findClosest, KitError } from "../error.ts";
 import type { Network } from "../nn/network.ts";
 import { ensureBackend } from "../tensor/backend.ts";
@@ -67,7 +67,7 @@ export async function openModel(id: string = BUNDLED_MODEL, options: OpenOptions
     throw new KitError(
       `${checkpoint.folder}: the tokenizer has ids up to ${tokenizer.size - 1}, but the model knows ${vocabulary} tokens; get the tokenizer that belongs to the model.`,
     );
-  return { checkpoint, tokenizer, id: shortId(id, folder), prompts };
+  return { checkpoint, tokenizer, id: shortId(folder), prompts };
 }
 
 /** The tokenizer of a checkpoint, from the files of its folder or from the one that stands for them. */
@@ -118,19 +118,22 @@ export async function loadModel(id: string = BUNDLED_MODEL, options: LoadOptions
   };
 }
 
-/** By what `loadModel` finds a model again on this machine: its hub id, that of a bundled one, or its folder. */
+/** By what `loadModel` finds a model again on this machine: its hub id with its commit, the id of a bundled one, or its folder. */
 export function placeOf({ id, folder, revision }: Pick<LanguageModel, "id" | "folder" | "revision">): string {
-  const isBundled = Object.hasOwn(BUNDLED, id) && BUNDLED[id] === resolve(folder);
-  return revision !== undefined || isBundled ? id : resolve(folder);
+  if (revision !== undefined) return `${id}@${revision}`;
+  return Object.hasOwn(BUNDLED, id) && BUNDLED[id] === resolve(folder) ? id : resolve(folder);
 }
 
 /**
- * A local model goes by its path's last name, so that nothing of one machine gets into a run; one on the hub by its name there and that of
- * its file where it is one, without the revision.
+ * A model that lies in the hub's cache goes by its name on the hub, and that of its file where it is one; any other by its path's last name,
+ * so that nothing of one machine gets into a run.
  */
-function shortId(id: string, found: string): string {
-  if (existsSync(id) || Object.hasOwn(BUNDLED, id)) return basename(resolve(id));
-  const repo = parseHubName(id)?.id ?? id;
-  const file = found.endsWith(".gguf") ? parseCachedPath(found)?.inside : undefined;
-  return file === undefined ? repo : `${repo}/${file}`;
+function shortId(found: string): string {
+  const { id, inside } = parseCachedPath(resolve(found)) ?? {};
+  if (id === undefined) return localName(resolve(found));
+  return inside === undefined ? id : `${id}/${inside}`;
 }
+
+/** A file whose name every model has goes by that of its folder. */
+const localName = (path: string): string =>
+  basename(WEIGHTS.some(({ main }) => main === basename(path)) ? dirname(path) : path);
