@@ -3,7 +3,7 @@ export type { Progress, ProgressEvent } from "./tensor/progress.ts";
 export { backendNames, useBackend, type BackendName } from "./tensor/backend.ts";
 
 // Models and how they are run.
-export { BUNDLED_MODEL, loadModel } from "./models/load.ts";
+export { BUNDLED_MODEL, type LoadOptions, loadModel } from "./models/load.ts";
 export type { LanguageModel, LoadedNetwork } from "./models/network.ts";
 export { saveModel, saveUntrained, type SaveModelOptions } from "./models/save.ts";
 export { generateIds, type GenerateIdsOptions } from "./nn/generate.ts";

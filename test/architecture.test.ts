@@ -116,6 +116,6 @@ test("every file of src/ is under 300 lines, generated ones aside", () => {
   expect(long).toEqual([]);
 });
 
-test("src/ has at most 235 files", () => {
-  expect(files.length).toBeLessThanOrEqual(235);
+test("src/ has at most 270 files", () => {
+  expect(files.length).toBeLessThanOrEqual(270);
 });

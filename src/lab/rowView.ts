@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs-core";
 import { KitError } from "../error.ts";
 import { tokenLogProbs } from "../kernels/tokenLogProbs.ts";
 import { answerPasses, promptRows } from "../loss/candidates.ts";

@@ -19,7 +19,7 @@ export interface MeasureOptions {
   readonly revision?: string;
   /** A task's name, several, or "all" for those that the model has prompts for; SST-2 by default. */
   readonly task?: string | readonly string[];
-  /** A data folder or file; by default the rows that the kit has for the task. */
+  /** A data folder or file, or a data set on the hub, "hf:stanfordnlp/sst2"; by default the rows that the kit has for the task. */
   readonly data?: string;
   readonly encoding?: string;
   readonly quoting?: Quoting;

@@ -8,7 +8,7 @@ import type { Tokenizer } from "../text/tokenizer.ts";
 import type { Config } from "./config.ts";
 import type { Limits } from "./family.ts";
 import { readBegin } from "./limits.ts";
-import { BUNDLED_MODEL, findCheckpoint, type OpenOptions, openTokenizer, shortId } from "./load.ts";
+import { BUNDLED_MODEL, findCheckpoint, nameModel, type OpenOptions, openTokenizer } from "./load.ts";
 import { planNetwork } from "./weights.ts";
 
 /** What a model's files hold, and what the kit makes of them; no weight has been read. */
@@ -61,7 +61,7 @@ export async function inspectModel(
   const begin = network && tokenizer && readBegin(network, tokenizer);
   const revision = parseCachedPath(checkpoint.folder)?.commit;
   return {
-    ...{ id: shortId(id, checkpoint.folder), folder: checkpoint.folder, ...(revision && { revision }) },
+    ...{ id: nameModel(checkpoint), folder: checkpoint.folder, ...(revision && { revision }) },
     files: checkpoint.files.map((path) => ({ path, bytes: statSync(path).size })),
     config: checkpoint.config,
     tensors: listTensors(checkpoint),

@@ -4,9 +4,9 @@ import { type Checkpoint, hashFiles, openCheckpoint } from "../checkpoints/folde
 import { openGgufCheckpoint } from "../checkpoints/gguf/checkpoint.ts";
 import { resolveModel } from "../checkpoints/hub.ts";
 import { parseCachedPath } from "../checkpoints/hubCache.ts";
-import { parseHubName } from "../checkpoints/hubName.ts";
 import { downloadProgress } from "../checkpoints/hubProgress.ts";
 import { readObject } from "../checkpoints/json.ts";
+import { WEIGHTS } from "../checkpoints/modelFiles.ts";
 import { findClosest, KitError } from "../error.ts";
 import type { Network } from "../nn/network.ts";
 import { ensureBackend } from "../tensor/backend.ts";
@@ -55,7 +55,7 @@ export async function openModel(id: string = BUNDLED_MODEL, options: OpenOptions
   const found = await findCheckpoint(id, options);
   const checkpoint = options.untied ? untie(found) : found;
   const { vocabulary, prompts } = planNetwork(checkpoint);
-  return { checkpoint, tokenizer: await openTokenizer(checkpoint, vocabulary), id: shortId(id, found.folder), prompts };
+  return { checkpoint, tokenizer: await openTokenizer(checkpoint, vocabulary), id: nameModel(found), prompts };
 }
 
 /** A model's weight files and config by path or hub id. Throws a KitError where they are not found or not sound. */
@@ -129,19 +129,21 @@ export async function loadModel(id: string = BUNDLED_MODEL, options: LoadOptions
   };
 }
 
-/** By what `loadModel` finds a model again on this machine: its hub id, that of a bundled one, or its folder. */
+/** By what `loadModel` finds a model again on this machine: its hub id with its commit, the id of a bundled one, or its folder. */
 export function placeOf({ id, folder, revision }: Pick<LanguageModel, "id" | "folder" | "revision">): string {
-  const isBundled = Object.hasOwn(BUNDLED, id) && BUNDLED[id] === resolve(folder);
-  return revision !== undefined || isBundled ? id : resolve(folder);
+  if (revision !== undefined) return `${id}@${revision}`;
+  return Object.hasOwn(BUNDLED, id) && BUNDLED[id] === resolve(folder) ? id : resolve(folder);
 }
 
 /**
- * A local model goes by its path's last name, so that nothing of one machine gets into a run; one on the hub by its name there and that of
- * its file where it is one, without the revision.
+ * The name of a model in runs. One that lies in the hub's cache goes by its name there, and that of its file where it is one; any other by
+ * the last name of its folder, or of its file where not every model's is called that, so that nothing of one machine gets into a run.
  */
-export function shortId(id: string, found: string): string {
-  if (existsSync(id) || Object.hasOwn(BUNDLED, id)) return basename(resolve(id));
-  const repo = parseHubName(id)?.id ?? id;
-  const file = found.endsWith(".gguf") ? parseCachedPath(found)?.inside : undefined;
-  return file === undefined ? repo : `${repo}/${file}`;
+export function nameModel({ folder, files }: Checkpoint): string {
+  const { id, inside } = parseCachedPath(resolve(folder)) ?? {};
+  if (id !== undefined) return inside === undefined ? id : `${id}/${inside}`;
+  const [file] = files;
+  return basename(file !== undefined && !isUsual(basename(file)) ? file : resolve(folder));
 }
+
+const isUsual = (name: string): boolean => WEIGHTS.some(({ main, shards }) => main === name || shards?.test(name));

@@ -26,7 +26,7 @@ export interface Tokenizer extends ChatFormat {
 }
 
 /**
- * Loads the tokenizer of a model folder: tokenizer.json, or GPT-2's vocab.json and merges.txt, with the added tokens of the files beside
+ * Loads the tokenizer of a model folder: tokenizer.json, or GPT-2's vocab.json and merges.txt, or BERT's vocab.txt, with the added tokens of the files beside
  * them; `rows` is how many ids the model has embeddings for. Texts get the ids that Python's library gives them, without truncation and
  * padding. Throws a KitError where the files are missing or damaged, and for parts that the kit would compute differently.
  */
@@ -53,7 +53,7 @@ function buildTokenizer(files: TokenizerFiles, rows: number): Tokenizer {
   const chatTemplate = findChatTemplate(files);
   return {
     encode: makeEncoder({
-      normalize: makeNormalizer(files.json.normalizer),
+      normalize: makeNormalizer(withOwnCase(files.json.normalizer, files.config)),
       preTokenize: makePreTokenizer(withPrefixSpace(files.json.pre_tokenizer, files.config)),
       added,
       model: makeWordModel(library, ids, model),
@@ -98,6 +98,14 @@ function withPrefixSpace(part: unknown, { add_prefix_space }: Json): unknown {
   return own ? { ...part, add_prefix_space } : part;
 }
 
+/** Python's classes for BERT's kind take from tokenizer_config.json how letters are changed. */
+function withOwnCase(part: unknown, config: Json): unknown {
+  if (!isObject(part) || part.type !== "BertNormalizer") return part;
+  const { do_lower_case: lowercase, strip_accents, tokenize_chinese_chars: handle_chinese_chars } = config;
+  const own = Object.entries({ lowercase, strip_accents, handle_chinese_chars });
+  return { ...part, ...Object.fromEntries(own.filter(([, value]) => value !== undefined && value !== null)) };
+}
+
 function makeWordModel(library: Library, ids: Vocabulary, model: Json): WordModel {
   const { unk_token, unk_id, byte_fallback } = model;
   const unknown = typeof unk_id === "number" ? unk_id : ids.get(String(unk_token));
@@ -111,13 +119,6 @@ function decode(library: Library, ids: readonly number[]): string {
   return library.decode(known, { skip_special_tokens: true, clean_up_tokenization_spaces: false });
 }
 
-/** The special tokens of RoBERTa and OPT, for GPT-2's two files where no other file names any. */
-const USUAL: readonly Json[] = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"].map((content) => ({
-  content,
-  special: true,
-  lstrip: content === "<mask>",
-}));
-
 /**
  * Gathers a folder's added tokens as Python's transformers does: those of tokenizer.json, overridden by the `added_tokens_decoder` of
  * tokenizer_config.json, or without one overriding those of added_tokens.json; then the named special tokens (bos_token and so on). A
@@ -128,9 +129,14 @@ function gatherAdded(files: TokenizerFiles, vocabulary: Vocabulary, rows: number
   const special = gatherSpecial(files);
   const known = new Map(gatherWithIds(files, special).map((token) => [token.content, token]));
   let next = 1 + Math.max(vocabulary.size - 1, ...[...known.values()].map(({ id }) => id));
-  for (const token of special.length === 0 && files.plain ? USUAL : special) {
+  const usual: readonly Json[] = files.usual.map((content) => ({
+    content,
+    special: true,
+    lstrip: content === "<mask>",
+  }));
+  for (const token of special.length === 0 ? usual : special) {
     const content = String(token.content);
-    const id = vocabulary.get(content) ?? (USUAL.includes(token) ? rows : next);
+    const id = vocabulary.get(content) ?? (usual.includes(token) ? rows : next);
     if (known.has(content) || id >= rows) continue;
     known.set(content, readAddedToken(files.path, token, id));
     if (id === next) next++;
