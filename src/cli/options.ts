@@ -73,8 +73,8 @@ export function addRows(parser: Command): void {
   parser
     .optionsGroup("Model and data:")
     .option(
-      "--model <folder|id>",
-      "a folder in Hugging Face layout, a hub id, or a bundled model: opt-reviews (default) or roberta-reviews",
+      "--model <folder|file|id>",
+      "a folder in Hugging Face layout, a file of weights (.gguf, .bin, .safetensors), a hub id, or a bundled model: opt-reviews (default) or roberta-reviews",
     )
     .option(
       "--revision <name>",
