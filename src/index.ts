@@ -6,17 +6,18 @@ export { backendNames, useBackend, type BackendName } from "./tensor/backend.ts"
 export { BUNDLED_MODEL, loadModel } from "./models/load.ts";
 export type { LanguageModel, LoadedNetwork } from "./models/network.ts";
 export { saveModel, saveUntrained, type SaveModelOptions } from "./models/save.ts";
-export { generate, type GenerateOptions } from "./nn/generate.ts";
+export { generateIds, type GenerateIdsOptions } from "./nn/generate.ts";
 export { features } from "./nn/run.ts";
 export type { TokenBatch } from "./nn/batch.ts";
 export type { Tokenizer } from "./text/tokenizer.ts";
 
 // Tasks.
 export { loadTask, type LoadTaskOptions, type Split } from "./tasks/load.ts";
+export { classification, type ClassificationOptions } from "./tasks/classification.ts";
 export { labelField, textField } from "./tasks/definitions/fields.ts";
 export { MASK, type MaskedPart, type MaskedPrompt } from "./text/maskedPrompt.ts";
-export type { Quoting } from "./tasks/read/table.ts";
-export type { DataSource, Dropped, Example, Form, FormDefinition } from "./tasks/task.ts";
+export type { Fields, Quoting } from "./tasks/read/table.ts";
+export type { DataSource, Dropped, Example, Form, FormDefinition, Forms } from "./tasks/task.ts";
 export type { Loss, Metric, Task, TaskDefinition } from "./tasks/task.ts";
 
 // The verbs.
@@ -29,6 +30,15 @@ export { rescore, type RescoreOptions } from "./experiment/rescore.ts";
 export { accuracy, exactMatch, f1, type Measure } from "./loss/score.ts";
 export type { Begin, LabelledBatch } from "./loss/encode.ts";
 export type { EncodedExample } from "./text/prompt.ts";
+
+// Tuned models, and what they answer.
+export { bestModel, type BestModelOptions, type Tuned } from "./experiment/tuned.ts";
+export { saveTuned } from "./experiment/saveTuned.ts";
+export { loadTuned, type LoadTunedOptions } from "./experiment/loadTuned.ts";
+export { classify, type Answer, type ClassifyOptions } from "./experiment/classify.ts";
+export { generate, type GenerateOptions } from "./experiment/generate.ts";
+export { report, type ReportOptions } from "./experiment/report.ts";
+export type { CalibrationBin, ClassScore, Report } from "./experiment/report.ts";
 
 // Tuners and adapters.
 export * from "./tuners/index.ts";

@@ -17,7 +17,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   tuners: ["tensor"],
   record: ["tensor", "tasks", "tuners", "adapters"],
   loss: ["tensor", "kernels", "nn", "text", "models", "tasks", "tuners", "record"],
-  experiment: ["tensor", "kernels", "nn", "text", "models", "adapters", "tasks", "tuners", "record", "loss"],
+  experiment: [
+    ...["tensor", "kernels", "nn", "checkpoints", "text", "models", "adapters", "tasks", "tuners", "record", "loss"],
+  ],
   measure: ["tensor", "checkpoints", "models", "adapters", "tasks", "tuners", "record", "loss", "experiment"],
   report: ["tensor", "record", "experiment", "measure"],
   lab: ["tensor", "kernels", "nn", "models", "adapters", "tasks", "tuners", "record", "loss", "experiment", "report"],

@@ -86,6 +86,11 @@ const PICKLED = "adapter_model.bin";
 /** A line for each adapter that PEFT has too; adding one adds a line. */
 const LAYOUTS: Readonly<Partial<Record<Adapter["name"], PeftLayout>>> = { LoRA: peftLora, prefix: peftPrefix };
 
+/** Whether PEFT has an adapter of that kind, so that `saveAdapter` can write it. */
+export function isInPeft(kind: Adapter["name"]): boolean {
+  return LAYOUTS[kind] !== undefined;
+}
+
 /** What a saved adapter states about its model. */
 export interface SaveAdapterOptions {
   /** The network that the adapter was made for. */
@@ -106,7 +111,7 @@ export interface SaveAdapterOptions {
  */
 export async function saveAdapter(
   folder: string,
-  adapter: Adapter,
+  adapter: Pick<Adapter, "name">,
   adapted: Adapted,
   { network, baseModel }: SaveAdapterOptions,
 ): Promise<void> {

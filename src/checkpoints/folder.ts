@@ -3,7 +3,8 @@ import { closeSync, existsSync, openSync, readdirSync, readSync, statSync } from
 import { dirname, join } from "node:path";
 import { KitError } from "../error.ts";
 import { readObject } from "./json.ts";
-import { isWeightFile, openShards, openWeights, type Weights } from "./weightFiles.ts";
+import { CONFIG, isWeightFile, WEIGHTS } from "./modelFiles.ts";
+import { openShards, openWeights, type Weights } from "./weightFiles.ts";
 
 /** A model in Hugging Face layout, in a folder or in one file that stands for it: its configuration, and its tensors by name. No weight has been read. */
 export interface Checkpoint extends Weights {
@@ -15,14 +16,6 @@ export interface Checkpoint extends Weights {
 
 /** Contents of a model folder's JSON files, by their names. */
 export type Companions = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
-
-const CONFIG = "config.json";
-
-/** The files that a folder's weights may be in; the first that is there is read. */
-const WEIGHTS: readonly string[] = [
-  ...["model.safetensors", "model.safetensors.index.json"],
-  ...["pytorch_model.bin", "pytorch_model.bin.index.json"],
-];
 
 /**
  * Opens a checkpoint: of a folder its config.json and the first of model.safetensors, model.safetensors.index.json, pytorch_model.bin and
@@ -37,10 +30,10 @@ export function openCheckpoint(place: string): Checkpoint {
       `Reading the model folder ${place}: no such folder; give a folder in Hugging Face layout, its file of weights, or a hub id.`,
     );
   const config = readConfig(place);
-  const weights = WEIGHTS.find((name) => existsSync(join(place, name)));
-  if (weights) return { folder: place, config, ...openNamed(join(place, weights)) };
+  const weights = WEIGHTS.find(({ main }) => existsSync(join(place, main)));
+  if (weights) return { folder: place, config, ...openNamed(join(place, weights.main)) };
   throw new KitError(
-    `Reading the model folder ${place}: no ${WEIGHTS[0]} or ${WEIGHTS[2]} there; ${adviseOnWeights(place)}.`,
+    `Reading the model folder ${place}: no model.safetensors or pytorch_model.bin there; ${adviseOnWeights(place)}.`,
   );
 }
 

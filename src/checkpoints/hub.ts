@@ -1,205 +1,86 @@
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
-import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
-import { KitError } from "../error.ts";
-import { type DownloadProgress, downloadModel, repoFolder } from "./hubDownload.ts";
-import {
-  type Connection,
-  findHubCache,
-  HubFault,
-  hubToken,
-  isOffline,
-  readHubAddress,
-  silenceLimit,
-} from "./hubRequest.ts";
+import { existsSync, statSync } from "node:fs";
+import { KitError, listNames } from "../error.ts";
+import type { Listing, Wanted } from "./hubListing.ts";
+import { chooseRevision, parseHubName } from "./hubName.ts";
+import { findOnHub, type HubOptions, type Search } from "./hubSearch.ts";
+import { chooseModelFiles, findModelIn, isWeightFile, listGguf } from "./modelFiles.ts";
 
 /** Options of resolveModel. */
-export interface ResolveModelOptions {
-  readonly revision?: string;
-  readonly onProgress?: (progress: DownloadProgress) => void;
-  /** Checks a model's config.json before its weights are downloaded, and throws for a model that cannot be used. */
-  readonly accept?: (configPath: string) => void;
-  /** A similar name, which errors suggest. */
-  readonly near?: string | undefined;
-  /** Waits between two tries; replaced in tests. */
-  readonly wait?: Connection["wait"];
-}
+export interface ResolveModelOptions extends HubOptions, Pick<Search, "accept" | "near"> {}
 
 /**
- * The local folder of a model: an existing folder is returned; a hub id such as "facebook/opt-125m" or "roberta-large" is looked up
- * in the Hugging Face cache, and downloaded to it where it is missing. Hub, cache, token and time-out follow the environment variables of
- * the Hugging Face libraries. Throws a KitError where none of this works.
+ * The local path of a model: an existing one is returned; a name on the hub such as "facebook/opt-125m", "roberta-large@v1" or
+ * "owner/name/file.gguf" is looked up in the Hugging Face cache, and downloaded to it where it is missing. It is a folder in Hugging Face
+ * layout, or a GGUF file. Throws a KitError where none of this works.
  */
-export async function resolveModel(idOrFolder: string, options: ResolveModelOptions = {}): Promise<string> {
-  if (existsSync(idOrFolder) && (statSync(idOrFolder).isDirectory() || idOrFolder.endsWith(".gguf"))) return idOrFolder;
-  checkHubId(idOrFolder, options.near);
-  const cacheFolder = findHubCache();
-  return findCached(cacheFolder, idOrFolder, options.revision) ?? (await fetchModel(idOrFolder, cacheFolder, options));
+export async function resolveModel(name: string, options: ResolveModelOptions = {}): Promise<string> {
+  const { revision: asked, near, accept } = options;
+  if (existsSync(name)) return checkLocal(name, asked);
+  const parsed = parseHubName(name);
+  const { id, inside: file } = parsed ?? {};
+  if (!parsed || !id || (file !== undefined && !file.endsWith(".gguf"))) throw noModel(name, near);
+  const revision = chooseRevision(name, parsed, asked);
+  return findOnHub(
+    {
+      ...{ type: "model", id, revision, near, accept },
+      usual: ["main"],
+      find: (folder) => findModelIn(folder, file),
+      choose: (list) => chooseModel(list, { id, revision: revision ?? "main", file }),
+    },
+    options,
+  );
 }
 
-async function fetchModel(id: string, cacheFolder: string, options: ResolveModelOptions): Promise<string> {
-  const { revision = "main", onProgress = () => {}, accept = () => {}, near, wait = sleepFor } = options;
-  const connection = { hubUrl: readHubAddress(), token: hubToken(), silenceSeconds: silenceLimit(), wait };
-  const snapshots = listSnapshots(cacheFolder, id).length;
-  const lookup: Lookup = { id, revision, near, cacheFolder, snapshots, connection };
-  if (isOffline()) throw explainFailure(lookup, "offline");
-  try {
-    return await downloadModel({ id, revision, connection, cacheFolder, onProgress, accept });
-  } catch (error) {
-    throw error instanceof KitError ? error : explainFailure(lookup, error);
-  }
-}
-
-const sleepFor: Connection["wait"] = (seconds) => sleep(1000 * seconds);
-
-/** A hub id: a name, or two with a slash between them. Paths such as ./opt, /opt and a/b/c are not. */
-const HUB_ID = /^(\w[\w.-]*\/)?\w[\w.-]*$/;
-const NO_HUB_ID = /--|\.\.|[.-](\/|$)|\.git$/;
-
-function checkHubId(text: string, near: string | undefined): void {
-  if (existsSync(text))
-    throw new KitError(`Looking for the model ${text}: it is a file; give the folder that holds the model's files.`);
-  if (HUB_ID.test(text) && !NO_HUB_ID.test(text)) return;
-  const found = "there is no such folder, and it is not a hub id such as roberta-large or facebook/opt-125m";
+function checkLocal(path: string, revision: string | undefined): string {
+  if (statSync(path).isFile() && !isWeightFile(path))
+    throw new KitError(
+      `Looking for the model ${path}: it is a file; give the folder that holds the model's files, or a file of weights (.gguf, .safetensors, .bin).`,
+    );
+  if (revision === undefined) return path;
   throw new KitError(
+    `Looking for the model ${path} at revision ${revision}: it lies on this machine, where models have no revisions; leave the revision out.`,
+  );
+}
+
+function noModel(text: string, near: string | undefined): KitError {
+  const found = "there is no such folder, and it is not a hub id such as roberta-large or facebook/opt-125m";
+  return new KitError(
     `Looking for the model ${text}: ${found}; ${near ? `did you mean ${near}?` : "give one of them."}`,
   );
 }
 
-/** Where a model was looked for. */
-export interface Lookup {
+/** A model on the hub, and the file of it that was asked for. */
+interface Asked {
   readonly id: string;
   readonly revision: string;
-  /** A similar name. */
-  readonly near: string | undefined;
-  readonly cacheFolder: string;
-  /** How many snapshots of the model the cache has. */
-  readonly snapshots: number;
-  readonly connection: Connection;
+  readonly file: string | undefined;
 }
 
-/** What was found, and what to do. */
-type Finding = readonly [found: string, advice: string];
+/** The files of a model that are to be downloaded. Throws a KitError where the kit can read none of its weights. */
+async function chooseModel(list: Listing, asked: Asked): Promise<Wanted> {
+  const snapshot = await list(asked.revision);
+  const paths = snapshot.files.map(({ path }) => path);
+  const only = (wanted: readonly string[]) => snapshot.files.filter(({ path }) => wanted.includes(path));
+  const folder = asked.file === undefined ? chooseModelFiles(paths) : undefined;
+  if (folder) return { ...snapshot, files: only(folder) };
+  const path = chooseGguf(paths, asked);
+  return { ...snapshot, files: only([path]), path };
+}
 
-const GIVE_FOLDER = "give a folder in Hugging Face layout, or name no model to use the bundled one";
-
-/** The sentence that says why a model was not found, from what ended the search: an error, or that requests are forbidden. */
-export function explainFailure(lookup: Lookup, cause: unknown): KitError {
-  const { id, near, cacheFolder, snapshots } = lookup;
-  const [found, advice] = explainCause(lookup, cause);
-  const cached =
-    snapshots > 1
-      ? `holds ${snapshots} snapshots of it, none of them complete under refs/main`
-      : "does not hold it completely";
-  const meant = near ? ` (did you mean ${near}?)` : "";
-  return new KitError(
-    `Looking for the model ${id}: there is no such folder, the cache ${cacheFolder} ${cached}, and ${found}; ${advice}${meant}.`,
+function chooseGguf(paths: readonly string[], { id, revision, file }: Asked): string {
+  const all = listGguf(paths);
+  const [first] = all;
+  if (file !== undefined ? all.includes(file) : all.length === 1) return file ?? first!;
+  const cannot = (found: string, advice: string): KitError =>
+    new KitError(`Downloading the model ${id} at revision ${revision}: the hub has ${found}; ${advice}.`);
+  const names = listNames(all.map((path) => `${id}/${path}`));
+  if (all.length > 0)
+    throw cannot(
+      file === undefined ? `${all.length} GGUF files of it` : `no file ${file} of it`,
+      `name one of ${names}`,
+    );
+  throw cannot(
+    "no weights of it that the kit reads (model.safetensors, pytorch_model.bin or a GGUF file)",
+    "convert the model and give its folder",
   );
-}
-
-function explainCause(lookup: Lookup, cause: unknown): Finding {
-  if (cause === "offline")
-    return ["HF_HUB_OFFLINE forbids asking the hub", `unset it to download the model, or ${GIVE_FOLDER}`];
-  if (isFileFault(cause))
-    return [
-      `the download cannot be written (${cause.message})`,
-      "make room, or name another cache folder in HF_HUB_CACHE, and try again: what has arrived is kept",
-    ];
-  if (!(cause instanceof HubFault)) return [`the download failed (${readMessage(cause)})`, GIVE_FOLDER];
-  const { status, passing, retryAfter } = cause.facts;
-  const { hubUrl } = lookup.connection;
-  if (status === 401 || status === 403 || status === 404) return explainRefusal(lookup, cause);
-  if (passing && retryAfter !== undefined)
-    return [
-      `the hub ${hubUrl} answered ${status} and asks for a pause of ${retryAfter} seconds`,
-      "try again after that: what has arrived is kept",
-    ];
-  if (passing) return [`the hub ${hubUrl} failed (${cause.message})`, "try again: what has arrived is kept"];
-  return [`the hub ${hubUrl} cannot be reached (${cause.message})`, GIVE_FOLDER];
-}
-
-function explainRefusal({ id, revision, connection }: Lookup, { facts }: HubFault): Finding {
-  const { hubUrl, token } = connection;
-  const { status, code } = facts;
-  const page = `${hubUrl}/${id}`;
-  if (code === "GatedRepo" || status === 403)
-    return token
-      ? [
-          `the hub answered ${status}: the account of the token in ${token.from} has no access to its files`,
-          `ask for access at ${page}, and see that the token may read gated models`,
-        ]
-      : [
-          `the hub answered ${status}: it gives its files only to accounts that were granted access`,
-          `ask for access at ${page}, then set HF_TOKEN to a token of that account`,
-        ];
-  if (code === "RevisionNotFound")
-    return [`the hub answered ${status}: the model has no revision ${revision}`, `see ${page} for those it has`];
-  if (token && status === 401)
-    return [
-      `the hub answered 401: the token in ${token.from} is not valid, or there is no such model`,
-      "correct the name or the token",
-    ];
-  return [
-    `the hub answered ${status}: no such public model or revision`,
-    `correct the name, set HF_TOKEN if it is a private model, or ${GIVE_FOLDER}`,
-  ];
-}
-
-/** An error of the file system, such as a full disk. */
-const isFileFault = (error: unknown): error is NodeJS.ErrnoException =>
-  error instanceof Error && "syscall" in error && "errno" in error;
-
-const readMessage = (error: unknown): string => (error instanceof Error ? error.message : String(error));
-
-/**
- * The cached snapshot of a model that holds its configuration, weights and tokenizer, or undefined. Without a revision it is that of
- * `main`, or else of a pull request with converted weights, or, where the cache names no `main`, the only snapshot.
- */
-export function findCached(cacheFolder: string, id: string, revision?: string): string | undefined {
-  const repo = repoFolder(cacheFolder, id);
-  const revisions = revision === undefined ? ["main", ...listPullRequests(repo)] : [revision];
-  const named = revisions.map((name) => join(repo, "snapshots", readCommit(repo, name)));
-  const only = revision === undefined && !existsSync(join(repo, "refs", "main")) ? ifOnly(listSnapshotsIn(repo)) : [];
-  return [...named, ...only].find(isComplete);
-}
-
-/** The folders of a model's cached snapshots, complete or not. */
-export function listSnapshots(cacheFolder: string, id: string): string[] {
-  return listSnapshotsIn(repoFolder(cacheFolder, id));
-}
-
-const listSnapshotsIn = (repo: string): string[] =>
-  listFolder(join(repo, "snapshots")).map((name) => join(repo, "snapshots", name));
-
-const listPullRequests = (repo: string): string[] =>
-  listFolder(join(repo, "refs", "refs", "pr")).map((number) => `refs/pr/${number}`);
-
-const listFolder = (folder: string): string[] => (existsSync(folder) ? readdirSync(folder) : []);
-
-const ifOnly = (folders: readonly string[]): readonly string[] => (folders.length === 1 ? folders : []);
-
-function readCommit(repo: string, revision: string): string {
-  const ref = join(repo, "refs", revision);
-  return existsSync(ref) ? readFileSync(ref, "utf8").trim() : revision;
-}
-
-function isComplete(snapshot: string): boolean {
-  const has = (file: string) => existsSync(join(snapshot, file));
-  const hasTokenizer = has("tokenizer.json") || (has("vocab.json") && has("merges.txt"));
-  return has("config.json") && hasTokenizer && (has("model.safetensors") || hasShards(snapshot));
-}
-
-function hasShards(snapshot: string): boolean {
-  try {
-    const index = JSON.parse(readFileSync(join(snapshot, "model.safetensors.index.json"), "utf8"));
-    const shards = new Set(Object.values<string>(index.weight_map));
-    return shards.size > 0 && [...shards].every((shard) => existsSync(join(snapshot, shard)));
-  } catch {
-    return false; // a missing or unreadable index is downloaded again
-  }
-}
-
-/** The commit of a snapshot in the hub's cache; undefined for any other folder. */
-export function findCommit(folder: string): string | undefined {
-  return /[\\/]snapshots[\\/]([0-9a-f]{40})$/.exec(folder)?.[1];
 }

@@ -3,8 +3,10 @@ import { closeSync, createReadStream, existsSync, openSync, statSync, truncateSy
 import { copyFile, mkdir, open, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { KitError } from "../error.ts";
-import { findSnapshot, type HubFile, type HubModel } from "./hubListing.ts";
+import { type HubFile, type HubRepo, type Listing, listingOf, type Wanted } from "./hubListing.ts";
+import type { DownloadProgress } from "./hubProgress.ts";
 import { ask, type Connection, HubFault, retry } from "./hubRequest.ts";
+import { CONFIG } from "./modelFiles.ts";
 
 /** Receives how many bytes of a file have arrived, and how many of a complete file have been checked. */
 export interface BlobListener {
@@ -145,49 +147,43 @@ function damaged(finding: string): KitError {
   );
 }
 
-/** The progress of a download: the present file, and the bytes of all files of the model together. */
-export interface DownloadProgress {
-  readonly file: string;
-  readonly bytes: number;
-  readonly totalBytes: number;
-  /** Seconds until the next try, after a failure. */
-  readonly waitSeconds?: number;
-  /** A complete file is being checked: the bytes are those of that file alone. */
-  readonly checking?: true;
-}
-
-/** The model to download, and the cache that it goes to. */
-export interface Download extends HubModel {
-  readonly cacheFolder: string;
+/** What to download, and the folder of the cache that it goes to. */
+export interface Download extends HubRepo {
+  readonly repoFolder: string;
+  /** Chooses a revision and those of its files that are wanted. */
+  readonly choose: (list: Listing) => Promise<Wanted>;
   readonly onProgress: (progress: DownloadProgress) => void;
-  /** Checks the model's config.json before its weights are downloaded, and throws for a model that cannot be used. */
+  /** Checks a model's config.json before its weights are downloaded, and throws for a model that cannot be used. */
   readonly accept: (configPath: string) => void;
 }
 
-/** Downloads a model's files into the Hugging Face cache; returns their snapshot folder. Throws a KitError or a HubFault. */
-export async function downloadModel(given: Download): Promise<string> {
+/** Downloads files of a repository into the Hugging Face cache; returns the path that is meant. Throws a KitError or a HubFault. */
+export async function downloadSnapshot(given: Download): Promise<string> {
   const download = reportWaits(given);
-  download.onProgress({ file: "list of files", bytes: 0, totalBytes: 1 });
-  const { commit, files, revision } = await findSnapshot(download);
-  const repo = repoFolder(download.cacheFolder, download.id);
-  const folder = join(repo, "snapshots", commit);
+  const { repoFolder, onProgress, accept } = download;
+  onProgress({ file: "list of files", bytes: 0, totalBytes: 1 });
+  const { commit, files, revision, path = "" } = await download.choose(listingOf(download));
+  const folder = join(repoFolder, "snapshots", commit);
   const totalBytes = files.reduce((sum, file) => sum + file.size, 0);
   let before = 0;
   for (const file of sortConfigFirst(files)) {
-    const blob = join(repo, "blobs", file.blob);
-    const url = `${download.connection.hubUrl}/${download.id}/resolve/${commit}/${file.path}`;
-    const arrived = (bytes: number) => download.onProgress({ file: file.path, bytes: before + bytes, totalBytes });
+    const blob = join(repoFolder, "blobs", file.blob);
+    const arrived = (bytes: number) => onProgress({ file: file.path, bytes: before + bytes, totalBytes });
+    const listener = { arrived, checked: reportChecked(download, file) };
     if (isDownloaded(blob, file)) arrived(file.size);
-    else await fetchBlob(download.connection, url, file, blob, { arrived, checked: reportChecked(download, file) });
+    else await fetchBlob(download.connection, addressOf(download, commit, file), file, blob, listener);
     await link(blob, join(folder, file.path));
-    if (file.path === CONFIG) download.accept(join(folder, CONFIG));
+    if (file.path === CONFIG) accept(join(folder, CONFIG));
     before += file.size;
   }
-  await writeRef(join(repo, "refs", revision), commit);
-  return folder;
+  if (revision !== commit) await writeRef(join(repoFolder, "refs", revision), commit);
+  return join(folder, path);
 }
 
-const CONFIG = "config.json";
+function addressOf({ type, id, connection }: HubRepo, commit: string, { path }: HubFile): string {
+  const start = type === "model" ? connection.hubUrl : `${connection.hubUrl}/datasets`;
+  return `${start}/${id}/resolve/${commit}/${path.split("/").map(encodeURIComponent).join("/")}`;
+}
 
 const sortConfigFirst = (files: readonly HubFile[]): HubFile[] =>
   [...files].sort((a, b) => Number(b.path === CONFIG) - Number(a.path === CONFIG));
@@ -230,9 +226,4 @@ async function link(blob: string, path: string): Promise<void> {
 async function writeRef(path: string, commit: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
   await writeFile(path, commit);
-}
-
-/** A model's folder in the cache, where `blobs`, `refs` and `snapshots` lie. */
-export function repoFolder(cacheFolder: string, id: string): string {
-  return join(cacheFolder, `models--${id.replace("/", "--")}`);
 }

@@ -1,89 +1,56 @@
-import { KitError, showValue } from "../error.ts";
-import { type Connection, HubFault, hubFetch } from "./hubRequest.ts";
+import { showValue } from "../error.ts";
+import type { RepoType } from "./hubName.ts";
+import { type Connection, hubFetch } from "./hubRequest.ts";
 
-/** A model on a hub; revision "main" falls back to the hub's own conversion to safetensors. */
-export interface HubModel {
+/** A repository on a hub. */
+export interface HubRepo {
+  readonly type: RepoType;
   readonly id: string;
-  readonly revision: string;
   readonly connection: Connection;
 }
 
-/** A file on the hub: its name, its bytes and the id of its content. */
+/** A file on the hub: its path, its bytes and the id of its content. */
 export interface HubFile {
   readonly path: string;
   readonly size: number;
   readonly blob: string;
 }
 
-/** A commit of a model and those of its files that the kit reads. */
+/** A commit of a repository, and files of it. */
 export interface Snapshot {
   readonly revision: string;
   readonly commit: string;
   readonly files: readonly HubFile[];
 }
 
-const WANTED =
-  /^((config|generation_config|tokenizer|tokenizer_config|vocab|added_tokens)\.json|merges\.txt|model(-\d+-of-\d+)?\.safetensors(\.index\.json)?)$/;
-
-const CONVERSION_TITLE = "Adding `safetensors` variant of this model";
-
-const CONVERSION_AUTHOR = "SFconvertbot";
-
-/** Finds the commit that has a model's weights as safetensors. Throws a KitError where none has, else a HubFault. */
-export async function findSnapshot(model: HubModel): Promise<Snapshot> {
-  const snapshot = await listSnapshot(model, model.revision);
-  if (hasWeights(snapshot)) return snapshot;
-  const converted = model.revision === "main" ? await findConversion(model) : undefined;
-  if (converted) return listSnapshot(model, converted);
-  throw new KitError(
-    `Downloading the model ${model.id}: the hub has no safetensors weights at revision ${model.revision}; convert the model and give its folder.`,
-  );
+/** What of a repository is wanted: files of a commit, and the path in it that is meant, its folder where none is. */
+export interface Wanted extends Snapshot {
+  readonly path?: string;
 }
 
-async function listSnapshot({ id, connection }: HubModel, revision: string): Promise<Snapshot> {
-  const hub = await import("@huggingface/hub");
-  const at = { hubUrl: connection.hubUrl, fetch: hubFetch(connection) };
-  const { sha } = await hub.modelInfo({ name: id, revision, additionalFields: ["sha"], ...at });
-  const commit = checkId(sha);
-  const files: HubFile[] = [];
-  for await (const { type, path, size, oid, lfs } of hub.listFiles({ repo: id, revision: commit, ...at })) {
-    if (type === "file" && WANTED.test(path))
-      files.push({ path, size: checkSize(path, size), blob: checkId(lfs?.oid ?? oid ?? "") });
-  }
-  return { revision, commit, files };
+/** Lists all files of a repository at a revision. Throws a HubFault. */
+export type Listing = (revision: string) => Promise<Snapshot>;
+
+/** Returns what lists a repository's files. */
+export function listingOf({ type, id, connection }: HubRepo): Listing {
+  return async (revision) => {
+    const { modelInfo, datasetInfo, listFiles } = await import("@huggingface/hub");
+    const at = { hubUrl: connection.hubUrl, fetch: hubFetch(connection) };
+    const asked = { name: id, revision, additionalFields: ["sha" as const], ...at };
+    const { sha } = await (type === "model" ? modelInfo(asked) : datasetInfo(asked));
+    const commit = checkId(sha);
+    const files: HubFile[] = [];
+    for await (const entry of listFiles({ repo: { type, name: id }, revision: commit, recursive: true, ...at })) {
+      const { path, size, oid = "", lfs } = entry;
+      if (entry.type === "file" && isSafe(path))
+        files.push({ path, size: checkSize(path, size), blob: checkId(lfs?.oid ?? oid) });
+    }
+    return { revision, commit, files };
+  };
 }
 
-function hasWeights({ files }: Snapshot): boolean {
-  return files.some(({ path }) => path.endsWith(".safetensors"));
-}
-
-/** Many older models, such as OPT, have safetensors only in a pull request of the hub's own bot, the only one that is trusted. */
-async function findConversion(model: HubModel): Promise<string | undefined> {
-  const found = (await listDiscussions(model)).find(
-    ({ title, author, status, isPullRequest }) =>
-      isPullRequest && status === "open" && title === CONVERSION_TITLE && author?.name === CONVERSION_AUTHOR,
-  );
-  return found && `refs/pr/${Number(found.num)}`;
-}
-
-async function listDiscussions({ id, connection }: HubModel): Promise<readonly Discussion[]> {
-  const url = `${connection.hubUrl}/api/models/${id}/discussions?type=pull_request&status=open&author=${CONVERSION_AUTHOR}`;
-  try {
-    const response = await hubFetch(connection)(url);
-    return ((await response.json()) as { discussions: Discussion[] }).discussions;
-  } catch (error) {
-    if (error instanceof HubFault && error.facts.status !== undefined) return []; // a model may have none
-    throw error;
-  }
-}
-
-interface Discussion {
-  readonly num: number;
-  readonly title: string;
-  readonly status: string;
-  readonly isPullRequest: boolean;
-  readonly author?: { readonly name: string };
-}
+/** Files get the same paths in the cache, out of which none must lead. */
+const isSafe = (path: string): boolean => path.split("/").every((name) => !/^\.*$|[\\:]/.test(name));
 
 /** Commits and contents become file names, so what the server sends must not be a path: a SHA-1 or SHA-256. */
 function checkId(id: string): string {

@@ -33,23 +33,35 @@ function hubHome(): string {
 
 const expanded = (path: string): string => path.replace(/^~(?=$|[\\/])/, () => homedir());
 
-/** The secret that identifies a user to the hub, and where it was found. */
+/** The secret that identifies a user to the hub, and where it was found: "option", "HF_TOKEN" or a file. */
 export interface HubToken {
   readonly secret: string;
   readonly from: string;
 }
 
-/** The user's token, where there is one: $HF_TOKEN, or the file that `hf auth login` writes. Throws a KitError for an invalid one. */
-export function hubToken(): HubToken | undefined {
-  if (isOn("HF_HUB_DISABLE_IMPLICIT_TOKEN")) return undefined;
-  const file = expanded(process.env.HF_TOKEN_PATH || join(hubHome(), "token"));
-  const stored = () => (existsSync(file) ? { secret: readFileSync(file, "utf8").trim(), from: file } : undefined);
-  const given = process.env.HF_TOKEN?.trim();
-  const token = given ? { secret: given, from: "HF_TOKEN" } : stored();
+/** The token that was given, else the user's where there is one: $HF_TOKEN, or the file that `hf auth login` writes. Throws a KitError for an invalid one. */
+export function findToken(option?: string): HubToken | undefined {
+  const token = option ? { secret: option.trim(), from: "option" } : storedToken();
   if (!token?.secret) return undefined;
   if (!/^[\x21-\x7e]+$/.test(token.secret))
-    throw new KitError(`The token in ${token.from} has characters that no token has; copy it again from the hub.`);
+    throw new KitError(
+      `${startSentence(tokenText(token))} has characters that no token has; copy it again from the hub.`,
+    );
   return token;
+}
+
+/** "the token in HF_TOKEN": never the secret itself. */
+export const tokenText = ({ from }: HubToken): string =>
+  from === "option" ? "the token that was given" : `the token in ${from}`;
+
+const startSentence = (text: string): string => `${text[0]!.toUpperCase()}${text.slice(1)}`;
+
+function storedToken(): HubToken | undefined {
+  if (isOn("HF_HUB_DISABLE_IMPLICIT_TOKEN")) return undefined;
+  const file = expanded(process.env.HF_TOKEN_PATH || join(hubHome(), "token"));
+  const secret = process.env.HF_TOKEN?.trim();
+  if (secret) return { secret, from: "HF_TOKEN" };
+  return existsSync(file) ? { secret: readFileSync(file, "utf8").trim(), from: file } : undefined;
 }
 
 /** The default of $HF_HUB_DOWNLOAD_TIMEOUT. */

@@ -15,19 +15,14 @@ const FORMATS: Readonly<Record<string, (path: string) => Tensors>> = {
   ".bin": openTorch,
 };
 
-const endOf = (path: string): string | undefined => Object.keys(FORMATS).find((end) => path.endsWith(end));
-
 /** Opens a weight file of any format. Throws a KitError for a name that is none's, and what the format's own reader throws. */
 export function openWeights(path: string): Tensors {
-  const end = endOf(path);
+  const end = Object.keys(FORMATS).find((end) => path.endsWith(end));
   if (end) return FORMATS[end]!(path);
   throw new KitError(
     `Reading the weights ${path}: its name should end in ${Object.keys(FORMATS).join(" or ")}; give the file of weights, or its folder.`,
   );
 }
-
-/** Whether a file has weights, by its name. */
-export const isWeightFile = (path: string): boolean => endOf(path) !== undefined;
 
 /** Tensors by name, and the files that hold them, sorted by name. */
 export interface Weights {

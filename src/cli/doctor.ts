@@ -19,7 +19,7 @@ import { addData, addMachine, flagName } from "./options.ts";
 import { drawPicture } from "./picture.ts";
 
 type Place = "data" | "encoding" | "quoting" | "train" | "dev" | "test" | "k";
-type Shared = "model" | Place | "backend" | "threads" | "weights" | "rounding" | "untied";
+type Shared = "model" | "revision" | Place | "backend" | "threads" | "weights" | "rounding" | "untied";
 
 interface DoctorRequest extends Pick<MeasureRequest, Shared | "figures"> {
   readonly task: string | readonly string[];
@@ -87,14 +87,14 @@ interface Examination {
 }
 
 async function examine(options: DoctorRequest, onProgress: Progress): Promise<Examination> {
-  const { seed, backend, threads, weights, rounding, untied } = options;
+  const { revision, seed, backend, threads, weights, rounding, untied } = options;
   const definition = findTask(taskName(options));
-  checkPrompts(definition, await openModel(options.model, onProgress, options.untied));
+  checkPrompts(definition, await openModel(options.model, { revision, untied, onProgress }));
   checkWeights(options);
   checkWritable(resolve(options.figures), flagName("figures"));
-  const task = await drawTask({ task: definition.name, seed, request: options });
+  const task = await drawTask({ task: definition.name, seed, request: options }, onProgress);
   await useBackend(backend, threads);
-  const model = await loadModel(options.model, { weights, rounding, untied, onProgress });
+  const model = await loadModel(options.model, { revision, weights, rounding, untied, onProgress });
   try {
     const method = METHODS.get(options.method)!;
     const { adapter } = method;

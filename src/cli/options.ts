@@ -67,10 +67,14 @@ export function addData(parser: Command): void {
       "--model <folder|id>",
       "a folder in Hugging Face layout, a hub id, or a bundled model: opt-reviews (default) or roberta-reviews",
     )
+    .option(
+      "--revision <name>",
+      "of a model on the hub: a branch, tag or commit (default: main); also --model id@revision",
+    )
     .option("--task <names>", "tasks, separated by commas, or all", taskList, defaults.task)
     .option(
-      "--data <path>",
-      "a folder with train, validation or test files, or one TSV, CSV or JSONL file (default: bundled sentences for SST-2, the kit's 32 samples for the others)",
+      "--data <path|hf:id>",
+      "a folder with train, validation or test files, one TSV, CSV, JSONL or Parquet file, or a data set on the hub, such as hf:stanfordnlp/sst2 or hf:nyu-mll/glue/sst2 (default: bundled sentences for SST-2, the kit's 32 samples for the others)",
     )
     .option("--encoding <name>", "of data files that are not in UTF-8, such as windows-1252")
     .addOption(

@@ -1,4 +1,4 @@
-import { readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
 import { adapterNamed } from "../adapters/adapter.ts";
@@ -41,7 +41,7 @@ export function makeReplayCommand(): Command {
     .description("Recomputes the tuned weights of a run from its file and the base model alone, and saves them.")
     .summary("recomputes the tuned weights of a run, and saves them")
     .argument("<run>", "the run's file, finished or not")
-    .option("--model <folder|id>", "the base model (default: the one that the run names)")
+    .option("--model <folder|id>", "the base model (default: the one that the run names, at the commit that it names)")
     .option(
       "--step <n>",
       'after how many steps, or "best" for the one that the run chose on dev (default: the last)',
@@ -59,8 +59,8 @@ async function replayRun(path: string, options: ReplayRequest): Promise<void> {
   const progress = terminalProgress();
   try {
     await useBackend("auto", options.threads);
-    const id = options.model ?? run.header.model;
-    const model = await loadModel(id, { ...loadAs(run), onProgress: progress.report });
+    const base = baseOf(run, options.model);
+    const model = await loadModel(base.id, { ...loadAs(run), revision: base.revision, onProgress: progress.report });
     const step = options.step === "best" ? bestStep(run) : options.step;
     const loaded = performance.now();
     const replayed = await replay(model, run, { ...(step !== undefined && { step }), onProgress: progress.report });
@@ -71,6 +71,12 @@ async function replayRun(path: string, options: ReplayRequest): Promise<void> {
   } finally {
     progress.stop();
   }
+}
+
+/** The base model that was named, or else the run's at its commit; a folder of that name has none. */
+function baseOf({ header: { model, revision } }: UnfinishedRun, named = model): { id: string; revision?: string } {
+  const isOnHub = named === model && revision !== undefined && !existsSync(model);
+  return { id: named, ...(isOnHub && { revision }) };
 }
 
 /** The options that load a model's weights as the run had them. */

@@ -12,6 +12,7 @@ import type { Parameter } from "../tensor/parameter.ts";
 import type { ProgressEvent } from "../tensor/progress.ts";
 import type { Resident, Training, Tuner } from "../tuners/tuner.ts";
 import { type Execution, findLongest, measureCost, NOTHING, predictBytes } from "./cost.ts";
+import { copyWeights, type KeptWeights, noteBest } from "./keptWeights.ts";
 import type { TuneSettings } from "./tuneOptions.ts";
 
 /** A model that runs score: its weights as they are now, the tuned ones among them, and the task. */
@@ -37,7 +38,7 @@ export type Parts = Readonly<Record<"train" | Score["on"], LabelledBatch>>;
 
 /** Takes the steps that a run still lacks, from the weights as its past left them, and scores them when due. */
 export async function train(subject: Subject, past: UnfinishedRun, settings: TuneSettings): Promise<Run> {
-  const { model, task, training } = subject;
+  const { model, theta, task, training } = subject;
   const { steps: total, seed, onProgress = () => {}, record = SILENT } = settings;
   const started = performance.now();
   const { header, before } = past;
@@ -49,12 +50,14 @@ export async function train(subject: Subject, past: UnfinishedRun, settings: Tun
   const scores: Score[] = [...past.scores];
   const score = makeStepScorer(subject, parts, { schedule: settings, label: header.method });
   const recent: number[] = [];
+  let best: KeptWeights | undefined;
 
   for (let step = stepsTaken(past); ; step++) {
     if (isDue(step, settings))
       for await (const found of score(step, scores)) {
         scores.push(found);
         record.score(found);
+        if (settings.keepBest && found.on === "test") best = await copyWeights(theta, step, best);
       }
     if (step === total) break;
     await setImmediate(); // a notebook draws, an interrupt gets through
@@ -66,7 +69,9 @@ export async function train(subject: Subject, past: UnfinishedRun, settings: Tun
     onProgress({ label: header.method, done: step + 1, total, ...readStanding(recent, scores) });
   }
   const cost = measureCost(started, total, predictMemory(subject, settings, parts));
-  return { header, steps, scores, cost, ...(before && { before }) };
+  const run = { header, steps, scores, cost, ...(before && { before }) };
+  if (best) noteBest(run, best, settings.adapter);
+  return run;
 }
 
 /** The three parts of a task for a model. */

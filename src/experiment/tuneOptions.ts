@@ -30,6 +30,11 @@ export interface TuneOptions {
   readonly checkpointing?: boolean;
   /** Leaves the last weights in the model instead of bringing the base weights back; an adapter is left to `onAdapted`. */
   readonly keepWeights?: boolean;
+  /**
+   * Keeps a copy of the trained weights whenever dev is at its best, 4 bytes a trained weight, so that `bestModel` can put them back: needed
+   * for FT, whose steps no file tells. Elsewhere they are recomputed from the run without it.
+   */
+  readonly keepBest?: boolean;
   /** Given the trained adapter, which the run frees afterwards, for example to save it. */
   readonly onAdapted?: (adapted: Adapted) => void | Promise<void>;
   /** The method's name where it is not the tuner's with the adapter's. */
@@ -77,6 +82,7 @@ const KNOWN: readonly (keyof TuneOptions)[] = [
     "maximize",
     "checkpointing",
     "keepWeights",
+    "keepBest",
     "onAdapted",
     "method",
     "resume",

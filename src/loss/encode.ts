@@ -1,7 +1,7 @@
 import { KitError } from "../error.ts";
 import type { LanguageModel } from "../models/network.ts";
 import { shuffle } from "../tasks/random.ts";
-import type { Example, Form } from "../tasks/task.ts";
+import type { Example, Form, Forms } from "../tasks/task.ts";
 import { encodeMasked, type MaskedPrompt } from "../text/maskedPrompt.ts";
 import { type EncodedExample, encodePrompt } from "../text/prompt.ts";
 
@@ -26,7 +26,7 @@ export interface LabelledBatch {
 /** An example's candidates as token ids, in the form that the model takes, after the demonstrations given. */
 export function encodeExample(
   model: LanguageModel,
-  example: Example,
+  example: Forms,
   begin: Begin,
   demonstrations: readonly string[] = [],
 ): EncodedExample {
@@ -48,9 +48,9 @@ export function encodeBatch(model: LanguageModel, examples: readonly Example[], 
 
 /** The form of an example for a kind of model. Throws a KitError where its task has none. */
 export function readForm<Kind extends "masked" | "autoregressive">(
-  example: Example,
+  example: Forms,
   kind: Kind,
-): NonNullable<Example[Kind]> {
+): NonNullable<Forms[Kind]> {
   const form = example[kind];
   if (form) return form;
   const other = kind === "masked" ? "autoregressive models (Table 14)" : "masked models (Table 13)";

@@ -1,5 +1,5 @@
 import type { LanguageModel } from "../models/network.ts";
-import { generate } from "../nn/generate.ts";
+import { generateIds } from "../nn/generate.ts";
 import { encodeGeneration } from "../text/prompt.ts";
 import { type Begin, type LabelledBatch, readForm } from "./encode.ts";
 import { runByTokens } from "./passes.ts";
@@ -38,7 +38,7 @@ export async function generateAnswers(
   const settings = { maxNewTokens: MAX_NEW_TOKENS, stop, ends };
   const lengths = prompts.map((ids) => ids.length);
   const answers = await runByTokens(lengths, async (items) => {
-    const made = await generate(
+    const made = await generateIds(
       model,
       items.map((i) => prompts[i]!),
       settings,

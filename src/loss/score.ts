@@ -5,6 +5,7 @@ import type { Score } from "../record/run.ts";
 import { matchesExactly, tokenF1 } from "../tasks/answers.ts";
 import { computeAccuracy, computeMeanScore } from "../tasks/score.ts";
 import type { Metric, Task } from "../tasks/task.ts";
+import type { EncodedExample } from "../text/prompt.ts";
 import { candidatePasses } from "./candidates.ts";
 import type { Begin, LabelledBatch } from "./encode.ts";
 import { generateAnswers } from "./generation.ts";
@@ -78,12 +79,21 @@ const scorers: Readonly<Record<Metric, (model: LanguageModel, task: Task, begin:
 function accuracyScorer(model: LanguageModel, task: Task): Scorer {
   return async (part, onDone) => {
     const { examples, gold, on, step } = part;
-    const scores = await inChunks(examples, onDone, (some) => runPasses(model, candidatePasses(some)));
+    const scores = await scoreCandidates(model, examples, onDone);
     const { accuracy, standardError, n } = computeAccuracy(countRight(scores, gold), examples.length);
     const { loss: kind } = task;
     const loss = kind === "candidates" ? lossFromScores(kind, scores, gold) : await computeLoss(kind, model, part);
     return { on, step, score: accuracy, standardError, n, loss };
   };
+}
+
+/** The scores of each example's candidates with the present weights, [examples][candidates]: the highest is the answer. */
+export function scoreCandidates(
+  model: LanguageModel,
+  examples: readonly EncodedExample[],
+  onDone?: (done: number) => void,
+): Promise<number[][]> {
+  return inChunks(examples, onDone, (some) => runPasses(model, candidatePasses(some)));
 }
 
 /** Token F1 of generated answers, and the share that matches exactly. */

@@ -82,7 +82,7 @@ const methodList: Check = (value) =>
 
 /** What each option must be. */
 export const checks: { readonly [Name in keyof Required<MeasureOptions>]: Check } = {
-  ...{ model: text, data: text, encoding: text, out: text, figures: text },
+  ...{ model: text, revision: text, data: text, encoding: text, out: text, figures: text },
   ...{ train: wholeFrom(1), dev: wholeFrom(1), test: wholeFrom(1), k: wholeFrom(1) },
   ...{ shots: wholeFrom(1), threads: wholeFrom(1), seeds: list(wholeFrom(0)) },
   ...{ checkpointing: yesOrNo, untied: yesOrNo, smoke: yesOrNo, resume: yesOrNo },

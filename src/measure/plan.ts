@@ -52,10 +52,11 @@ async function ownContent(task: string): Promise<string | undefined> {
   return own?.data.sha256;
 }
 
-/** "reviews" of "folder/reviews.csv"; of several files their folder. */
+/** "reviews" of "folder/reviews.csv"; of several files, and on the hub, their folder: "nyu-mll-glue-sst2". */
 function stem([first = "", ...others]: readonly string[]): string {
-  const parts = first.split("/");
-  const name = others.length > 0 && parts.length > 1 ? parts.at(-2)! : parts.at(-1)!;
+  const parts = first.replace(/^hf:/, "").split("/");
+  const onHub = first.startsWith("hf:") && parts.slice(0, -1).join("-");
+  const name = onHub || (others.length > 0 && parts.length > 1 ? parts.at(-2)! : parts.at(-1)!);
   const plain = name.replace(/\.gz$/i, "").replace(/\.(tsv|csv|jsonl?|parquet|txt)$/i, "");
   return plain.toLowerCase().replace(/[^\p{L}\p{N}._]+/gu, "-");
 }
@@ -78,9 +79,16 @@ export function runFile(request: MeasureRequest, run: NamedRun, rows: NamedRows 
 
 const isOn = (data: DataSource, header: RunHeader | undefined): boolean => header?.data.sha256 === data.sha256;
 
-function runName({ model, weights, untied }: MeasureRequest, { task, method, seed }: NamedRun): string {
+function runName(request: MeasureRequest, { task, method, seed }: NamedRun): string {
+  const { weights, untied } = request;
   const kept = `${untied ? "-untied" : ""}${weights === "float32" ? "" : `-${weights}`}`;
-  return `${task}-${basename(resolve(model ?? BUNDLED_MODEL))}${kept}-${plainName(method)}-seed${seed}.jsonl`.toLowerCase();
+  return `${task}-${modelName(request)}${kept}-${plainName(method)}-seed${seed}.jsonl`.toLowerCase();
+}
+
+/** The last name of a model's path or id; on the hub with the revision that was asked for, "opt-125m@refs-pr-7". */
+function modelName({ model = BUNDLED_MODEL, revision: option }: MeasureRequest): string {
+  const [path, revision] = existsSync(model) ? [model] : [model.split("@")[0]!, option ?? model.split("@")[1]];
+  return `${basename(resolve(path))}${revision === undefined ? "" : `@${revision.replaceAll("/", "-")}`}`;
 }
 
 /** One run of one method on one task with one seed, and the file it is written to. */
@@ -121,9 +129,9 @@ export interface TaskChoice extends Pick<NamedRun, "task" | "seed"> {
 }
 
 /** Loads a task with its rows drawn. */
-export function drawTask({ task, seed, request }: TaskChoice): Promise<Task> {
+export function drawTask({ task, seed, request }: TaskChoice, onProgress?: Progress): Promise<Task> {
   const { data, encoding, quoting, train, dev, test, k } = request;
-  return loadTask(task, { data, encoding, quoting, train, dev, test, k, seed });
+  return loadTask(task, { data, encoding, quoting, train, dev, test, k, seed, onProgress });
 }
 
 /**
@@ -136,13 +144,13 @@ export async function makePlan(
   nameOption: NameOption = (name) => name,
 ): Promise<CheckedPlan> {
   const wanted = request.tasks === "all" ? undefined : request.tasks.map((name) => findTask(name));
-  const model = await openModel(request.model, onProgress, request.untied);
+  const model = await openModel(request.model, { revision: request.revision, untied: request.untied, onProgress });
   const chosen = (wanted ?? tasks).filter((task) => wanted || task[model.prompts] !== undefined);
   for (const task of chosen) checkPrompts(task, model);
   checkWeights(request);
   for (const method of trainingMethods.filter(({ name }) => request.methods.includes(name)))
     method.trainer.tuner(chooseSettings(request, model, method), request);
-  const drawn = await drawRows(chosen, request);
+  const drawn = await drawRows(chosen, request, onProgress);
   checkWritable(request.out, nameOption("out"));
   checkWritable(request.figures, nameOption("figures"));
   const plan = planJobs(request, chosen, model.prompts, drawn);
@@ -175,11 +183,15 @@ export function planJobs(
 }
 
 /** Draws the rows of each task under each seed, as its runs will. */
-async function drawRows(chosen: readonly TaskDefinition[], request: MeasureRequest): Promise<DrawnRows[]> {
+async function drawRows(
+  chosen: readonly TaskDefinition[],
+  request: MeasureRequest,
+  onProgress: Progress,
+): Promise<DrawnRows[]> {
   const drawn: DrawnRows[] = [];
   for (const { name: task } of chosen) {
     for (const seed of request.seeds) {
-      const { data, remark } = await drawTask({ task, seed, request });
+      const { data, remark } = await drawTask({ task, seed, request }, onProgress);
       const name = await rowsName(task, [data]);
       drawn.push({ task, seed, data, ...(remark !== undefined && { remark }), ...(name !== undefined && { name }) });
     }

@@ -11,6 +11,8 @@ export type PerMethodSetting = number | Readonly<Record<string, number>>;
 export interface MeasureOptions {
   /** A folder in Hugging Face layout, a hub id or a bundled model; opt-reviews by default. */
   readonly model?: string;
+  /** A branch, a tag or a commit of a model on the hub; "main" by default. */
+  readonly revision?: string;
   /** A task's name, several, or "all" for those that the model has prompts for; SST-2 by default. */
   readonly task?: string | readonly string[];
   /** A data folder or file; by default the rows that the kit has for the task. */

@@ -24,12 +24,13 @@ function throttle(report: Progress): Progress {
 
 async function run(job: Job, reports: Reports<ProgressEvent>): Promise<void> {
   const { request, method, seed } = job;
-  const { weights, rounding, untied } = request;
+  const { revision, weights, rounding, untied } = request;
   await useBackend(request.backend, request.threads);
   const onProgress = throttle(reports.progress);
   const task = await drawTask(job);
   const { file, run: resume, end } = openFile(job, reports);
-  const model = (): ReturnType<typeof loadModel> => loadModel(request.model, { weights, rounding, untied, onProgress });
+  const model = (): ReturnType<typeof loadModel> =>
+    loadModel(request.model, { revision, weights, rounding, untied, onProgress });
   const setup = { model, task, seed, request, onProgress, record: file, ...(resume && { resume }) };
   try {
     end(await findMethod(method)!.run(setup));

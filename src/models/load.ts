@@ -2,8 +2,10 @@ import { existsSync, readdirSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { type Checkpoint, hashFiles, openCheckpoint } from "../checkpoints/folder.ts";
 import { openGgufCheckpoint } from "../checkpoints/gguf/checkpoint.ts";
-import { findCommit, resolveModel } from "../checkpoints/hub.ts";
-import type { DownloadProgress } from "../checkpoints/hubDownload.ts";
+import { resolveModel } from "../checkpoints/hub.ts";
+import { parseCachedPath } from "../checkpoints/hubCache.ts";
+import { parseHubName } from "../checkpoints/hubName.ts";
+import { downloadProgress } from "../checkpoints/hubProgress.ts";
 import { readObject } from "../checkpoints/json.ts";
 import { findClosest, KitError } from "../error.ts";
 import type { Network } from "../nn/network.ts";
@@ -14,18 +16,6 @@ import { givenTokenizerFiles, readTokenizerFiles } from "../text/tokenizerFiles.
 import { readBegin } from "./limits.ts";
 import { type LanguageModel, loadNetwork } from "./network.ts";
 import { checkConfig, halfKind, planNetwork, untie, type WeightOptions } from "./weights.ts";
-
-/** Returns a listener of downloads that reports them, in bytes, as the progress "downloading". */
-export function downloadProgress(onProgress: Progress = () => {}): (download: DownloadProgress) => void {
-  return ({ file, bytes, totalBytes, waitSeconds, checking }) =>
-    onProgress({
-      label: checking ? "checking the download" : "downloading",
-      done: bytes,
-      total: totalBytes,
-      file,
-      ...(waitSeconds !== undefined && { waitSeconds }),
-    });
-}
 
 /** The default model: a small OPT trained on film reviews (data/models/opt-reviews/README.md). */
 export const BUNDLED_MODEL: string = "opt-reviews";
@@ -44,11 +34,28 @@ export interface OpenModel {
   readonly prompts: Network["prompts"];
 }
 
-/** Finds and checks a model's files by folder or hub id, its output matrix untied where asked to. Throws a KitError for whatever does not fit. */
-export async function openModel(id: string = BUNDLED_MODEL, onProgress?: Progress, untied = false): Promise<OpenModel> {
+/** Which files of a model are opened, and how. */
+export interface OpenOptions {
+  /**
+   * Of a model on the hub: a branch, a tag or a commit, "main" by default. The name may give it too: "facebook/opt-125m@refs/pr/7".
+   */
+  readonly revision?: string | undefined;
+  /** A token of the user's account, for private and gated models: sent to the hub alone, and by default the environment's HF_TOKEN. */
+  readonly token?: string | undefined;
+  /**
+   * Gives a model whose output matrix is its embedding an output matrix of its own, equal at first, which is tuned by itself: what the
+   * authors' code does with RoBERTa.
+   */
+  readonly untied?: boolean | undefined;
+  readonly onProgress?: Progress | undefined;
+}
+
+/** Finds and checks a model's files by path or hub id, its output matrix untied where asked to. Throws a KitError for whatever does not fit. */
+export async function openModel(id: string = BUNDLED_MODEL, options: OpenOptions = {}): Promise<OpenModel> {
+  const { revision, token, untied = false, onProgress } = options;
   const place = existsSync(id) || !Object.hasOwn(BUNDLED, id) ? id : BUNDLED[id]!;
   const folder = await resolveModel(place, {
-    onProgress: downloadProgress(onProgress),
+    ...{ revision, token, onProgress: downloadProgress(onProgress) },
     accept: (config) => checkConfig(id, readObject(config)),
     ...(!existsSync(place) && { near: findNearest(id) }),
   });
@@ -60,7 +67,7 @@ export async function openModel(id: string = BUNDLED_MODEL, onProgress?: Progres
     throw new KitError(
       `${checkpoint.folder}: the tokenizer has ids up to ${tokenizer.size - 1}, but the model knows ${vocabulary} tokens; get the tokenizer that belongs to the model.`,
     );
-  return { checkpoint, tokenizer, id: shortId(id), prompts };
+  return { checkpoint, tokenizer, id: shortId(id, folder), prompts };
 }
 
 /** The tokenizer of a checkpoint, from the files of its folder or from the one that stands for them. */
@@ -86,29 +93,22 @@ function listFolders(parent: string): string[] {
 }
 
 /** Settings of loading a model. */
-export interface LoadOptions extends WeightOptions {
-  /**
-   * Gives a model whose output matrix is its embedding an output matrix of its own, equal at first, which is tuned by itself: what the
-   * authors' code does with RoBERTa.
-   */
-  readonly untied?: boolean;
-  readonly onProgress?: Progress;
-}
+export interface LoadOptions extends WeightOptions, OpenOptions {}
 
 /**
  * Loads a model from a folder in Hugging Face layout or by its hub id; without either, the bundled one. The backend is the
  * default one unless `useBackend` chose another before. Throws a KitError for whatever does not fit.
  */
 export async function loadModel(id: string = BUNDLED_MODEL, options: LoadOptions = {}): Promise<LanguageModel> {
-  const { onProgress, untied = false, ...weights } = options;
-  const { checkpoint, tokenizer } = await openModel(id, onProgress, untied);
+  const { revision: asked, token, onProgress, untied = false, ...weights } = options;
+  const { checkpoint, tokenizer, id: name } = await openModel(id, { revision: asked, token, untied, onProgress });
   await ensureBackend();
   const network = loadNetwork(checkpoint, weights, onProgress);
   const kept = halfKind(weights);
   const { folder, files, companions } = checkpoint;
-  const revision = findCommit(folder);
+  const revision = parseCachedPath(folder)?.commit;
   return {
-    ...{ id: shortId(id), folder, weightsHash: hashFiles(files), tokenizer },
+    ...{ id: name, folder, weightsHash: hashFiles(files), tokenizer },
     ...(revision && { revision }),
     ...(companions && { companions }),
     ...(kept && { kept }),
@@ -118,5 +118,19 @@ export async function loadModel(id: string = BUNDLED_MODEL, options: LoadOptions
   };
 }
 
-/** A folder goes by its last name, so that no path of one machine gets into a run. */
-const shortId = (id: string): string => (existsSync(id) ? basename(resolve(id)) : id);
+/** By what `loadModel` finds a model again on this machine: its hub id, that of a bundled one, or its folder. */
+export function placeOf({ id, folder, revision }: Pick<LanguageModel, "id" | "folder" | "revision">): string {
+  const isBundled = Object.hasOwn(BUNDLED, id) && BUNDLED[id] === resolve(folder);
+  return revision !== undefined || isBundled ? id : resolve(folder);
+}
+
+/**
+ * A local model goes by its path's last name, so that nothing of one machine gets into a run; one on the hub by its name there and that of
+ * its file where it is one, without the revision.
+ */
+function shortId(id: string, found: string): string {
+  if (existsSync(id) || Object.hasOwn(BUNDLED, id)) return basename(resolve(id));
+  const repo = parseHubName(id)?.id ?? id;
+  const file = found.endsWith(".gguf") ? parseCachedPath(found)?.inside : undefined;
+  return file === undefined ? repo : `${repo}/${file}`;
+}

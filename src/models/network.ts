@@ -69,6 +69,8 @@ export interface LanguageModel extends LoadedNetwork {
   readonly untied?: boolean;
   /** How matrices are kept where not in float32. */
   readonly kept?: HalfKind;
+  /** Which of `begin` texts began with while these weights, or the adapter, were tuned: new texts begin with it too. */
+  readonly tunedBegin?: "mezo" | "config";
 }
 
 /** A model whose weights runs tune. */

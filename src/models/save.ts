@@ -1,6 +1,7 @@
 import { copyFileSync, existsSync, mkdirSync, realpathSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { readObject } from "../checkpoints/json.ts";
+import { COMPANIONS, CONFIG } from "../checkpoints/modelFiles.ts";
 import { transposeValues } from "../checkpoints/transpose.ts";
 import { type StoredAs, safetensorsWriter } from "../checkpoints/write.ts";
 import { checkOptions, KitError } from "../error.ts";
@@ -15,23 +16,10 @@ export interface SaveModelOptions {
   readonly dtype?: StoredAs;
 }
 
-const CONFIG = "config.json";
 const WEIGHTS = "model.safetensors";
 
 /** What Python's transformers calls the kinds of numbers. */
 const TORCH: Readonly<Record<StoredAs, string>> = { F32: "float32", F16: "float16", BF16: "bfloat16" };
-
-/** What goes along as it is, where the model came with it. */
-const COMPANIONS = [
-  "tokenizer.json",
-  "tokenizer_config.json",
-  "special_tokens_map.json",
-  "added_tokens.json",
-  "vocab.json",
-  "merges.txt",
-  "tokenizer.model",
-  "generation_config.json",
-];
 
 /**
  * Writes the model's present weights into a folder in Hugging Face layout, which this kit and Python's transformers load: one

@@ -7,7 +7,7 @@ import type { KeysValues, Network } from "./network.ts";
 import { featuresWithCache } from "./run.ts";
 
 /** Where greedy decoding ends. */
-export interface GenerateOptions {
+export interface GenerateIdsOptions {
   readonly maxNewTokens: number;
   /** Asked after every new token of a sequence, with all its new ids: true ends that sequence, whose last id stays. */
   readonly stop?: (newIds: readonly number[]) => boolean;
@@ -23,10 +23,10 @@ export type BoundedNetwork = Network & { readonly maxLength: number };
  * token is run once, and a sequence leaves the batch where it ends. Throws a KitError for masked models and for a prompt that has no
  * tokens or leaves no room for the new ones.
  */
-export async function generate(
+export async function generateIds(
   network: BoundedNetwork,
   prompts: readonly Int32Array[],
-  options: GenerateOptions,
+  options: GenerateIdsOptions,
 ): Promise<number[][]> {
   check(network, prompts, options);
   const made: number[][] = prompts.map(() => []);
@@ -53,7 +53,7 @@ export async function generate(
   return made;
 }
 
-function check(network: BoundedNetwork, prompts: readonly Int32Array[], { maxNewTokens }: GenerateOptions): void {
+function check(network: BoundedNetwork, prompts: readonly Int32Array[], { maxNewTokens }: GenerateIdsOptions): void {
   if (network.prompts === "masked")
     throw new KitError("Text was asked of a masked model, which only fills masks: use a decoder such as OPT.");
   const longest = Math.max(0, ...prompts.map(({ length }) => length));
@@ -66,7 +66,7 @@ function check(network: BoundedNetwork, prompts: readonly Int32Array[], { maxNew
 }
 
 /** Adds a new id to a sequence and says whether the sequence continues. */
-function addToken(made: number[], id: number, { maxNewTokens, stop, ends }: GenerateOptions): boolean {
+function addToken(made: number[], id: number, { maxNewTokens, stop, ends }: GenerateIdsOptions): boolean {
   if (ends?.includes(id)) return false;
   made.push(id);
   return made.length < maxNewTokens && !stop?.(made);

@@ -89,7 +89,7 @@ export function compareHeaders(a: RunHeader, b: RunHeader, except: readonly stri
   const [left, right] = [listFields(a), listFields(b)];
   const same = ["remark", ...except];
   const isSame = (name: string): boolean =>
-    same.includes(name) || (a.data.sha256 === b.data.sha256 && /^data\.(files|rows)\b/.test(name));
+    same.includes(name) || (a.data.sha256 === b.data.sha256 && /^data\.(files|revision|rows)\b/.test(name));
   const names = [...new Set([...left.keys(), ...right.keys()])].filter((name) => !isSame(name));
   const what = names.find((each) => left.get(each) !== right.get(each));
   return what === undefined ? undefined : { what, one: left.get(what), other: right.get(what) };

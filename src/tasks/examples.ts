@@ -2,7 +2,7 @@ import { KitError } from "../error.ts";
 import { MASK } from "../text/maskedPrompt.ts";
 import { UnlabelledRow } from "./definitions/fields.ts";
 import type { Fields, LocatedRow, Rows } from "./read/table.ts";
-import { checkExample, type DataSource, type Dropped, type Example, type TaskDefinition } from "./task.ts";
+import { checkExample, type DataSource, type Dropped, type Example, type Forms, type TaskDefinition } from "./task.ts";
 
 /** The examples that were kept, and how many were not. */
 export interface Deduplicated {
@@ -141,12 +141,34 @@ function saysUnlabelled({ gold }: TaskDefinition, row: Fields): boolean {
   }
 }
 
-function makeExample({ autoregressive, masked, gold }: TaskDefinition, row: Fields): Example {
+function makeExample(definition: TaskDefinition, row: Fields): Example {
+  return { ...makeForms(definition, row), gold: definition.gold(row) };
+}
+
+/** A row in the forms that its task has, whether or not it has a label. */
+function makeForms({ autoregressive, masked }: TaskDefinition, row: Fields): Forms {
   return {
     ...(autoregressive && {
       autoregressive: { prompt: autoregressive.prompt(row), options: autoregressive.options(row) },
     }),
     ...(masked && { masked: { prompt: masked.prompt(row), options: masked.options(row) } }),
-    gold: gold(row),
   };
+}
+
+/**
+ * The question that a new row or text puts, without a right answer; a text stands for a row with that text alone. Throws a KitError for
+ * a row that the task cannot use, and for one that holds several questions.
+ */
+export function makeQuestion(definition: TaskDefinition, row: string | Fields): Forms {
+  const { unpack } = definition;
+  const fields = typeof row === "string" ? { [textColumn(definition)]: row } : row;
+  const rows = unpack?.(fields) ?? [fields];
+  if (rows.length !== 1) throw new KitError(`the row holds ${rows.length} questions; give each in a row of its own.`);
+  return checkExample({ ...makeForms(definition, rows[0]!), gold: [0] }, definition);
+}
+
+/** The column that a text alone stands in. */
+function textColumn({ name, columns = ["text"] }: TaskDefinition): string {
+  if (columns.length === 1) return columns[0]!;
+  throw new KitError(`${name} reads ${columns.join(" and ")}; give a row with these instead of a text.`);
 }

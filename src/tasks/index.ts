@@ -10,7 +10,7 @@ import { sst2, sst5 } from "./definitions/sst.ts";
 import { trec } from "./definitions/trec.ts";
 import { wic } from "./definitions/wic.ts";
 import { wsc } from "./definitions/wsc.ts";
-import type { TaskDefinition } from "./task.ts";
+import type { Task, TaskDefinition } from "./task.ts";
 import { checkDefinition } from "./task.ts";
 
 /** The tasks of the kit in the order of the paper's tables; a new one is a file of its own and a line here. */
@@ -46,6 +46,24 @@ export function findTask(task: string | TaskDefinition): TaskDefinition {
   const guess = findClosest(task, names);
   const hint = guess === undefined ? "" : ` Did you mean ${guess}?`;
   throw new KitError(`There is no task "${task}": choose one of ${names.join(", ")}.${hint}`);
+}
+
+/**
+ * The definition by which a task answers new rows: of a loaded task, of a task of the kit by its name, or the one that is given. Throws a
+ * KitError where there is none, and where the classes are not known yet.
+ */
+export function definitionOf(task: string | TaskDefinition | Task): TaskDefinition {
+  if (typeof task === "object" && "train" in task) {
+    if (task.definition) return task.definition;
+    throw new KitError(
+      `New texts were to be put as ${task.name} does, but that task was put together without a definition: load it with loadTask.`,
+    );
+  }
+  const definition = findTask(task);
+  if (!definition.settle) return definition;
+  throw new KitError(
+    `The classes of ${definition.name} are decided by its data, which it has not seen: give the task as loadTask returns it, or name the classes.`,
+  );
 }
 
 /** A task's name in lower-case letters and digits only, as file names have it. */

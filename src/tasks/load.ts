@@ -1,10 +1,13 @@
 import { existsSync, statSync } from "node:fs";
 import { basename, dirname, join, posix } from "node:path";
 import { fileURLToPath } from "node:url";
+import { parseCachedPath } from "../checkpoints/hubCache.ts";
+import { type DownloadEvent, downloadProgress } from "../checkpoints/hubProgress.ts";
 import { KitError, showValue } from "../error.ts";
 import { deduplicate, describeDropped, hasLabels, listDropped, makeExamples } from "./examples.ts";
 import { findTask, slug } from "./index.ts";
-import { missingPart, readPart, readRows } from "./read/folder.ts";
+import { DEV_PARTS, missingPart, readPart, readRows } from "./read/folder.ts";
+import { isOnHub, resolveData } from "./read/hub.ts";
 import type { Dialect, Quoting, Rows } from "./read/table.ts";
 import { jointSha256 } from "./read/text.ts";
 import {
@@ -38,9 +41,13 @@ export interface LoadTaskOptions {
   /**
    * A folder with train.*, test.* or validation files, one file that is split in three, or "samples"; by default the task's default rows,
    * or the samples that come with the kit. With k, also a folder of K-shot folders as the authors' code writes them: 16-13 holds the parts
-   * for k 16 and seed 13.
+   * for k 16 and seed 13. A data set on the hub is "hf:owner/name", or "hf:owner/name/configuration", and either with "@revision".
    */
   readonly data?: string | undefined;
+  /** Of a data set on the hub: a branch, a tag or a commit; its main branch by default. */
+  readonly revision?: string | undefined;
+  /** A token of the user's account, for private and gated data sets: sent to the hub alone, and by default the environment's HF_TOKEN. */
+  readonly token?: string | undefined;
   readonly train?: number | undefined;
   /** 500, or the authors' number for the task (100 for CB and COPA). */
   readonly dev?: number | undefined;
@@ -54,6 +61,8 @@ export interface LoadTaskOptions {
   /** For folders; "paper" by default. */
   readonly split?: Split | undefined;
   readonly seed?: number | undefined;
+  /** Hears of a download. */
+  readonly onProgress?: ((event: DownloadEvent) => void) | undefined;
 }
 
 type Settings = { readonly [Key in "split" | "k"]?: LoadTaskOptions[Key] } & {
@@ -62,7 +71,10 @@ type Settings = { readonly [Key in "split" | "k"]?: LoadTaskOptions[Key] } & {
   readonly dialect: Dialect;
 };
 
-const KEYS = ["data", "train", "dev", "test", "k", "split", "seed", "encoding", "quoting"];
+const KEYS = [
+  ...["data", "train", "dev", "test", "k", "split", "seed", "encoding", "quoting"],
+  ...["revision", "token", "onProgress"],
+];
 const SPLITS: readonly Split[] = ["paper", "proportional", "files"];
 const QUOTINGS: readonly Quoting[] = ["double", "none"];
 
@@ -72,40 +84,51 @@ const QUOTINGS: readonly Quoting[] = ["double", "none"];
  * `data.dropped` counts the rows that were left out, and `remark` mentions them. Throws a KitError for options and files that cannot be used.
  */
 export async function loadTask(task: string | TaskDefinition, options: LoadTaskOptions = {}): Promise<Task> {
-  const definition = findTask(task);
+  const asked = findTask(task);
   checkOptions(options);
-  const { data, train = 1000, dev = definition.devSize ?? 500, test = 1000, k, split, seed = 0 } = options;
+  const { train = 1000, dev = asked.devSize ?? 500, test = 1000, k, split, seed = 0 } = options;
   const { encoding, quoting } = options;
   const settings = { sizes: { train, dev, test }, k, split, seed, dialect: { encoding, quoting } };
   checkSizes(k === undefined ? settings.sizes : { k, test });
+  const data = await findData(options);
   const { data: source, ...parts } = isFolder(data)
-    ? await drawFromFolder(definition, data!, settings)
-    : drawFromOne(definition, await readTaskRows(definition, data, settings.dialect), settings);
-  const { name, metric, loss, classes } = definition;
+    ? await drawFromFolder(asked, data!, settings)
+    : drawFromOne(asked, await readTaskRows(asked, data, settings.dialect), settings);
+  const { name, metric, loss, classes } = parts.definition;
   const { dropped } = source;
   const remark = [parts.remark, dropped && describeDropped(dropped)].filter((some) => some !== undefined).join("; ");
   return { name, metric, loss, ...(classes && { classes }), data: source, ...parts, ...(remark !== "" && { remark }) };
 }
 
 interface Drawn extends Parts {
+  readonly definition: TaskDefinition;
   readonly data: DataSource;
   readonly pool?: readonly Example[];
 }
 
-const DEV_PARTS = ["dev", "val", "validation", "dev32"];
+/** The definition with what the rows of its training file decide. */
+function settle(asked: TaskDefinition, { name, rows }: Rows): TaskDefinition {
+  if (!asked.settle) return asked;
+  try {
+    return findTask(asked.settle(rows.map(({ fields }) => fields)));
+  } catch (error) {
+    throw error instanceof KitError ? new KitError(`${name}: ${error.message}`) : error;
+  }
+}
 
-async function drawFromFolder(definition: TaskDefinition, folder: string, settings: Settings): Promise<Drawn> {
+async function drawFromFolder(asked: TaskDefinition, folder: string, settings: Settings): Promise<Drawn> {
   const { split = "paper", sizes, k, seed, dialect } = settings;
   const shots = k === undefined ? undefined : join(folder, `${k}-${seed}`);
   if (shots !== undefined && statSync(shots, { throwIfNoEntry: false })?.isDirectory())
-    return limitTest(sizes.test, await drawFromFolder(definition, shots, { sizes, seed, dialect, split: "files" }));
+    return limitTest(sizes.test, await drawFromFolder(asked, shots, { sizes, seed, dialect, split: "files" }));
   const part = async (names: readonly string[], wanted: string, suits?: (rows: Rows) => boolean): Promise<Rows> => {
     const rows = await readPart(folder, names, dialect, suits);
     if (rows) return rows;
     throw missingPart(folder, wanted);
   };
-  const labelled = (rows: Rows): boolean => hasLabels(definition, rows);
   const train = await part(["train"], "train.*");
+  const definition = settle(asked, train);
+  const labelled = (rows: Rows): boolean => hasLabels(definition, rows);
   if (split === "files") {
     const test = await part(["test"], "test.*", labelled);
     const dev = await part(DEV_PARTS, "dev.*, val.* or validation.*", labelled);
@@ -123,12 +146,16 @@ async function drawFromFolder(definition: TaskDefinition, folder: string, settin
 function makePools(
   definition: TaskDefinition,
   files: readonly Rows[],
-): Pick<Drawn, "data"> & { readonly pools: readonly (readonly Example[])[] } {
+): Pick<Drawn, "data" | "definition"> & { readonly pools: readonly (readonly Example[])[] } {
   const found = files.map((rows) => makeExamples(definition, rows));
   const unlabelled = found.reduce((sum, file) => sum + file.unlabelled, 0);
   const rows = found.reduce((sum, { examples }) => sum + examples.length, unlabelled);
   const dropped = listDropped({ repeated: 0, contradicting: 0, unlabelled });
-  return { data: { ...describeFiles(files), rows, ...dropped }, pools: found.map(({ examples }) => examples) };
+  return {
+    definition,
+    data: { ...describeFiles(files), rows, ...dropped },
+    pools: found.map(({ examples }) => examples),
+  };
 }
 
 /** A K-shot folder's parts, of a longer test file the rows that the authors drew. */
@@ -136,11 +163,12 @@ function limitTest(most: number, parts: Drawn): Drawn {
   return { ...parts, test: drawTest(parts.test, most) };
 }
 
-function drawFromOne(definition: TaskDefinition, rows: Rows, { split, sizes, k, seed }: Settings): Drawn {
+function drawFromOne(asked: TaskDefinition, rows: Rows, { split, sizes, k, seed }: Settings): Drawn {
   if (split !== undefined)
     throw new KitError(
       `${rows.name} is one set of rows, which has no split "${split}": leave out split, or name a data folder.`,
     );
+  const definition = settle(asked, rows);
   const { examples, unlabelled } = makeExamples(definition, rows);
   const { examples: pool, ...twice } = deduplicate(examples);
   const parts =
@@ -148,7 +176,7 @@ function drawFromOne(definition: TaskDefinition, rows: Rows, { split, sizes, k, 
       ? splitInThree(pool, rows.name, sizes, seed)
       : splitKShot({ train: pool, test: [], name: rows.name }, k, sizes.test, seed);
   const dropped = listDropped({ ...twice, unlabelled });
-  return { data: { ...describeFiles([rows]), rows: examples.length + unlabelled, ...dropped }, ...parts };
+  return { definition, data: { ...describeFiles([rows]), rows: examples.length + unlabelled, ...dropped }, ...parts };
 }
 
 async function readTaskRows(definition: TaskDefinition, data: string | undefined, dialect: Dialect): Promise<Rows> {
@@ -175,18 +203,38 @@ function checkOptions(options: LoadTaskOptions): void {
     );
 }
 
+/** The path of the data that were asked for, or what else names them; those on the hub are downloaded. */
+async function findData({ data, revision, token, onProgress }: LoadTaskOptions): Promise<string | undefined> {
+  if (data !== undefined && isOnHub(data))
+    return resolveData(data, { revision, token, onProgress: downloadProgress(onProgress) });
+  if (revision === undefined) return data;
+  throw new KitError(
+    `The data ${data ?? "of the kit"} have no revision ${revision}: leave it out, or name a data set on the hub, such as hf:stanfordnlp/sst2.`,
+  );
+}
+
 function isFolder(data: string | undefined): boolean {
   if (data === undefined || data === "samples") return false;
   const found = statSync(data, { throwIfNoEntry: false });
-  if (!found) throw new KitError(`There is no data folder or file ${data}; check its path.`);
+  if (!found) throw new KitError(`There is no data folder or file ${data}; check its path${adviseHub(data)}.`);
   return found.isDirectory();
 }
 
-function describeFiles(files: readonly Rows[]): Pick<DataSource, "files" | "sha256"> {
-  return { files: files.map(({ name }) => shortName(name)), sha256: jointSha256(files).slice(0, 12) };
+/** Two names with a slash between them may be of a data set on the hub. */
+const adviseHub = (path: string): string =>
+  /^\w[\w-]*\/\w[\w-]*$/.test(path) ? `, or give hf:${path} for a data set on the hub` : "";
+
+function describeFiles(files: readonly Rows[]): Pick<DataSource, "files" | "revision" | "sha256"> {
+  const revision = parseCachedPath(files[0]!.name)?.commit;
+  return {
+    files: files.map(({ name }) => shortName(name)),
+    ...(revision !== undefined && { revision }),
+    sha256: jointSha256(files).slice(0, 12),
+  };
 }
 
-/** A file's name with its folder's, so that no path of one machine gets into a run. */
+/** A file's name with its folder's, or its name on the hub, so that no path of one machine gets into a run. */
 function shortName(name: string): string {
-  return posix.join(basename(dirname(name)), basename(name));
+  const { id, inside } = parseCachedPath(name) ?? {};
+  return inside === undefined ? posix.join(basename(dirname(name)), basename(name)) : `hf:${id}/${inside}`;
 }

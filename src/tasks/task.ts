@@ -8,12 +8,16 @@ export interface Form<Prompt> {
   readonly options: readonly string[];
 }
 
-/** One example in the forms that its task has, with the right answers. */
-export interface Example {
+/** A question in the forms that its task has. */
+export interface Forms {
   /** For models that continue a text (Table 14). */
   readonly autoregressive?: Form<string>;
   /** For models that fill a mask (Table 13). */
   readonly masked?: Form<MaskedPrompt>;
+}
+
+/** One example in the forms that its task has, with the right answers. */
+export interface Example extends Forms {
   /** Indices of the options that count as right; training aims at the first. */
   readonly gold: readonly number[];
 }
@@ -49,6 +53,14 @@ export interface TaskDefinition<Row = Fields> {
   readonly devSize?: number;
   /** Rows that need no network and no folder. Without them the task's samples are used, marked as such. */
   defaultRows?(): Promise<Rows>;
+  /** What the options are called in answers and reports, where all rows have the same and they are not called by their own text. */
+  readonly classNames?: readonly string[];
+  /** The columns of a row's texts; "text" where they are left out. A text without a row stands in the only one. */
+  readonly columns?: readonly string[];
+  /** The plain data that `classification` made the task from: a tuned model is saved with it. */
+  readonly spec?: object;
+  /** The task with what its training file's rows decide, such as its classes. Throws a KitError where they cannot. */
+  settle?(rows: readonly Fields[]): TaskDefinition;
 }
 
 /** How many rows were left out, and why: they repeat an earlier row, have its text and another right answer, or have no label. */
@@ -59,8 +71,10 @@ export interface Dropped {
 
 /** Where rows came from, and which were left out. */
 export interface DataSource {
-  /** The files that were read, each by its folder's name and its own: "CB/train.jsonl". */
+  /** The files that were read, each by its folder's name and its own, "CB/train.jsonl", or on the hub, "hf:stanfordnlp/sst2/data/train-00000-of-00001.parquet". */
   readonly files: readonly string[];
+  /** The hub's commit, where they came from there. */
+  readonly revision?: string;
   /** The first 12 hexadecimal digits of the SHA-256 over what the files hold: files of the same hash have the same rows. */
   readonly sha256: string;
   /** How many rows the task found in the files, whether or not they are in a part; absent in runs of format 2. */
@@ -82,6 +96,8 @@ export interface Task {
   readonly train: readonly Example[];
   readonly dev: readonly Example[];
   readonly test: readonly Example[];
+  /** How rows become examples: what answers new ones. Absent where the examples were made by hand. */
+  readonly definition?: TaskDefinition;
   /** What demonstrations are drawn from where that is more than `train`: the whole train file, as in the authors' code. */
   readonly pool?: readonly Example[];
 }
@@ -127,6 +143,10 @@ const KEYS = [
   "classes",
   "devSize",
   "defaultRows",
+  "classNames",
+  "columns",
+  "spec",
+  "settle",
 ];
 
 /**
@@ -139,6 +159,7 @@ export function checkDefinition(definition: TaskDefinition): TaskDefinition {
   const unknown = Object.keys(definition).filter((key) => !KEYS.includes(key));
   if (unknown.length > 0) throw wrong(`has ${unknown.join(", ")}, which no task has: it may have ${KEYS.join(", ")}`);
   checkSettings(definition, wrong);
+  checkTexts(definition, wrong);
   checkFunctions(definition, wrong);
   return guardFunctions(definition);
 }
@@ -161,15 +182,24 @@ function checkSettings({ name, metric, loss, masked, classes, devSize }: TaskDef
     throw wrong(`needs a whole number of at least 1 as devSize, not ${showValue(devSize)}`);
 }
 
-function checkFunctions({ autoregressive, masked, gold, unpack, defaultRows }: TaskDefinition, wrong: Wrong): void {
+function checkFunctions(
+  { autoregressive, masked, gold, unpack, defaultRows, settle }: TaskDefinition,
+  wrong: Wrong,
+): void {
   if (!autoregressive && !masked)
     throw wrong("needs a form: autoregressive, masked or both, each with prompt and options");
   for (const [name, form] of Object.entries({ autoregressive, masked }))
     if (form && !(isFunction(form.prompt) && isFunction(form.options)))
       throw wrong(`needs the functions prompt and options in ${name}`);
   if (!isFunction(gold)) throw wrong("needs a function gold from a row to the indices of the right options");
-  for (const [name, value] of Object.entries({ unpack, defaultRows }))
+  for (const [name, value] of Object.entries({ unpack, defaultRows, settle }))
     if (value !== undefined && !isFunction(value)) throw wrong(`needs a function as ${name}, or none`);
+}
+
+function checkTexts({ classNames, columns }: TaskDefinition, wrong: Wrong): void {
+  for (const [name, value] of Object.entries({ classNames, columns }))
+    if (value !== undefined && !(Array.isArray(value) && value.length > 0 && value.every(isText)))
+      throw wrong(`needs a list of texts as ${name}, or none`);
 }
 
 const isFunction = (value: unknown): boolean => typeof value === "function";

@@ -17,15 +17,21 @@ export type Fault =
   | { readonly status: number; readonly headers?: Readonly<Record<string, string>> }
   | { readonly redirect: string };
 
-/** What a fake hub serves: files by revision, and pull requests as the hub lists them. */
+/** What a file of a fake hub holds. */
+type Content = string | Buffer;
+
+/** What a fake hub serves: the files of one repository, by revision. */
 export interface FakeHubOptions {
-  readonly revisions: Readonly<Record<string, Readonly<Record<string, string>>>>;
-  readonly discussions?: readonly object[];
+  readonly revisions: Readonly<Record<string, Readonly<Record<string, Content>>>>;
+  /** What the repository is; a model by default. */
+  readonly type?: "model" | "dataset";
+  /** The most files that one answer lists; the next ones are at the address that its Link header names. */
+  readonly pageSize?: number;
   /** What it does to the requests for a file, or for whatever is no file ("api"), one after another; it answers those that follow. */
   readonly faults?: Readonly<Record<string, readonly Fault[]>>;
   /** The token without which no file is given. */
   readonly token?: string;
-  /** A name of the model without its owner, which the hub sends on. */
+  /** A name of the repository without its owner, which the hub sends on. */
   readonly alias?: string;
   /** Which ids are answered as a path. */
   readonly lies?: "commits" | "contents";
@@ -49,7 +55,7 @@ export function commitOf(revision: string): string {
   return createHash("sha1").update(revision).digest("hex");
 }
 
-/** Starts a hub that knows one model, "org/tiny", and ends with the test. */
+/** Starts a hub that knows one repository, "org/tiny", and ends with the test. */
 export async function startFakeHub(options: FakeHubOptions): Promise<FakeHub> {
   const requests: Seen[] = [];
   const faults = new Map(Object.entries(options.faults ?? {}).map(([name, list]) => [name, [...list]]));
@@ -71,7 +77,8 @@ const fileIn = (url: string): string => /\/resolve\/\w+\/(.*)$/.exec(url)?.[1] ?
 
 function answer(options: FakeHubOptions, seen: Seen, fault: Fault | undefined, response: ServerResponse): void {
   const { url } = seen;
-  const { lies, token, alias } = options;
+  const { lies, token, alias, type = "model", pageSize = Number.POSITIVE_INFINITY } = options;
+  const [api, files] = [`/api/${type}s/org/tiny`, type === "model" ? "/org/tiny" : "/datasets/org/tiny"];
   const json = (value: unknown) =>
     send(JSON.stringify(value), fault, response.setHeader("Content-Type", "application/json"));
   const revision = Object.keys(options.revisions).find(
@@ -82,27 +89,32 @@ function answer(options: FakeHubOptions, seen: Seen, fault: Fault | undefined, r
   else if (typeof fault === "object") response.writeHead(302, { Location: fault.redirect + url }).end();
   else if (alias && url.includes(`/${alias}/`))
     response.writeHead(307, { Location: url.replace(`/${alias}/`, "/org/tiny/") }).end();
-  else if (!url.includes("org/tiny")) response.writeHead(404).end();
-  else if (url.startsWith("/api/models/org/tiny/discussions")) json({ discussions: options.discussions ?? [] });
+  else if (!url.startsWith(`${api}/`) && !url.startsWith(`${files}/`)) response.writeHead(404).end();
   else if (revision === undefined) response.writeHead(404, { "X-Error-Code": "RevisionNotFound" }).end();
-  else if (url.startsWith("/api/models/org/tiny/revision/"))
+  else if (url.startsWith(`${api}/revision/`))
     json({ id: "org/tiny", sha: lies === "commits" ? "../../x" : commitOf(revision) });
-  else if (url.startsWith("/api/models/org/tiny/tree/"))
-    json(Object.entries(options.revisions[revision]!).map((file) => describe(file, lies === "contents")));
-  else if (content === undefined) response.writeHead(404).end();
+  else if (url.startsWith(`${api}/tree/`)) {
+    const all = Object.entries(options.revisions[revision]!).map((file) => describe(file, lies === "contents"));
+    const from = Number(/[?&]from=(\d+)/.exec(url)?.[1] ?? 0);
+    const next = `http://${response.req.headers.host}${api}/tree/${commitOf(revision)}?from=${from + pageSize}`;
+    if (from + pageSize < all.length) response.setHeader("Link", `<${next}>; rel="next"`);
+    json(all.slice(from, from + pageSize));
+  } else if (content === undefined) response.writeHead(404).end();
   else if (token !== undefined && seen.authorization !== `Bearer ${token}`)
     response.writeHead(seen.authorization ? 403 : 401, { "X-Error-Code": "GatedRepo" }).end();
   else sendFile(content, seen.range, fault, response);
 }
 
-function describe([path, content]: [string, string], lies: boolean): object {
-  const oid = lies ? "../../x" : createHash("sha1").update(`blob ${content.length}\0${content}`).digest("hex");
-  const lfs = path.endsWith(".safetensors") ? { oid: createHash("sha256").update(content).digest("hex") } : undefined;
+function describe([path, content]: [string, Content], lies: boolean): object {
+  const oid = lies ? "../../x" : createHash("sha1").update(`blob ${content.length}\0`).update(content).digest("hex");
+  const lfs = /\.(safetensors|bin|gguf|parquet)$/.test(path)
+    ? { oid: createHash("sha256").update(content).digest("hex") }
+    : undefined;
   return { type: "file", path, size: content.length, oid, lfs };
 }
 
 function sendFile(
-  content: string,
+  content: Content,
   range: string | undefined,
   fault: Fault | undefined,
   response: ServerResponse,
@@ -110,10 +122,10 @@ function sendFile(
   const from = Number(/^bytes=(\d+)-$/.exec(range ?? "")?.[1] ?? 0);
   const whole = from === 0 || fault === "restart" || fault === "cut restart";
   if (!whole) response.writeHead(206, { "Content-Range": `bytes ${from}-${content.length - 1}/${content.length}` });
-  send(content.slice(whole ? 0 : from), fault, response);
+  send(content.slice(whole ? 0 : from) as Content, fault, response);
 }
 
-function send(content: string, fault: Fault | undefined, response: ServerResponse): void {
+function send(content: Content, fault: Fault | undefined, response: ServerResponse): void {
   const half = content.slice(0, Math.ceil(content.length / 2));
   if (fault === "cut" || fault === "cut restart") response.write(half, () => response.socket?.end());
   else if (fault === "stall") response.write(half);

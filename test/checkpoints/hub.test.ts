@@ -1,9 +1,11 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { findCommit, type ResolveModelOptions, resolveModel } from "../../src/checkpoints/hub.ts";
-import type { DownloadProgress } from "../../src/checkpoints/hubDownload.ts";
-import { findHubCache, hubFetch, hubToken, readHubAddress, silenceLimit } from "../../src/checkpoints/hubRequest.ts";
+import { type ResolveModelOptions, resolveModel } from "../../src/checkpoints/hub.ts";
+import { parseCachedPath } from "../../src/checkpoints/hubCache.ts";
+import type { DownloadProgress } from "../../src/checkpoints/hubProgress.ts";
+import { findHubCache, findToken, hubFetch, readHubAddress, silenceLimit } from "../../src/checkpoints/hubRequest.ts";
+import { COMPANIONS } from "../../src/checkpoints/modelFiles.ts";
 import { KitError } from "../../src/error.ts";
 import { commitOf, type FakeHub, type FakeHubOptions, type Fault, startFakeHub } from "./fakeHub.ts";
 import { temporaryFolder } from "./files.ts";
@@ -104,9 +106,12 @@ test.each([
   expect(requests).toEqual([]);
 });
 
-test("a file is not a model", async () => {
-  const file = join(temporaryFolder(), "model.safetensors");
-  writeFileSync(file, "weights");
+test("a file of weights is returned, and any other is not a model", async () => {
+  const weightsFile = join(temporaryFolder(), "model.Q4_1.gguf");
+  writeFileSync(weightsFile, "weights");
+  expect(await resolveModel(weightsFile)).toBe(weightsFile);
+  const file = join(temporaryFolder(), "notes.txt");
+  writeFileSync(file, "notes");
   expect(await messageOf(resolveModel(file))).toMatch(/: it is a file; give the folder that holds/);
 });
 
@@ -116,8 +121,10 @@ describe("the cache", () => {
     vi.stubEnv("HF_HUB_OFFLINE", "1");
     const found = await resolveModel(id);
     expect(found).toBe(snapshotOf(cacheFolder, "main", id));
-    expect(findCommit(found)).toBe(commitOf("main"));
-    expect(findCommit(cacheFolder)).toBeUndefined();
+    expect(parseCachedPath(found)).toEqual({ id, commit: commitOf("main") });
+    const inside = { id, commit: commitOf("main"), inside: "a/b.gguf" };
+    expect(parseCachedPath(join(found, "a", "b.gguf"))).toEqual(inside);
+    expect(parseCachedPath(cacheFolder)).toBeUndefined();
   });
 
   test("has a revision by its name and by its commit", async () => {
@@ -168,8 +175,13 @@ test.each(["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"])("%s forbids every request"
 });
 
 test("a download takes only the files that the kit reads, reports its progress and is found offline afterwards", async () => {
-  const others = { "pytorch_model.bin": "pickle", "README.md": "#", "adapter.safetensors": "other" };
-  const wanted = { ...whole, "added_tokens.json": "{}" };
+  const others = {
+    "pytorch_model.bin": "pickle",
+    "README.md": "#",
+    "adapter.safetensors": "other",
+    "onnx/model.onnx": "x",
+  };
+  const wanted = { ...whole, ...Object.fromEntries(COMPANIONS.map((name) => [name, name])) };
   const { requests } = await useHub({ revisions: { main: { ...wanted, ...others } } });
   const cacheFolder = newCache();
   const progress: DownloadProgress[] = [];
@@ -222,30 +234,133 @@ test("a model whose config.json is refused costs no weights", async () => {
   expect(requests.filter(({ url }) => url.endsWith(".safetensors"))).toEqual([]);
 });
 
-const conversion = {
-  num: 7,
-  title: "Adding `safetensors` variant of this model",
-  status: "open",
-  isPullRequest: true,
-  author: { name: "SFconvertbot" },
-};
-const pickled = { main: { ...common, "pytorch_model.bin": "x" }, "refs/pr/7": whole };
+describe("of a model's weights", () => {
+  const index = (...shards: string[]) => JSON.stringify({ weight_map: Object.fromEntries(shards.entries()) });
+  const safetensors = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"];
+  const bins = ["pytorch_model-00001-of-00002.bin", "pytorch_model-00002-of-00002.bin"];
+  const bin = { "pytorch_model.bin": weights };
+  const sharded = {
+    "pytorch_model.bin.index.json": index(...bins),
+    ...Object.fromEntries(bins.map((name) => [name, name])),
+  };
+  const split = {
+    "model.safetensors.index.json": index(...safetensors),
+    ...Object.fromEntries(safetensors.map((name) => [name, name])),
+  };
+  const gguf = { "tiny.Q4_1.gguf": weights };
 
-test("a model with pickled weights only is taken from the hub's own conversion, and found offline afterwards", async () => {
-  await useHub({ revisions: pickled, discussions: [{ ...conversion, num: 3, title: "Hi" }, conversion] });
-  const cacheFolder = newCache();
-  const folder = await resolved();
-  expect(folder).toBe(snapshotOf(cacheFolder, "refs/pr/7"));
-  vi.stubEnv("HF_HUB_OFFLINE", "1");
-  expect(await resolved()).toBe(folder);
+  test.each([
+    [
+      "safetensors, in one file before several",
+      { ...split, ...bin, ...gguf, "model.safetensors": weights },
+      ["model.safetensors"],
+    ],
+    ["safetensors in several files before PyTorch's", { ...split, ...bin, ...sharded }, Object.keys(split)],
+    ["PyTorch's file before GGUF", { ...bin, ...sharded, ...gguf }, Object.keys(bin)],
+    ["PyTorch's several files", { ...sharded, ...gguf }, Object.keys(sharded)],
+  ])("those are downloaded that come first, and found offline: %s", async (_, files, chosen) => {
+    const hub = await useHub({ revisions: { main: { ...common, ...files } } });
+    newCache();
+    const folder = await resolved();
+    expect(readdirSync(folder).sort()).toEqual([...Object.keys(common), ...chosen].sort());
+    vi.stubEnv("HF_HUB_OFFLINE", "1");
+    const before = hub.requests.length;
+    expect(await resolved()).toBe(folder);
+    expect(hub.requests).toHaveLength(before);
+  });
+
+  test("the cache is complete with PyTorch's files only if it has every one", async () => {
+    const { [bins[1]!]: _, ...torn } = sharded as Record<string, string>;
+    cacheWith({ ...common, ...torn });
+    expect(await messageOf(resolved())).toMatch(/does not hold it completely/);
+  });
+
+  test("a GGUF file is the model where it is the only one, and is found offline", async () => {
+    await useHub({ revisions: { main: { ...gguf, "README.md": "#" } } });
+    const cacheFolder = newCache();
+    const file = await resolved();
+    expect(file).toBe(join(snapshotOf(cacheFolder), "tiny.Q4_1.gguf"));
+    vi.stubEnv("HF_HUB_OFFLINE", "1");
+    expect(await resolved()).toBe(file);
+    expect(await resolveModel("org/tiny/tiny.Q4_1.gguf")).toBe(file);
+  });
+
+  test("of several GGUF files the one that is named is downloaded, and without a name they are listed", async () => {
+    const several = { ...gguf, "tiny.Q8_0.gguf": "eight bits", "parts/tiny.F16.gguf": "halves" };
+    const hub = await useHub({ revisions: { main: several, v2: { ...several, "tiny.Q8_0.gguf": "changed" } } });
+    const cacheFolder = newCache();
+    expect(await messageOf(resolved())).toBe(
+      "Downloading the model org/tiny at revision main: the hub has 3 GGUF files of it; name one of org/tiny/parts/tiny.F16.gguf, org/tiny/tiny.Q4_1.gguf, org/tiny/tiny.Q8_0.gguf.",
+    );
+    expect(await messageOf(resolveModel("org/tiny/tiny.Q2_K.gguf"))).toMatch(
+      /the hub has no file tiny\.Q2_K\.gguf of it; name one/,
+    );
+    expect(read(await resolveModel("org/tiny/tiny.Q8_0.gguf"), "")).toBe("eight bits");
+    expect(read(await resolveModel("org/tiny/parts/tiny.F16.gguf"), "")).toBe("halves");
+    expect(read(await resolveModel("org/tiny/tiny.Q8_0.gguf@v2"), "")).toBe("changed");
+    expect(hub.requests.filter(({ url }) => url.endsWith("Q4_1.gguf"))).toEqual([]);
+    expect(readdirSync(snapshotOf(cacheFolder)).sort()).toEqual(["parts", "tiny.Q8_0.gguf"]);
+  });
+
+  test("none that the kit reads is an error that says what to do", async () => {
+    await useHub({ revisions: { main: { ...common, "tf_model.h5": "x" } } });
+    newCache();
+    expect(await messageOf(resolved())).toBe(
+      "Downloading the model org/tiny at revision main: the hub has no weights of it that the kit reads (model.safetensors, pytorch_model.bin or a GGUF file); convert the model and give its folder.",
+    );
+  });
 });
 
-test("a conversion by anyone else is not trusted", async () => {
-  await useHub({ revisions: pickled, discussions: [{ ...conversion, author: { name: "someone" } }] });
+describe("a revision", () => {
+  const revisions = {
+    main: whole,
+    v2: { ...whole, "model.safetensors": "second" },
+    "refs/pr/7": { ...whole, "model.safetensors": "seventh" },
+  };
+
+  test.each([
+    ["by an option", "org/tiny", "v2", "second"],
+    ["in the name", "org/tiny@v2", undefined, "second"],
+    ["in both", "org/tiny@v2", "v2", "second"],
+    ["by a commit", `org/tiny@${commitOf("v2")}`, undefined, "second"],
+    ["of a pull request", "org/tiny@refs/pr/7", undefined, "seventh"],
+    ["of none", "org/tiny", undefined, weights],
+  ])("is chosen %s, and found offline", async (_, name, revision, content) => {
+    await useHub({ revisions });
+    newCache();
+    const folder = await resolveModel(name, { revision });
+    expect(read(folder)).toBe(content);
+    vi.stubEnv("HF_HUB_OFFLINE", "1");
+    expect(await resolveModel(name, { revision })).toBe(folder);
+  });
+
+  test("that is not the one in the name, that is none, and that of a folder are refused", async () => {
+    const { requests } = await useHub({ revisions });
+    newCache();
+    expect(await messageOf(resolveModel("org/tiny@v2", { revision: "v3" }))).toBe(
+      "Looking for org/tiny@v2: the name gives the revision v2 and the option v3; give one of them.",
+    );
+    for (const none of ["../../x", "", "a b", "/x", ".hidden"]) {
+      expect(await messageOf(resolved({ revision: none }))).toMatch(/is no revision; give a branch, a tag or a commit/);
+      expect(await messageOf(resolveModel(`org/tiny@${none}`))).toMatch(/is no revision; give/);
+    }
+    expect(await messageOf(resolveModel(temporaryFolder(), { revision: "v2" }))).toMatch(
+      /at revision v2: it lies on this machine, where models have no revisions; leave the revision out\.$/,
+    );
+    expect(requests).toEqual([]);
+  });
+
+  test("that the cache does not hold is not taken from another one", async () => {
+    cacheWith(whole);
+    expect(await messageOf(resolveModel("org/tiny@v2"))).toMatch(/cannot be reached/);
+  });
+});
+
+test("a list of files that goes on at another address is read to its end", async () => {
+  const { requests } = await useHub({ revisions: { main: whole }, pageSize: 1 });
   newCache();
-  expect(await messageOf(resolved())).toBe(
-    "Downloading the model org/tiny: the hub has no safetensors weights at revision main; convert the model and give its folder.",
-  );
+  expect(read(await resolved())).toBe(weights);
+  expect(requests.filter(({ url }) => url.includes("/tree/"))).toHaveLength(4);
 });
 
 test("a model or revision that the hub does not know is named as such", async () => {
@@ -413,16 +528,33 @@ describe("a token", () => {
     expect(other.requests.map(({ authorization }) => authorization)).toEqual([undefined]);
   });
 
+  test("that is given comes before the environment's, and is not sent on either", async () => {
+    const other = await startFakeHub({ revisions: { main: whole } });
+    const hub = await useHub({ ...gated, faults: { "model.safetensors": [{ redirect: other.hubUrl }] } });
+    vi.stubEnv("HF_TOKEN", "hf_other");
+    newCache();
+    expect(read(await resolved({ token: "hf_mine" }))).toBe(weights);
+    expect(new Set(hub.requests.map(({ authorization }) => authorization))).toEqual(new Set(["Bearer hf_mine"]));
+    expect(other.requests.map(({ authorization }) => authorization)).toEqual([undefined]);
+    newCache();
+    expect(await messageOf(resolved({ token: "hf_wrong" }))).toMatch(
+      /403: the account of the token that was given has no access/,
+    );
+    expect(await messageOf(resolved({ token: "hf a" }))).toBe(
+      "The token that was given has characters that no token has; copy it again from the hub.",
+    );
+  });
+
   test("is read from the file that the Hugging Face libraries keep it in, and HF_TOKEN comes first", () => {
-    expect(hubToken()).toBeUndefined();
+    expect(findToken()).toBeUndefined();
     const file = join(temporaryFolder(), "token");
     writeFileSync(file, "hf_stored\n");
     vi.stubEnv("HF_TOKEN_PATH", file);
-    expect(hubToken()).toEqual({ secret: "hf_stored", from: file });
+    expect(findToken()).toEqual({ secret: "hf_stored", from: file });
     vi.stubEnv("HF_TOKEN", "hf_given");
-    expect(hubToken()).toEqual({ secret: "hf_given", from: "HF_TOKEN" });
+    expect(findToken()).toEqual({ secret: "hf_given", from: "HF_TOKEN" });
     vi.stubEnv("HF_HUB_DISABLE_IMPLICIT_TOKEN", "1");
-    expect(hubToken()).toBeUndefined();
+    expect(findToken()).toBeUndefined();
   });
 
   test("that is invalid is refused, and not shown", async () => {

@@ -35,6 +35,19 @@ describe("options", () => {
     expect(settings(requestFrom([]), { ...model, prompts: "masked" }, "MeZO")).toMatchObject({ steps: 100_000 });
   });
 
+  test("name a model's revision in its id or beside it, and the runs' files tell revisions apart", () => {
+    const nameOf = (...argv: string[]) => {
+      const request = requestFrom(["--task", "CB", "--method", "ICL", ...argv]);
+      return basename(planJobs(request, [findTask("CB")], "autoregressive").jobs[0]!.file);
+    };
+    expect(requestFrom(["--revision", "refs/pr/7"])).toMatchObject({ revision: "refs/pr/7" });
+    expect(nameOf("--model", "facebook/opt-125m")).toBe("cb-opt-125m-icl-seed1.jsonl");
+    expect(nameOf("--model", "facebook/opt-125m", "--revision", "refs/pr/7")).toBe(
+      "cb-opt-125m@refs-pr-7-icl-seed1.jsonl",
+    );
+    expect(nameOf("--model", "facebook/opt-125m@refs/pr/7")).toBe("cb-opt-125m@refs-pr-7-icl-seed1.jsonl");
+  });
+
   test.each([
     ["a rate for a method that is none", ["--lr", "sgd=1"], /sgd is no method: name Majority/],
     ["a seed twice", ["--seeds", "1,1"], /1 is there twice: name each once/],

@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from "vitest";
-import { generate } from "../../src/nn/generate.ts";
+import { generateIds } from "../../src/nn/generate.ts";
 import { largestDifference, loadOracle, ORACLES, type Oracle, writeOracle } from "./oracles/families.ts";
 
 /**
@@ -34,7 +34,7 @@ describe.each(Object.entries(FORMATS))("a model in %s", (format, write) => {
       expect(Math.max(...oracle.logits.flat(2))).toBeGreaterThan(0.5);
       if (network.prompts === "autoregressive") {
         const prompts = oracle.prompts.map((ids) => Int32Array.from(ids));
-        const made = await generate(network, prompts, { maxNewTokens: oracle.greedy[0]!.length });
+        const made = await generateIds(network, prompts, { maxNewTokens: oracle.greedy[0]!.length });
         expect(made).toEqual(oracle.greedy);
       }
       network.dispose();

@@ -1,7 +1,8 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { downloadProgress, openModel } from "../../src/models/load.ts";
+import { downloadProgress } from "../../src/checkpoints/hubProgress.ts";
+import { openModel } from "../../src/models/load.ts";
 import type { Progress } from "../../src/tensor/progress.ts";
 import { startFakeHub } from "../checkpoints/fakeHub.ts";
 import { temporaryFolder } from "../checkpoints/files.ts";

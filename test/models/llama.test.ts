@@ -6,7 +6,7 @@ import type { Config } from "../../src/models/config.ts";
 import { llama } from "../../src/models/llama.ts";
 import { loadNetwork } from "../../src/models/network.ts";
 import { packBatch } from "../../src/nn/batch.ts";
-import { generate } from "../../src/nn/generate.ts";
+import { generateIds } from "../../src/nn/generate.ts";
 import type { Network } from "../../src/nn/network.ts";
 import { features } from "../../src/nn/run.ts";
 import { CONFIGS, free, tinyNetwork } from "../nn/networks.ts";
@@ -107,7 +107,7 @@ describe(`the 260K-parameter story model${absent ? `: skipped, ${needs(STORIES)}
   test.skipIf(absent)("continues texts with the tokens that transformers gives", async () => {
     const network = load();
     const prompts = [Int32Array.of(1, 403, 407, 261, 378, 432, 285, 399, 400, 17), Int32Array.of(1, 260)];
-    expect(await generate(network, prompts, { maxNewTokens: 24 })).toEqual([
+    expect(await generateIds(network, prompts, { maxNewTokens: 24 })).toEqual([
       [
         426, 359, 413, 286, 261, 370, 432, 352, 266, 268, 388, 426, 291, 268, 388, 286, 399, 262, 423, 388, 269, 381,
         261, 370,

@@ -70,6 +70,16 @@ describe("a saved model", () => {
     model.dispose();
   });
 
+  test("keeps what else the model came with: special tokens, chat template, how it generates", async () => {
+    const [source, folder] = [tinyModel(), scratch()];
+    const beside = ["special_tokens_map.json", "chat_template.jinja", "chat_template.json", "generation_config.json"];
+    for (const name of beside) writeFileSync(join(source, name), `{"from":"${name}"}`);
+    const model = await loadModel(source);
+    await saveModel(model, folder);
+    for (const name of beside) expect(readFileSync(join(folder, name), "utf8")).toBe(`{"from":"${name}"}`);
+    model.dispose();
+  });
+
   test("takes the place of an earlier one", async () => {
     const [model, folder] = [await loadModel(tinyModel()), scratch()];
     await saveModel(model, folder);

@@ -7,7 +7,7 @@ import type { Adapted } from "../../src/adapters/adapter.ts";
 import {
   evaluate,
   features,
-  generate,
+  generateIds,
   type LanguageModel,
   linear,
   loadAdapter,
@@ -75,7 +75,7 @@ describe.skipIf(absent)(
 
     test("continues a conversation by the 40 tokens that transformers chooses", async () => {
       const prompt = Int32Array.from(model.tokenizer.encode(expected.prompt));
-      expect(await generate(model, [prompt], { maxNewTokens: 40 })).toEqual([expected.greedy]);
+      expect(await generateIds(model, [prompt], { maxNewTokens: 40 })).toEqual([expected.greedy]);
     });
 
     const rows = shared(SST2);

@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { describe, expect, test } from "vitest";
 import { linear } from "../../src/kernels/linear.ts";
 import { packBatch } from "../../src/nn/batch.ts";
-import { generate } from "../../src/nn/generate.ts";
+import { generateIds } from "../../src/nn/generate.ts";
 import type { Network } from "../../src/nn/network.ts";
 import { features } from "../../src/nn/run.ts";
 import { viewTensor } from "../../src/tensor/native/backend.ts";
@@ -42,7 +42,7 @@ describe.each(Object.entries(CONFIGS).filter(([name]) => name !== "roberta"))(
       const plain = talkative(tinyNetwork(config));
       const adapted = kind === "itself" ? { ...plain, parameters: [] } : tinyAdaptation(plain);
       const want = PROMPTS.map((prompt) => decode(adapted.network, prompt, 12));
-      expect(await generate(adapted.network, PROMPTS, { maxNewTokens: 12 })).toEqual(want);
+      expect(await generateIds(adapted.network, PROMPTS, { maxNewTokens: 12 })).toEqual(want);
       expect(new Set(want.flat()).size).toBeGreaterThan(2);
       free([...plain.parameters, ...adapted.parameters]);
     });
@@ -54,20 +54,20 @@ describe("greedy decoding", () => {
 
   test("ends each sequence at its own stop, whose token stays, and at an end token, which does not", async () => {
     const { network, parameters } = tinyNetwork({ ...llama });
-    const free12 = await generate(network, PROMPTS, { maxNewTokens: 12 });
-    const stopped = await generate(network, PROMPTS, {
+    const free12 = await generateIds(network, PROMPTS, { maxNewTokens: 12 });
+    const stopped = await generateIds(network, PROMPTS, {
       maxNewTokens: 12,
       stop: (ids) => ids.length === 1 + (ids[0]! % 5),
     });
     expect(stopped).toEqual(free12.map((ids) => ids.slice(0, 1 + (ids[0]! % 5))));
     const end = free12[0]![3]!;
     for (const ends of [[end], [end, free12[1]![5]!]]) {
-      const ended = await generate(network, PROMPTS, { maxNewTokens: 12, ends });
+      const ended = await generateIds(network, PROMPTS, { maxNewTokens: 12, ends });
       const last = (ids: readonly number[]): number => ids.findIndex((id) => ends.includes(id));
       expect(ended).toEqual(free12.map((ids) => (last(ids) < 0 ? ids : ids.slice(0, last(ids)))));
     }
-    expect(await generate(network, PROMPTS, { maxNewTokens: 0 })).toEqual([[], [], [], []]);
-    expect(await generate(network, [], { maxNewTokens: 3 })).toEqual([]);
+    expect(await generateIds(network, PROMPTS, { maxNewTokens: 0 })).toEqual([[], [], [], []]);
+    expect(await generateIds(network, [], { maxNewTokens: 3 })).toEqual([]);
     free(parameters);
   });
 
@@ -76,20 +76,20 @@ describe("greedy decoding", () => {
     const stop = (): boolean => {
       throw new Error("no text");
     };
-    await expect(generate(network, PROMPTS, { maxNewTokens: 3, stop })).rejects.toThrow("no text");
+    await expect(generateIds(network, PROMPTS, { maxNewTokens: 3, stop })).rejects.toThrow("no text");
     free(parameters);
   });
 
   test("fills the model's length to its last token and refuses more, empty prompts and masked models", async () => {
     const { network, parameters } = tinyNetwork({ ...llama });
-    const [ids] = await generate(network, [Int32Array.of(1, 2)], { maxNewTokens: 30 });
+    const [ids] = await generateIds(network, [Int32Array.of(1, 2)], { maxNewTokens: 30 });
     expect(ids).toHaveLength(30);
-    await expect(generate(network, [Int32Array.of(1, 2)], { maxNewTokens: 31 })).rejects.toThrow(
+    await expect(generateIds(network, [Int32Array.of(1, 2)], { maxNewTokens: 31 })).rejects.toThrow(
       /31 new tokens after a prompt of 2 were asked for, but the model reads 32/,
     );
-    await expect(generate(network, [new Int32Array(0)], { maxNewTokens: 1 })).rejects.toThrow(/without tokens/);
+    await expect(generateIds(network, [new Int32Array(0)], { maxNewTokens: 1 })).rejects.toThrow(/without tokens/);
     const masked = tinyNetwork({ ...roberta });
-    await expect(generate(masked.network, PROMPTS, { maxNewTokens: 1 })).rejects.toThrow(/masked model/);
+    await expect(generateIds(masked.network, PROMPTS, { maxNewTokens: 1 })).rejects.toThrow(/masked model/);
     free([...parameters, ...masked.parameters]);
   });
 });

@@ -37,6 +37,14 @@ test.each(STARTS)("%s with any byte changed, cut or overwritten by a large numbe
   expect(other).toEqual([]);
 });
 
+test("a page whose frames have negative lengths, over which a reader would go forever, is refused", async () => {
+  const bytes = bytesOf("fastparquet, lz4 in Hadoop's frames");
+  const frame = bytes.indexOf(Buffer.from("0000002c0000002c", "hex")) + 4; // the packed length, after the unpacked one
+  const broken = Buffer.from(bytes).fill(0, frame - 4, frame);
+  broken.writeInt32BE(-8, frame);
+  expect(String(await read(broken))).toMatch(/^KitError: Cannot read x\.parquet as Parquet/);
+});
+
 /** The file with another number of rows in its metadata, as a varint in zigzag, both for the whole and for its only row group. */
 function withRows(bytes: Buffer, said: Buffer): Buffer {
   const start = bytes.length - 8 - bytes.readUInt32LE(bytes.length - 8);

@@ -66,6 +66,36 @@ function locate(file: string): (row: ParsedRow) => LocatedRow {
 const MIDDLE = "(?:_matched)?(?:-(?<index>\\d+)-of-(?<count>\\d+))?(?:-[0-9a-f]{16})?";
 const ENDINGS = extensions.map((extension) => `\\${extension}`).join("|");
 
+/** Names of the part that the best step is chosen by. */
+export const DEV_PARTS: readonly string[] = ["dev", "val", "validation", "dev32"];
+
+const PARTS = ["train", "test", ...DEV_PARTS].join("|");
+
+/** A file of a part of a data set: "data/train-00000-of-00002.parquet" or "sst2/train/0000.parquet". */
+export interface PartFile {
+  readonly path: string;
+  /** The folder that the parts lie in: "data" and "sst2". */
+  readonly folder: string;
+  readonly part: string;
+  /** How many files its set has, where its name says so. */
+  readonly count?: number;
+}
+
+const PART_FILE = new RegExp(`^(?:(?<folder>.+)/)?(?<part>${PARTS})${MIDDLE}(?:${ENDINGS})(?:\\.gz)?$`, "i");
+const PART_FOLDER = new RegExp(`^(?:(?<folder>.+)/)?(?<part>${PARTS})/\\d+\\.parquet$`, "i");
+
+/** What a path in a data set is a file of; undefined for a file of no part. */
+export function parsePart(path: string): PartFile | undefined {
+  const { folder = "", part, count } = (PART_FILE.exec(path) ?? PART_FOLDER.exec(path))?.groups ?? {};
+  if (part === undefined) return undefined;
+  return { path, folder, part: part.toLowerCase(), ...(count && { count: Number(count) }) };
+}
+
+/** Whether files of one part are all that it has, by what their names say. */
+export function isWhole(files: readonly PartFile[]): boolean {
+  return files.length > 0 && files.every(({ count = 1 }) => files.length >= count);
+}
+
 /**
  * Reads the first of `parts` in a folder that `suits`, or the first of all where none does; undefined where the folder has none. A part is
  * a file such as train.tsv, dev_matched.tsv, stsa.fine.train or TREC.train.all, or several as the hub stores them:

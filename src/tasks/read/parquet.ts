@@ -1,6 +1,6 @@
 import { brotliDecompressSync, gunzipSync } from "node:zlib";
 import { type Compressors, type FileMetaData, parquetMetadata, parquetReadObjects, parquetSchema } from "hyparquet";
-import { decompressLz4Raw, decompressZstd } from "hyparquet-compressors";
+import { decompressLz4, decompressLz4Raw, decompressZstd } from "hyparquet-compressors";
 import { KitError, shorten, showValue } from "../../error.ts";
 import { checkPage, isDictionary, type Left, type Levels, readPage } from "./parquetPage.ts";
 import type { ParsedRow } from "./table.ts";
@@ -134,8 +134,21 @@ const COMPRESSORS: Compressors = {
   GZIP: (input, length) => gunzipSync(input, { maxOutputLength: Math.max(1, length) }),
   BROTLI: (input, length) => brotliDecompressSync(input, { maxOutputLength: Math.max(1, length) }),
   ZSTD: (input, length) => decompressZstd(input, new Uint8Array(length)),
+  LZ4: (input, length) => (hasFrames(input) ? decompressLz4 : COMPRESSORS.LZ4_RAW!)(input, length),
   LZ4_RAW: (input, length) => (length === 0 ? new Uint8Array(0) : decompressLz4Raw(input, length)),
 };
+
+/** Whether a page is in Hadoop's frames, each after its lengths unpacked and packed; with a negative one the unpacker would never end. */
+function hasFrames(page: Uint8Array): boolean {
+  const view = new DataView(page.buffer, page.byteOffset, page.byteLength);
+  let at = 0;
+  while (at + 8 <= page.length) {
+    const packed = view.getInt32(at + 4);
+    if (packed <= 0) return false;
+    at += 8 + packed;
+  }
+  return at > 0 && at === page.length;
+}
 
 /** Geometries are of no use to a language model, and their parser trusts the lengths in them. */
 const PARSERS = { geometryFromBytes: () => undefined, geographyFromBytes: () => undefined };

@@ -1,0 +1,73 @@
+import { checkOptions, KitError, showValue } from "../error.ts";
+import { type Begin, checkBegin } from "../loss/encode.ts";
+import { runByTokens } from "../loss/passes.ts";
+import type { LanguageModel } from "../models/network.ts";
+import { generateIds } from "../nn/generate.ts";
+import type { Progress } from "../tensor/progress.ts";
+
+/** Settings of writing texts on. */
+export interface GenerateOptions {
+  /** 50 where it is left out; fewer where the text ends before. */
+  readonly maxNewTokens?: number;
+  /** Texts before which a continuation ends, such as a line break, beside the model's end token. */
+  readonly stop?: string | readonly string[];
+  /** The begin token that the model was tuned with, or else that of its own config, unless another is given. */
+  readonly begin?: Begin;
+  readonly onProgress?: Progress;
+}
+
+/**
+ * Continues each text greedily and gives the new part of each, in order: up to an end token of the models, a `stop` text (of which
+ * nothing is given), or as many tokens as asked for. Texts are read as they stand, several of them at once, and the keys and values
+ * of their tokens are kept. Throws a KitError for masked models, and for a text that leaves no room for the new tokens.
+ */
+export async function generate(
+  model: LanguageModel,
+  texts: readonly string[],
+  options: GenerateOptions = {},
+): Promise<string[]> {
+  const {
+    begin = model.tunedBegin ?? "config",
+    maxNewTokens = 50,
+    stop = [],
+    onProgress = () => {},
+    ...unknown
+  } = options;
+  checkOptions("generate", unknown, ["maxNewTokens", "stop", "begin", "onProgress"]);
+  checkBegin(begin);
+  if (!Array.isArray(texts))
+    throw new KitError(`generate continues a list of texts, not ${showValue(texts)}: give [text].`);
+  if (!(Number.isInteger(maxNewTokens) && maxNewTokens >= 0))
+    throw new KitError(`generate needs a whole number from 0 on for maxNewTokens, not ${maxNewTokens}.`);
+  const { tokenizer, ends } = model;
+  const stops = (typeof stop === "string" ? [stop] : stop).filter((one) => one !== "");
+  const first = [model.begin[begin] ?? []].flat();
+  const prompts = texts.map((text) => Int32Array.of(...first, ...tokenizer.encode(text)));
+  const textOf = (ids: readonly number[]): string => tokenizer.decode(ids);
+  let [made, done] = [0, 0];
+  const total = texts.length * maxNewTokens;
+  const isOver = (ids: readonly number[]): boolean => {
+    onProgress({ label: "generate", done: done + ++made, total });
+    return stops.length > 0 && findStop(textOf(ids), stops) >= 0;
+  };
+  return runByTokens(
+    prompts.map(({ length }) => length),
+    async (items) => {
+      const own = items.map((i) => prompts[i]!);
+      const ids = await generateIds(model, own, { maxNewTokens, stop: isOver, ends });
+      [made, done] = [0, done + items.length * maxNewTokens];
+      return ids.map((one) => cutAt(textOf(one), stops));
+    },
+  );
+}
+
+/** Where the first of some texts begins in a text; −1 where none is in it. */
+function findStop(text: string, stops: readonly string[]): number {
+  const places = stops.map((stop) => text.indexOf(stop)).filter((at) => at >= 0);
+  return places.length > 0 ? Math.min(...places) : -1;
+}
+
+function cutAt(text: string, stops: readonly string[]): string {
+  const at = findStop(text, stops);
+  return at < 0 ? text : text.slice(0, at);
+}
