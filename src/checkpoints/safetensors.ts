@@ -30,7 +30,7 @@ export interface SafetensorsFile {
   readonly tensors: ReadonlyMap<string, TensorEntry>;
 }
 
-const CHUNK_BYTES = 4 << 20;
+const CHUNK_BYTES = 1 << 20;
 const MAX_READ_BYTES = 1 << 30; // Node refuses reads of 2 GiB or more
 
 /**
@@ -99,11 +99,14 @@ interface ElementArray<T> {
   new (buffer: ArrayBuffer, byteOffset: number, length: number): T;
 }
 
+/** Numbers before they are converted. It is kept: a new one at each read would be memory that waits for the garbage collector. */
+let chunk: ArrayBuffer | undefined;
+
 function readIn<T>(Elements: ElementArray<T>, decode: (source: T, into: Float32Array) => void): ReadNumbers {
   const size = Elements.BYTES_PER_ELEMENT;
+  const perChunk = CHUNK_BYTES / size;
   return (bytes, { byteOffset, from }, into) => {
-    const perChunk = Math.max(1, Math.min(CHUNK_BYTES / size, into.length));
-    const chunk = new ArrayBuffer(perChunk * size);
+    chunk ??= new ArrayBuffer(CHUNK_BYTES);
     for (let at = 0; at < into.length; at += perChunk) {
       const part = into.subarray(at, at + perChunk);
       bytes(byteOffset + (from + at) * size, new Uint8Array(chunk, 0, part.length * size));

@@ -3,16 +3,28 @@ import { KIT_VERSION } from "../experiment/header.ts";
 import { makeBackendsCommand } from "./backends.ts";
 import { runProgram } from "./commandLine.ts";
 import "../lab/index.ts"; // defines its tuners
+import { makeChatCommand } from "./chat.ts";
+import { makeClassifyCommand } from "./classify.ts";
 import { makeDoctorCommand } from "./doctor.ts";
+import { makeGenerateCommand } from "./generate.ts";
+import { makeInspectCommand } from "./inspect.ts";
 import { makeCompactCommand, makeDiffCommand, makeReplayCommand, makeReportCommand } from "./runs.ts";
+import { makeShowCommand } from "./show.ts";
 import { makeTableCommand } from "./table.ts";
+import { makeTuneCommand } from "./tune.ts";
 
 const COMMANDS = [
   makeTableCommand,
+  makeTuneCommand,
+  makeClassifyCommand,
   makeReplayCommand,
   makeDiffCommand,
   makeCompactCommand,
   makeReportCommand,
+  makeGenerateCommand,
+  makeChatCommand,
+  makeInspectCommand,
+  makeShowCommand,
   makeDoctorCommand,
   makeBackendsCommand,
 ];

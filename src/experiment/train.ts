@@ -44,7 +44,7 @@ export async function train(subject: Subject, past: UnfinishedRun, settings: Tun
   const { header, before } = past;
   if (!settings.resume) record.start(header, before);
   const parts = encodeParts(model, task, settings);
-  const batchAt = batches(parts.train, settings.batchSize, seed);
+  const batchAt = batches(parts.train, settings.batchSize, task.splitSeed ?? seed);
   const objectiveOf = objectiveFor(model, task, objectiveOptions(settings));
   const steps: StepRecord[] = [...past.steps];
   const scores: Score[] = [...past.scores];

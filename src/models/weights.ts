@@ -61,12 +61,14 @@ export function halfKind({ weights = "float32", rounding = "stochastic" }: Weigh
 /** Beyond this a number is rounded to infinity. */
 const LARGEST: Readonly<Record<HalfFormat, number>> = { float16: 65_520, bfloat16: 3.3961775e38 };
 
-/** Elements that are read at once for a weight in 16 bits: 4 MiB, so that no weight is ever held in float32 as a whole. */
-const PIECE = 1 << 20;
+/** Elements that are read at once for a weight in 16 bits: 1 MiB, so that no weight is ever held in float32 as a whole. */
+const PIECE = 1 << 18;
+/** They are kept here: new ones for each weight would be memory that waits for the garbage collector. */
+let piece: Float32Array | undefined;
 
 /** Calls `use` with one piece of a tensor's values after the other, and the element that it begins with. */
 function readPieces(stored: StoredTensor, size: number, use: (values: Float32Array, from: number) => void): void {
-  const piece = new Float32Array(Math.min(PIECE, size));
+  piece ??= new Float32Array(PIECE);
   for (let from = 0; from < size; from += PIECE) {
     const values = piece.subarray(0, Math.min(PIECE, size - from));
     stored.read(values, from);

@@ -29,6 +29,8 @@ export interface RunHeader {
   /** The form that the model took: text to continue, text with a mask, or none where no model was used. */
   readonly prompts: "autoregressive" | "masked" | "none";
   readonly seed: number;
+  /** What drew split and batches, where that was not the run's seed. */
+  readonly splitSeed?: number;
   /** As the paper's tables print it. */
   readonly method: string;
   /** What makes the steps, where there are any. */

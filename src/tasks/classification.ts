@@ -40,6 +40,7 @@ export function classification(options: ClassificationOptions): TaskDefinition {
     );
   const template = prompt ?? `${columns.map((column) => `{${column}}`).join("\n")}\n${label}:`;
   const pieces = readTemplate(template, columns);
+  const called = name ?? `${label} classification`;
   const words = classes === undefined ? undefined : readClasses(classes, template);
   const labels = words && [...words.keys()];
   const answers = words && [...words.values()];
@@ -49,11 +50,11 @@ export function classification(options: ClassificationOptions): TaskDefinition {
     );
   };
   return {
-    name: name ?? `${label} classification`,
+    name: called,
     metric: "accuracy",
     loss: "candidates",
     columns,
-    spec: options,
+    spec: { ...options, name: called, prompt: template },
     ...(labels && { classNames: labels }),
     autoregressive: {
       prompt: (row) => pieces.map((piece) => (piece.column ? readText(row, piece.text, columns) : piece.text)).join(""),
@@ -131,6 +132,8 @@ function checkWord(label: string, word: string, template: string): void {
 
 /** The labels of rows, the most frequent first. */
 function countLabels(rows: readonly Fields[], column: string): string[] {
+  const [first] = rows;
+  if (first && rows.every((row) => !(column in row))) throw missing(first, column);
   const counts = new Map<string, number>();
   for (const row of rows) {
     const label = labelText(row[column]);
@@ -138,7 +141,7 @@ function countLabels(rows: readonly Fields[], column: string): string[] {
   }
   const labels = [...counts].sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1)).map(([label]) => label);
   if (labels.length >= 2 && labels.length < rows.length) return labels;
-  const found = labels.length < 2 ? `only ${showValue(labels[0])}` : "another label in every row";
+  const found = labels.length < 2 ? `${showValue(labels[0])} alone` : "another label in every row";
   throw new KitError(
     `The labels in the column ${showValue(column)} were to decide the classes, but of ${rows.length} rows it has ${found}; it needs at least two that repeat: check the column's name, or give the classes.`,
   );

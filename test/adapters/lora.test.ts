@@ -29,7 +29,14 @@ describe.each(FAMILIES)("LoRA on %s", (family) => {
     withNetwork(family, (network) => {
       const { adaptation, parameters, dispose } = lora().begin(network, AT);
       expect(featuresOf({ ...network, adaptation })).toEqual(featuresOf(network));
-      expect(parameters).toHaveLength(8); // A and B of queries and values in 2 layers
+      const perLayer =
+        family === "gpt2"
+          ? [[48, 8]]
+          : [
+              [16, 8],
+              [KEY_WIDTH[family], 8],
+            ]; // GPT-2's queries, keys and values are one map
+      expect(parameters).toHaveLength(4 * perLayer.length); // A and B of queries and values in 2 layers
       for (const { name, value } of parameters) {
         const values = [...value.dataSync()];
         if (isB({ name })) expect(values.every((v) => v === 0)).toBe(true);
@@ -38,12 +45,7 @@ describe.each(FAMILIES)("LoRA on %s", (family) => {
         if (!isB({ name })) expect(largest > 0.9 / 4 && largest <= 1 / 4).toBe(true);
       }
       const widths = parameters.filter(isB).map(({ value }) => value.shape);
-      expect(widths).toEqual(
-        [0, 1].flatMap(() => [
-          [16, 8],
-          [KEY_WIDTH[family], 8],
-        ]),
-      ); // prettier-ignore
+      expect(widths).toEqual([...perLayer, ...perLayer]);
       dispose();
     }));
 
@@ -115,7 +117,9 @@ describe.each(FAMILIES)("LoRA on %s", (family) => {
   test("of all linear maps adapts each but the output matrix, starts as the network itself and can be merged", () =>
     withNetwork(family, (network) => {
       const adapted = lora({ rank: 2, alpha: 8, targets: "all-linear" }).begin(network, AT);
-      const matrices = network.parameters.filter(({ name, value }) => value.rank === 2 && !name.includes("embed"));
+      const matrices = network.parameters.filter(
+        ({ name, value }) => value.rank === 2 && !/embed|\.w[tp]e\./.test(name),
+      );
       const maps = matrices.filter(({ name }) => name !== "lm_head.weight");
       const adaptedMaps = [...adapted.lora!.parts.keys()].map((name) => `${name}.weight`);
       expect(adaptedMaps.sort()).toEqual(maps.map(({ name }) => name).sort());

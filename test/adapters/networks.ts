@@ -15,29 +15,47 @@ import { features } from "../../src/nn/run.ts";
 
 const COMMON = { hidden_size: 16, num_hidden_layers: 2, num_attention_heads: 4, max_position_embeddings: 64 };
 
-export type FamilyName = "opt" | "roberta" | "llama";
+const DECODER = { vocab_size: 32, intermediate_size: 24, num_key_value_heads: 2, ...COMMON };
 
-/** Tiny configurations, one a family: the Llama's queries share keys by two. */
+export type FamilyName = "opt" | "roberta" | "llama" | "mistral" | "qwen2" | "qwen3" | "gpt2" | "bert";
+
+/** Tiny configurations, one a family: the queries of Llama and its like share keys by two. */
 export const CONFIGS: Readonly<Record<FamilyName, Readonly<Record<string, string | number>>>> = {
   opt: { model_type: "opt", vocab_size: 32, ffn_dim: 24, word_embed_proj_dim: 16, ...COMMON },
   roberta: { model_type: "roberta", vocab_size: 32, intermediate_size: 24, ...COMMON },
-  llama: { model_type: "llama", vocab_size: 32, intermediate_size: 24, num_key_value_heads: 2, ...COMMON },
+  llama: { model_type: "llama", ...DECODER },
+  mistral: { model_type: "mistral", ...DECODER },
+  qwen2: { model_type: "qwen2", ...DECODER },
+  qwen3: { model_type: "qwen3", ...DECODER, head_dim: 4 },
+  gpt2: { model_type: "gpt2", vocab_size: 32, n_embd: 16, n_layer: 2, n_head: 4, n_inner: 24, n_positions: 64 },
+  bert: { model_type: "bert", vocab_size: 32, intermediate_size: 24, ...COMMON },
 };
 
 /** Width of the keys of each configuration. */
-export const KEY_WIDTH: Readonly<Record<FamilyName, number>> = { opt: 16, roberta: 16, llama: 8 };
+export const KEY_WIDTH: Readonly<Record<FamilyName, number>> = {
+  ...{ opt: 16, roberta: 16, llama: 8, mistral: 8, qwen2: 8, qwen3: 8, gpt2: 16, bert: 16 },
+};
 
 export const FAMILIES: readonly FamilyName[] = Object.keys(CONFIGS) as FamilyName[];
 
-/** A tiny network with seeded weights: 0.3 times a uniform of unit variance. */
+/** Seed and scale of networks in which adapters would hardly be felt otherwise. */
+const DRAWS: Readonly<Partial<Record<FamilyName, readonly [seed: string, scale: number]>>> = {
+  qwen2: ["qwen2", 0.6],
+  bert: ["bert a", 0.6],
+};
+
+/** A tiny network with seeded weights: 0.3 times a uniform of unit variance, if nothing else is said above. */
 export function tinyNetwork(family: FamilyName): LoadedNetwork {
-  const random = seedrandom.alea(family);
-  return networkWith(CONFIGS[family], () => 0.3 * Math.sqrt(3) * (2 * random() - 1));
+  const [seed, scale] = DRAWS[family] ?? [family, 0.3];
+  const random = seedrandom.alea(seed);
+  return networkWith(CONFIGS[family], () => scale * Math.sqrt(3) * (2 * random() - 1));
 }
 
 /** The network of a config, with the given value as element `i` of its weight number `weight`. */
 export function networkWith(config: Config, valueAt: (weight: number, i: number) => number): LoadedNetwork {
-  const tensors = [...findFamily("tiny", config).shapes(config)].map(([name, shape], weight) => {
+  const { shapes, isTransposed } = findFamily("tiny", config);
+  const tensors = [...shapes(config)].map(([name, own], weight) => {
+    const shape = isTransposed?.(name) ? own.toReversed() : own;
     const size = shape.reduce((a, b) => a * b, 1);
     return { name, shape, data: Float32Array.from({ length: size }, (_, i) => valueAt(weight, i)) };
   });

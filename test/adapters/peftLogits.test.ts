@@ -16,7 +16,7 @@ import { lastTokens, packBatch } from "../../src/nn/batch.ts";
 import { checkpointedGradient, plainGradient } from "../../src/nn/gradient.ts";
 import type { Network } from "../../src/nn/network.ts";
 import { features, featuresWithCache } from "../../src/nn/run.ts";
-import { apart, BATCH, bitsOf, CONFIGS, FAMILIES, featuresOf, networkWith, ROWS, tail } from "./networks.ts";
+import { apart, BATCH, bitsOf, CONFIGS, featuresOf, networkWith, ROWS, tail } from "./networks.ts";
 
 const AT = { seed: 1, vocabulary: 32 };
 
@@ -247,7 +247,7 @@ const UNSHIFTED = {
   ],
 } as const;
 
-describe.each(FAMILIES)("a prefix of %s", (family) => {
+describe.each(["opt", "roberta", "llama"] as const)("a prefix of %s", (family) => {
   test("gives PEFT's logits where PEFT wrote it, and those of unshifted tokens where the kit did; both are kept when it is saved again", async () => {
     const network = networkWith(CONFIGS[family], valueAt(0.4));
     const width = 4 * network.keyWidth;

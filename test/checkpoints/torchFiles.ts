@@ -48,7 +48,8 @@ export function torchZip(
   { pickled = stateDict(tensors), level = 0 }: { pickled?: Uint8Array; level?: 0 | 6 } = {},
 ): Buffer {
   const storages = tensors.map(({ data }, i) => [`archive/data/${i}`, bytesOf(data)]);
-  return Buffer.from(zipSync({ "archive/data.pkl": pickled, ...Object.fromEntries(storages) }, { level }));
+  const facts = { "archive/version": Buffer.from("3\n"), "archive/byteorder": Buffer.from("little") };
+  return Buffer.from(zipSync({ "archive/data.pkl": pickled, ...facts, ...Object.fromEntries(storages) }, { level }));
 }
 
 /** The pickle of the state dict that `torchZip` writes. */

@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs-core";
 import { describe, expect, test } from "vitest";
@@ -9,6 +9,7 @@ import { features } from "../../src/nn/run.ts";
 import { viewTensor } from "../../src/tensor/native/backend.ts";
 import { gaussian } from "../../src/tensor/parameter.ts";
 import { safetensorsBytes } from "../checkpoints/files.ts";
+import { torchOld, torchZip } from "../checkpoints/torchFiles.ts";
 import { tinyModel, tinyTensors } from "../tiny.ts";
 
 const featuresOf = (model: Awaited<ReturnType<typeof loadModel>>, ...sequences: number[][]): number[][] =>
@@ -43,6 +44,27 @@ describe("loadModel", () => {
     plain.dispose();
     tied.dispose();
   });
+
+  test.each([
+    ["model.safetensors", undefined],
+    ["pytorch_model.bin", torchZip(tinyTensors())],
+    ["checkpoint.bin", torchOld(tinyTensors())],
+  ])(
+    "takes %s by its path, and the model goes by its folder's name where the file's is every model's",
+    async (name, bytes) => {
+      const folder = tinyModel();
+      const plain = await loadModel(folder);
+      if (bytes) {
+        rmSync(join(folder, "model.safetensors"));
+        writeFileSync(join(folder, name), bytes);
+      }
+      const model = await loadModel(join(folder, name));
+      expect(featuresOf(model, [0, 4, 5])).toEqual(featuresOf(plain, [0, 4, 5]));
+      expect([model.id, model.folder]).toEqual([name === "checkpoint.bin" ? name : plain.id, folder]);
+      plain.dispose();
+      model.dispose();
+    },
+  );
 
   test("says which model type it cannot build, and which it can", async () => {
     await expect(loadModel(tinyModel({ config: { model_type: "t5" } }))).rejects.toThrow(

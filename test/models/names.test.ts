@@ -17,7 +17,9 @@ describe.each(Object.entries(CONFIGS))("the network of a config (%s)", (_name, c
   });
 
   test("names as embeddings what is looked up, and as gains all vectors that are no bias", () => {
-    expect(new Set(network.embeddings)).toEqual(new Set([...shapes.keys()].filter((name) => /embed/.test(name))));
+    expect(new Set(network.embeddings)).toEqual(
+      new Set([...shapes.keys()].filter((name) => /embed|\.w[tp]e\./.test(name))),
+    );
     const vectors = [...shapes].filter(([name, shape]) => shape.length === 1 && !name.endsWith("bias"));
     expect(new Set(network.gains)).toEqual(new Set(vectors.map(([name]) => name)));
   });

@@ -29,6 +29,25 @@ export const CONFIGS: Readonly<Record<string, Config>> = {
     ...{ num_attention_heads: 2, max_position_embeddings: 32, tie_word_embeddings: true, attention_bias: true },
     mlp_bias: true,
   },
+  mistral: {
+    ...{ model_type: "mistral", vocab_size: 19, hidden_size: 16, num_hidden_layers: 2, intermediate_size: 12 },
+    ...{ num_attention_heads: 4, num_key_value_heads: 2, max_position_embeddings: 32, sliding_window: null },
+  },
+  qwen2: {
+    ...{ model_type: "qwen2", vocab_size: 19, hidden_size: 16, num_hidden_layers: 2, intermediate_size: 12 },
+    ...{ num_attention_heads: 4, num_key_value_heads: 2, max_position_embeddings: 32, tie_word_embeddings: true },
+  },
+  qwen3: {
+    ...{ model_type: "qwen3", vocab_size: 19, hidden_size: 8, num_hidden_layers: 2, intermediate_size: 12 },
+    ...{ num_attention_heads: 4, num_key_value_heads: 2, head_dim: 4, max_position_embeddings: 32 },
+  },
+  gpt2: {
+    ...{ model_type: "gpt2", vocab_size: 19, n_embd: 8, n_layer: 2, n_head: 2, n_positions: 32 },
+  },
+  bert: {
+    ...{ model_type: "bert", vocab_size: 19, hidden_size: 8, num_hidden_layers: 2, intermediate_size: 12 },
+    ...{ num_attention_heads: 2, max_position_embeddings: 32 },
+  },
 };
 
 /** A network with seeded random weights. */
@@ -42,7 +61,7 @@ export function tinyNetwork(config: Config): TinyNetwork {
   const random = seedrandom.alea("network");
   const family = findFamily("tiny", config);
   const parameters = [...family.shapes(config)].map(([name, shape]) => {
-    const gain = /norm\.weight$/i.test(name) ? 1 : 0;
+    const gain = /(norm|\.ln_\w)\.weight$/i.test(name) ? 1 : 0;
     const size = shape.reduce((a, b) => a * b, 1);
     const values = Float32Array.from({ length: size }, () => gain + 1.2 * (random() - 0.5));
     return { name, value: tf.tensor(values, [...shape]) };
