@@ -47,12 +47,16 @@ async function chat({ system, ...options }: ChatRequest): Promise<void> {
 
 /** The lines that the user says: on a terminal after a sign, until an empty one. */
 async function* turns(): AsyncGenerator<string> {
-  const terminal = process.stdin.isTTY === true;
-  const lines = createInterface({ input: process.stdin, ...(terminal && { output: process.stdout, prompt: "> " }) });
+  const { stdin } = process;
+  const terminal = stdin.isTTY === true;
+  const lines = createInterface({ input: stdin, ...(terminal && { output: process.stdout, prompt: "> " }) });
+  lines.on("SIGINT", () => process.exit(130)); // readline would only pause
   if (terminal) lines.prompt();
   for await (const line of lines) {
+    if (terminal && line.trim() === "") return lines.close();
+    if (terminal) stdin.setRawMode(false); // so that Ctrl-C ends an answer, which leaves readline no turn
     if (line.trim() !== "") yield line;
-    else if (terminal) return lines.close();
+    if (terminal) stdin.setRawMode(true);
     if (terminal) lines.prompt();
   }
 }

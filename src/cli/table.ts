@@ -5,6 +5,7 @@ import type { MeasureRequest } from "../measure/request.ts";
 import { checkJobs, runJob } from "../measure/runJob.ts";
 import type { Run } from "../record/run.ts";
 import { plotAccuracyMemory } from "../report/plot.ts";
+import "../lab/index.ts"; // defines its tuners
 import { terminalProgress } from "../report/progress.ts";
 import { table, taskTable } from "../report/runTables.ts";
 import { headline } from "../report/summary.ts";

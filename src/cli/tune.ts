@@ -1,5 +1,5 @@
 import { rmSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { Command, Option } from "commander";
 import { KitError } from "../error.ts";
 import { evaluate, evaluateMajority } from "../experiment/evaluate.ts";
@@ -14,8 +14,9 @@ import type { MeasureOptions, MeasureRequest } from "../measure/request.ts";
 import { loadModel, openModel } from "../models/load.ts";
 import type { LanguageModel } from "../models/network.ts";
 import type { Run, Score } from "../record/run.ts";
-import { classReport } from "../report/classReport.ts";
+import { reportTable } from "../report/classes.ts";
 import { terminalProgress } from "../report/progress.ts";
+import { plotReliability } from "../report/reliability.ts";
 import { testScore } from "../report/summary.ts";
 import { numberColumns, percent, whole as thousands, toTerminal } from "../report/table.ts";
 import { type ClassificationOptions, classification } from "../tasks/classification.ts";
@@ -28,6 +29,7 @@ import type { Progress } from "../tensor/progress.ts";
 import { whole } from "./commandLine.ts";
 import { abortOnSignals, unlessAborted } from "./interrupt.ts";
 import { addAdapters, addMachine, addRows, addTraining, flagName, givenOptions } from "./options.ts";
+import { drawPicture } from "./picture.ts";
 
 /** The methods whose result is a model, by their names on the command line. */
 const METHODS: readonly string[] = methods
@@ -53,6 +55,7 @@ interface OwnOptions {
   readonly method: string;
   readonly seed: number;
   readonly out: string;
+  readonly figures?: string;
 }
 
 /** The command that tunes a model on a file's rows and saves it. */
@@ -84,6 +87,7 @@ export function makeTuneCommand(): Command {
   return parser
     .optionsGroup("Output:")
     .option("--out <folder>", "where the tuned model goes; another tuned model there is replaced", "tuned")
+    .option("--figures <folder>", "draws there how far the model's probabilities are to be trusted")
     .option("--resume", "resumes what was cut short", false)
     .addHelpText("after", EXAMPLES)
     .action((_options, command: Command) => tuneTask(command));
@@ -115,14 +119,14 @@ function readDefinition({ text, label, classes, prompt, task }: OwnOptions): Tas
 async function tuneTask(command: Command): Promise<void> {
   const own = command.opts<OwnOptions>();
   const definition = readDefinition(own);
-  const { text, label, classes, prompt, task, method, seed, out, ...rest } = givenOptions<OwnOptions>(command);
+  const { text, label, classes, prompt, task, method, seed, out, figures, ...rest } = givenOptions<OwnOptions>(command);
   const request = makeRequest({ ...rest, methods: [own.method], seeds: [own.seed] } as MeasureOptions, flagName);
   const progress = terminalProgress();
   const signal = abortOnSignals();
   try {
     const made = await unlessAborted(signal, tune(definition, own, request, progress.report));
     progress.stop();
-    process.stdout.write(`${resultText(made)}\n\n${nextText(own, made.task)}\n`);
+    process.stdout.write(`${resultText(made)}\n\n${await endText(own, made)}\n`);
   } finally {
     progress.stop();
   }
@@ -140,13 +144,14 @@ interface Result {
 
 async function tune(
   definition: TaskDefinition,
-  { out, seed }: OwnOptions,
+  { out, seed, figures }: OwnOptions,
   request: MeasureRequest,
   onProgress: Progress,
 ): Promise<Result> {
   const { model: id, revision, backend, threads, weights, rounding, untied, resume } = request;
   checkTunedFolder(out);
   checkWritable(dirname(resolve(out)), flagName("out"));
+  if (figures !== undefined) checkWritable(figures, flagName("figures"));
   checkWeights(request);
   checkPrompts(definition, await openModel(id, { revision, untied, onProgress }));
   const { data, encoding, quoting, train, dev, test, k } = request;
@@ -209,11 +214,16 @@ function resultText({ task, scores, report: found, step, steps }: Result): strin
   return [
     `${task.name}: ${counts}.${taken}`,
     toTerminal({ columns, rows }, true),
-    ...(found ? ["", classReport(found)] : []),
+    ...(found ? ["", reportTable(found)] : []),
   ].join("\n");
 }
 
-const nextText = ({ out }: OwnOptions, { metric }: Task): string =>
-  metric === "F1"
-    ? `Saved: ${out}`
-    : `Saved: ${out}\nNext: npx mezo classify --model ${out} --data new.csv --out answers.csv`;
+/** Where the model and its picture are, and what to do next. */
+async function endText({ out, figures }: OwnOptions, { task, report: found }: Result): Promise<string> {
+  const picture =
+    figures !== undefined &&
+    found &&
+    drawPicture(plotReliability(found), join(figures, `${basename(out)}-reliability`));
+  const next = task.metric === "F1" ? [] : [`Next: npx mezo classify --model ${out} --data new.csv --out answers.csv`];
+  return [`Saved: ${out}`, ...(picture ? [await picture] : []), ...next].join("\n");
+}
