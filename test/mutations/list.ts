@@ -21,7 +21,7 @@ export const MUTATIONS: readonly Mutation[] = [
     ["loss/objective.ts", "-(await maximize.of", "+(await maximize.of"],
     ["loss/objective.ts", "share: counts[i]! / total", "share: 1 / batches.length"],
     ["loss/objective.ts", 'maximize ? "candidates" : task.loss', "task.loss"],
-    ["loss/gradient.ts", "part.mul(share)", "part"],
+    ["loss/gradient.ts", "tf.mul(part, share)", "part"],
     ["loss/objective.ts", "lossPlus += share * plus", "lossPlus += plus / batches.length"],
     ["loss/score.ts", 'answerMeasure("exact match", matchesExactly)', 'answerMeasure("exact match", tokenF1)'],
     ["loss/score.ts", "{ begin: batch.begin }", "{}"],
@@ -160,7 +160,7 @@ export const MUTATIONS: readonly Mutation[] = [
   ),
   ...mutationsBy(
     "report/groups.test.ts",
-    ["report/summary.ts", "header.data.sha256, header.split]", "header.data.sha256]"],
+    ["report/summary.ts", "header.data.sha256, header.split, ", "header.data.sha256, "],
     ["report/summary.ts", "header.model, header.weights, ", "header.model, "],
   ),
 ];
