@@ -180,12 +180,19 @@ function gatherSpecial({ config, specialTokens: map }: TokenizerFiles): Json[] {
   });
 }
 
+/** Longer ones are taken for damage: all of them become one pattern, which cannot be of any size. */
+const LONGEST_ADDED = 1000;
+
 function readAddedToken(path: string, token: unknown, id: unknown): AddedToken {
   if (!isObject(token) || typeof token.content !== "string" || !Number.isSafeInteger(id) || (id as number) < 0)
     throw new KitError(
       `Reading ${path}: the added token ${showValue(token)} with the id ${showValue(id)} needs a text and a whole number of at least 0; get the file again from where the model came from.`,
     );
   const { content, lstrip, rstrip, single_word, special, normalized = special !== true } = token;
+  if (content.length > LONGEST_ADDED)
+    throw new KitError(
+      `Reading ${path}: the added token ${showValue(content)} has ${content.length} characters, more than the ${LONGEST_ADDED} that one may have; get the file again from where the model came from.`,
+    );
   const flags = { lstrip, rstrip, single_word, special, normalized };
   const isTrue = Object.fromEntries(Object.entries(flags).map(([name, value]) => [name, value === true]));
   return { id, content, ...isTrue } as unknown as AddedToken;

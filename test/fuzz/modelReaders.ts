@@ -18,7 +18,7 @@ import type { Reader, Sample } from "./fuzz.ts";
 import { CONFIGS, namedOf, safetensors, tensorsOf, weightsOf } from "./samples.ts";
 import { padded, tinyGguf } from "./tinyGguf.ts";
 
-const NAMES = ["opt", "roberta", "llama"] as const;
+const NAMES = ["opt", "roberta", "llama", "mistral", "qwen2", "qwen3", "gpt2", "bert"] as const;
 
 /** Loads a model, with a pass over a few tokens: what a config says wrongly must not first be noticed, or never, when it is used. */
 function loadAndRun(folder: string): void {
@@ -38,6 +38,16 @@ const configReaders: readonly Reader[] = NAMES.map((name) => ({
   beside: [{ name: "model.safetensors", bytes: weightsOf(CONFIGS[name]) }],
   read: (path) => loadAndRun(dirname(path)),
 }));
+
+const generationReader: Reader = {
+  name: "generation-config",
+  samples: [{ name: "generation_config.json", bytes: '{"bos_token_id": 1, "eos_token_id": [2, 3], "max_length": 8}' }],
+  beside: [
+    { name: "config.json", bytes: JSON.stringify(CONFIGS.llama) },
+    { name: "model.safetensors", bytes: weightsOf(CONFIGS.llama) },
+  ],
+  read: (path) => loadAndRun(dirname(path)),
+};
 
 function readAll(path: string): void {
   const file = openSafetensors(path);
@@ -232,6 +242,7 @@ const hubReader: Reader = {
 /** Readers of models, adapters and what comes from the hub. */
 export const modelReaders: readonly Reader[] = [
   ...configReaders,
+  generationReader,
   ...weightReaders,
   ggufReader,
   adapterReader,

@@ -137,6 +137,18 @@ export const tokenizerReaders: readonly Reader[] = [
     ],
     read: (path) => tokenize(dirname(path)),
   },
+  {
+    name: "vocab-txt",
+    samples: [
+      { name: "vocab.txt", bytes: "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\ngreat\nfil\n##m\n<\n>\n" },
+      {
+        name: "tokenizer_config.json",
+        bytes:
+          '{"do_lower_case": false, "strip_accents": null, "cls_token": "[CLS]", "mask_token": {"content": "[MASK]"}}',
+      },
+    ],
+    read: (path) => tokenize(dirname(path)),
+  },
 ];
 
 /** Runs what would end the process for a help that was asked for. */

@@ -11,8 +11,18 @@ export const PARQUET: Buffer = Buffer.from(
   "base64",
 );
 
+/** The families whose configs are damaged. */
+export type FuzzedFamily = "opt" | "roberta" | "llama" | "mistral" | "qwen2" | "qwen3" | "gpt2" | "bert";
+
+const DECODER = {
+  ...{ vocab_size: 8, hidden_size: 4, num_hidden_layers: 1, intermediate_size: 4 },
+  ...{ num_attention_heads: 2, num_key_value_heads: 1, head_dim: 2, max_position_embeddings: 8 },
+  ...{ rms_norm_eps: 1e-5, hidden_act: "silu", rope_theta: 10_000, tie_word_embeddings: true },
+  ...{ bos_token_id: 1, eos_token_id: [2, 3] },
+};
+
 /** Tiny configs, one a family, with every field that the kit reads. */
-export const CONFIGS: Readonly<Record<"opt" | "roberta" | "llama", Config>> = {
+export const CONFIGS: Readonly<Record<FuzzedFamily, Config>> = {
   opt: {
     ...{ model_type: "opt", vocab_size: 8, hidden_size: 4, num_hidden_layers: 1, ffn_dim: 4, num_attention_heads: 2 },
     ...{ max_position_embeddings: 8, word_embed_proj_dim: 4, do_layer_norm_before: true, activation_function: "relu" },
@@ -34,6 +44,20 @@ export const CONFIGS: Readonly<Record<"opt" | "roberta" | "llama", Config>> = {
       ...{ rope_type: "llama3", factor: 8, low_freq_factor: 1, high_freq_factor: 4 },
       original_max_position_embeddings: 64,
     },
+  },
+  mistral: { model_type: "mistral", ...DECODER, sliding_window: 8 },
+  qwen2: { model_type: "qwen2", ...DECODER, use_sliding_window: true, sliding_window: 8 },
+  qwen3: { model_type: "qwen3", ...DECODER, use_sliding_window: false, attention_bias: true },
+  gpt2: {
+    ...{ model_type: "gpt2", vocab_size: 8, n_embd: 4, n_layer: 1, n_head: 2, n_inner: 4, n_positions: 8 },
+    ...{ layer_norm_epsilon: 1e-5, activation_function: "gelu_new", tie_word_embeddings: true },
+    ...{ scale_attn_weights: true, scale_attn_by_inverse_layer_idx: false, add_cross_attention: false },
+    ...{ bos_token_id: 2, eos_token_id: 2 },
+  },
+  bert: {
+    ...{ model_type: "bert", vocab_size: 8, hidden_size: 4, num_hidden_layers: 1, intermediate_size: 4 },
+    ...{ num_attention_heads: 2, max_position_embeddings: 10, type_vocab_size: 2, layer_norm_eps: 1e-5 },
+    ...{ hidden_act: "gelu", pad_token_id: 0, position_embedding_type: "absolute", tie_word_embeddings: true },
   },
 };
 
@@ -71,7 +95,11 @@ export function namedOf(shapes: Iterable<readonly [string, readonly number[]]>):
 
 /** The weights of a config as a file. */
 export function weightsOf(config: Config): Buffer {
-  const { header, data } = tensorsOf(findFamily("tiny", config).shapes(config));
+  const { shapes, isTransposed } = findFamily("tiny", config);
+  const stored = [...shapes(config)].map(([name, shape]) => {
+    return [name, isTransposed?.(name) ? shape.toReversed() : shape] as const;
+  });
+  const { header, data } = tensorsOf(stored);
   return safetensors(header, data);
 }
 

@@ -51,3 +51,11 @@ describe.each(cases.map((one) => [one.name, one] as const))("the tokenizer of a 
     expect(tokenizer.decode(tokenizer.encode(text))).toBe(text);
   });
 });
+
+test("a special token of thousands of characters is refused, as no pattern can find it", () => {
+  const folder = folderWith({
+    "vocab.txt": "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n",
+    "tokenizer_config.json": JSON.stringify({ cls_token: "[".repeat(100_000) }),
+  });
+  expect(() => loadTokenizer(folder)).toThrow(/the added token "\[+…?.* has 100000 characters, more than the 1000/);
+});
