@@ -3,13 +3,16 @@ export type { Progress, ProgressEvent } from "./tensor/progress.ts";
 export { backendNames, useBackend, type BackendName } from "./tensor/backend.ts";
 
 // Models and how they are run.
-export { BUNDLED_MODEL, loadModel } from "./models/load.ts";
+export { BUNDLED_MODEL, type LoadOptions, loadModel } from "./models/load.ts";
 export type { LanguageModel, LoadedNetwork } from "./models/network.ts";
 export { saveModel, saveUntrained, type SaveModelOptions } from "./models/save.ts";
 export { generateIds, type GenerateIdsOptions } from "./nn/generate.ts";
 export { features } from "./nn/run.ts";
 export type { TokenBatch } from "./nn/batch.ts";
 export type { Tokenizer } from "./text/tokenizer.ts";
+export type { SpecialToken } from "./text/specialIds.ts";
+export { type ChatFormat, type ChatMessage, renderChat } from "./text/chatTemplate.ts";
+export { type InspectedTensor, type Inspection, inspectModel } from "./models/inspect.ts";
 
 // Tasks.
 export { loadTask, type LoadTaskOptions, type Split } from "./tasks/load.ts";
@@ -59,6 +62,8 @@ export type { Score, StepRecord, UnfinishedRun } from "./record/run.ts";
 
 // Tables and pictures.
 export { markdownTable, table, taskTable } from "./report/runTables.ts";
+export { reportMarkdown, reportTable } from "./report/classes.ts";
+export { plotReliability } from "./report/reliability.ts";
 export { plotAccuracyMemory } from "./report/plot.ts";
 export { saveFigure } from "./report/render.ts";
 export type { Figure } from "./report/style.ts";

@@ -20,7 +20,10 @@ export function isOffline(): boolean {
 
 const isOn = (variable: string): boolean => /^(1|on|yes|true)$/i.test(process.env[variable] ?? "");
 
-/** The folder that the Hugging Face libraries cache models in: $HF_HUB_CACHE, $HF_HOME/hub or ~/.cache/huggingface/hub. */
+/**
+ * The folder that the Hugging Face libraries cache repositories in: $HF_HUB_CACHE, $HF_HOME/hub or ~/.cache/huggingface/hub. Unlike with the
+ * library's own function, an empty variable counts for nothing and ~ is the home folder.
+ */
 export function findHubCache(): string {
   const { HF_HUB_CACHE, HUGGINGFACE_HUB_CACHE } = process.env;
   return expanded(HF_HUB_CACHE || HUGGINGFACE_HUB_CACHE || join(hubHome(), "hub"));

@@ -9,7 +9,7 @@ import type { Progress } from "../tensor/progress.ts";
 export interface GenerateOptions {
   /** 50 where it is left out; fewer where the text ends before. */
   readonly maxNewTokens?: number;
-  /** Texts before which a continuation ends, such as a line break, beside the model's end token. */
+  /** Texts before which a continuation ends, such as a line break, beside the model's end tokens. */
   readonly stop?: string | readonly string[];
   /** The begin token that the model was tuned with, or else that of its own config, unless another is given. */
   readonly begin?: Begin;
@@ -17,7 +17,7 @@ export interface GenerateOptions {
 }
 
 /**
- * Continues each text greedily and gives the new part of each, in order: up to an end token of the models, a `stop` text (of which
+ * Continues each text greedily and gives the new part of each, in order: up to one of the model's end tokens, a `stop` text (of which
  * nothing is given), or as many tokens as asked for. Texts are read as they stand, several of them at once, and the keys and values
  * of their tokens are kept. Throws a KitError for masked models, and for a text that leaves no room for the new tokens.
  */

@@ -46,6 +46,7 @@ export async function loadTuned(folder: string, options: LoadTunedOptions = {}):
       ...((rounding ?? kept) && { rounding: rounding ?? kept!.rounding }),
       ...(onProgress && { onProgress }),
       ...(place !== folder && run.header.untied && { untied: true }),
+      ...(place === manifest.base && isOnHub(run, place) && { revision: run.header.revision }),
     });
   const made =
     manifest.holds === "model"
@@ -53,6 +54,9 @@ export async function loadTuned(folder: string, options: LoadTunedOptions = {}):
       : await loadBeside(folder, { run, manifest, model: model ?? manifest.base! }, load);
   return withBegin({ ...made, task, run, step: manifest.step }, run);
 }
+
+/** Whether a base model's place is a name on the hub, where the run's header has its commit. */
+const isOnHub = ({ header }: Run, place: string): boolean => header.revision !== undefined && header.model === place;
 
 type Load = (place: string) => Promise<LanguageModel>;
 

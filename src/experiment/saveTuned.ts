@@ -36,9 +36,9 @@ export interface Manifest {
  * written or holds anything else, and as `saveModel` and `saveAdapter` do.
  */
 export async function saveTuned(tuned: Tuned, folder: string): Promise<void> {
-  checkPlace(tuned, folder);
   const next = `${resolve(folder)}.${process.pid}.next`;
   try {
+    checkPlace(tuned, folder);
     rmSync(next, { recursive: true, force: true });
     mkdirSync(next, { recursive: true });
     const held = await writeTuned(tuned, next);
@@ -47,7 +47,7 @@ export async function saveTuned(tuned: Tuned, folder: string): Promise<void> {
     writeJson(join(next, FILES.tuned), { ...held, step: tuned.step } satisfies Manifest);
     putInPlace(next, folder);
   } catch (error) {
-    rmSync(next, { recursive: true, force: true });
+    if (existsSync(next)) rmSync(next, { recursive: true });
     if (error instanceof KitError) throw error;
     throw new KitError(
       `Writing the tuned model ${folder}: ${(error as Error).message}; choose a folder that can be written.`,
@@ -56,12 +56,16 @@ export async function saveTuned(tuned: Tuned, folder: string): Promise<void> {
 }
 
 function checkPlace({ model }: Tuned, folder: string): void {
-  if (!existsSync(folder)) return;
-  if (existsSync(model.folder) && realpathSync(folder) === realpathSync(model.folder))
+  if (existsSync(folder) && existsSync(model.folder) && realpathSync(folder) === realpathSync(model.folder))
     throw new KitError(
       `Saving the tuned model into ${folder}: its base weights lie there, from which its run is replayed; choose another folder.`,
     );
-  if (existsSync(join(folder, FILES.tuned)) || readdirSync(folder).length === 0) return;
+  checkTunedFolder(folder);
+}
+
+/** Throws a KitError where a tuned model cannot go into a folder since other files are there. */
+export function checkTunedFolder(folder: string): void {
+  if (!existsSync(folder) || existsSync(join(folder, FILES.tuned)) || readdirSync(folder).length === 0) return;
   throw new KitError(
     `Saving the tuned model into ${folder}: other files are there, which are not to be lost; choose a new folder.`,
   );
@@ -70,9 +74,9 @@ function checkPlace({ model }: Tuned, folder: string): void {
 async function writeTuned({ model, run, adapted }: Tuned, folder: string): Promise<Omit<Manifest, "step">> {
   const { adapter, head } = run.header;
   const base = placeOf(model);
+  const baseModel = model.revision === undefined ? resolve(model.folder) : model.id; // PEFT knows no bundled models
   if (head) return { holds: "probe", base };
-  if (adapted && isInPeft(adapter!.name))
-    await saveAdapter(folder, adapter!, adapted, { network: model, baseModel: base });
+  if (adapted && isInPeft(adapter!.name)) await saveAdapter(folder, adapter!, adapted, { network: model, baseModel });
   else if (adapted) await saveWeights(join(folder, FILES.weights), adapted);
   if (adapted) return { holds: "adapter", base };
   await saveModel(model, folder);

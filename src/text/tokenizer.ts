@@ -1,27 +1,32 @@
 import { Tokenizer as LibraryTokenizer } from "@huggingface/tokenizers";
 import { isObject } from "../checkpoints/json.ts";
 import { KitError, showValue } from "../error.ts";
+import { type ChatFormat, findChatTemplate } from "./chatTemplate.ts";
 import { type AddedToken, makeEncoder, type Vocabulary, type WordModel } from "./encode.ts";
 import { checkDecoder, makeNormalizer, makePreTokenizer } from "./pipeline.ts";
-import { readSpecialIds, type SpecialIds } from "./specialIds.ts";
+import { listSpecialTokens, readSpecialIds, type SpecialIds } from "./specialIds.ts";
 import { type Json, readModel, readTokenizerFiles, type TokenizerFiles } from "./tokenizerFiles.ts";
 
 /** A text encoder: strings to token ids and back. */
-export interface Tokenizer {
+export interface Tokenizer extends ChatFormat {
   /** The ids of a text, without begin or end tokens. */
   encode(text: string): number[];
   /** The text of ids, leaving out special tokens and ids that the vocabulary does not have. */
   decode(ids: readonly number[]): string;
   /** The id of a token as the vocabulary spells it (GPT-2's "Ġ" for a leading space). */
   id(token: string): number | undefined;
+  /** The token of an id, as the vocabulary spells it. */
+  token(id: number): string | undefined;
   /** Ids of the tokens that the model expects around a text and in it. */
   readonly special: SpecialIds;
   /** The largest id plus one. */
   readonly size: number;
+  /** How it cuts words: "byte-level BPE", "Unigram" and so on. */
+  readonly kind: string;
 }
 
 /**
- * Loads the tokenizer of a model folder: tokenizer.json, or GPT-2's vocab.json and merges.txt, with the added tokens of the files beside
+ * Loads the tokenizer of a model folder: tokenizer.json, or GPT-2's vocab.json and merges.txt, or BERT's vocab.txt, with the added tokens of the files beside
  * them; `rows` is how many ids the model has embeddings for. Texts get the ids that Python's library gives them, without truncation and
  * padding. Throws a KitError where the files are missing or damaged, and for parts that the kit would compute differently.
  */
@@ -45,15 +50,20 @@ function buildTokenizer(files: TokenizerFiles, rows: number): Tokenizer {
   checkAdded(files.path, added, vocabulary);
   const library = construct(files, model, added);
   const ids = new Map([...vocabulary, ...added.map(({ content, id }) => [content, id] as const)]);
+  const chatTemplate = findChatTemplate(files);
   return {
     encode: makeEncoder({
-      normalize: makeNormalizer(files.json.normalizer),
+      normalize: makeNormalizer(withOwnCase(files.json.normalizer, files.config)),
       preTokenize: makePreTokenizer(withPrefixSpace(files.json.pre_tokenizer, files.config)),
       added,
       model: makeWordModel(library, ids, model),
     }),
     decode: (found) => decode(library, found),
     id: (token) => ids.get(token),
+    token: (id) => library.id_to_token(id),
+    kind: kindOf(files, model),
+    specialTokens: listSpecialTokens(files, added),
+    ...(chatTemplate !== undefined && { chatTemplate }),
     special: readSpecialIds(files, (token) => ids.get(token)),
     size: [...ids.values()].reduce((most, id) => Math.max(most, id), -1) + 1,
   };
@@ -88,6 +98,14 @@ function withPrefixSpace(part: unknown, { add_prefix_space }: Json): unknown {
   return own ? { ...part, add_prefix_space } : part;
 }
 
+/** Python's classes for BERT's kind take from tokenizer_config.json how letters are changed. */
+function withOwnCase(part: unknown, config: Json): unknown {
+  if (!isObject(part) || part.type !== "BertNormalizer") return part;
+  const { do_lower_case: lowercase, strip_accents, tokenize_chinese_chars: handle_chinese_chars } = config;
+  const own = Object.entries({ lowercase, strip_accents, handle_chinese_chars });
+  return { ...part, ...Object.fromEntries(own.filter(([, value]) => value !== undefined && value !== null)) };
+}
+
 function makeWordModel(library: Library, ids: Vocabulary, model: Json): WordModel {
   const { unk_token, unk_id, byte_fallback } = model;
   const unknown = typeof unk_id === "number" ? unk_id : ids.get(String(unk_token));
@@ -101,13 +119,6 @@ function decode(library: Library, ids: readonly number[]): string {
   return library.decode(known, { skip_special_tokens: true, clean_up_tokenization_spaces: false });
 }
 
-/** The special tokens of RoBERTa and OPT, for GPT-2's two files where no other file names any. */
-const USUAL: readonly Json[] = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"].map((content) => ({
-  content,
-  special: true,
-  lstrip: content === "<mask>",
-}));
-
 /**
  * Gathers a folder's added tokens as Python's transformers does: those of tokenizer.json, overridden by the `added_tokens_decoder` of
  * tokenizer_config.json, or without one overriding those of added_tokens.json; then the named special tokens (bos_token and so on). A
@@ -118,9 +129,14 @@ function gatherAdded(files: TokenizerFiles, vocabulary: Vocabulary, rows: number
   const special = gatherSpecial(files);
   const known = new Map(gatherWithIds(files, special).map((token) => [token.content, token]));
   let next = 1 + Math.max(vocabulary.size - 1, ...[...known.values()].map(({ id }) => id));
-  for (const token of special.length === 0 && files.plain ? USUAL : special) {
+  const usual: readonly Json[] = files.usual.map((content) => ({
+    content,
+    special: true,
+    lstrip: content === "<mask>",
+  }));
+  for (const token of special.length === 0 ? usual : special) {
     const content = String(token.content);
-    const id = vocabulary.get(content) ?? (USUAL.includes(token) ? rows : next);
+    const id = vocabulary.get(content) ?? (usual.includes(token) ? rows : next);
     if (known.has(content) || id >= rows) continue;
     known.set(content, readAddedToken(files.path, token, id));
     if (id === next) next++;
@@ -146,6 +162,12 @@ function gatherWithIds({ path, json, config, addedTokens }: TokenizerFiles, spec
 
 /** The names of special tokens, in the order in which those without an id get one. */
 const NAMES = ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
+
+/** "byte-level BPE" where words are cut as bytes, else the model's type. */
+function kindOf({ json: { decoder, pre_tokenizer } }: TokenizerFiles, { type }: Json): string {
+  const bytes = JSON.stringify([decoder, pre_tokenizer]).includes('"ByteLevel"');
+  return `${bytes ? "byte-level " : ""}${type}`;
+}
 
 /** The special tokens by name, and the lists of further ones; special_tokens_map.json counts without an `added_tokens_decoder` only. */
 function gatherSpecial({ config, specialTokens: map }: TokenizerFiles): Json[] {

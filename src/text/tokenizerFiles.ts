@@ -14,36 +14,50 @@ export interface TokenizerFiles {
   /** The file with the merges. */
   readonly mergesPath: string;
   readonly json: Json;
-  /** Whether these are GPT-2's two files, which name no special tokens. */
-  readonly plain: boolean;
+  /** The special tokens of the models that such files usually belong to, for files that name none. */
+  readonly usual: readonly string[];
   /** tokenizer_config.json, special_tokens_map.json and added_tokens.json; empty where missing. */
   readonly config: Json;
   readonly specialTokens: Json;
   readonly addedTokens: Json;
+  /** The text of chat_template.jinja, where there is one. */
+  readonly chatTemplate?: string;
 }
 
-/** Reads tokenizer.json, or GPT-2's vocab.json and merges.txt, and the files beside them. Throws a KitError where there is no tokenizer, and for files that are not JSON objects. */
+type Paths = [whole: string, vocab: string, merges: string, words: string];
+
+/** The special tokens of RoBERTa and OPT, and those of BERT. */
+const USUAL = {
+  gpt2: ["<s>", "<pad>", "</s>", "<unk>", "<mask>"],
+  bert: ["[UNK]", "[SEP]", "[PAD]", "[CLS]", "[MASK]"],
+} as const;
+
+/** Reads tokenizer.json, or GPT-2's vocab.json and merges.txt, or BERT's vocab.txt, and the files beside them. Throws a KitError where there is no tokenizer, and for files that are not JSON objects. */
 export function readTokenizerFiles(folder: string): TokenizerFiles {
   const at = (name: string): string => join(folder, name);
   const optional = (name: string): Json => (existsSync(at(name)) ? readObject(at(name)) : {});
+  const template = at("chat_template.jinja");
   const beside = {
+    ...(existsSync(template) && { chatTemplate: readFileSync(template, "utf8") }),
     config: optional("tokenizer_config.json"),
     specialTokens: optional("special_tokens_map.json"),
     addedTokens: optional("added_tokens.json"),
   };
-  const [whole, vocab, merges] = [at("tokenizer.json"), at("vocab.json"), at("merges.txt")];
-  if (existsSync(whole)) return { path: whole, mergesPath: whole, json: readObject(whole), plain: false, ...beside };
+  const [whole, vocab, merges, words] = ["tokenizer.json", "vocab.json", "merges.txt", "vocab.txt"].map(at) as Paths;
+  if (existsSync(whole)) return { path: whole, mergesPath: whole, json: readObject(whole), usual: [], ...beside };
   if (existsSync(vocab) && existsSync(merges))
-    return { path: vocab, mergesPath: merges, json: readGpt2(vocab, merges), plain: true, ...beside };
+    return { path: vocab, mergesPath: merges, json: readGpt2(vocab, merges), usual: USUAL.gpt2, ...beside };
+  if (existsSync(words))
+    return { path: words, mergesPath: words, json: readBert(words, beside.config), usual: USUAL.bert, ...beside };
   throw new KitError(
-    `Reading the model folder ${folder}: no tokenizer there; add its tokenizer.json, or vocab.json and merges.txt, to the folder.`,
+    `Reading the model folder ${folder}: no tokenizer there; add its tokenizer.json, or vocab.json and merges.txt, or vocab.txt, to the folder.`,
   );
 }
 
 /** A tokenizer's files whose contents are at hand, by their names; `path` is where they come from. */
 export function givenTokenizerFiles(path: string, given: Readonly<Record<string, Json>>): TokenizerFiles {
   const { "tokenizer.json": json = {}, "tokenizer_config.json": config = {} } = given;
-  return { path, mergesPath: path, json, plain: false, config, specialTokens: {}, addedTokens: {} };
+  return { path, mergesPath: path, json, usual: [], config, specialTokens: {}, addedTokens: {} };
 }
 
 /** GPT-2's two files, ids by token and one merge per line, in the form of tokenizer.json. */
@@ -52,6 +66,26 @@ function readGpt2(vocab: string, merges: string): Json {
     pre_tokenizer: { type: "ByteLevel", add_prefix_space: false, use_regex: true },
     decoder: { type: "ByteLevel" },
     model: { type: "BPE", vocab: readObject(vocab), merges: splitMerges(readFileSync(merges, "utf8")) },
+  };
+}
+
+/** BERT's file, a token a line, in the form of tokenizer.json. */
+function readBert(path: string, config: Json): Json {
+  const named = (name: string, usual: string): string => {
+    const token = isObject(config[name]) ? config[name].content : config[name];
+    return typeof token === "string" ? token : usual;
+  };
+  const [begin, separator] = [named("cls_token", "[CLS]"), named("sep_token", "[SEP]")];
+  const tokens = readFileSync(path, "utf8").replace(/\r\n?/g, "\n").replace(/\n$/, "").split("\n");
+  return {
+    normalizer: { type: "BertNormalizer" },
+    pre_tokenizer: { type: "BertPreTokenizer" },
+    post_processor: { type: "BertProcessing", cls: [begin], sep: [separator] },
+    decoder: { type: "WordPiece", prefix: "##", cleanup: true },
+    model: {
+      ...{ type: "WordPiece", unk_token: named("unk_token", "[UNK]"), continuing_subword_prefix: "##" },
+      ...{ max_input_chars_per_word: 100, vocab: Object.fromEntries(tokens.map((token, id) => [token, id])) },
+    },
   };
 }
 

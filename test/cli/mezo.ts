@@ -49,7 +49,7 @@ export const started = (...args: string[]): Started => startedIn(folder(), ...ar
 
 /** Starts the command line in a folder. */
 export function startedIn(cwd: string, ...args: string[]): Started {
-  const child = spawn(process.execPath, [...program("main"), "--threads", "1", ...args], { cwd });
+  const child = spawn(process.execPath, [...program("main"), ...args, "--threads", "1"], { cwd });
   const texts = { stdout: "", stderr: "" };
   for (const name of ["stdout", "stderr"] as const)
     child[name].on("data", (bytes) => {

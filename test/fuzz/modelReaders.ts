@@ -8,6 +8,7 @@ import { openCheckpoint } from "../../src/checkpoints/folder.ts";
 import { resolveModel } from "../../src/checkpoints/hub.ts";
 import { readTensor } from "../../src/checkpoints/safetensors.ts";
 import { openSafetensors } from "../../src/checkpoints/safetensorsHeader.ts";
+import { openModel } from "../../src/models/load.ts";
 import { type LoadedNetwork, loadNetwork } from "../../src/models/network.ts";
 import { opt } from "../../src/models/opt.ts";
 import { packBatch } from "../../src/nn/batch.ts";
@@ -15,6 +16,7 @@ import { features } from "../../src/nn/run.ts";
 import { torchOld, torchPickle, torchZip } from "../checkpoints/torchFiles.ts";
 import type { Reader, Sample } from "./fuzz.ts";
 import { CONFIGS, namedOf, safetensors, tensorsOf, weightsOf } from "./samples.ts";
+import { padded, tinyGguf } from "./tinyGguf.ts";
 
 const NAMES = ["opt", "roberta", "llama"] as const;
 
@@ -96,6 +98,29 @@ function torchReader(): Reader {
     read: (path) => loadNetwork(openCheckpoint(dirname(path))).dispose(),
   };
 }
+
+const GGUF = tinyGguf();
+
+/** Opens a GGUF file with its tokenizer, loads its weights and runs them; what they hold may be anything. */
+async function loadGguf(path: string): Promise<void> {
+  const { checkpoint, tokenizer } = await openModel(path);
+  tokenizer.decode(tokenizer.encode("a great\n\n <mask> film</s>"));
+  const network = loadNetwork(checkpoint);
+  try {
+    tf.tidy(() => features(network, packBatch([[0, 1, 2]]), [0, 1, 2]).dataSync());
+  } finally {
+    network.dispose();
+  }
+}
+
+const ggufReader: Reader = {
+  name: "gguf",
+  samples: [
+    { name: "whole.gguf", bytes: GGUF.bytes },
+    { name: "header.gguf", bytes: GGUF.header, seal: (header) => Buffer.concat([padded(header), GGUF.data]) },
+  ],
+  read: loadGguf,
+};
 
 const LORA = {
   ...{ peft_type: "LORA", base_model_name_or_path: "org/tiny", task_type: "CAUSAL_LM", r: 2, lora_alpha: 4 },
@@ -205,4 +230,10 @@ const hubReader: Reader = {
 };
 
 /** Readers of models, adapters and what comes from the hub. */
-export const modelReaders: readonly Reader[] = [...configReaders, ...weightReaders, adapterReader, hubReader];
+export const modelReaders: readonly Reader[] = [
+  ...configReaders,
+  ...weightReaders,
+  ggufReader,
+  adapterReader,
+  hubReader,
+];

@@ -1,10 +1,20 @@
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { generateIds } from "../../src/nn/generate.ts";
+import { TINY } from "../checkpoints/gguf/files.ts";
 import { torchOld, torchZip } from "../checkpoints/torchFiles.ts";
-import { largestDifference, loadOracle, ORACLES, type Oracle, weightsOf, writeOracle } from "./oracles/families.ts";
+import {
+  largestDifference,
+  loadOracle,
+  logitsOf,
+  ORACLES,
+  type Oracle,
+  weightsOf,
+  writeGguf,
+  writeOracle,
+} from "./oracles/families.ts";
 
 /**
  * How an oracle's model is stored: each writes it in one format and gives what is loaded. Adding a format adds a line, and rows to the table
@@ -20,6 +30,8 @@ const FORMATS: Readonly<Record<string, (oracle: Oracle) => string>> = {
   "pytorch_model.bin of before 1.6": (oracle) =>
     writeFiles(oracle, { "pytorch_model.bin": torchOld(weightsOf(oracle)) }),
   "pytorch_model.bin in shards": writeShards,
+  "GGUF, F32": (oracle) => writeGguf(oracle),
+  "GGUF, F16": (oracle) => writeGguf(oracle, "F16"),
 };
 
 /** An oracle's model in a new folder: its config.json beside the given files. */
@@ -43,6 +55,10 @@ function writeShards(oracle: Oracle): string {
   });
 }
 
+/** What GGUF can say: these families, no window, and positions scaled from Llama 3.1's own length. */
+const isGguf = ({ family, config }: Oracle): boolean =>
+  /^(llama|mistral|qwen2|qwen3|gpt2)$/.test(family) && !config.sliding_window && !config.rope_scaling;
+
 /** The table's rows: the largest difference by family and format. */
 const worst = new Map<string, number>();
 
@@ -54,10 +70,11 @@ afterAll(() => {
 });
 
 describe.each(Object.entries(FORMATS))("a model in %s", (format, write) => {
-  test.each(ORACLES.map((oracle) => [oracle.family, oracle.name, oracle] as const))(
+  const oracles = format.startsWith("GGUF") ? ORACLES.filter(isGguf) : ORACLES;
+  test.each(oracles.map((oracle) => [oracle.family, oracle.name, oracle] as const))(
     "has the logits that transformers gives, and continues texts alike: %s, %s",
     async (family, _name, oracle) => {
-      const network = loadOracle(write(oracle));
+      const network = await loadOracle(write(oracle));
       const largest = largestDifference(network, oracle);
       const row = `| ${family} | ${format}`;
       worst.set(row, Math.max(worst.get(row) ?? 0, largest));
@@ -71,4 +88,14 @@ describe.each(Object.entries(FORMATS))("a model in %s", (format, write) => {
       network.dispose();
     },
   );
+});
+
+test("a GGUF file of quantized tensors has the logits that transformers gives", async () => {
+  const { ids, last } = JSON.parse(readFileSync(TINY.replace(".gguf", ".json"), "utf8"));
+  const network = await loadOracle(TINY);
+  const found = logitsOf(network, ids).at(-1)!;
+  const largest = Math.max(...found.map((logit, i) => Math.abs(logit - last[i])));
+  worst.set("| llama | GGUF, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, F16, BF16 and F32", largest);
+  expect(largest).toBeLessThan(1e-4);
+  network.dispose();
 });

@@ -12,6 +12,7 @@ import { saveModel } from "../../src/models/save.ts";
 import { packBatch } from "../../src/nn/batch.ts";
 import { features } from "../../src/nn/run.ts";
 import { gaussian } from "../../src/tensor/parameter.ts";
+import { convertWeights } from "../checkpoints/gguf/converter.ts";
 import { floats, ggufBytes, TINY, type Value } from "../checkpoints/gguf/files.ts";
 import { tinyTensors } from "../tiny.ts";
 
@@ -80,38 +81,8 @@ const METADATA: Readonly<Record<string, Value>> = {
   ...{ "tokenizer.ggml.bos_token_id": 1, "tokenizer.ggml.eos_token_id": 2, "tokenizer.ggml.eot_token_id": 3 },
 };
 
-/** llama.cpp's names, as its converter has them. */
-const NAMES: readonly (readonly [RegExp, string])[] = [
-  [/^model\.embed_tokens/, "token_embd"],
-  [/^model\.norm/, "output_norm"],
-  [/^model\.layers\.(\d+)\./, "blk.$1."],
-  [/input_layernorm/, "attn_norm"],
-  [/post_attention_layernorm/, "ffn_norm"],
-  [/self_attn\.([qkv])_proj/, "attn_$1"],
-  [/self_attn\.o_proj/, "attn_output"],
-  [/mlp\.(gate|up|down)_proj/, "ffn_$1"],
-];
-
-/** As its converter permutes queries and keys: a head's rows as [2, half] become [half, 2]. */
-function permute(rows: Float32Array, heads: number): Float32Array {
-  const half = 16 / 4 / 2;
-  const width = rows.length / (heads * 2 * half);
-  const out = new Float32Array(rows.length);
-  for (let head = 0; head < heads; head++)
-    for (let side = 0; side < 2; side++)
-      for (let i = 0; i < half; i++) {
-        const [from, to] = [head * 2 * half + side * half + i, head * 2 * half + 2 * i + side];
-        out.set(rows.subarray(from * width, (from + 1) * width), to * width);
-      }
-  return out;
-}
-
 const tensors = tinyTensors(CONFIG, llama);
-const renamed = (name: string): string => NAMES.reduce((text, [from, to]) => text.replace(from, to), name);
-const converted = tensors.map(({ name, shape, data }) => {
-  const heads = name.includes("q_proj") ? 4 : name.includes("k_proj") ? 2 : undefined;
-  return floats(renamed(name), shape, heads === undefined ? data : permute(data, heads));
-});
+const converted = convertWeights(CONFIG, tensors);
 
 function written(change: Readonly<Record<string, Value | undefined>> = {}, more: typeof converted = []): string {
   const path = join(scratch(), "model.gguf");

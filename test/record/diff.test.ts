@@ -27,6 +27,14 @@ describe("where two runs part", () => {
     expect(diff(scored({}), scored({}))).toBeUndefined();
   });
 
+  test("is nowhere for rows of the same content, whatever their files and commit, and at the first for another model's commit", () => {
+    const { data } = run.header;
+    const fromHub = { ...data, files: ["hf:org/tiny/train.csv"], revision: "0".repeat(40) };
+    expect(diff(run, { ...run, header: { ...run.header, data: fromHub } })).toBeUndefined();
+    const [one, other] = ["1", "2"].map((digit) => ({ ...run, header: { ...run.header, revision: digit.repeat(40) } }));
+    expect(diff(one!, other!)).toMatchObject({ step: 0, what: "revision" });
+  });
+
   test.each<[Partial<Score>, string, string]>([
     [{ loss: 0.7 }, "test loss", "test loss is 0.625 in one and 0.7 in the other"],
     [{ score: 0.5 }, "test score", "test score is 0.75 in one and 0.5 in the other"],

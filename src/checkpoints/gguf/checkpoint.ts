@@ -1,6 +1,6 @@
 import type { Checkpoint, Companions } from "../folder.ts";
 import { makeConfig, nameTensors } from "./config.ts";
-import { openGguf } from "./header.ts";
+import { type GgufFile, openGguf } from "./header.ts";
 import { makeTokenizerFiles } from "./tokenizer.ts";
 
 /**
@@ -10,9 +10,12 @@ import { makeTokenizerFiles } from "./tokenizer.ts";
 export async function openGgufCheckpoint(path: string): Promise<Checkpoint> {
   const file = await openGguf(path);
   const config = makeConfig(file);
-  const companions = async (): Promise<Companions> => ({
-    "config.json": config,
-    ...makeTokenizerFiles(await openGguf(path)), // again, so that a large vocabulary is not kept
-  });
-  return { folder: path, config, tensors: nameTensors(file, config), files: [path], companions };
+  const tensors = nameTensors(file, config);
+  let unused: GgufFile | undefined = file; // large, with its vocabulary: kept for the first use only
+  const companions = async (): Promise<Companions> => {
+    const header = unused ?? (await openGguf(path));
+    unused = undefined;
+    return { "config.json": config, ...makeTokenizerFiles(header) };
+  };
+  return { folder: path, config, tensors, files: [path], companions };
 }

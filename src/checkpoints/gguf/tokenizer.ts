@@ -109,7 +109,7 @@ const numbered = (tokens: readonly string[]): Record<string, number> =>
 /** GPT-2's kind: bytes as letters, split into words by a pattern that the file has a name for. */
 function byteLevel(file: GgufFile, tokens: readonly string[]): Json {
   const { normalizer = null, whole = false, split } = findWords(file);
-  const merges = readList(file, "merges", "string").map((merge) => merge.split(" "));
+  const merges = readList(file, "merges", "string");
   return {
     normalizer,
     pre_tokenizer: split,

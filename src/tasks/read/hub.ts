@@ -118,7 +118,10 @@ function trainLast({ files }: Snapshot, config: Config): Snapshot["files"] {
 
 function explain({ id, revisions, config }: Asked, names: readonly string[]): KitError {
   const start = `Downloading the data set ${id} at revision ${revisions.join(" or ")}: the hub has`;
-  const each = listNames(names.map((name) => PREFIX + [id, name].filter((part) => part !== "").join("/")));
+  const each = listNames(
+    names.map((name) => PREFIX + [id, name].filter((part) => part !== "").join("/")),
+    12,
+  );
   if (names.length === 0)
     return new KitError(
       `${start} no train file of it that the kit reads (Parquet, JSON Lines, JSON, CSV or TSV); download the data set, and give a folder.`,

@@ -57,15 +57,23 @@ function typed(value: Value): Buffer {
 }
 
 const ALIGNMENT = 32;
-const pad = (bytes: Uint8Array): Buffer => Buffer.concat([bytes, Buffer.alloc(-bytes.length & (ALIGNMENT - 1))]);
+/** Bytes up to the next place where a tensor's data may begin. */
+export const padded = (bytes: Uint8Array): Buffer =>
+  Buffer.concat([bytes, Buffer.alloc(-bytes.length & (ALIGNMENT - 1))]);
 
 /** The bytes of a GGUF file; `offsets` replaces the places of its tensors' data. */
-export function ggufBytes(
+export function ggufBytes(...parts: Parameters<typeof ggufParts>): Buffer {
+  const { header, data } = ggufParts(...parts);
+  return Buffer.concat([padded(header), data]);
+}
+
+/** A GGUF file's header, which must be padded, and its data. */
+export function ggufParts(
   metadata: Readonly<Record<string, Value>>,
   tensors: readonly Tensor[],
   offsets?: readonly number[],
-): Buffer {
-  const data = tensors.map(({ data }) => pad(data));
+): { readonly header: Buffer; readonly data: Buffer } {
+  const data = tensors.map(({ data }) => padded(data));
   const places = data.map((_, i) => data.slice(0, i).reduce((sum, { length }) => sum + length, 0));
   const infos = tensors.map(({ name, shape, type }, i) =>
     Buffer.concat([
@@ -75,5 +83,5 @@ export function ggufBytes(
   );
   const entries = Object.entries(metadata).map(([key, value]) => Buffer.concat([text(key), typed(value)]));
   const start = [Buffer.from("GGUF"), uint(3, 4), uint(tensors.length, 8), uint(entries.length, 8)];
-  return Buffer.concat([pad(Buffer.concat([...start, ...entries, ...infos])), ...data]);
+  return { header: Buffer.concat([...start, ...entries, ...infos]), data: Buffer.concat(data) };
 }

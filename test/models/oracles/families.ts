@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs-core";
 import { openCheckpoint } from "../../../src/checkpoints/folder.ts";
+import { openGgufCheckpoint } from "../../../src/checkpoints/gguf/checkpoint.ts";
 import { type StoredAs, writeSafetensors } from "../../../src/checkpoints/write.ts";
 import { linear } from "../../../src/kernels/linear.ts";
 import type { Config } from "../../../src/models/config.ts";
@@ -12,6 +13,8 @@ import { packBatch } from "../../../src/nn/batch.ts";
 import type { Network } from "../../../src/nn/network.ts";
 import { features } from "../../../src/nn/run.ts";
 import "../../../src/models/index.ts";
+import { convertConfig, convertWeights } from "../../checkpoints/gguf/converter.ts";
+import { ggufBytes } from "../../checkpoints/gguf/files.ts";
 
 /** A tiny configuration of a family, and what transformers computes with it: families.py made it. */
 export interface Oracle {
@@ -82,8 +85,18 @@ export function writeOracle(oracle: Oracle, dtype: StoredAs = "F32"): string {
   return folder;
 }
 
-/** The network of an oracle's folder. */
-export const loadOracle = (folder: string): LoadedNetwork => loadNetwork(openCheckpoint(folder));
+/** Writes an oracle's model as a GGUF file in a new folder. */
+export function writeGguf(oracle: Oracle, matrices: "F32" | "F16" = "F32"): string {
+  const path = join(mkdtempSync(join(tmpdir(), `${oracle.family}-`)), "model.gguf");
+  const tensors = convertWeights(oracle.config, weightsOf(oracle), matrices);
+  writeFileSync(path, ggufBytes(convertConfig(oracle.config), tensors));
+  return path;
+}
+
+/** The network of an oracle's folder, or of its file. */
+export async function loadOracle(place: string): Promise<LoadedNetwork> {
+  return loadNetwork(place.endsWith(".gguf") ? await openGgufCheckpoint(place) : openCheckpoint(place));
+}
 
 /** The logits of every token of a text. */
 export function logitsOf(network: Network, ids: readonly number[]): number[][] {
