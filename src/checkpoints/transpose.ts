@@ -11,11 +11,16 @@ let memory = new Float32Array(0);
 /** Whose rows `memory` has, and the first of them. */
 let held: { readonly of: StoredTensor; readonly first: number } | undefined;
 
+/** What a transposed matrix was made of, by how it is read: transposed once more it is that. */
+const origins = new WeakMap<StoredTensor["read"], StoredTensor>();
+
 /**
  * A matrix that is stored as [columns, rows], seen as [rows, columns]. Where it is asked for in pieces, a quarter of it is in memory at a
  * time, for which all of it is read four times.
  */
 export function transposeStored(stored: StoredTensor): StoredTensor {
+  const origin = origins.get(stored.read);
+  if (origin) return origin;
   const [columns, rows] = stored.shape as [number, number];
   const size = rows * columns;
   const most = Math.ceil(Math.max(LEAST / columns, rows / PARTS));
@@ -34,6 +39,7 @@ export function transposeStored(stored: StoredTensor): StoredTensor {
     if (into.length < size) readPiece(into, from);
     else readRows(stored, { first: 0, count: rows }, into);
   };
+  origins.set(read, stored);
   return { ...stored, shape: [rows, columns], read };
 }
 

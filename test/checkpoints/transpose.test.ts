@@ -51,3 +51,8 @@ test("pieces of two matrices in turn, and of one that has changed since its last
     [11, 13],
   ]);
 });
+
+test("a matrix that is transposed twice is itself", () => {
+  const { stored } = storedMatrix([2, 3]);
+  expect(transposeStored({ ...transposeStored(stored) })).toBe(stored);
+});
