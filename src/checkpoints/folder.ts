@@ -63,7 +63,7 @@ function adviseOnWeights(folder: string): string {
 /** The first 16 hexadecimal digits of the SHA-256 of the files' contents, one after the other in the given order. */
 export function hashFiles(paths: readonly string[]): string {
   const hash = createHash("sha256");
-  const chunk = new Uint8Array(4 << 20);
+  const chunk = new Uint8Array(1 << 20);
   for (const path of paths) {
     for (const length of readChunks(path, chunk)) hash.update(chunk.subarray(0, length));
   }

@@ -69,9 +69,8 @@ function readByColumn(run: ReadRun, { columns, columnStride }: Grid, into: Float
   const part = new Float32Array(Math.floor((from + into.length - 1) / columns) - first + 1);
   for (let column = 0; column < columns; column++) {
     run(first + column * columnStride, part);
-    for (const [i, value] of part.entries()) {
-      const at = (first + i) * columns + column - from;
-      if (at >= 0 && at < into.length) into[at] = value;
-    }
+    const start = first * columns + column - from;
+    for (let i = start < 0 ? 1 : 0; i < part.length && start + i * columns < into.length; i++)
+      into[start + i * columns] = part[i]!;
   }
 }
