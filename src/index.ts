@@ -10,6 +10,9 @@ export { generateIds, type GenerateIdsOptions } from "./nn/generate.ts";
 export { features } from "./nn/run.ts";
 export type { TokenBatch } from "./nn/batch.ts";
 export type { Tokenizer } from "./text/tokenizer.ts";
+export type { SpecialToken } from "./text/specialIds.ts";
+export { type ChatFormat, type ChatMessage, renderChat } from "./text/chatTemplate.ts";
+export { type InspectedTensor, type Inspection, inspectModel } from "./models/inspect.ts";
 
 // Tasks.
 export { loadTask, type LoadTaskOptions, type Split } from "./tasks/load.ts";

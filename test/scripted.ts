@@ -83,7 +83,8 @@ function wordTokenizer(words: readonly string[]): Tokenizer & { readonly word: (
     decode: (ids) => text(ids.filter((id) => id >= SPECIAL.length)).replace(/ ?\n ?/g, "\n"),
     id: (token) => (words.includes(token) ? words.indexOf(token) : undefined),
     special: { mask: words.indexOf("<mask>") },
-    ...{ size: words.length, word: (id) => words[id]! },
+    ...{ size: words.length, word: (id) => words[id]!, token: (id) => words[id] },
+    ...{ kind: "words", specialTokens: [] },
   };
 }
 

@@ -1,33 +1,25 @@
 import { join, resolve } from "node:path";
 import { Command, Option } from "commander";
-import { KitError } from "../error.ts";
 import { type Diagnosis, diagnose } from "../lab/diagnose.ts";
 import { diagnosisText, plotPlateau } from "../lab/report.ts";
 import { amount } from "../measure/makeRequest.ts";
 import { plainName, type TrainingMethod, trainingMethods } from "../measure/methods.ts";
-import { checkPrompts, checkWeights, checkWritable, drawTask, rowsName } from "../measure/plan.ts";
+import { checkWritable, rowsName } from "../measure/plan.ts";
 import type { MeasureRequest } from "../measure/request.ts";
-import { defaultSettings, type Settings, zerothOrder } from "../measure/runMethod.ts";
-import { loadModel, openModel } from "../models/load.ts";
+import { type AdapterSettings, defaultSettings, type Settings, zerothOrder } from "../measure/runMethod.ts";
 import type { LanguageModel } from "../models/network.ts";
 import { terminalProgress } from "../report/progress.ts";
-import { findTask } from "../tasks/index.ts";
-import { useBackend } from "../tensor/backend.ts";
 import type { Progress } from "../tensor/progress.ts";
 import { numberThat, whole } from "./commandLine.ts";
-import { addData, addMachine, flagName } from "./options.ts";
+import { addAdapters, addData, addMachine, flagName } from "./options.ts";
 import { drawPicture } from "./picture.ts";
+import { loadSubject, type SubjectOptions } from "./subject.ts";
 
-type Place = "data" | "encoding" | "quoting" | "train" | "dev" | "test" | "k";
-type Shared = "model" | "revision" | Place | "backend" | "threads" | "weights" | "rounding" | "untied";
-
-interface DoctorRequest extends Pick<MeasureRequest, Shared | "figures"> {
-  readonly task: string | readonly string[];
+interface DoctorRequest extends SubjectOptions, AdapterSettings, Pick<MeasureRequest, "figures"> {
   readonly method: string;
   readonly lr?: number;
   readonly eps?: number;
   readonly batchSize?: number;
-  readonly seed: number;
 }
 
 /** What can be diagnosed, by its name on the command line. */
@@ -59,6 +51,7 @@ export function makeDoctorCommand(): Command {
     .option("--eps <size>", "size of the perturbation", numberThat(amount))
     .option("--batch-size <n>", "examples a step", whole(1))
     .option("--seed <n>", "draws split, batches and z", whole(0), 1);
+  addAdapters(parser);
   addMachine(parser);
   return parser
     .optionsGroup("Output:")
@@ -87,30 +80,25 @@ interface Examination {
 }
 
 async function examine(options: DoctorRequest, onProgress: Progress): Promise<Examination> {
-  const { revision, seed, backend, threads, weights, rounding, untied } = options;
-  const definition = findTask(taskName(options));
-  checkPrompts(definition, await openModel(options.model, { revision, untied, onProgress }));
-  checkWeights(options);
   checkWritable(resolve(options.figures), flagName("figures"));
-  const task = await drawTask({ task: definition.name, seed, request: options }, onProgress);
-  await useBackend(backend, threads);
-  const model = await loadModel(options.model, { revision, weights, rounding, untied, onProgress });
+  const { model, task } = await loadSubject("doctor", options, onProgress);
   try {
     const method = METHODS.get(options.method)!;
     const { adapter } = method;
     const { lr, eps, batchSize } = chooseSettings(options, model, method);
-    const settings = { lr, eps, batchSize, seed, onProgress, ...(adapter && { adapter: adapter() }) };
+    const settings = {
+      lr,
+      eps,
+      batchSize,
+      seed: options.seed,
+      onProgress,
+      ...(adapter && { adapter: adapter(options) }),
+    };
     const found = await diagnose(model, task, settings);
     return { found, rows: await rowsName(task.name, [task.data]) };
   } finally {
     model.dispose();
   }
-}
-
-function taskName({ task }: DoctorRequest): string {
-  const [one, ...others] = [task].flat();
-  if (one !== undefined && one !== "all" && others.length === 0) return one;
-  throw new KitError(`mezo doctor looks at one task at a time, and was given ${task}: name one with --task.`);
 }
 
 function chooseSettings(

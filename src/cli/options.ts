@@ -1,5 +1,6 @@
 import { Command, Option } from "commander";
 import {
+  above0,
   amount,
   choices,
   defaults,
@@ -55,23 +56,30 @@ export function tableCommand(): Command {
     "Measures the paper's methods on a task (majority class, zero-shot, in-context learning, linear probing, fine-tuning and MeZO, these two with all weights, LoRA and prefixes), and prints them in one table beside what the paper reports.",
   );
   command.summary("measures the paper's methods on a task and prints them in one table: the main command");
-  for (const add of [addData, addMeasurement, addTraining, addMachine, addOutput]) add(command);
+  for (const add of [addData, addMeasurement, addTraining, addAdapters, addMachine, addOutput]) add(command);
   return command.addHelpText("after", EXAMPLES);
 }
 
-/** Adds the options that say which model and which rows. */
+/** Adds the options that say which model, which task and which rows. */
 export function addData(parser: Command): void {
   parser
     .optionsGroup("Model and data:")
+    .option("--task <names>", "tasks, separated by commas, or all", taskList, defaults.task);
+  addRows(parser);
+}
+
+/** Adds the options that say which model and which rows. */
+export function addRows(parser: Command): void {
+  parser
+    .optionsGroup("Model and data:")
     .option(
-      "--model <folder|id>",
-      "a folder in Hugging Face layout, a hub id, or a bundled model: opt-reviews (default) or roberta-reviews",
+      "--model <folder|file|id>",
+      "a folder in Hugging Face layout, a file of weights (.gguf, .bin, .safetensors), a hub id, or a bundled model: opt-reviews (default) or roberta-reviews",
     )
     .option(
       "--revision <name>",
       "of a model on the hub: a branch, tag or commit (default: main); also --model id@revision",
     )
-    .option("--task <names>", "tasks, separated by commas, or all", taskList, defaults.task)
     .option(
       "--data <path|hf:id>",
       "a folder with train, validation or test files, one TSV, CSV, JSONL or Parquet file, or a data set on the hub, such as hf:stanfordnlp/sst2 or hf:nyu-mll/glue/sst2 (default: bundled sentences for SST-2, the kit's 32 samples for the others)",
@@ -99,6 +107,11 @@ function addMeasurement(parser: Command): void {
     .optionsGroup("Runs:")
     .addOption(wanted.argParser(split).default(defaults.methods, "all"))
     .addOption(seeds.argParser(seedList).default(defaults.seeds, "1"))
+    .option(
+      "--split-seed <n>",
+      "draws split and batches of all seeds, which then differ in z (default: each draws its own)",
+      whole(0),
+    )
     .option("--shots <n>", "demonstrations for ICL", whole(1), defaults.shots)
     .addOption(
       new Option("--demonstrations <draw>", "drawn again for each example, as in the paper's code, or the same for all")
@@ -112,7 +125,8 @@ function addMeasurement(parser: Command): void {
     );
 }
 
-function addTraining(parser: Command): void {
+/** Adds the options of training methods. */
+export function addTraining(parser: Command): void {
   const values = "one for all methods, or mezo=…,ft-lora=…";
   parser
     .optionsGroup("Training:")
@@ -133,7 +147,42 @@ function addTraining(parser: Command): void {
         "best step: that of the lowest dev loss, or of the highest dev score (default: loss, with masked models score, as the authors' code)",
       ).choices(choices.chooseBy),
     )
+    .addOption(
+      new Option("--maximize <measure>", "what MeZO makes large in place of the loss, without a gradient").choices(
+        choices.maximize,
+      ),
+    )
+    .option(
+      "--evaluate-every <n>",
+      "steps between two looks at dev (default: a fifth of all; masked models a tenth)",
+      whole(1),
+    )
+    .option("--micro-batch-size <n>", "examples that are run at once (default: a whole batch)", whole(1))
     .option("--checkpointing", "backpropagation keeps each layer's input only, and computes the rest again", false);
+}
+
+/** Adds the options of LoRA and the prefix. */
+export function addAdapters(parser: Command): void {
+  parser
+    .optionsGroup("Adapters:")
+    .option("--rank <n>", "LoRA's rank (default: 8)", whole(1))
+    .option(
+      "--alpha <number>",
+      "LoRA's alpha: corrections are multiplied by alpha / rank (default: 16)",
+      numberThat(above0),
+    )
+    .option(
+      "--targets <names>",
+      "linear maps that LoRA adapts, by the ends of their names, or all-linear (default: queries and values)",
+    )
+    .option("--rslora", "LoRA's corrections are multiplied by alpha / √rank in place of alpha / rank")
+    .option("--prefix-length <n>", "keys and values of a prefix in each layer (default: 5)", whole(1))
+    .addOption(
+      new Option(
+        "--prefix-init <start>",
+        "a prefix begins as real activations, or as random numbers (default: activations)",
+      ).choices(choices.prefixInit),
+    );
 }
 
 /** Adds the options that say where to compute, and in what the weights are kept. */
@@ -174,9 +223,12 @@ function addOutput(parser: Command): void {
 
 /** The request that a parsed `mezo table` was given. Throws a KitError for what is wrong. */
 export function readRequest(command: Command): MeasureRequest {
-  const { method: methods, ...options } = command.opts<MeasureOptions & { method?: readonly string[] }>();
-  const isGiven = (name: string): boolean =>
-    command.getOptionValueSource(name === "methods" ? "method" : name) === "cli";
-  const given = Object.entries({ ...options, methods }).filter(([name]) => isGiven(name));
-  return makeRequest(Object.fromEntries(given), flagName);
+  const { method: methods, ...options } = givenOptions<MeasureOptions & { method?: readonly string[] }>(command);
+  return makeRequest({ ...options, ...(methods && { methods }) }, flagName);
+}
+
+/** The options that the command line has, without those that have a default only. */
+export function givenOptions<T extends object>(command: Command): Partial<T> {
+  const given = Object.entries(command.opts()).filter(([name]) => command.getOptionValueSource(name) === "cli");
+  return Object.fromEntries(given) as Partial<T>;
 }

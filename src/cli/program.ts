@@ -1,30 +1,32 @@
 import { Command } from "commander";
 import { KIT_VERSION } from "../experiment/header.ts";
-import { makeBackendsCommand } from "./backends.ts";
 import { runProgram } from "./commandLine.ts";
-import "../lab/index.ts"; // defines its tuners
-import { makeDoctorCommand } from "./doctor.ts";
-import { makeCompactCommand, makeDiffCommand, makeReplayCommand, makeReportCommand } from "./runs.ts";
-import { makeTableCommand } from "./table.ts";
 
-const COMMANDS = [
-  makeTableCommand,
-  makeReplayCommand,
-  makeDiffCommand,
-  makeCompactCommand,
-  makeReportCommand,
-  makeDoctorCommand,
-  makeBackendsCommand,
-];
+/** The commands, the main one first; the code of one is loaded when it is asked for, so that those that write texts hold little beside the model. */
+const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  table: async () => (await import("./table.ts")).makeTableCommand(),
+  tune: async () => (await import("./tune.ts")).makeTuneCommand(),
+  classify: async () => (await import("./classify.ts")).makeClassifyCommand(),
+  replay: async () => (await import("./runs.ts")).makeReplayCommand(),
+  diff: async () => (await import("./runs.ts")).makeDiffCommand(),
+  compact: async () => (await import("./runs.ts")).makeCompactCommand(),
+  report: async () => (await import("./runs.ts")).makeReportCommand(),
+  generate: async () => (await import("./generate.ts")).makeGenerateCommand(),
+  chat: async () => (await import("./chat.ts")).makeChatCommand(),
+  inspect: async () => (await import("./inspect.ts")).makeInspectCommand(),
+  show: async () => (await import("./show.ts")).makeShowCommand(),
+  doctor: async () => (await import("./doctor.ts")).makeDoctorCommand(),
+  backends: async () => (await import("./backends.ts")).makeBackendsCommand(),
+};
 
-/** The command line; its help has that of its main command too. */
-function makeProgram(): Command {
+/** The command line with one of its commands, or with all where none is named; its help has that of its main command too. */
+async function makeProgram(named: string): Promise<Command> {
   const main = new Command("mezo")
     .description("Fine-tunes language models with just forward passes. Without a command it does what mezo table does.")
     .version(KIT_VERSION, "--version", "print the version");
-  for (const make of COMMANDS) main.addCommand(make());
-  const table = main.commands[0]!;
-  return main.addHelpText("after", () => `\n${helpOf(table)}`);
+  const wanted = Object.hasOwn(COMMANDS, named) ? [named] : Object.keys(COMMANDS);
+  for (const name of wanted) main.addCommand(await COMMANDS[name]!());
+  return main.addHelpText("after", () => `\n${helpOf(main.commands[0]!)}`);
 }
 
 /** All of a command's help, its examples too. */
@@ -41,4 +43,7 @@ function withCommand(argv: readonly string[]): readonly string[] {
 }
 
 /** Does what a command line asks for. Throws a KitError for what is wrong with it, and what the command throws. */
-export const mezo = (argv: readonly string[]): Promise<void> => runProgram(makeProgram(), withCommand(argv));
+export async function mezo(argv: readonly string[]): Promise<void> {
+  const asked = withCommand(argv);
+  await runProgram(await makeProgram(asked[0]!), asked);
+}

@@ -12,6 +12,7 @@ import { diff, partingText } from "../record/diff.ts";
 import { readRun, readUnfinished } from "../record/read.ts";
 import type { UnfinishedRun } from "../record/run.ts";
 import { bestStep, stepsTaken } from "../record/steps.ts";
+import "../lab/index.ts"; // defines its tuners
 import { terminalProgress } from "../report/progress.ts";
 import { markdownTable } from "../report/runTables.ts";
 import { groupRuns } from "../report/summary.ts";

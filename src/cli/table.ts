@@ -2,26 +2,29 @@ import { join, relative } from "node:path";
 import type { Command } from "commander";
 import { makePlan, type Omission, rowsName } from "../measure/plan.ts";
 import type { MeasureRequest } from "../measure/request.ts";
-import { checkJobs, Interrupted, runJob } from "../measure/runJob.ts";
+import { checkJobs, runJob } from "../measure/runJob.ts";
 import type { Run } from "../record/run.ts";
 import { plotAccuracyMemory } from "../report/plot.ts";
+import "../lab/index.ts"; // defines its tuners
 import { terminalProgress } from "../report/progress.ts";
 import { table, taskTable } from "../report/runTables.ts";
 import { headline } from "../report/summary.ts";
+import { abortOnSignals, unlessAborted } from "./interrupt.ts";
 import { flagName, readRequest, tableCommand } from "./options.ts";
 import { drawPicture } from "./picture.ts";
 
 /** Draws accuracy against memory of runs of one task and model into a folder; the line that says so. */
 export async function drawRuns(runs: readonly Run[], folder: string): Promise<string> {
-  const { task, model, weights, untied } = headline(runs);
+  const { task, model, weights, untied, splitSeed } = headline(runs);
   const rows = await rowsName(
     task,
     runs.map(({ header }) => header.data),
   );
   const on = rows === undefined ? task : `${task}-${rows}`;
   const kept = untied ? "-untied" : "";
+  const split = splitSeed === undefined ? "" : `-split${splitSeed}`;
   const format = weights === undefined ? "" : `-${weights.format}`;
-  const name = `${on}-${model.replace(/^.*\//, "")}${kept}${format}-accuracy-memory`.toLowerCase();
+  const name = `${on}-${model.replace(/^.*\//, "")}${kept}${format}${split}-accuracy-memory`.toLowerCase();
   return drawPicture(plotAccuracyMemory(runs), join(folder, name));
 }
 
@@ -43,23 +46,6 @@ async function report({ runs, omissions }: Results, { figures, smoke, out }: Mea
   const picture = tasks.size > 1 ? "" : `   ${await drawRuns(runs, figures)}`;
   const text = tasks.size > 1 ? taskTable(runs) : table(runs);
   process.stdout.write(`\n${text}\n${left}${warning}Runs: ${relative(process.cwd(), out)}${picture}\n`);
-}
-
-/** Returns a signal that aborts, with an `Interrupted`, when the process is sent SIGINT or SIGTERM, which no longer end it. */
-function abortOnSignals(): AbortSignal {
-  const controller = new AbortController();
-  // npm passes Ctrl-C on to a process that had it from the terminal already: the listeners stay for the second one.
-  for (const signal of ["SIGINT", "SIGTERM"] as const)
-    process.on(signal, () => controller.abort(new Interrupted(signal)));
-  return controller.signal;
-}
-
-/** Returns what the work returns; throws the signal's reason as soon as it aborts, with the work left to itself. */
-function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
-  const aborted = new Promise<never>((_, failed) =>
-    signal.addEventListener("abort", () => failed(signal.reason), { once: true }),
-  );
-  return Promise.race([work, aborted]);
 }
 
 /** Does the runs one after the other, adding each to the results when it is finished. */

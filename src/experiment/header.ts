@@ -68,6 +68,7 @@ export function runHeader({ model, task, seed }: Setting, method: string, settin
     metric: task.metric,
     prompts: model?.prompts ?? "none",
     seed,
+    ...(task.splitSeed !== undefined && { splitSeed: task.splitSeed }),
     method,
     settings,
   };

@@ -56,12 +56,16 @@ export async function saveTuned(tuned: Tuned, folder: string): Promise<void> {
 }
 
 function checkPlace({ model }: Tuned, folder: string): void {
-  if (!existsSync(folder)) return;
-  if (existsSync(model.folder) && realpathSync(folder) === realpathSync(model.folder))
+  if (existsSync(folder) && existsSync(model.folder) && realpathSync(folder) === realpathSync(model.folder))
     throw new KitError(
       `Saving the tuned model into ${folder}: its base weights lie there, from which its run is replayed; choose another folder.`,
     );
-  if (existsSync(join(folder, FILES.tuned)) || readdirSync(folder).length === 0) return;
+  checkTunedFolder(folder);
+}
+
+/** Throws a KitError where a tuned model cannot go into a folder since other files are there. */
+export function checkTunedFolder(folder: string): void {
+  if (!existsSync(folder) || existsSync(join(folder, FILES.tuned)) || readdirSync(folder).length === 0) return;
   throw new KitError(
     `Saving the tuned model into ${folder}: other files are there, which are not to be lost; choose a new folder.`,
   );

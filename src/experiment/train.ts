@@ -44,7 +44,7 @@ export async function train(subject: Subject, past: UnfinishedRun, settings: Tun
   const { header, before } = past;
   if (!settings.resume) record.start(header, before);
   const parts = encodeParts(model, task, settings);
-  const batchAt = batches(parts.train, settings.batchSize, seed);
+  const batchAt = batches(parts.train, settings.batchSize, task.splitSeed ?? seed);
   const objectiveOf = objectiveFor(model, task, objectiveOptions(settings));
   const steps: StepRecord[] = [...past.steps];
   const scores: Score[] = [...past.scores];
@@ -120,12 +120,14 @@ function predictMemory(
   const { resident = NOTHING } = tuner;
   const lengths = findLongest(train.examples, settings.microBatchSize ?? settings.batchSize);
   const kept = { ...resident, gradients: 0 };
-  return [
+  const copied = settings.keepBest ? 4 * theta.reduce((sum, { value }) => sum + value.size, 0) : 0;
+  const predictions = [
     predictBytes({ network: model, theta, execution: chooseExecution(resident, settings), lengths, resident }),
     ...Object.values(others).map(({ examples }) =>
       predictBytes({ network: model, theta, execution: "forward", lengths: findLongest(examples), resident: kept }),
     ),
   ];
+  return predictions.map((bytes) => ({ ...bytes, temporaries: bytes.temporaries + copied }));
 }
 
 function chooseExecution({ gradients }: Resident, { checkpointing, maximize }: TuneSettings): Execution {

@@ -152,7 +152,11 @@ nativeKernel("TokenLogProbs", ({ inputs }) => {
 type ReadTiles = Parameters<typeof logProbsByTiles>[2];
 
 /** Calls `use` with a reader of an output matrix's tiles, widened one at a time where it is kept in 16 bits. */
-function withTiles(table: Source, { width, vocabulary }: Targets, use: (readTiles: ReadTiles) => void): void {
+export function withTiles(
+  table: Source,
+  { width, vocabulary }: Pick<Targets, "width" | "vocabulary">,
+  use: (readTiles: ReadTiles) => void,
+): void {
   if (!isHalves(table)) {
     use((from, to) => [table.subarray(from * width, to * width)]);
     return;

@@ -4,6 +4,14 @@ export { type ForwardGradientOptions, forwardGradient } from "./forwardGradient.
 export { type Landscape, landscape, type Slope, type TaskObjectiveOptions, taskObjective } from "./landscape.ts";
 export { type LeanAdamOptions, type LeanMomentumOptions, leanAdam, leanMomentum } from "./lean.ts";
 export { diagnosisText, plotPlateau } from "./report.ts";
+export {
+  type RowChoice,
+  type RowView,
+  type ScoredToken,
+  type ShownOption,
+  type ShownToken,
+  viewRow,
+} from "./rowView.ts";
 export { type Estimate, type Ritz, type Spectrum, type SpectrumOptions, spectrum } from "./spectrum.ts";
 export {
   type MezoConservativeOptions,

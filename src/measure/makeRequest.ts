@@ -4,6 +4,7 @@ import { roundings, weightFormats } from "../models/weights.ts";
 import { backendNames } from "../tensor/backend.ts";
 import { findMethod, methodNames } from "./methods.ts";
 import type { MeasureOptions, MeasureRequest, PerMethod, PerMethodSetting, Settled } from "./request.ts";
+import { measures } from "./runMethod.ts";
 
 /** What is wrong with a value, "it must be …"; undefined where nothing is. */
 export type Check = (value: unknown) => string | undefined;
@@ -20,12 +21,16 @@ export const wholeFrom =
 export const amount: Check = (value) =>
   Number.isFinite(value) && (value as number) >= 0 ? undefined : "it must be a number of at least 0";
 
+/** A number above 0. */
+export const above0: Check = (value) =>
+  Number.isFinite(value) && (value as number) > 0 ? undefined : "it must be a number above 0";
+
 const text: Check = (value) => (typeof value === "string" && value !== "" ? undefined : "it must be a text");
 
 const yesOrNo: Check = (value) => (typeof value === "boolean" ? undefined : "it must be true or false");
 
 type Choice =
-  | ("quoting" | "demonstrations" | "begin" | "chooseBy" | "schedule" | "noise")
+  | ("quoting" | "demonstrations" | "begin" | "chooseBy" | "schedule" | "noise" | "maximize" | "prefixInit")
   | ("backend" | "weights" | "rounding");
 
 /** The words that options choose from. */
@@ -36,6 +41,8 @@ export const choices: Readonly<Record<Choice, readonly string[]>> = {
   chooseBy: ["loss", "score"],
   schedule: ["constant", "linear"],
   noise: ["gaussian", "rademacher"],
+  maximize: Object.keys(measures),
+  prefixInit: ["activations", "random"],
   backend: ["auto", ...backendNames],
   weights: weightFormats,
   rounding: roundings,
@@ -84,7 +91,9 @@ const methodList: Check = (value) =>
 export const checks: { readonly [Name in keyof Required<MeasureOptions>]: Check } = {
   ...{ model: text, revision: text, data: text, encoding: text, out: text, figures: text },
   ...{ train: wholeFrom(1), dev: wholeFrom(1), test: wholeFrom(1), k: wholeFrom(1) },
-  ...{ shots: wholeFrom(1), threads: wholeFrom(1), seeds: list(wholeFrom(0)) },
+  ...{ shots: wholeFrom(1), threads: wholeFrom(1), seeds: list(wholeFrom(0)), splitSeed: wholeFrom(0) },
+  ...{ microBatchSize: wholeFrom(1), evaluateEvery: wholeFrom(1) },
+  ...{ rank: wholeFrom(1), alpha: above0, targets: text, rslora: yesOrNo, prefixLength: wholeFrom(1) },
   ...{ checkpointing: yesOrNo, untied: yesOrNo, smoke: yesOrNo, resume: yesOrNo },
   ...choice,
   task: (value) => (Array.isArray(value) ? list(text)(value) : text(value)),

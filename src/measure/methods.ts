@@ -1,10 +1,11 @@
 import type { Adapter } from "../adapters/adapter.ts";
-import { lora } from "../adapters/lora.ts";
-import { prefix } from "../adapters/prefix.ts";
 import type { Run } from "../record/run.ts";
 import type { TaskDefinition } from "../tasks/task.ts";
 import {
+  type AdapterSettings,
   backpropagation,
+  requestedLora,
+  requestedPrefix,
   runMajority,
   runProbe,
   runShots,
@@ -35,14 +36,14 @@ export interface Method {
   /** Why it cannot be run on a task with a kind of model, where it cannot. */
   readonly reasonAgainst?: (task: TaskDefinition, prompts: Prompts) => string | undefined;
   /** Its adapter, where it trains one. */
-  readonly adapter?: () => Adapter;
+  readonly adapter?: (request: AdapterSettings) => Adapter;
 }
 
 /** A method that trains by a tuner. */
 export interface TrainingMethod extends Method, Trains {}
 
 function training(row: Omit<TrainingMethod, "run">): TrainingMethod {
-  return { ...row, run: (setup) => runTraining(setup, row, row.adapter?.()) };
+  return { ...row, run: (setup) => runTraining(setup, row, row.adapter?.(setup.request)) };
 }
 
 const sizes = (lr: number, eps: number, steps: number): Settings => ({ lr, eps, steps, batchSize: 16 });
@@ -76,14 +77,14 @@ export const methods: readonly (Method | TrainingMethod)[] = [
   training({
     name: "FT (LoRA)",
     trainer: backpropagation,
-    adapter: lora,
+    adapter: requestedLora,
     bundled: { "opt-reviews": sizes(3e-3, 0, 120), "roberta-reviews": sizes(1e-3, 0, 120) },
     mark: { color: "sky", symbol: "triangle-up" },
   }),
   training({
     name: "FT (prefix)",
     trainer: backpropagation,
-    adapter: prefix,
+    adapter: requestedPrefix,
     bundled: { "opt-reviews": sizes(3e-2, 0, 120), "roberta-reviews": sizes(3e-2, 0, 120) },
     mark: { color: "green", symbol: "diamond" },
   }),
@@ -96,14 +97,14 @@ export const methods: readonly (Method | TrainingMethod)[] = [
   training({
     name: "MeZO (LoRA)",
     trainer: zerothOrder,
-    adapter: lora,
+    adapter: requestedLora,
     bundled: { "opt-reviews": sizes(1e-3, 1e-2, 1000), "roberta-reviews": sizes(1e-3, 1e-2, 1000) },
     mark: { color: "orange", symbol: "triangle-up" },
   }),
   training({
     name: "MeZO (prefix)",
     trainer: zerothOrder,
-    adapter: prefix,
+    adapter: requestedPrefix,
     bundled: { "opt-reviews": sizes(1e-1, 1e-1, 1000), "roberta-reviews": sizes(1, 1e-1, 1000) },
     mark: { color: "purple", symbol: "diamond" },
   }),

@@ -14,7 +14,7 @@ import type { Progress } from "../tensor/progress.ts";
 import type { NameOption } from "./makeRequest.ts";
 import { findMethod, type Prompts, plainName, trainingMethods } from "./methods.ts";
 import type { MeasureRequest } from "./request.ts";
-import { chooseSettings } from "./runMethod.ts";
+import { chooseSettings, zerothOrder } from "./runMethod.ts";
 
 /** Digits of the content's hash in a name. */
 const DIGITS = 8;
@@ -80,9 +80,10 @@ export function runFile(request: MeasureRequest, run: NamedRun, rows: NamedRows 
 const isOn = (data: DataSource, header: RunHeader | undefined): boolean => header?.data.sha256 === data.sha256;
 
 function runName(request: MeasureRequest, { task, method, seed }: NamedRun): string {
-  const { weights, untied } = request;
+  const { weights, untied, splitSeed } = request;
+  const split = splitSeed === undefined ? "" : `-split${splitSeed}`;
   const kept = `${untied ? "-untied" : ""}${weights === "float32" ? "" : `-${weights}`}`;
-  return `${task}-${modelName(request)}${kept}-${plainName(method)}-seed${seed}.jsonl`.toLowerCase();
+  return `${task}-${modelName(request)}${kept}-${plainName(method)}${split}-seed${seed}.jsonl`.toLowerCase();
 }
 
 /** The last name of a model's path or id; on the hub with the revision that was asked for, "opt-125m@refs-pr-7". */
@@ -123,15 +124,15 @@ interface DrawnRows extends NamedRows, Pick<Task, "remark"> {
 
 /** A task by name, and which of its rows. */
 export interface TaskChoice extends Pick<NamedRun, "task" | "seed"> {
-  readonly request: Pick<MeasureRequest, "data" | "encoding" | "quoting" | "train" | "dev" | "k"> & {
+  readonly request: Pick<MeasureRequest, "data" | "encoding" | "quoting" | "train" | "dev" | "k" | "splitSeed"> & {
     readonly test?: number;
   };
 }
 
 /** Loads a task with its rows drawn. */
 export function drawTask({ task, seed, request }: TaskChoice, onProgress?: Progress): Promise<Task> {
-  const { data, encoding, quoting, train, dev, test, k } = request;
-  return loadTask(task, { data, encoding, quoting, train, dev, test, k, seed, onProgress });
+  const { data, encoding, quoting, train, dev, test, k, splitSeed } = request;
+  return loadTask(task, { data, encoding, quoting, train, dev, test, k, seed, splitSeed, onProgress });
 }
 
 /**
@@ -167,7 +168,7 @@ export function planJobs(
 ): Plan {
   const pairs = chosen.flatMap((task) =>
     request.methods.map((method) => {
-      const reason = findMethod(method)?.reasonAgainst?.(task, prompts);
+      const reason = findMethod(method)?.reasonAgainst?.(task, prompts) ?? reasonAgainstMeasure(method, task, request);
       return { task: task.name, method, reason };
     }),
   );
@@ -180,6 +181,14 @@ export function planJobs(
   );
   const omissions = pairs.flatMap(({ reason, ...pair }) => (reason === undefined ? [] : [{ ...pair, reason }]));
   return { jobs, omissions };
+}
+
+/** Why a method cannot make large on a task what the request says, where it cannot: FT needs a gradient, and a measure has none. */
+function reasonAgainstMeasure(name: string, task: TaskDefinition, { maximize }: MeasureRequest): string | undefined {
+  const method = trainingMethods.find((one) => one.name === name);
+  if (maximize === undefined || !method) return undefined;
+  if (method.trainer !== zerothOrder) return `it needs a gradient, and ${maximize} has none`;
+  return maximize === "accuracy" && task.metric === "F1" ? "its answers are written out: maximize f1" : undefined;
 }
 
 /** Draws the rows of each task under each seed, as its runs will. */

@@ -1,3 +1,4 @@
+import type { PrefixInit } from "../adapters/prefix.ts";
 import type { WeightFormat } from "../models/weights.ts";
 import type { ChooseBy } from "../record/run.ts";
 import type { Quoting } from "../tasks/read/table.ts";
@@ -6,6 +7,9 @@ import type { Rounding } from "../tensor/source.ts";
 
 /** A setting of methods: one value for all, or one for each method that is named, whatever its case and punctuation: { mezo: 1e-4 }. */
 export type PerMethodSetting = number | Readonly<Record<string, number>>;
+
+/** A measure that can be made large, as command lines name it. */
+export type Maximized = "accuracy" | "f1" | "exact-match";
 
 /** What to measure and how, as the command line and cells say it: by the same names, and with the same defaults for what is left out. */
 export interface MeasureOptions {
@@ -22,6 +26,8 @@ export interface MeasureOptions {
   /** As the paper's tables print them; all by default. */
   readonly methods?: readonly string[];
   readonly seeds?: readonly number[];
+  /** Draws the split and the batches of all seeds, which then differ in z, and an adapter in its first weights; by default each seed draws its own. */
+  readonly splitSeed?: number;
   readonly train?: number;
   readonly dev?: number;
   readonly test?: number;
@@ -34,6 +40,21 @@ export interface MeasureOptions {
   readonly batchSize?: PerMethodSetting;
   readonly lr?: PerMethodSetting;
   readonly eps?: PerMethodSetting;
+  /** Examples that are run at once, where that is less than a batch. */
+  readonly microBatchSize?: number;
+  /** Steps between two scores of the dev part; by default a fifth of all, or a tenth with masked models. */
+  readonly evaluateEvery?: number;
+  /** What MeZO makes large in place of the task's loss: no gradient is needed (Section 3.3). */
+  readonly maximize?: Maximized;
+  /** LoRA's, as PEFT names them: 8, 16, the query and value projections, alpha / rank by default. */
+  readonly rank?: number;
+  readonly alpha?: number;
+  /** Ends of the names of the linear maps that LoRA adapts, separated by commas, or "all-linear". */
+  readonly targets?: string;
+  /** Whether corrections are multiplied by alpha / √rank in place of alpha / rank. */
+  readonly rslora?: boolean;
+  readonly prefixLength?: number;
+  readonly prefixInit?: PrefixInit;
   readonly checkpointing?: boolean;
   /** What the best step is chosen by on the dev part; by default as the authors do for the kind of model. */
   readonly chooseBy?: ChooseBy;

@@ -1,10 +1,13 @@
 import type { Adapter } from "../adapters/adapter.ts";
 import { headTuning } from "../adapters/head.ts";
+import { lora } from "../adapters/lora.ts";
+import { prefix } from "../adapters/prefix.ts";
 import { evaluate, evaluateMajority } from "../experiment/evaluate.ts";
 import { probe } from "../experiment/probe.ts";
 import { tune } from "../experiment/tune.ts";
 import { sharedPrompts } from "../loss/candidates.ts";
 import { encodeBatch } from "../loss/encode.ts";
+import { accuracy, exactMatch, f1, type Measure } from "../loss/score.ts";
 import type { LanguageModel } from "../models/network.ts";
 import { isFinished } from "../record/diff.ts";
 import type { Run, RunRecorder, UnfinishedRun } from "../record/run.ts";
@@ -15,7 +18,29 @@ import { adam } from "../tuners/adam.ts";
 import { mezo } from "../tuners/mezo.ts";
 import type { Tuner } from "../tuners/tuner.ts";
 import { type MethodGrid, type PaperGrid, paperGrid } from "./paper.ts";
-import { type MeasureRequest, valueFor } from "./request.ts";
+import { type Maximized, type MeasureRequest, valueFor } from "./request.ts";
+
+/** What can be made large in place of the loss, by its name on command lines. */
+export const measures: Readonly<Record<Maximized, Measure>> = { accuracy, f1, "exact-match": exactMatch };
+
+/** What a request says of adapters. */
+export type AdapterSettings = Pick<
+  MeasureRequest,
+  "rank" | "alpha" | "targets" | "rslora" | "prefixLength" | "prefixInit"
+>;
+
+/** LoRA with what is said of it; the rest as the paper has it. */
+export const requestedLora = ({ rank, alpha, targets, rslora }: AdapterSettings): Adapter =>
+  lora({
+    ...(rank !== undefined && { rank }),
+    ...(alpha !== undefined && { alpha }),
+    ...(targets !== undefined && { targets }),
+    ...(rslora && { rslora }),
+  });
+
+/** A prefix with what is said of it; the rest as the paper has it. */
+export const requestedPrefix = ({ prefixLength: length, prefixInit: init }: AdapterSettings): Adapter =>
+  prefix({ ...(length !== undefined && { length }), ...(init && { init }) });
 
 /** What a run of a training method is made with; eps is MeZO's alone. */
 export interface Settings {
@@ -91,6 +116,8 @@ export interface Setup {
   readonly record: RunRecorder;
   /** A run of this very kind that was cut short, or finished. */
   readonly resume?: UnfinishedRun;
+  /** Keeps the best weights of a run whose steps no file tells, so that `bestModel` has them. */
+  readonly keepBest?: boolean;
 }
 
 /** Scores the most frequent label of the training part, without a model. */
@@ -119,7 +146,7 @@ export async function runProbe(setup: Setup): Promise<Run> {
   const { lr, epochs } = HEAD_TUNING;
   const batchSize = valueFor(request.batchSize, "LP") ?? HEAD_TUNING.batchSize;
   const steps = valueFor(request.steps, "LP") ?? epochs * Math.ceil(task.train.length / batchSize);
-  const past = { record, ...(resume && { resume }) };
+  const past = { record, ...(resume && { resume }), ...(setup.keepBest && { keepBest: true }) };
   const settings = { steps, batchSize, seed, begin, method: "LP", adapter: headTuning(), onProgress, ...past };
   return tune(model, task, adam({ lr: valueFor(request.lr, "LP") ?? lr }), settings);
 }
@@ -130,11 +157,15 @@ export async function runTraining(setup: Setup, method: Trains, adapter?: Adapte
   const model = await setup.model();
   const settings = chooseSettings(request, model, method);
   const { steps, batchSize } = settings;
-  const { begin, checkpointing, chooseBy } = request;
+  const { begin, checkpointing, chooseBy, microBatchSize, evaluateEvery, maximize } = request;
   return tune(model, task, method.trainer.tuner(settings, request), {
     ...{ steps, batchSize, seed, begin, checkpointing, onProgress, record },
+    ...(microBatchSize !== undefined && { microBatchSize }),
+    ...(evaluateEvery !== undefined && { evaluateEvery }),
+    ...(maximize && { maximize: measures[maximize] }),
     ...(adapter && { adapter }),
     ...(chooseBy && { chooseBy }),
     ...(resume && { resume }),
+    ...(setup.keepBest && method.trainer === backpropagation && { keepBest: true }),
   });
 }

@@ -1,10 +1,10 @@
 import { NotFinite } from "../error.ts";
 import { loadModel } from "../models/load.ts";
-import { stepsTaken } from "../record/steps.ts";
-import { beginRun, type OpenRun, type RunFile, resumeRun, setAside } from "../record/write.ts";
+import { type RunFile, setAside } from "../record/write.ts";
 import { useBackend } from "../tensor/backend.ts";
 import type { Progress, ProgressEvent } from "../tensor/progress.ts";
 import { findMethod } from "./methods.ts";
+import { openRunFile } from "./openRunFile.ts";
 import { drawTask, type Job } from "./plan.ts";
 import { type Reports, serve } from "./process.ts";
 
@@ -28,7 +28,7 @@ async function run(job: Job, reports: Reports<ProgressEvent>): Promise<void> {
   await useBackend(request.backend, request.threads);
   const onProgress = throttle(reports.progress);
   const task = await drawTask(job);
-  const { file, run: resume, end } = openFile(job, reports);
+  const { file, run: resume, end } = openRunFile(job.file, { resume: request.resume, method, note: reports.note });
   const model = (): ReturnType<typeof loadModel> =>
     loadModel(request.model, { revision, weights, rounding, untied, onProgress });
   const setup = { model, task, seed, request, onProgress, record: file, ...(resume && { resume }) };
@@ -47,22 +47,6 @@ function keepDiverged({ method, file: path }: Job, file: RunFile, { note }: Repo
   file.release();
   const aside = setAside(path);
   if (aside !== undefined) note(`${method}: the steps until then are kept in ${aside}.`);
-}
-
-/** The file of a job, with what is in it where the job is to be resumed; notes what is resumed. */
-function openFile({ file, request, method }: Job, { note }: Reports<ProgressEvent>): OpenRun {
-  if (!request.resume) return beginRun(file);
-  const opened = resumeRun(file);
-  const remark = resumeRemark(opened);
-  if (remark !== undefined) note(`${method}: ${remark}.`);
-  return opened;
-}
-
-function resumeRemark({ run, torn, aside }: OpenRun): string | undefined {
-  if (aside !== undefined)
-    return `started over, as a run file does not hold its gradients; the earlier steps are kept in ${aside}`;
-  if (!run || "cost" in run) return undefined;
-  return `resumed after ${stepsTaken(run)} steps${torn ? ", its last line, which was torn, left out" : ""}`;
 }
 
 serve(run);

@@ -52,27 +52,38 @@ export interface OpenOptions {
 
 /** Finds and checks a model's files by path or hub id, its output matrix untied where asked to. Throws a KitError for whatever does not fit. */
 export async function openModel(id: string = BUNDLED_MODEL, options: OpenOptions = {}): Promise<OpenModel> {
-  const { revision, token, untied = false, onProgress } = options;
+  const found = await findCheckpoint(id, options);
+  const checkpoint = options.untied ? untie(found) : found;
+  const { vocabulary, prompts } = planNetwork(checkpoint);
+  return { checkpoint, tokenizer: await openTokenizer(checkpoint, vocabulary), id: nameModel(found), prompts };
+}
+
+/** A model's weight files and config by path or hub id. Throws a KitError where they are not found or not sound. */
+export async function findCheckpoint(
+  id: string,
+  { revision, token, onProgress }: Omit<OpenOptions, "untied">,
+): Promise<Checkpoint> {
   const place = existsSync(id) || !Object.hasOwn(BUNDLED, id) ? id : BUNDLED[id]!;
   const folder = await resolveModel(place, {
     ...{ revision, token, onProgress: downloadProgress(onProgress) },
     accept: (config) => checkConfig(id, readObject(config)),
     ...(!existsSync(place) && { near: findNearest(id) }),
   });
-  const found = folder.endsWith(".gguf") ? await openGgufCheckpoint(folder) : openCheckpoint(folder);
-  const checkpoint = untied ? untie(found) : found;
-  const { vocabulary, prompts } = planNetwork(checkpoint);
-  const tokenizer = await openTokenizer(checkpoint, vocabulary);
-  if (tokenizer.size > vocabulary)
-    throw new KitError(
-      `${checkpoint.folder}: the tokenizer has ids up to ${tokenizer.size - 1}, but the model knows ${vocabulary} tokens; get the tokenizer that belongs to the model.`,
-    );
-  return { checkpoint, tokenizer, id: shortId(folder), prompts };
+  return folder.endsWith(".gguf") ? openGgufCheckpoint(folder) : openCheckpoint(folder);
 }
 
-/** The tokenizer of a checkpoint, from the files of its folder or from the one that stands for them. */
-async function openTokenizer({ folder, companions }: Checkpoint, rows: number): Promise<Tokenizer> {
-  return makeTokenizer(companions ? givenTokenizerFiles(folder, await companions()) : readTokenizerFiles(folder), rows);
+/**
+ * The tokenizer of a checkpoint whose embedding has `vocabulary` rows, from the files of its folder or from the one that stands for them. Throws
+ * a KitError where it has more ids.
+ */
+export async function openTokenizer({ folder, companions }: Checkpoint, vocabulary: number): Promise<Tokenizer> {
+  const files = companions ? givenTokenizerFiles(folder, await companions()) : readTokenizerFiles(folder);
+  const tokenizer = makeTokenizer(files, vocabulary);
+  if (tokenizer.size > vocabulary)
+    throw new KitError(
+      `${folder}: the tokenizer has ids up to ${tokenizer.size - 1}, but the model knows ${vocabulary} tokens; get the tokenizer that belongs to the model.`,
+    );
+  return tokenizer;
 }
 
 /** A bundled model, or a folder beside the one that was named, whose name is close. */
@@ -126,15 +137,14 @@ export function placeOf({ id, folder, revision }: Pick<LanguageModel, "id" | "fo
 }
 
 /**
- * A model that lies in the hub's cache goes by its name on the hub, and that of its file where it is one; any other by its path's last name,
- * so that nothing of one machine gets into a run.
+ * The name of a model in runs. One that lies in the hub's cache goes by its name there, and that of its file where it is one; any other by
+ * the last name of its folder, or of its file where not every model's is called that, so that nothing of one machine gets into a run.
  */
-function shortId(found: string): string {
-  const { id, inside } = parseCachedPath(resolve(found)) ?? {};
-  if (id === undefined) return localName(resolve(found));
-  return inside === undefined ? id : `${id}/${inside}`;
+export function nameModel({ folder, files }: Checkpoint): string {
+  const { id, inside } = parseCachedPath(resolve(folder)) ?? {};
+  if (id !== undefined) return inside === undefined ? id : `${id}/${inside}`;
+  const [file] = files;
+  return basename(file !== undefined && !isUsual(basename(file)) ? file : resolve(folder));
 }
 
-/** A file whose name every model has goes by that of its folder. */
-const localName = (path: string): string =>
-  basename(WEIGHTS.some(({ main }) => main === basename(path)) ? dirname(path) : path);
+const isUsual = (name: string): boolean => WEIGHTS.some(({ main, shards }) => main === name || shards?.test(name));

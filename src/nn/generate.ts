@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { KitError } from "../error.ts";
+import { bestTokens } from "../kernels/bestTokens.ts";
 import { embed } from "../kernels/embed.ts";
-import { linear } from "../kernels/linear.ts";
 import { lastTokens, packBatch, type TokenBatch } from "./batch.ts";
 import type { KeysValues, Network } from "./network.ts";
 import { featuresWithCache } from "./run.ts";
@@ -79,12 +79,9 @@ async function nextTokens(
   past: readonly KeysValues[] | undefined,
 ): Promise<{ ids: Int32Array; present: readonly KeysValues[] }> {
   const { features, present } = featuresWithCache(network, batch, lastTokens(batch), past);
-  const best = tf.tidy(() => {
-    const { weight, bias } = network.head;
-    return tf.argMax(linear(features, weight, bias ? { bias } : {}), -1);
-  });
+  const best = bestTokens(features, network.head.weight, network.head.bias);
   features.dispose();
-  const ids = (await best.data()) as Int32Array;
+  const ids = Int32Array.from(await best.data());
   best.dispose();
   return { ids, present };
 }

@@ -29,6 +29,8 @@ export interface RunHeader {
   /** The form that the model took: text to continue, text with a mask, or none where no model was used. */
   readonly prompts: "autoregressive" | "masked" | "none";
   readonly seed: number;
+  /** What drew split and batches, where that was not the run's seed. */
+  readonly splitSeed?: number;
   /** As the paper's tables print it. */
   readonly method: string;
   /** What makes the steps, where there are any. */
@@ -142,7 +144,7 @@ export interface PredictedBytes {
   readonly weights: number;
   /** Results of a forward pass that are alive at once; for backpropagation all that the backward pass needs again. */
   readonly activations: number;
-  /** Copies of weights in use: both sides of the widest matrix, or a matrix of 16 bits in float32. */
+  /** Copies of weights in use: both sides of the widest matrix, or a matrix of 16 bits in float32; and the best trained ones, where they are kept. */
   readonly temporaries: number;
   readonly gradients: number;
   /** What the tuner keeps from step to step. */

@@ -87,8 +87,9 @@ function costCells({ steps, seconds, peakBytes, predictedBytes = 0 }: MethodSumm
 }
 
 function captionLines(runs: readonly Run[], summaries: readonly MethodSummary[], paper: PaperColumn): string[] {
-  const { task, model, weights, untied, split, backend, threads, data } = headline(runs);
-  const parts = `${whole(split.train)} train, ${whole(split.dev)} dev, ${whole(split.test)} test rows`;
+  const { task, model, weights, untied, split, splitSeed, backend, threads, data } = headline(runs);
+  const drawn = splitSeed === undefined ? "" : `, the split and batches of all seeds drawn by ${splitSeed},`;
+  const parts = `${whole(split.train)} train, ${whole(split.dev)} dev, ${whole(split.test)} test rows${drawn}`;
   const kept = [
     ...(untied ? ["output matrix untied"] : []),
     ...(weights === undefined ? [] : [`weights in ${weightsText(weights)}`]),

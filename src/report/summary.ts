@@ -5,12 +5,14 @@ import { dataText, findSource, listFields, weightsText } from "../record/diff.ts
 import type { Run, RunHeader, Score } from "../record/run.ts";
 import { stepsTaken } from "../record/steps.ts";
 
-/** Runs that belong into one table: those of a task and a model, its weights kept alike, and the majority class of the task, once a seed. */
+/** Runs that belong into one table: those of a task and a model, its weights kept alike, on one split or on each seed's, and the majority class of the task, once a seed. */
 export function groupRuns(runs: readonly Run[]): Run[][] {
   const marked = runs.filter(({ header }) => isMarked(header.method));
-  const keyOf = ({ header }: Run): string => JSON.stringify([header.task, header.model, header.weights, header.untied]);
+  const keyOf = ({ header }: Run): string =>
+    JSON.stringify([header.task, header.model, header.weights, header.untied, header.splitSeed]);
   const floors = runs.filter(({ header }) => !isMarked(header.method));
-  const factsOf = ({ header }: Run): string => JSON.stringify([header.task, header.data.sha256, header.split]);
+  const factsOf = ({ header }: Run): string =>
+    JSON.stringify([header.task, header.data.sha256, header.split, header.splitSeed]);
   if (marked.length === 0)
     return [...new Set(floors.map(factsOf))].map((facts) => floors.filter((run) => factsOf(run) === facts));
   return [...new Set(marked.map(keyOf))].map((key) => {
@@ -56,8 +58,8 @@ export function checkComparable(runs: readonly Run[]): void {
 /** What a method finds in its seed's rows stands among its settings too: the majority's label, the strength of LP's penalty. */
 const FOUND: readonly string[] = ["settings.label", "settings.C"];
 
-function settings({ kit, split, tuner, adapter, settings }: RunHeader): Facts {
-  const facts = [...listFields({ kit, split, tuner, adapter, settings })];
+function settings({ kit, split, splitSeed, tuner, adapter, settings }: RunHeader): Facts {
+  const facts = [...listFields({ kit, split, splitSeed, tuner, adapter, settings })];
   return Object.fromEntries(facts.filter(([name]) => !FOUND.includes(name)));
 }
 

@@ -61,6 +61,11 @@ export interface LoadTaskOptions {
   /** For folders; "paper" by default. */
   readonly split?: Split | undefined;
   readonly seed?: number | undefined;
+  /**
+   * Draws the split in place of `seed`, and the batches of runs on the task too: runs of several seeds then differ in z alone, and in an
+   * adapter's first weights.
+   */
+  readonly splitSeed?: number | undefined;
   /** Hears of a download. */
   readonly onProgress?: ((event: DownloadEvent) => void) | undefined;
 }
@@ -72,7 +77,7 @@ type Settings = { readonly [Key in "split" | "k"]?: LoadTaskOptions[Key] } & {
 };
 
 const KEYS = [
-  ...["data", "train", "dev", "test", "k", "split", "seed", "encoding", "quoting"],
+  ...["data", "train", "dev", "test", "k", "split", "seed", "splitSeed", "encoding", "quoting"],
   ...["revision", "token", "onProgress"],
 ];
 const SPLITS: readonly Split[] = ["paper", "proportional", "files"];
@@ -86,9 +91,9 @@ const QUOTINGS: readonly Quoting[] = ["double", "none"];
 export async function loadTask(task: string | TaskDefinition, options: LoadTaskOptions = {}): Promise<Task> {
   const asked = findTask(task);
   checkOptions(options);
-  const { train = 1000, dev = asked.devSize ?? 500, test = 1000, k, split, seed = 0 } = options;
-  const { encoding, quoting } = options;
-  const settings = { sizes: { train, dev, test }, k, split, seed, dialect: { encoding, quoting } };
+  const { train = 1000, dev = asked.devSize ?? 500, test = 1000, k, split, splitSeed } = options;
+  const { encoding, quoting, seed = 0 } = options;
+  const settings = { sizes: { train, dev, test }, k, split, seed: splitSeed ?? seed, dialect: { encoding, quoting } };
   checkSizes(k === undefined ? settings.sizes : { k, test });
   const data = await findData(options);
   const { data: source, ...parts } = isFolder(data)
@@ -97,7 +102,8 @@ export async function loadTask(task: string | TaskDefinition, options: LoadTaskO
   const { name, metric, loss, classes } = parts.definition;
   const { dropped } = source;
   const remark = [parts.remark, dropped && describeDropped(dropped)].filter((some) => some !== undefined).join("; ");
-  return { name, metric, loss, ...(classes && { classes }), data: source, ...parts, ...(remark !== "" && { remark }) };
+  const pinned = { ...(classes && { classes }), ...(splitSeed !== undefined && { splitSeed }) };
+  return { name, metric, loss, ...pinned, data: source, ...parts, ...(remark !== "" && { remark }) };
 }
 
 interface Drawn extends Parts {

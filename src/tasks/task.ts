@@ -91,6 +91,8 @@ export interface Task {
   readonly classes?: "none";
   /** Where the rows came from. */
   readonly data: DataSource;
+  /** What drew the parts and draws the batches of runs, where that is not to be their seed. */
+  readonly splitSeed?: number;
   /** A remark on the parts, such as on rows that were left out and classes with too few rows. */
   readonly remark?: string;
   readonly train: readonly Example[];

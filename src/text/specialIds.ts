@@ -1,4 +1,5 @@
 import { isObject } from "../checkpoints/json.ts";
+import type { AddedToken } from "./encode.ts";
 import type { Json, TokenizerFiles } from "./tokenizerFiles.ts";
 
 /** Ids of the tokens that a model expects around a text and in it, where its tokenizer has them. */
@@ -9,6 +10,27 @@ export interface SpecialIds {
   readonly separator?: number | undefined;
   /** The token in whose place a masked model predicts. */
   readonly mask?: number | undefined;
+}
+
+/** A token that is left out of decoded text, with the names that the model's files have for it, such as bos_token. */
+export interface SpecialToken {
+  readonly text: string;
+  readonly id: number;
+  readonly names: readonly string[];
+}
+
+/** The added tokens that are special, by id. */
+export function listSpecialTokens(
+  { config, specialTokens }: TokenizerFiles,
+  added: readonly AddedToken[],
+): SpecialToken[] {
+  const named = Object.entries({ ...specialTokens, ...config }).filter(([name]) => name.endsWith("_token"));
+  const texts = named.map(([name, token]) => [name, isObject(token) ? token.content : token] as const);
+  const special = added.filter((token) => token.special).sort((a, b) => a.id - b.id);
+  return special.map(({ content: text, id }) => ({
+    ...{ text, id },
+    names: texts.filter(([, other]) => other === text).map(([name]) => name),
+  }));
 }
 
 /** Finds the ids of special tokens by what the tokenizer's files say of them, and where they say nothing, by their usual names. */

@@ -1,23 +1,28 @@
 import { Tokenizer as LibraryTokenizer } from "@huggingface/tokenizers";
 import { isObject } from "../checkpoints/json.ts";
 import { KitError, showValue } from "../error.ts";
+import { type ChatFormat, findChatTemplate } from "./chatTemplate.ts";
 import { type AddedToken, makeEncoder, type Vocabulary, type WordModel } from "./encode.ts";
 import { checkDecoder, makeNormalizer, makePreTokenizer } from "./pipeline.ts";
-import { readSpecialIds, type SpecialIds } from "./specialIds.ts";
+import { listSpecialTokens, readSpecialIds, type SpecialIds } from "./specialIds.ts";
 import { type Json, readModel, readTokenizerFiles, type TokenizerFiles } from "./tokenizerFiles.ts";
 
 /** A text encoder: strings to token ids and back. */
-export interface Tokenizer {
+export interface Tokenizer extends ChatFormat {
   /** The ids of a text, without begin or end tokens. */
   encode(text: string): number[];
   /** The text of ids, leaving out special tokens and ids that the vocabulary does not have. */
   decode(ids: readonly number[]): string;
   /** The id of a token as the vocabulary spells it (GPT-2's "Ġ" for a leading space). */
   id(token: string): number | undefined;
+  /** The token of an id, as the vocabulary spells it. */
+  token(id: number): string | undefined;
   /** Ids of the tokens that the model expects around a text and in it. */
   readonly special: SpecialIds;
   /** The largest id plus one. */
   readonly size: number;
+  /** How it cuts words: "byte-level BPE", "Unigram" and so on. */
+  readonly kind: string;
 }
 
 /**
@@ -45,6 +50,7 @@ function buildTokenizer(files: TokenizerFiles, rows: number): Tokenizer {
   checkAdded(files.path, added, vocabulary);
   const library = construct(files, model, added);
   const ids = new Map([...vocabulary, ...added.map(({ content, id }) => [content, id] as const)]);
+  const chatTemplate = findChatTemplate(files);
   return {
     encode: makeEncoder({
       normalize: makeNormalizer(withOwnCase(files.json.normalizer, files.config)),
@@ -54,6 +60,10 @@ function buildTokenizer(files: TokenizerFiles, rows: number): Tokenizer {
     }),
     decode: (found) => decode(library, found),
     id: (token) => ids.get(token),
+    token: (id) => library.id_to_token(id),
+    kind: kindOf(files, model),
+    specialTokens: listSpecialTokens(files, added),
+    ...(chatTemplate !== undefined && { chatTemplate }),
     special: readSpecialIds(files, (token) => ids.get(token)),
     size: [...ids.values()].reduce((most, id) => Math.max(most, id), -1) + 1,
   };
@@ -152,6 +162,12 @@ function gatherWithIds({ path, json, config, addedTokens }: TokenizerFiles, spec
 
 /** The names of special tokens, in the order in which those without an id get one. */
 const NAMES = ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
+
+/** "byte-level BPE" where words are cut as bytes, else the model's type. */
+function kindOf({ json: { decoder, pre_tokenizer } }: TokenizerFiles, { type }: Json): string {
+  const bytes = JSON.stringify([decoder, pre_tokenizer]).includes('"ByteLevel"');
+  return `${bytes ? "byte-level " : ""}${type}`;
+}
 
 /** The special tokens by name, and the lists of further ones; special_tokens_map.json counts without an `added_tokens_decoder` only. */
 function gatherSpecial({ config, specialTokens: map }: TokenizerFiles): Json[] {

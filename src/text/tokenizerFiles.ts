@@ -20,6 +20,8 @@ export interface TokenizerFiles {
   readonly config: Json;
   readonly specialTokens: Json;
   readonly addedTokens: Json;
+  /** The text of chat_template.jinja, where there is one. */
+  readonly chatTemplate?: string;
 }
 
 type Paths = [whole: string, vocab: string, merges: string, words: string];
@@ -34,7 +36,9 @@ const USUAL = {
 export function readTokenizerFiles(folder: string): TokenizerFiles {
   const at = (name: string): string => join(folder, name);
   const optional = (name: string): Json => (existsSync(at(name)) ? readObject(at(name)) : {});
+  const template = at("chat_template.jinja");
   const beside = {
+    ...(existsSync(template) && { chatTemplate: readFileSync(template, "utf8") }),
     config: optional("tokenizer_config.json"),
     specialTokens: optional("special_tokens_map.json"),
     addedTokens: optional("added_tokens.json"),

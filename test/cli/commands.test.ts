@@ -5,7 +5,10 @@ import { mezo } from "../../src/cli/program.ts";
 import { KitError } from "../../src/error.ts";
 import { command, folder } from "./mezo.ts";
 
-const COMMANDS = ["table", "replay", "diff", "compact", "doctor", "backends"];
+const COMMANDS = [
+  ...["table", "tune", "classify", "replay", "diff", "compact", "report", "generate", "chat"],
+  ...["inspect", "show", "doctor", "backends"],
+];
 
 /** Runs the command line in a folder of its own, as it is typed. */
 const typed = (...args: string[]): ReturnType<typeof command> => command("main", args);
@@ -61,7 +64,7 @@ describe("a mistake is answered in one sentence with exit code 1:", () => {
     [
       "a command with a slip",
       ["tabel"],
-      /unknown command 'tabel' \(Did you mean table\?\).*table, replay, diff, compact/,
+      /unknown command 'tabel' \(Did you mean table\?\).*table, .*replay, diff, compact/,
     ],
     ["a command that is none", ["train"], /unknown command 'train': the commands are table, .*backends; mezo --help/],
     ["a file where a command stands", ["reviews.csv"], /unknown command 'reviews\.csv'/],

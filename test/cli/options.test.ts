@@ -64,6 +64,56 @@ describe("options", () => {
   });
 });
 
+describe("options of LoRA, prefixes and looks", () => {
+  const adapterOf = (method: string, ...argv: string[]): object | undefined =>
+    trainingMethods.find(({ name }) => name === method)?.adapter?.(requestFrom(argv)).options;
+
+  test("reach the adapters, whose own values stand where nothing is said", () => {
+    expect(adapterOf("MeZO (LoRA)")).toEqual({ rank: 8, alpha: 16 });
+    const lora = ["--rank", "4", "--alpha", "2.5", "--targets", "q_proj,fc1", "--rslora"];
+    expect(adapterOf("FT (LoRA)", ...lora)).toEqual({
+      ...{ rank: 4, alpha: 2.5, targets: "q_proj,fc1", rslora: true },
+    });
+    expect(adapterOf("MeZO (prefix)", "--prefix-length", "2", "--prefix-init", "random")).toEqual({
+      ...{ length: 2, init: "random" },
+    });
+  });
+
+  test("make the request of a cell", () => {
+    const argv = ["--maximize", "exact-match", "--evaluate-every", "5", "--micro-batch-size", "2", "--split-seed", "0"];
+    const cell = { maximize: "exact-match", evaluateEvery: 5, microBatchSize: 2, splitSeed: 0 } as const;
+    expect(requestFrom(argv)).toEqual(makeRequest(cell));
+    expect(requestFrom(argv)).toMatchObject(cell);
+  });
+
+  test("leave out what has no gradient, and an accuracy that no answer can lack", () => {
+    const plan = (task: string, ...argv: string[]): readonly string[] =>
+      planJobs(requestFrom(argv), [findTask(task)], "autoregressive").omissions.map(
+        ({ method, reason }) => `${method}: ${reason}`,
+      );
+    expect(plan("SST-2", "--maximize", "accuracy", "--method", "lp,ft,mezo")).toEqual([
+      "FT: it needs a gradient, and accuracy has none",
+    ]);
+    expect(plan("SQuAD", "--maximize", "accuracy", "--method", "zero-shot,mezo")).toEqual([
+      "MeZO: its answers are written out: maximize f1",
+    ]);
+  });
+
+  test("name runs of one split by it", () => {
+    const [job] = jobsOf(requestFrom(["--method", "mezo", "--split-seed", "5", "--seeds", "2"]));
+    expect(basename(job!.file)).toBe("sst-2-opt-reviews-mezo-split5-seed2.jsonl");
+  });
+
+  test.each([
+    ["an unknown measure", ["--maximize", "recall"], /--maximize.*accuracy, f1, exact-match/],
+    ["a rank of 0", ["--rank", "0"], /--rank.*whole number of at least 1/],
+    ["an alpha of 0", ["--alpha", "0"], /--alpha.*number above 0/],
+    ["an unknown start", ["--prefix-init", "zeros"], /--prefix-init.*activations, random/],
+  ])("refuse %s in one sentence", (_what, argv, message) => {
+    expect(() => requestFrom(argv)).toThrow(message);
+  });
+});
+
 describe("a cell's options", () => {
   test("make the very request that a command line makes", () => {
     const argv = [

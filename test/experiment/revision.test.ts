@@ -1,11 +1,11 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { loadModel, loadTask, mezo, tune } from "../../src/index.ts";
+import { bestModel, loadModel, loadTask, loadTuned, lora, mezo, saveTuned, tune } from "../../src/index.ts";
 import { cut } from "../../src/record/steps.ts";
 import { commitOf, startFakeHub } from "../checkpoints/fakeHub.ts";
 import { temporaryFolder } from "../checkpoints/files.ts";
-import { tinyData, tinyModel } from "../tiny.ts";
+import { tinyData, tinyModel, tinyTensors } from "../tiny.ts";
 
 beforeEach(() => {
   vi.stubEnv("HF_HUB_CACHE", temporaryFolder());
@@ -42,4 +42,23 @@ test("a run names its model's commit on the hub, and is resumed with no other, b
   );
   one.dispose();
   other.dispose();
+});
+
+test("a tuned adapter is loaded beside its base model's commit, though the hub's main branch has moved on", async () => {
+  const moved = tinyTensors().map((tensor) => ({ ...tensor, data: tensor.data.map((value) => 2 * value) }));
+  const [main, v1] = [tinyModel({ tensors: moved }), tinyModel()].map(filesOf);
+  const { hubUrl } = await startFakeHub({ revisions: { main: main!, v1: v1! } });
+  vi.stubEnv("HF_ENDPOINT", hubUrl);
+  const task = await loadTask("SST-2", { data: tinyData(), train: 8, dev: 4, test: 4 });
+  const model = await loadModel("org/tiny", { revision: "v1" });
+  const settings = { steps: 2, batchSize: 2, evaluateEvery: 1, seed: 1, adapter: lora({ rank: 2 }) };
+  const tuned = await bestModel(model, task, await tune(model, task, mezo({ lr: 1e-3, eps: 1e-3 }), settings));
+  const place = join(temporaryFolder(), "tuned");
+  await saveTuned(tuned, place);
+  expect(JSON.parse(readFileSync(join(place, "adapter_config.json"), "utf8")).base_model_name_or_path).toBe("org/tiny");
+
+  vi.stubEnv("HF_HUB_CACHE", temporaryFolder());
+  const loaded = await loadTuned(place);
+  expect(loaded.model).toMatchObject({ id: "org/tiny", revision: commitOf("v1"), weightsHash: model.weightsHash });
+  for (const one of [loaded, tuned, model]) one.dispose();
 });

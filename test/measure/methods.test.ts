@@ -22,7 +22,7 @@ test.each(methods)("$name, a row of the table, is all that it takes to run", asy
   expect(header).toMatchObject({ method: name, task: "SST-2", seed: 1 });
   expect(scores.at(-1)).toMatchObject({ on: "test", n: 4 });
   expect(steps).toHaveLength("trainer" in row ? 2 : 0);
-  expect(header.adapter?.name).toBe(row.adapter?.().name);
+  expect(header.adapter?.name).toBe(row.adapter?.({}).name);
   // The progress of a run has its method's name, which the command line and notebooks go by.
   expect([...labels].filter((label) => label !== name)).toEqual([]);
   model.dispose();
