@@ -161,8 +161,8 @@ describe("a Llama as GGUF", () => {
     ],
     [
       "a way to split",
-      { "tokenizer.ggml.pre": "tekken" },
-      /splits texts as "tekken", and of GGUF the kit knows gpt-2, smollm/,
+      { "tokenizer.ggml.pre": "gpt-4o" },
+      /splits texts as "gpt-4o", and of GGUF the kit knows gpt-2, smollm/,
     ],
     ["a token twice", { "tokenizer.ggml.tokens": ["a", "b", "a"] }, /its vocabulary has the token "a" twice/],
     [

@@ -1,4 +1,5 @@
 import { KitError, showValue } from "../../error.ts";
+import type { StoredTensor } from "../safetensors.ts";
 import type { Architecture, Config, Fields } from "./architecture.ts";
 import type { GgufFile } from "./header.ts";
 import { reorderRows, storedTensor } from "./tensors.ts";
@@ -27,7 +28,7 @@ export const llama: Architecture = {
     ...{ attention_bias: hasBias(file, "attn_q"), mlp_bias: hasBias(file, "ffn_up") },
   }),
   arrange: (module, stored, { head_dim }) =>
-    module === "attn_q" || module === "attn_k" ? reorderRows(stored, splitPairs(Number(head_dim))) : stored,
+    module === "attn_q" || module === "attn_k" ? splitPairs(stored, Number(head_dim)) : stored,
 };
 
 export const qwen2: Architecture = {
@@ -42,15 +43,13 @@ export const qwen3: Architecture = {
 const hasBias = ({ tensors }: GgufFile, module: string): boolean => tensors.has(`blk.0.${module}.bias`);
 
 /**
- * Where llama.cpp's converter has put a row of Llama's queries or keys: it turns neighbours as pairs, so the i-th row of a head's first half
+ * Undoes what llama.cpp's converter does to Llama's queries and keys: as it turns neighbours as pairs, the i-th row of a head's first half
  * and of its second lie side by side.
  */
-const splitPairs =
-  (headWidth: number) =>
-  (row: number): number => {
-    const [start, place, half] = [row - (row % headWidth), row % headWidth, headWidth / 2];
-    return start + 2 * (place % half) + Math.floor(place / half);
-  };
+function splitPairs(stored: StoredTensor, headWidth: number): StoredTensor {
+  const half = headWidth / 2;
+  return reorderRows(stored, headWidth, (row) => 2 * (row % half) + Math.floor(row / half));
+}
 
 function decoderConfig(file: GgufFile, fields: Fields): Config {
   const { number, decimal } = fields;

@@ -43,16 +43,18 @@ function unpackInto({ elements, bytes, unpack }: BlockType, packed: Uint8Array, 
 }
 
 /**
- * A tensor whose rows lie in another order than they are read in: `rowOf` gives the place of each. For what converters permute, such as
- * Llama's queries and keys.
+ * A tensor whose rows lie in another order than they are read in, group by group of `height`: `placeOf` gives the place of a group's row in
+ * it. For what converters permute, such as the heads of Llama's queries and keys. A group is read whole.
  */
-export function reorderRows(stored: StoredTensor, rowOf: (row: number) => number): StoredTensor {
+export function reorderRows(stored: StoredTensor, height: number, placeOf: (row: number) => number): StoredTensor {
   const width = stored.shape.slice(1).reduce((product, length) => product * length, 1);
   const read: StoredTensor["read"] = (into, from = 0) => {
-    for (let done = 0; done < into.length; ) {
-      const [row, column] = [Math.floor((from + done) / width), (from + done) % width];
-      const part = into.subarray(done, done + width - column);
-      stored.read(part, rowOf(row) * width + column);
+    const group = new Float32Array(height * width);
+    for (let done = 0, row = Math.floor(from / width); done < into.length; row++) {
+      if (done === 0 || row % height === 0) stored.read(group, (row - (row % height)) * width);
+      const [column, place] = [(from + done) % width, placeOf(row % height)];
+      const part = group.subarray(place * width + column, (place + 1) * width);
+      into.set(part.subarray(0, into.length - done), done);
       done += part.length;
     }
   };

@@ -142,15 +142,21 @@ const splitAt = (Regex: string): Json =>
 const modern = (digits: string): string =>
   `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|${digits}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+`;
 
+/** Mistral's: a word's capitals come before its small letters. */
+const TEKKEN_PATTERN =
+  "[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]*[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]+|[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]+[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]*|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
+
 const GPT2: Words = { split: letters(true) };
 const DIGITS: Words = { split: sequence({ type: "Digits", individual_digits: true }, letters(true)) };
 const LLAMA3: Words = { split: splitAt(modern("\\p{N}{1,3}")), whole: true };
+const TEKKEN: Words = { split: splitAt(TEKKEN_PATTERN), whole: true };
 const QWEN2: Words = { normalizer: { type: "NFC" }, split: splitAt(modern("\\p{N}")) };
 
 /** Ways to split, by llama.cpp's names for tokenizers that do so. */
 const WORDS: Readonly<Record<string, Words>> = {
   ...{ "gpt-2": GPT2, smollm: DIGITS, starcoder: DIGITS },
-  ...{ "llama-bpe": LLAMA3, "llama-v3": LLAMA3, llama3: LLAMA3, qwen2: QWEN2, "deepseek-r1-qwen": QWEN2 },
+  ...{ "llama-bpe": LLAMA3, "llama-v3": LLAMA3, llama3: LLAMA3, falcon3: LLAMA3, "smaug-bpe": LLAMA3 },
+  ...{ qwen2: QWEN2, "deepseek-r1-qwen": QWEN2, tekken: TEKKEN },
 };
 
 function findWords({ path, metadata }: GgufFile): Words {

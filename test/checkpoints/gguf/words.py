@@ -10,7 +10,7 @@ from transformers.integrations.gguf.gguf_tokenizer_mapping import GGUF_PRE_TOKEN
 
 TEXTS = [
     "Hello world, it's 1234567 degrees;\n\n\tDON'T \"quote\" é漢字🙂  two  spaces \r\n end",
-    " a\u00a0b\u0085c ﬁne x²³ Ǆungla ٣٤٥٦ '’S we'LL\n \n\n  x\n",
+    " a\u00a0b\u0085c ﬁne x²³ Ǆungla ٣٤٥٦ '’S we'LL fooBarBAZ a/b/\n \n\n  x\n",
 ]
 
 
@@ -26,6 +26,7 @@ WAYS = {
     "gpt-2": gpt2,
     "smollm": digits,
     "llama-bpe": split(GGUF_PRE_TOKENIZER_SPLITS["llama-bpe"]),
+    "tekken": split(GGUF_PRE_TOKENIZER_SPLITS["tekken"]),
     "qwen2": split(GGUF_PRE_TOKENIZER_SPLITS["qwen2"]),
 }
 words = {name: [[word for word, _ in way.pre_tokenize_str(text)] for text in TEXTS] for name, way in WAYS.items()}
