@@ -11,7 +11,7 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
-import { join, resolve } from "node:path";
+import { dirname, join, relative, resolve, sep } from "node:path";
 import { argv, execPath, pid } from "node:process";
 import { fileURLToPath } from "node:url";
 
@@ -51,10 +51,8 @@ function builtFrom(folder) {
 
 /** 12 hexadecimal digits of the SHA-256 over all that a build depends on. */
 function sourcesId() {
-  const sources = readdirSync(join(ROOT, "src"), { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map(({ parentPath, path, name }) => join(parentPath ?? path, name));
-  const settings = ["tsconfig.json", "tsconfig.build.json", "node_modules/typescript/package.json"]
+  const sources = filesBelow(join(ROOT, "src"));
+  const settings = ["bin/build.js", "tsconfig.json", "tsconfig.build.json", "node_modules/typescript/package.json"]
     .map((name) => join(ROOT, name))
     .filter((file) => existsSync(file));
   const hash = createHash("sha256");
@@ -65,6 +63,11 @@ function sourcesId() {
       .update("\0");
   return hash.digest("hex").slice(0, 12);
 }
+
+const filesBelow = (folder) =>
+  readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, path, name }) => join(parentPath ?? path, name));
 
 /** Compiles into a folder that no other build knows, which gets its name when it is whole. */
 function compile(id) {
@@ -78,8 +81,18 @@ function compile(id) {
     rmSync(fresh, { recursive: true, force: true });
     throw new Error("The kit was not built, for the reasons above; dist/ is as it was.");
   }
+  for (const file of filesBelow(fresh)) if (file.endsWith(".d.ts")) useOwnTensors(file, fresh);
   writeFileSync(join(fresh, ".build"), id);
   if (!renamed(fresh, frozen(id))) rmSync(fresh, { recursive: true }); // another build of the same sources was faster
+}
+
+/** Has a published declaration name the kit's own types of tensors, for the reason that src/tensor/tensor.ts gives. */
+function useOwnTensors(file, root) {
+  const path = relative(dirname(file), join(root, "tensor", "tensor.js"))
+    .split(sep)
+    .join("/");
+  const own = path.startsWith(".") ? path : `./${path}`;
+  writeFileSync(file, readFileSync(file, "utf8").replaceAll('from "@tensorflow/tfjs-core"', `from "${own}"`));
 }
 
 /** Puts a copy of a build in the place of dist/, whoever else does the same at that moment. */

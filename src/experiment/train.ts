@@ -120,12 +120,14 @@ function predictMemory(
   const { resident = NOTHING } = tuner;
   const lengths = findLongest(train.examples, settings.microBatchSize ?? settings.batchSize);
   const kept = { ...resident, gradients: 0 };
-  return [
+  const copied = settings.keepBest ? 4 * theta.reduce((sum, { value }) => sum + value.size, 0) : 0;
+  const predictions = [
     predictBytes({ network: model, theta, execution: chooseExecution(resident, settings), lengths, resident }),
     ...Object.values(others).map(({ examples }) =>
       predictBytes({ network: model, theta, execution: "forward", lengths: findLongest(examples), resident: kept }),
     ),
   ];
+  return predictions.map((bytes) => ({ ...bytes, temporaries: bytes.temporaries + copied }));
 }
 
 function chooseExecution({ gradients }: Resident, { checkpointing, maximize }: TuneSettings): Execution {

@@ -54,6 +54,10 @@ export async function bestModel(
       `The best model of a run on ${header.task} was asked for, and the task ${definition.name} was given: give the run's task.`,
     );
   checkBase(model, run);
+  if (!header.head && !header.tuner)
+    throw new KitError(
+      `The best model of a run of ${header.method} was asked for, but it tunes nothing: the model answers as it is.`,
+    );
   if (header.head) return { ...withBegin(await placeProbe(model, run), run), task: definition, run, step: 0 };
   const step = bestStep(run);
   const kept = findBest(run);

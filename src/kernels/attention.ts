@@ -36,8 +36,13 @@ export function attentionGraph({ heads, keyHeads, width, masking }: AttentionGra
 }
 
 /** Each head of the inputs named on the left `times` times, under the names on the right. */
-function repeatNodes(names: Readonly<Record<string, string>>, heads: number, times: number, width: number): Buffer[] {
-  const constant = (name: string, value: readonly number[]): Buffer =>
+function repeatNodes(
+  names: Readonly<Record<string, string>>,
+  heads: number,
+  times: number,
+  width: number,
+): Uint8Array[] {
+  const constant = (name: string, value: readonly number[]): Uint8Array =>
     node("Constant", [], name, { value_ints: value });
   return [
     constant("apart", [0, 0, heads, 1, width]),

@@ -79,7 +79,7 @@ fusedGradient("Activation", ["x"], (dy, [x], { activation }) => ({
 }));
 
 /** The graph node of an activation. */
-export function activationNode(activation: Activation, input: string, output: string): Buffer {
+export function activationNode(activation: Activation, input: string, output: string): Uint8Array {
   if (activation === "relu") return node("Relu", [input], output);
   if (activation === "gelu") return node("com.microsoft.Gelu", [input], output);
   if (activation === "gelu_new") return node("com.microsoft.FastGelu", [input], output);

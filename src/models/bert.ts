@@ -6,6 +6,7 @@ import {
   type EncoderConfig,
   type EncoderNames,
   encoderFamily,
+  nameOutputBias,
   nameWords,
 } from "./encoder.ts";
 import { defineFamily, listEnds, type ModelFamily } from "./family.ts";
@@ -31,8 +32,7 @@ function readConfig(found: Config): Encoder {
 
 const NAMES: EncoderNames = {
   ...{ encoder: "bert", dense: "cls.predictions.transform.dense", norm: "cls.predictions.transform.LayerNorm" },
-  output: "cls.predictions.decoder.weight",
-  bias: { tied: "cls.predictions.bias", untied: "cls.predictions.decoder.bias" }, // which newer checkpoints both hold
+  ...{ output: "cls.predictions.decoder.weight", bias: "cls.predictions.bias" },
 };
 
 /** What checkpoints hold beside the masked language model: buffers, the layer that pools a sequence, and the head for its successor. */
@@ -44,9 +44,8 @@ const UNUSED = /(^|\.)(position_ids|token_type_ids|pooler\.dense\.(weight|bias)|
  */
 function canonicalName(found: string, config: Config): string | undefined {
   if (UNUSED.test(found)) return undefined;
-  const isTied = (): boolean => readConfig(config).tie_word_embeddings;
-  if (Object.values(NAMES.bias).includes(found)) return isTied() ? NAMES.bias.tied : NAMES.bias.untied;
-  if (found === NAMES.output && isTied()) return nameWords(NAMES);
+  if (found === nameOutputBias(NAMES)) return NAMES.bias;
+  if (found === NAMES.output && readConfig(config).tie_word_embeddings) return nameWords(NAMES);
   const name = found.replace(/LayerNorm\.gamma$/, "LayerNorm.weight").replace(/LayerNorm\.beta$/, "LayerNorm.bias");
   return /^(embeddings|encoder)\./.test(name) ? `bert.${name}` : name;
 }

@@ -67,8 +67,8 @@ export interface EncoderNames {
   readonly norm: string;
   /** The output matrix where it is not the embedding. */
   readonly output: string;
-  /** Its bias where it is the embedding, and where not. */
-  readonly bias: { readonly tied: string; readonly untied: string };
+  /** The bias of the logits. */
+  readonly bias: string;
 }
 
 /** The family of encoders with such names that a function reads from their configs. */
@@ -80,6 +80,8 @@ export function encoderFamily(
   return {
     shapes: (config) => shapes(read(config), names),
     canonicalName,
+    // Transformers adds the bias of the output matrix, which is the other one as long as that matrix is the embedding.
+    aliases: (config) => (read(config).tie_word_embeddings ? {} : { [names.bias]: nameOutputBias(names) }),
     build: (config, weights) => build(read(config), names, weights),
     limits: (config) => limits(read(config)),
     prompts: "masked",
@@ -87,8 +89,8 @@ export function encoderFamily(
   };
 }
 
-const nameBias = ({ tie_word_embeddings: tied }: Encoder, { bias }: EncoderNames): string =>
-  tied ? bias.tied : bias.untied;
+/** The name of the output matrix's own bias. */
+export const nameOutputBias = ({ output }: EncoderNames): string => output.replace(/weight$/, "bias");
 
 /** The checkpoint name of the embedding of tokens. */
 export const nameWords = ({ encoder }: EncoderNames): string => `${encoder}.embeddings.word_embeddings.weight`;
@@ -116,7 +118,7 @@ function embeddingShapes(c: Encoder): Record<string, number[]> {
 }
 
 function shapes(c: Encoder, names: EncoderNames): Map<string, readonly number[]> {
-  const { encoder, dense, norm, output } = names;
+  const { encoder, dense, norm, output, bias } = names;
   const { hidden_size: d, vocab_size: v } = c;
   const layers = Array.from({ length: c.num_hidden_layers }, (_, i) =>
     under(`${encoder}.encoder.layer.${i}`, layerShapes(c)),
@@ -125,7 +127,7 @@ function shapes(c: Encoder, names: EncoderNames): Map<string, readonly number[]>
     ...denseShapes(dense, d, d),
     ...normShapes(norm, d),
     ...(!c.tie_word_embeddings && { [output]: [v, d] }),
-    [nameBias(c, names)]: [v],
+    [bias]: [v],
   };
   return new Map([...under(`${encoder}.embeddings`, embeddingShapes(c)), ...layers.flat(), ...Object.entries(head)]);
 }
@@ -153,10 +155,7 @@ function build(c: Encoder, names: EncoderNames, weights: Weights): Network {
     gains: [`${at}.LayerNorm`, ...norms, names.norm].map((name) => `${name}.weight`),
     layers: places.map((place) => layer(c, weights, place)),
     output,
-    head: {
-      weight: weights(c.tie_word_embeddings ? nameWords(names) : names.output),
-      bias: weights(nameBias(c, names)),
-    },
+    head: { weight: weights(c.tie_word_embeddings ? nameWords(names) : names.output), bias: weights(names.bias) },
     keyWidth: c.hidden_size,
     keyHeads: c.num_attention_heads,
     prompts: "masked",

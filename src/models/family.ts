@@ -24,6 +24,11 @@ export interface ModelFamily {
   canonicalName(found: string, config: Config): string | undefined;
   /** Whether checkpoints hold a matrix, by its name in `shapes`, as [in, out], so that it is turned at loading and at saving. */
   isTransposed?(name: string): boolean;
+  /**
+   * Further names of weights in checkpoints, by those in `shapes`: what lies there goes first, and is written too. Transformers has two of
+   * some weights, of which it reads one.
+   */
+  aliases?(config: Config): Readonly<Record<string, string>>;
   build(config: Config, weights: Weights): Network;
   limits(config: Config): Limits;
   /** How prompts are put to its models. */

@@ -107,8 +107,9 @@ function listFolders(parent: string): string[] {
 export interface LoadOptions extends WeightOptions, OpenOptions {}
 
 /**
- * Loads a model from a folder in Hugging Face layout or by its hub id; without either, the bundled one. The backend is the
- * default one unless `useBackend` chose another before. Throws a KitError for whatever does not fit.
+ * Loads a model from a folder in Hugging Face layout, from a file of weights in one or a GGUF file, which needs none, or by its hub id;
+ * without any, the bundled one. The weights are kept in float32 where `weights` says nothing, those of a quantized file too. The backend is
+ * the default one unless `useBackend` chose another before. Throws a KitError for whatever does not fit.
  */
 export async function loadModel(id: string = BUNDLED_MODEL, options: LoadOptions = {}): Promise<LanguageModel> {
   const { revision: asked, token, onProgress, untied = false, ...weights } = options;

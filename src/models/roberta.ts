@@ -7,6 +7,7 @@ import {
   type EncoderConfig,
   type EncoderNames,
   encoderFamily,
+  nameOutputBias,
   nameWords,
 } from "./encoder.ts";
 import { defineFamily, listEnds, type ModelFamily } from "./family.ts";
@@ -35,7 +36,7 @@ function readConfig(found: Config): Encoder {
 
 const NAMES: EncoderNames = {
   ...{ encoder: "roberta", dense: "lm_head.dense", norm: "lm_head.layer_norm" },
-  ...{ output: "lm_head.decoder.weight", bias: { tied: "lm_head.bias", untied: "lm_head.bias" } },
+  ...{ output: "lm_head.decoder.weight", bias: "lm_head.bias" },
 };
 
 /** What checkpoints hold beside the masked language model: buffers, and the layer that pools a sequence. */
@@ -44,7 +45,7 @@ const UNUSED = /(^|\.)(position_ids|token_type_ids|pooler\.dense\.(weight|bias))
 /** A checkpoint of the encoder alone names it without "roberta."; of a tied pair one may hold either, or both. */
 function canonicalName(found: string, config: Config): string | undefined {
   if (UNUSED.test(found)) return undefined;
-  if (found === "lm_head.decoder.bias") return NAMES.bias.tied;
+  if (found === nameOutputBias(NAMES)) return NAMES.bias;
   if (found === NAMES.output && readConfig(config).tie_word_embeddings) return nameWords(NAMES);
   return /^(embeddings|encoder)\./.test(found) ? `roberta.${found}` : found;
 }

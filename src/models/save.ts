@@ -1,5 +1,6 @@
 import { copyFileSync, existsSync, mkdirSync, realpathSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type * as tf from "@tensorflow/tfjs-core";
 import { readObject } from "../checkpoints/json.ts";
 import { COMPANIONS, CONFIG } from "../checkpoints/modelFiles.ts";
 import { transposeValues } from "../checkpoints/transpose.ts";
@@ -7,6 +8,8 @@ import { type StoredAs, safetensorsWriter } from "../checkpoints/write.ts";
 import { checkOptions, KitError } from "../error.ts";
 import { storage } from "../tensor/backend.ts";
 import { fillValues, gaussian, type Parameter } from "../tensor/parameter.ts";
+import type { Config } from "./config.ts";
+import { findFamily } from "./family.ts";
 import type { LanguageModel } from "./network.ts";
 import { noteMeant, whyGone } from "./network.ts";
 
@@ -46,7 +49,7 @@ export async function saveModel(model: LanguageModel, folder: string, options: S
     mkdirSync(folder, { recursive: true });
     for (const name of copied) copyFileSync(join(model.folder, name), next(name));
     for (const [name, json] of Object.entries(given)) writeFileSync(next(name), `${JSON.stringify(json, null, 2)}\n`);
-    await writeWeights(model, next(WEIGHTS), dtype);
+    await writeWeights(listSaved(model, config), next(WEIGHTS), dtype);
     writeFileSync(next(CONFIG), `${JSON.stringify(withDtype(config), null, 2)}\n`);
     rmSync(join(folder, CONFIG), { force: true });
     for (const name of names) renameSync(next(name), join(folder, name));
@@ -64,19 +67,36 @@ function withDtype(config: Readonly<Record<string, unknown>>): Readonly<Record<s
   return "dtype" in config ? { ...config, dtype: config.torch_dtype } : config;
 }
 
-async function writeWeights(model: LanguageModel, path: string, dtype: StoredAs): Promise<void> {
-  const { parameters, transposed = [] } = model;
-  const isTurned = ({ name }: Parameter): boolean => transposed.includes(name);
-  const shapes = parameters.map((one) => ({
-    name: one.name,
-    shape: isTurned(one) ? one.value.shape.toReversed() : one.value.shape,
+/** A weight as a checkpoint holds it. */
+interface Saved {
+  readonly name: string;
+  readonly value: tf.Tensor;
+  /** Whether it lies there as [in, out]. */
+  readonly isTurned: boolean;
+}
+
+/** The weights as checkpoints of the family hold them: under all their names there. */
+function listSaved(model: LanguageModel, config: Config): Saved[] {
+  const { aliases, isTransposed } = findFamily(model.id, config);
+  const further = aliases?.(config) ?? {};
+  return model.parameters.flatMap(({ name, value }) =>
+    [name, ...(further[name] === undefined ? [] : [further[name]])].map((one) => {
+      return { name: one, value, isTurned: isTransposed?.(name) === true };
+    }),
+  );
+}
+
+async function writeWeights(weights: readonly Saved[], path: string, dtype: StoredAs): Promise<void> {
+  const shapes = weights.map(({ name, value: { shape }, isTurned }) => ({
+    name,
+    shape: isTurned ? shape.toReversed() : shape,
   }));
   const writer = safetensorsWriter(path, shapes, { dtype });
   const { view } = storage();
   try {
-    for (const one of parameters) {
-      const values = view ? view(one.value) : ((await one.value.data()) as Float32Array);
-      writer.add(isTurned(one) ? transposeValues(values, one.value.shape as [number, number]) : values);
+    for (const { value, isTurned } of weights) {
+      const values = view ? view(value) : ((await value.data()) as Float32Array);
+      writer.add(isTurned ? transposeValues(values, value.shape as [number, number]) : values);
     }
     writer.finish();
   } finally {

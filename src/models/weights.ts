@@ -166,9 +166,11 @@ function matchTensors(
   const found = new Map<string, StoredTensor>();
   const isTurned = (name: string, { shape }: StoredTensor): boolean =>
     shape.length === 2 && family.isTransposed?.(name) === true;
+  const aliases = family.aliases?.(checkpoint.config) ?? {};
+  const first = (name: string): string => aliases[name] ?? name;
   for (const [name, tensor] of checkpoint.tensors) {
     const canonical = family.canonicalName(name, checkpoint.config);
-    if (canonical === undefined || (canonical !== name && found.has(canonical))) continue;
+    if (canonical === undefined || (found.has(canonical) && name !== first(canonical))) continue;
     found.set(canonical, isTurned(canonical, tensor) ? transposeStored(tensor) : tensor);
   }
   const missing = [...shapes.keys()].filter((name) => !found.has(name));

@@ -144,7 +144,7 @@ export interface PredictedBytes {
   readonly weights: number;
   /** Results of a forward pass that are alive at once; for backpropagation all that the backward pass needs again. */
   readonly activations: number;
-  /** Copies of weights in use: both sides of the widest matrix, or a matrix of 16 bits in float32. */
+  /** Copies of weights in use: both sides of the widest matrix, or a matrix of 16 bits in float32; and the best trained ones, where they are kept. */
   readonly temporaries: number;
   readonly gradients: number;
   /** What the tuner keeps from step to step. */

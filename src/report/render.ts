@@ -85,7 +85,7 @@ const EMPTY_BOX: Box = { x: 0, y: 0, width: 0, height: 0 };
 const LINE_HEIGHT = 1.3;
 
 /** Gives SVG elements of a jsdom window the measuring methods that plotly.js needs and jsdom lacks. */
-export function addMeasuring(svgElement: { prototype: SVGElement }): void {
+export function addMeasuring(svgElement: { readonly prototype: object }): void {
   Object.assign(svgElement.prototype, {
     getBBox(this: SVGElement): Box {
       return measureBox(this);

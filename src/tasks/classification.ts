@@ -27,52 +27,65 @@ const KEYS = ["name", "text", "label", "classes", "prompt"] as const;
 /**
  * A task that sorts the rows of a file into classes, for models of both kinds: `loadTask(classification({ text: "text", label: "mood" }), {
  * data: "tickets.csv" })`. The model reads the prompt, and the likeliest class's answer is its own; a masked model fills a mask after
- * the prompt. The default prompt is the texts and then, on a line of its own, the label column's name with a colon: it says what is asked
- * without a grammar that only some classes fit. Rows with a blank label are left out and counted. Throws a KitError for columns, classes or a prompt that do not fit together.
+ * the prompt. The default prompt is the texts and then the label column's name with a colon, "{text} mood:": it says what is asked, and
+ * words of any kind may follow it, where "It was" wants adjectives. Rows with a blank label are left out and counted. Throws a KitError for
+ * columns, classes or a prompt that do not fit together.
  */
 export function classification(options: ClassificationOptions): TaskDefinition {
-  const { name, text, label, classes, prompt, ...unknown } = options;
+  const { text, label, classes, ...rest } = options;
+  const columns = readColumns(text, label);
+  const { name = `${label} classification`, prompt = defaultPrompt(columns, label), ...unknown } = rest;
   checkOptions("A classification", unknown, KEYS);
-  const columns = readColumns(text);
-  if (typeof label !== "string" || label === "")
-    throw new KitError(
-      `A classification needs the name of its label column, not ${showValue(label)}: give it as label.`,
-    );
-  const template = prompt ?? `${columns.map((column) => `{${column}}`).join("\n")}\n${label}:`;
-  const pieces = readTemplate(template, columns);
-  const called = name ?? `${label} classification`;
-  const words = classes === undefined ? undefined : readClasses(classes, template);
-  const labels = words && [...words.keys()];
-  const answers = words && [...words.values()];
-  const undecided = (): never => {
-    throw new KitError(
-      "the labels in the data decide the classes, and it has seen none: give the task as loadTask returns it, or name its classes.",
-    );
-  };
+  const pieces = readTemplate(prompt, columns);
+  const words = classes === undefined ? undefined : readClasses(classes, prompt);
+  const classNames = words && [...words.keys()];
   return {
-    name: called,
-    metric: "accuracy",
-    loss: "candidates",
-    columns,
-    spec: { ...options, name: called, prompt: template },
-    ...(labels && { classNames: labels }),
-    autoregressive: {
-      prompt: (row) => pieces.map((piece) => (piece.column ? readText(row, piece.text, columns) : piece.text)).join(""),
-      options: () => answers ?? undecided(),
-    },
-    masked: {
-      prompt: (row) => ({ parts: [...maskedParts(row, pieces, columns), MASK], maxLength: LONGEST }),
-      options: () => answers ?? undecided(),
-    },
-    gold: (row) => [findLabel(row, label, labels ?? undecided())],
-    ...(!words && { settle: (rows) => classification({ ...options, classes: countLabels(rows, label) }) }),
+    ...{ name, metric: "accuracy", loss: "candidates", columns, spec: { ...options, name, prompt } },
+    ...makeForms(pieces, columns, words && [...words.values()]),
+    gold: (row) => [findLabel(row, label, classNames ?? undecided())],
+    ...(classNames
+      ? { classNames }
+      : { settle: (rows) => classification({ ...options, classes: countLabels(rows, label) }) }),
   };
+}
+
+function defaultPrompt(columns: readonly string[], label: string): string {
+  return `${columns.map((column) => `{${column}}`).join(" ")} ${label}:`;
+}
+
+function makeForms(
+  pieces: readonly Piece[],
+  columns: readonly string[],
+  answers: readonly string[] | undefined,
+): Pick<TaskDefinition, "autoregressive" | "masked"> {
+  const options = (): readonly string[] => answers ?? undecided();
+  const textOf = (row: Fields, { column, text }: Piece): string => (column ? readText(row, text, columns) : text);
+  return {
+    autoregressive: { prompt: (row) => pieces.map((piece) => textOf(row, piece)).join(""), options },
+    masked: {
+      prompt: (row) => {
+        const parts = maskedParts(pieces.map((piece) => textOf(row, piece)));
+        return { parts: [...parts, MASK], maxLength: LONGEST };
+      },
+      options,
+    },
+  };
+}
+
+function undecided(): never {
+  throw new KitError(
+    "the labels in the data decide the classes, and it has seen none: give the task as loadTask returns it, or name its classes.",
+  );
 }
 
 /** Masked models read no more tokens than this. */
 const LONGEST = 512;
 
-function readColumns(text: ClassificationOptions["text"]): readonly string[] {
+function readColumns(text: ClassificationOptions["text"], label: string): readonly string[] {
+  if (typeof label !== "string" || label === "")
+    throw new KitError(
+      `A classification needs the name of its label column, not ${showValue(label)}: give it as label.`,
+    );
   const columns = typeof text === "string" ? [text] : text;
   if (Array.isArray(columns) && columns.length > 0 && columns.every((one) => typeof one === "string" && one !== ""))
     return columns as readonly string[];
@@ -178,10 +191,10 @@ const missing = (row: Fields, column: string): KitError =>
   );
 
 /** The pieces before the mask; a space at a piece's end belongs to the next, as tokenizers have it before words. */
-function maskedParts(row: Fields, pieces: readonly Piece[], columns: readonly string[]): MaskedPart[] {
+function maskedParts(texts: readonly string[]): MaskedPart[] {
   let space = "";
-  return pieces.flatMap((piece) => {
-    const text = space + (piece.column ? readText(row, piece.text, columns) : piece.text);
+  return texts.flatMap((piece) => {
+    const text = space + piece;
     const kept = text.replace(/ +$/, "");
     space = kept === text ? "" : " ";
     return kept === "" ? [] : [{ text: kept }];

@@ -105,6 +105,18 @@ test("LoRA of RoBERTa targets its own projections, and names no task", () =>
     );
   }));
 
+test("LoRA of GPT-2 says that its linear maps are stored as [in, out]", () =>
+  withNetwork("gpt2", async (network) => {
+    const folder = await saved(network, lora());
+    expect(configOf(folder)).toMatchObject({ fan_in_fan_out: true, target_modules: ["c_attn"] });
+    const { tensors } = openSafetensors(join(folder, "adapter_model.safetensors"));
+    const at = "base_model.model.transformer.h.0.attn.c_attn";
+    expect(["A", "B"].map((part) => tensors.get(`${at}.lora_${part}.weight`)!.shape)).toEqual([
+      [8, 16],
+      [48, 8],
+    ]);
+  }));
+
 test("a prefix of RoBERTa names the one task under which PEFT applies it", () =>
   withNetwork("roberta", async (network) => {
     expect(configOf(await saved(network, prefix()))).toMatchObject({ task_type: "FEATURE_EXTRACTION" });

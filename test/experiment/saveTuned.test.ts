@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { lora } from "../../src/adapters/lora.ts";
 import { classify } from "../../src/experiment/classify.ts";
+import { evaluate } from "../../src/experiment/evaluate.ts";
 import { loadTuned } from "../../src/experiment/loadTuned.ts";
 import { saveTuned } from "../../src/experiment/saveTuned.ts";
 import { tune } from "../../src/experiment/tune.ts";
@@ -105,6 +106,26 @@ test("an adapter needs its own base model, found where it was or given", async (
   for (const one of [model, stranger]) one.dispose();
 });
 
+test.each([
+  ["a model in 16 bits", folder, { weights: "float16" }, {}],
+  ["an adapter of a model in 16 bits", folder, { weights: "bfloat16" }, { adapter: lora({ rank: 2 }) }],
+  ["a model with an output matrix of its own", "roberta-reviews", { untied: true }, {}],
+  ["an adapter of such a model", "roberta-reviews", { untied: true }, { adapter: lora({ rank: 2 }) }],
+] as const)("%s is loaded as it was tuned", async (_what, id, load, options) => {
+  const model = await loadModel(id, load);
+  const tuned = await tunedBest(model, options);
+  const saved = place();
+  await saveTuned(tuned, saved);
+  const expected = await classify(tuned.model, task, TEXTS);
+  const hash = hashTheta((tuned.adapted ?? tuned.model).parameters);
+  for (const one of [tuned, model]) one.dispose();
+  const loaded = await loadTuned(saved);
+  expect(loaded.model.kept).toEqual(model.kept);
+  expect(hashTheta((loaded.adapted ?? loaded.model).parameters)).toBe(hash);
+  expect(await classify(loaded.model, loaded.task, TEXTS)).toEqual(expected);
+  loaded.dispose();
+});
+
 test("a task of one's own is given again when its model is loaded", async () => {
   const own: TaskDefinition = {
     ...{ name: "Tone", metric: "accuracy", loss: "candidates" },
@@ -152,6 +173,11 @@ test("the best of a run is had from its file, but not of FT without kept weights
   const ft = await tune(model, task, adam({ lr: 1e-3 }), base);
   await expect(bestModel(model, task, ft)).rejects.toThrow(/run of FT .* tune again with keepBest: true/);
   const kept = await tune(model, task, adam({ lr: 1e-3 }), { ...base, keepBest: true });
+  const numbers = model.parameters.reduce((sum, { value }) => sum + value.size, 0);
+  expect(kept.cost.predicted!.temporaries - ft.cost.predicted!.temporaries).toBe(4 * numbers);
+  await expect(bestModel(model, task, await evaluate(model, task))).rejects.toThrow(
+    /run of Zero-shot .* tunes nothing/,
+  );
   const copy = { ...kept }; // as a file would give it
   await expect(bestModel(model, task, copy)).rejects.toThrow(/keepBest/);
   expect(existsSync(file)).toBe(true);

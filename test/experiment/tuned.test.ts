@@ -86,8 +86,11 @@ describe.each(KINDS)("the best model of %s", (_method, tuner, options) => {
   });
 });
 
-test("the best model of a probe has its rows, and its folder the run alone", async () => {
-  const model = await loadModel(folder);
+test.each([
+  ["a probe", folder],
+  ["a probe of a masked model, whose matrix has a bias", "roberta-reviews"],
+])("the best model of %s has the run's score, and its folder the run alone", async (_what, id) => {
+  const model = await loadModel(id);
   const run = await probe(model, task);
   const tuned = await bestModel(model, task, run);
   expect(await scoreOf(tuned)).toBe(bestScore(run));

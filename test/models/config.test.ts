@@ -7,7 +7,7 @@ import { readConfig } from "../../src/models/llama.ts";
 import { ropeFrequencies } from "../../src/nn/rope.ts";
 import { CONFIGS } from "../nn/networks.ts";
 
-const names = ["opt", "roberta", "llama"] as const;
+const names = ["opt", "roberta", "llama", "mistral", "qwen2", "qwen3", "gpt2", "bert"] as const;
 
 /** The message with which a family refuses a config, or "accepted"; every function of the family that reads one must say the same. */
 function refusal(name: (typeof names)[number], change: Config): string {
@@ -30,6 +30,16 @@ const NO_SIZES = [DEEP, 0, -8, 2.5, "8", null, true, {}, [8], 2 ** 31, undefined
 const NO_NUMBERS = [0, -1, "1e-5", {}, [], true, Number.POSITIVE_INFINITY];
 const NO_FLAGS = [0, 1, "true", {}];
 const NO_IDS = [-1, 1.5, "x", {}, true, 19];
+
+/** What no decoder that is built like Llama can have, whatever its family. */
+const NO_DECODER = {
+  ...{ vocab_size: NO_SIZES, hidden_size: NO_SIZES, num_hidden_layers: [...NO_SIZES, 8000, 1e9] },
+  ...{ intermediate_size: NO_SIZES, num_attention_heads: [...NO_SIZES, 3], num_key_value_heads: [0, 3, "2", {}] },
+  ...{ head_dim: [0, 3, "4", {}], max_position_embeddings: NO_SIZES, rms_norm_eps: [...NO_NUMBERS, "8"] },
+  ...{ rope_theta: [...NO_NUMBERS, {}], hidden_act: ["gelu"] },
+  ...{ tie_word_embeddings: NO_FLAGS, bos_token_id: NO_IDS, eos_token_id: [...NO_IDS, [2, "x"], []] },
+  ...{ rope_scaling: ["linear", [1], 3], rope_parameters: [7, "x"], partial_rotary_factor: [0.5, "x"] },
+};
 
 /** The fields that each family reads, by what each can not be. */
 const WRONG: Readonly<Record<(typeof names)[number], Readonly<Record<string, readonly unknown[]>>>> = {
@@ -56,13 +66,21 @@ const WRONG: Readonly<Record<(typeof names)[number], Readonly<Record<string, rea
     ...{ eos_token_id: NO_IDS, tie_word_embeddings: NO_FLAGS, hidden_act: ["relu"], is_decoder: [true, 0] },
     position_embedding_type: ["relative_key"],
   },
-  llama: {
+  llama: { ...NO_DECODER, attention_bias: NO_FLAGS, mlp_bias: NO_FLAGS },
+  mistral: { ...NO_DECODER, sliding_window: [0, "8", {}, 2.5] },
+  qwen2: { ...NO_DECODER, use_sliding_window: NO_FLAGS, sliding_window: [0, "8", {}] },
+  qwen3: { ...NO_DECODER, attention_bias: NO_FLAGS, use_sliding_window: NO_FLAGS, sliding_window: [0, "8", {}] },
+  gpt2: {
+    ...{ vocab_size: NO_SIZES, n_embd: [...NO_SIZES, 9], n_layer: [...NO_SIZES, 8000], n_head: [...NO_SIZES, 3] },
+    ...{ n_positions: NO_SIZES, n_inner: [0, "8", {}], layer_norm_epsilon: NO_NUMBERS, tie_word_embeddings: NO_FLAGS },
+    ...{ activation_function: ["relu", 1], add_cross_attention: [true], scale_attn_weights: [false] },
+    ...{ scale_attn_by_inverse_layer_idx: [true], bos_token_id: NO_IDS, eos_token_id: [...NO_IDS, []] },
+  },
+  bert: {
     ...{ vocab_size: NO_SIZES, hidden_size: NO_SIZES, num_hidden_layers: [...NO_SIZES, 8000, 1e9] },
-    ...{ intermediate_size: NO_SIZES, num_attention_heads: [...NO_SIZES, 3], num_key_value_heads: [0, 3, "2", {}] },
-    ...{ head_dim: [0, 3, "4", {}], max_position_embeddings: NO_SIZES, rms_norm_eps: [...NO_NUMBERS, "8"] },
-    ...{ rope_theta: [...NO_NUMBERS, {}], hidden_act: ["gelu"], attention_bias: NO_FLAGS, mlp_bias: NO_FLAGS },
-    ...{ tie_word_embeddings: NO_FLAGS, bos_token_id: NO_IDS, eos_token_id: [...NO_IDS, [2, "x"], []] },
-    ...{ rope_scaling: ["linear", [1], 3], rope_parameters: [7, "x"], partial_rotary_factor: [0.5, "x"] },
+    ...{ intermediate_size: NO_SIZES, num_attention_heads: [...NO_SIZES, 3], max_position_embeddings: NO_SIZES },
+    ...{ type_vocab_size: [0, "2"], layer_norm_eps: NO_NUMBERS, pad_token_id: NO_IDS, tie_word_embeddings: NO_FLAGS },
+    ...{ hidden_act: ["relu"], is_decoder: [true, 0], position_embedding_type: ["relative_key"] },
   },
 };
 
@@ -81,7 +99,9 @@ describe.each(names)("the config of a model of type %s", (name) => {
       const message = refusal(name, { [field]: value });
       expect([value, message]).toEqual([
         value,
-        expect.stringMatching(/^The (OPT|RoBERTa|Llama) config .*[:,] (correct|use|remove)/),
+        expect.stringMatching(
+          /^The (OPT|RoBERTa|Llama|Mistral|Qwen2|Qwen3|GPT-2|BERT) config .*[:,] (correct|use|remove)/,
+        ),
       ]);
       expect(message.length).toBeLessThan(400);
       if (!/divides|positions/.test(message)) expect(message).toContain(field);

@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { findFamily } from "../../src/models/family.ts";
 import { llama } from "../../src/models/llama.ts";
 import { loadModel } from "../../src/models/load.ts";
 import type { LanguageModel } from "../../src/models/network.ts";
@@ -66,6 +67,25 @@ describe("a text's begin", () => {
     expect(ids(undefined, 80)).toEqual(codes("xyzab"));
     expect(ids(undefined, 4)).toEqual(codes("yzab"));
     expect(ids(1, 4)).toEqual([1, ...codes("zab")]);
+  });
+});
+
+describe("a window in which tokens see one another", () => {
+  const longest = (change: object): number => {
+    const config = { ...CONFIGS.mistral, max_position_embeddings: 8192, ...change };
+    return findFamily("tiny", config).limits(config).maxLength;
+  };
+
+  test("bounds the texts that are read, as it would change the longer ones", () => {
+    expect(longest({ sliding_window: null })).toBe(8192);
+    expect(longest({ sliding_window: 32 })).toBe(32);
+    expect(longest({ sliding_window: 10_000 })).toBe(8192);
+    expect(longest({ sliding_window: undefined })).toBe(4096); // as for transformers, which leaves out what is usual
+    for (const model_type of ["qwen2", "qwen3"]) {
+      expect(longest({ model_type, sliding_window: 32 })).toBe(8192);
+      expect(longest({ model_type, sliding_window: 32, use_sliding_window: false })).toBe(8192);
+      expect(longest({ model_type, sliding_window: 32, use_sliding_window: true })).toBe(32);
+    }
   });
 });
 

@@ -1,6 +1,7 @@
+import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import * as tf from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Adapted } from "../../src/adapters/adapter.ts";
@@ -41,6 +42,7 @@ const expected: {
 
 const file = process.env.MEZO_SMOLLM2;
 const absent = file === undefined || !existsSync(file);
+const KIT = resolve(import.meta.dirname, "../../dist/index.js");
 const SST2 = "data/sst2-full";
 
 describe.skipIf(absent)(
@@ -111,6 +113,23 @@ describe.skipIf(absent)(
       saved.dispose();
       replayed.dispose();
     });
+
+    test.skipIf(process.platform !== "linux")(
+      "is loaded and writes 40 tokens within 1.2 times its weights and 120 MB",
+      () => {
+        const script = `
+        const { generate, loadModel, useBackend } = await import(${JSON.stringify(KIT)});
+        await useBackend("native", 1);
+        const model = await loadModel(${JSON.stringify(file)});
+        await generate(model, ["The history of bread begins"], { maxNewTokens: 40 });
+        const status = (await import("node:fs")).readFileSync("/proc/self/status", "utf8");
+        console.log(1024 * Number(/VmHWM:\\s+(\\d+) kB/.exec(status)[1]));`;
+        const peakBytes = Number(execFileSync(process.execPath, ["--input-type=module", "-e", script]).toString());
+        const weightBytes = model.parameters.reduce((sum, { value }) => sum + 4 * value.size, 0);
+        expect(peakBytes).toBeGreaterThan(weightBytes);
+        expect(peakBytes).toBeLessThanOrEqual(1.2 * weightBytes + 120e6);
+      },
+    );
 
     test("is saved into a folder that is loaded with the same logits, tokens and metadata", async () => {
       const folder = mkdtempSync(join(tmpdir(), "smollm2-"));

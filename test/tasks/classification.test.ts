@@ -31,7 +31,7 @@ const all = ({ train, dev, test }: Record<"train" | "dev" | "test", readonly Exa
 ];
 
 test.each<[string, Partial<ClassificationOptions>, string, string[]]>([
-  ["the label column's name", {}, "so late\nmood:", ["so late", "\nmood:", "MASK"]],
+  ["the label column's name", {}, "so late mood:", ["so late", " mood:", "MASK"]],
   [
     "a prompt",
     { prompt: "{text} The customer is" },
@@ -44,12 +44,7 @@ test.each<[string, Partial<ClassificationOptions>, string, string[]]>([
     "He wrote: so late\n=>",
     ["He wrote:", " so late", "\n=>", "MASK"],
   ],
-  [
-    "several texts",
-    { text: ["title", "text"] },
-    "parcel\nso late\nmood:",
-    ["parcel", "\n", "so late", "\nmood:", "MASK"],
-  ],
+  ["several texts", { text: ["title", "text"] }, "parcel so late mood:", ["parcel", " so late", " mood:", "MASK"]],
   [
     "several texts in a prompt",
     { text: ["title", "text"], prompt: "{text} ({title}) It was " },

@@ -19,12 +19,12 @@ export type Dimension = number | string;
 
 /** A graph as this kit builds them: encoded nodes, inputs and outputs; weights are inputs, so that they may change. */
 export interface Graph {
-  readonly nodes: readonly Buffer[];
-  readonly inputs: readonly Buffer[];
-  readonly outputs: readonly Buffer[];
+  readonly nodes: readonly Uint8Array[];
+  readonly inputs: readonly Uint8Array[];
+  readonly outputs: readonly Uint8Array[];
 }
 
-function varint(value: number): Buffer {
+function varint(value: number): Uint8Array {
   const bytes: number[] = [];
   let rest = BigInt.asUintN(64, BigInt(value));
   for (; rest >= 128n; rest >>= 7n) bytes.push(Number(rest & 127n) | 128);
@@ -32,21 +32,21 @@ function varint(value: number): Buffer {
   return Buffer.from(bytes);
 }
 
-const tag = (field: number, wire: number): Buffer => varint((field << 3) | wire);
-const integer = (field: number, value: number): Buffer => Buffer.concat([tag(field, 0), varint(value)]);
+const tag = (field: number, wire: number): Uint8Array => varint((field << 3) | wire);
+const integer = (field: number, value: number): Uint8Array => Buffer.concat([tag(field, 0), varint(value)]);
 
-function bytes(field: number, value: Uint8Array | string): Buffer {
+function bytes(field: number, value: Uint8Array | string): Uint8Array {
   const content = Buffer.from(value as Uint8Array);
   return Buffer.concat([tag(field, 2), varint(content.length), content]);
 }
 
-function float(field: number, value: number): Buffer {
+function float(field: number, value: number): Uint8Array {
   const content = Buffer.alloc(4);
   content.writeFloatLE(value);
   return Buffer.concat([tag(field, 5), content]);
 }
 
-function attribute(name: string, value: Attribute): Buffer {
+function attribute(name: string, value: Attribute): Uint8Array {
   const [kind, ...content] =
     typeof value === "number"
       ? [2, integer(3, value)]
@@ -55,7 +55,7 @@ function attribute(name: string, value: Attribute): Buffer {
         : "float" in value
           ? [1, float(2, value.float)]
           : [7, ...value.map((v) => integer(8, v))];
-  return bytes(5, Buffer.concat([bytes(1, name), ...(content as Buffer[]), integer(20, kind as number)]));
+  return bytes(5, Buffer.concat([bytes(1, name), ...(content as Uint8Array[]), integer(20, kind as number)]));
 }
 
 /** One operator of the standard set, or of Microsoft's where the name begins "com.microsoft.". An empty input name is an input left out. */
@@ -64,7 +64,7 @@ export function node(
   inputs: readonly string[],
   output: string,
   attributes: Readonly<Record<string, Attribute>> = {},
-): Buffer {
+): Uint8Array {
   const dot = operator.lastIndexOf(".");
   return Buffer.concat([
     ...inputs.map((name) => bytes(1, name)),
@@ -76,14 +76,14 @@ export function node(
 }
 
 /** A graph input or output. */
-export function value(name: string, type: number, dimensions: readonly Dimension[]): Buffer {
+export function value(name: string, type: number, dimensions: readonly Dimension[]): Uint8Array {
   const shape = dimensions.map((d) => bytes(1, typeof d === "string" ? bytes(2, d) : integer(1, d)));
   const tensor = Buffer.concat([integer(1, type), bytes(2, Buffer.concat(shape))]);
   return Buffer.concat([bytes(1, name), bytes(2, bytes(1, tensor))]);
 }
 
 /** A float32 graph input or output. */
-export function floats(name: string, ...dimensions: readonly Dimension[]): Buffer {
+export function floats(name: string, ...dimensions: readonly Dimension[]): Uint8Array {
   return value(name, FLOAT, dimensions);
 }
 

@@ -90,7 +90,7 @@ test("a file that is not there is named", async () => {
 });
 
 test("a header longer than what is read at once is read whole", async () => {
-  const tokens = Array.from({ length: 300_000 }, (_, i) => `token ${i}`);
+  const tokens = Array.from({ length: 150_000 }, (_, i) => `token ${i}`);
   const path = temporaryFile("", "long.gguf");
   writeFileSync(path, ggufBytes({ tokens }, [a]));
   const { metadata, tensors } = await openGguf(path);

@@ -1,7 +1,7 @@
 """Makes the oracles of families.test.ts: logits and greedy tokens that Python's transformers computes in float64.
 
-    python families.py          remakes one JSON file a family beside this script
-    python families.py FOLDER   compares a saved model with what families.ts expects of it; prints the largest difference
+    python families.py            remakes one JSON file a family beside this script
+    python families.py FOLDER...  compares saved models with their oracles; prints the largest difference of each
 
 The weights are a formula of their names and places (fill below; weightAt in families.ts), so that no weight file is kept. Every value is
 a multiple of 1/256 in at most 8 significant bits: float16 and bfloat16 hold it too.
@@ -83,8 +83,9 @@ def fill(model: torch.nn.Module) -> None:
             if weight.dim() == 1 and name.endswith("weight"):  # the gain of a norm
                 found = 1 + np.floor(found * 64) / 128
             weight.copy_(torch.from_numpy(found).reshape(weight.shape))
-        if hasattr(model, "lm_head") and hasattr(model.lm_head, "bias") and model.lm_head.bias is not None:
-            model.lm_head.decoder.bias.copy_(model.lm_head.bias)  # one weight of an untied RoBERTa in transformers before 5
+        head = model.cls.predictions if hasattr(model, "cls") else getattr(model, "lm_head", None)
+        if hasattr(head, "decoder"):
+            head.decoder.bias.copy_(head.bias)  # one weight in transformers before 5, and two in an untied model since
 
 
 def make(family: str, config: dict) -> torch.nn.Module:
@@ -125,19 +126,20 @@ def write() -> None:
         (HERE / f"{family}.json").write_text(f'{head}, "cases": [\n{lines}\n]}}\n')
 
 
-def compare(folder: str) -> None:
+def compare(folder: str) -> dict:
     config = json.loads((pathlib.Path(folder) / "config.json").read_text())
     family = config["model_type"]
     kind = transformers.AutoModelForMaskedLM if family in MASKED else transformers.AutoModelForCausalLM
     model, report = kind.from_pretrained(folder, attn_implementation="eager", output_loading_info=True)
     model = model.double().eval()
     stored = json.loads((HERE / f"{family}.json").read_text())
-    wanted = next(c for c in stored["cases"] if all(config.get(k) == v for k, v in c["config"].items()))
+    fitting = [case for case in stored["cases"] if all(config.get(k) == v for k, v in case["config"].items())]
+    wanted = max(fitting, key=lambda case: len(case["config"]))
     worst = max(
         float(np.abs(logits(model, ids) - np.array(rows)).max()) for ids, rows in zip(stored["texts"], wanted["logits"])
     )
-    print(json.dumps({"largest": worst, "missing": sorted(report["missing_keys"]), "unexpected": sorted(report["unexpected_keys"])}))
+    return {"largest": worst, "unexpected": sorted(report["unexpected_keys"])}
 
 
 if __name__ == "__main__":
-    compare(sys.argv[1]) if len(sys.argv) > 1 else write()
+    print(json.dumps([compare(folder) for folder in sys.argv[1:]])) if len(sys.argv) > 1 else write()
