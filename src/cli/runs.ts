@@ -160,10 +160,12 @@ async function reportRuns(folder: string, { figures }: { readonly figures: strin
   const files = listFiles(folder).filter((name) => name.endsWith(".jsonl"));
   if (files.length === 0) throw new KitError(`${folder} holds no finished run: make some with npm start.`);
   const runs = files.map((name) => readRun(join(folder, name)));
+  const pictures: string[] = [];
   for (const group of groupRuns(runs)) {
     process.stdout.write(`${markdownTable(group)}\n\n`);
-    process.stderr.write(`${await drawRuns(group, figures)}\n`);
+    pictures.push(await drawRuns(group, figures));
   }
+  process.stderr.write(`${pictures.join("\n")}\n`); // last, since whoever has read enough of the tables wants no more
 }
 
 function listFiles(folder: string): string[] {
