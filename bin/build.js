@@ -88,7 +88,9 @@ function compile(id) {
 
 /** Has a published declaration name the kit's own types of tensors, for the reason that src/tensor/tensor.ts gives. */
 function useOwnTensors(file, root) {
-  const path = relative(dirname(file), join(root, "tensor", "tensor.js")).split(sep).join("/");
+  const path = relative(dirname(file), join(root, "tensor", "tensor.js"))
+    .split(sep)
+    .join("/");
   const own = path.startsWith(".") ? path : `./${path}`;
   writeFileSync(file, readFileSync(file, "utf8").replaceAll('from "@tensorflow/tfjs-core"', `from "${own}"`));
 }
