@@ -119,3 +119,19 @@ test("every file of src/ is under 300 lines, generated ones aside", () => {
 test("src/ has at most 270 files", () => {
   expect(files.length).toBeLessThanOrEqual(270);
 });
+
+/** A package of npm's that is imported in any form; its parts, after a slash, count as the package. */
+const PACKAGE =
+  /(?:^(?:import|export|\}).* from |^import |\bimport\(|\brequire(?:\.resolve)?\()["'`]((?:@[\w-]+\/)?[a-z][\w.-]*)(?:\/[^"'`]*)?["'`]/gm;
+
+test("the code imports only packages that whoever installs the kit has, or is told of", () => {
+  const { dependencies, optionalDependencies, peerDependencies, peerDependenciesMeta } = JSON.parse(
+    readFileSync(resolve(src, "../package.json"), "utf8"),
+  );
+  const known = { ...dependencies, ...optionalDependencies, ...peerDependencies };
+  const used = new Map(files.flatMap((file) => [...textOf(file).matchAll(PACKAGE)].map(([, name]) => [name!, file])));
+  const missing = [...used].filter(([name]) => !(name in known) && name !== "onnxruntime-node");
+  expect(missing).toEqual([]);
+  expect(used.size).toBeGreaterThan(15);
+  expect(Object.keys(peerDependencies)).toEqual(Object.keys(peerDependenciesMeta));
+});

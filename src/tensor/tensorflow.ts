@@ -50,7 +50,8 @@ const storage: Storage = {
 /** Loads the first package that brings the backend; of those that do not, tells why of the first one that is installed. */
 function loadPackage(): string {
   const require = createRequire(import.meta.url);
-  let why = "neither @tensorflow/tfjs-node-gpu nor @tensorflow/tfjs-node is installed";
+  let why =
+    "neither @tensorflow/tfjs-node-gpu nor @tensorflow/tfjs-node is installed (npm install @tensorflow/tfjs-node-gpu)";
   for (const name of PACKAGES.toReversed()) {
     try {
       require(name);
