@@ -1,6 +1,7 @@
 import { text as readText } from "node:stream/consumers";
 import { Command, Option } from "commander";
 import { KitError } from "../error.ts";
+import { encodeStart } from "../experiment/generate.ts";
 import { choices, defaults } from "../measure/makeRequest.ts";
 import type { MeasureRequest } from "../measure/request.ts";
 import { loadModel } from "../models/load.ts";
@@ -73,11 +74,11 @@ async function continueText(given: string | undefined, options: WriterOptions): 
     throw new KitError('A text was to be continued, and none was given: npx mezo generate "The film was".');
   const model = await loadWriter(options);
   try {
-    const { tokenizer, begin } = model;
-    const first = tokenizer.special.begin === null ? undefined : begin.config;
-    const ids = [...(first === undefined ? [] : [first]), ...tokenizer.encode(text)];
     const { maxNewTokens } = options;
-    await streamText(model, ids, { maxNewTokens, onText: (piece) => void process.stdout.write(piece) });
+    await streamText(model, encodeStart(model, text), {
+      maxNewTokens,
+      onText: (piece) => void process.stdout.write(piece),
+    });
     process.stdout.write("\n");
   } finally {
     model.dispose();

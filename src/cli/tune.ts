@@ -11,7 +11,7 @@ import { findMethod, isMarked, methods, plainName } from "../measure/methods.ts"
 import { openRunFile } from "../measure/openRunFile.ts";
 import { checkPrompts, checkWeights, checkWritable } from "../measure/plan.ts";
 import type { MeasureOptions, MeasureRequest } from "../measure/request.ts";
-import { loadModel, openModel } from "../models/load.ts";
+import { BUNDLED_MODEL, isBundled, loadModel, openModel } from "../models/load.ts";
 import type { LanguageModel } from "../models/network.ts";
 import type { Run, Score } from "../record/run.ts";
 import { reportTable } from "../report/classes.ts";
@@ -52,7 +52,7 @@ interface OwnOptions {
   readonly classes?: ClassificationOptions["classes"];
   readonly prompt?: string;
   readonly task?: string;
-  readonly method: string;
+  readonly method?: string;
   readonly seed: number;
   readonly out: string;
   readonly figures?: string;
@@ -81,7 +81,12 @@ export function makeTuneCommand(): Command {
   addRows(parser);
   parser
     .optionsGroup("The run:")
-    .addOption(new Option("--method <name>", "how it is tuned").choices(METHODS).default("mezo"))
+    .addOption(
+      new Option(
+        "--method <name>",
+        "how it is tuned (default: mezo; with the bundled models, which are small, ft)",
+      ).choices(METHODS),
+    )
     .option("--seed <n>", "draws split, batches and z", whole(0), 1);
   for (const add of [addTraining, addAdapters, addMachine]) add(parser);
   return parser
@@ -117,10 +122,11 @@ function readDefinition({ text, label, classes, prompt, task }: OwnOptions): Tas
 }
 
 async function tuneTask(command: Command): Promise<void> {
-  const own = command.opts<OwnOptions>();
+  const own = command.opts<OwnOptions & Pick<MeasureOptions, "model">>();
   const definition = readDefinition(own);
   const { text, label, classes, prompt, task, method, seed, out, figures, ...rest } = givenOptions<OwnOptions>(command);
-  const request = makeRequest({ ...rest, methods: [own.method], seeds: [own.seed] } as MeasureOptions, flagName);
+  const methods = [own.method ?? (isBundled(own.model ?? BUNDLED_MODEL) ? "ft" : "mezo")];
+  const request = makeRequest({ ...rest, methods, seeds: [own.seed] } as MeasureOptions, flagName);
   const progress = terminalProgress();
   const signal = abortOnSignals();
   try {

@@ -11,7 +11,7 @@ export interface GenerateOptions {
   readonly maxNewTokens?: number;
   /** Texts before which a continuation ends, such as a line break, beside the model's end tokens. */
   readonly stop?: string | readonly string[];
-  /** The begin token that the model was tuned with, or else that of its own config, unless another is given. */
+  /** The begin token that the model was tuned with, or else that which its tokenizer puts before texts, unless another is given. */
   readonly begin?: Begin;
   readonly onProgress?: Progress;
 }
@@ -26,23 +26,16 @@ export async function generate(
   texts: readonly string[],
   options: GenerateOptions = {},
 ): Promise<string[]> {
-  const {
-    begin = model.tunedBegin ?? "config",
-    maxNewTokens = 50,
-    stop = [],
-    onProgress = () => {},
-    ...unknown
-  } = options;
+  const { begin, maxNewTokens = 50, stop = [], onProgress = () => {}, ...unknown } = options;
   checkOptions("generate", unknown, ["maxNewTokens", "stop", "begin", "onProgress"]);
-  checkBegin(begin);
+  if (begin !== undefined) checkBegin(begin);
   if (!Array.isArray(texts))
     throw new KitError(`generate continues a list of texts, not ${showValue(texts)}: give [text].`);
   if (!(Number.isInteger(maxNewTokens) && maxNewTokens >= 0))
     throw new KitError(`generate needs a whole number from 0 on for maxNewTokens, not ${maxNewTokens}.`);
   const { tokenizer, ends } = model;
   const stops = (typeof stop === "string" ? [stop] : stop).filter((one) => one !== "");
-  const first = [model.begin[begin] ?? []].flat();
-  const prompts = texts.map((text) => Int32Array.of(...first, ...tokenizer.encode(text)));
+  const prompts = texts.map((text) => Int32Array.from(encodeStart(model, text, begin)));
   const textOf = (ids: readonly number[]): string => tokenizer.decode(ids);
   let [made, done] = [0, 0];
   const total = texts.length * maxNewTokens;
@@ -59,6 +52,17 @@ export async function generate(
       return ids.map((one) => cutAt(textOf(one), stops));
     },
   );
+}
+
+/**
+ * The ids of a text that a model continues: after the begin token that is asked for, or that the model was tuned with; else, as in
+ * transformers, after that of its config, or after none where its tokenizer puts none.
+ */
+export function encodeStart(model: LanguageModel, text: string, asked: Begin | undefined = model.tunedBegin): number[] {
+  const { tokenizer, begin } = model;
+  const own = tokenizer.special.begin === null ? undefined : begin.config;
+  const first = asked === undefined ? own : begin[asked];
+  return [...(first === undefined ? [] : [first]), ...tokenizer.encode(text)];
 }
 
 /** Where the first of some texts begins in a text; −1 where none is in it. */

@@ -6,7 +6,7 @@ import { resolveModel } from "../checkpoints/hub.ts";
 import { parseCachedPath } from "../checkpoints/hubCache.ts";
 import { downloadProgress } from "../checkpoints/hubProgress.ts";
 import { readObject } from "../checkpoints/json.ts";
-import { WEIGHTS } from "../checkpoints/modelFiles.ts";
+import { isWeightFile, WEIGHTS } from "../checkpoints/modelFiles.ts";
 import { findClosest, KitError } from "../error.ts";
 import type { Network } from "../nn/network.ts";
 import { ensureBackend } from "../tensor/backend.ts";
@@ -63,7 +63,7 @@ export async function findCheckpoint(
   id: string,
   { revision, token, onProgress }: Omit<OpenOptions, "untied">,
 ): Promise<Checkpoint> {
-  const place = existsSync(id) || !Object.hasOwn(BUNDLED, id) ? id : BUNDLED[id]!;
+  const place = isBundled(id) ? BUNDLED[id]! : id;
   const folder = await resolveModel(place, {
     ...{ revision, token, onProgress: downloadProgress(onProgress) },
     accept: (config) => checkConfig(id, readObject(config)),
@@ -130,11 +130,16 @@ export async function loadModel(id: string = BUNDLED_MODEL, options: LoadOptions
   };
 }
 
-/** By what `loadModel` finds a model again on this machine: its hub id with its commit, the id of a bundled one, or its folder. */
+/** By what `loadModel` finds a model again on this machine: its hub id with its commit, the id of a bundled one, its folder, or its file by name. */
 export function placeOf({ id, folder, revision }: Pick<LanguageModel, "id" | "folder" | "revision">): string {
   if (revision !== undefined) return `${id}@${revision}`;
-  return Object.hasOwn(BUNDLED, id) && BUNDLED[id] === resolve(folder) ? id : resolve(folder);
+  if (isBundled(id) && BUNDLED[id] === resolve(folder)) return id;
+  const file = resolve(folder, id);
+  return isWeightFile(id) && existsSync(file) ? file : resolve(folder);
 }
+
+/** Whether a model is one that ships with the kit, by its id. */
+export const isBundled = (id: string): boolean => Object.hasOwn(BUNDLED, id) && !existsSync(id);
 
 /**
  * The name of a model in runs. One that lies in the hub's cache goes by its name there, and that of its file where it is one; any other by

@@ -91,7 +91,7 @@ const QUOTINGS: readonly Quoting[] = ["double", "none"];
 export async function loadTask(task: string | TaskDefinition, options: LoadTaskOptions = {}): Promise<Task> {
   const asked = findTask(task);
   checkOptions(options);
-  const { train = 1000, dev = asked.devSize ?? 500, test = 1000, k, split, splitSeed } = options;
+  const { train = asked.trainSize ?? 1000, dev = asked.devSize ?? 500, test = 1000, k, split, splitSeed } = options;
   const { encoding, quoting, seed = 0 } = options;
   const settings = { sizes: { train, dev, test }, k, split, seed: splitSeed ?? seed, dialect: { encoding, quoting } };
   checkSizes(k === undefined ? settings.sizes : { k, test });

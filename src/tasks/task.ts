@@ -49,7 +49,8 @@ export interface TaskDefinition<Row = Fields> {
   unpack?(record: Fields): readonly Row[];
   /** "none" where each row has candidate answers of its own, so that there is no majority class. */
   readonly classes?: "none";
-  /** The authors' number of dev examples where it is not 500 (CB and COPA: 100). */
+  /** How many training and dev examples are drawn unless more or fewer are asked for, where not the authors' 1000 and 500 (CB and COPA: 100). */
+  readonly trainSize?: number;
   readonly devSize?: number;
   /** Rows that need no network and no folder. Without them the task's samples are used, marked as such. */
   defaultRows?(): Promise<Rows>;
@@ -143,6 +144,7 @@ const KEYS = [
   "gold",
   "unpack",
   "classes",
+  "trainSize",
   "devSize",
   "defaultRows",
   "classNames",
@@ -168,7 +170,7 @@ export function checkDefinition(definition: TaskDefinition): TaskDefinition {
 
 type Wrong = (what: string) => KitError;
 
-function checkSettings({ name, metric, loss, masked, classes, devSize }: TaskDefinition, wrong: Wrong): void {
+function checkSettings({ name, metric, loss, masked, classes, ...sizes }: TaskDefinition, wrong: Wrong): void {
   if (typeof name !== "string" || name.trim() === "") throw wrong("needs a name");
   if (metric !== "accuracy" && metric !== "F1")
     throw wrong(`needs the metric "accuracy" or "F1", not ${showValue(metric)}`);
@@ -180,8 +182,11 @@ function checkSettings({ name, metric, loss, masked, classes, devSize }: TaskDef
     throw wrong('has a masked form, whose answers are single tokens: take the loss "candidates"');
   if (classes !== undefined && classes !== "none")
     throw wrong(`has the classes ${showValue(classes)}: give "none" or leave classes out`);
-  if (devSize !== undefined && !(Number.isInteger(devSize) && devSize >= 1))
-    throw wrong(`needs a whole number of at least 1 as devSize, not ${showValue(devSize)}`);
+  for (const key of ["trainSize", "devSize"] as const) {
+    const size = sizes[key];
+    if (size !== undefined && !(Number.isInteger(size) && size >= 1))
+      throw wrong(`needs a whole number of at least 1 as ${key}, not ${showValue(size)}`);
+  }
 }
 
 function checkFunctions(

@@ -276,7 +276,7 @@ test.each([
 
 test("unknown options, and splits that do not apply, are refused", async () => {
   await expect(loadTask("SST-2", { shots: 1 } as object)).rejects.toThrow(
-    "Loading a task has no option shots: it has data, train, dev, test, k, split, seed, encoding, quoting, revision, token, onProgress.",
+    "Loading a task has no option shots: it has data, train, dev, test, k, split, seed, splitSeed, encoding, quoting, revision, token, onProgress.",
   );
   await expect(loadTask("SST-2", { split: "random" as "paper" })).rejects.toThrow(
     'There is no split "random": choose one of paper, proportional, files.',
