@@ -1,4 +1,4 @@
-import "@tensorflow/tfjs-core"; // the gradients of all operations, of which the reference compositions are made
+import "@tensorflow/tfjs"; // the gradients of all operations, of which the reference compositions are made
 import * as tf from "@tensorflow/tfjs-core";
 import { describe, expect, test } from "vitest";
 import { attention } from "../../src/kernels/attention.ts";
