@@ -4,7 +4,7 @@ import { KitError, listNames } from "../error.ts";
 import { isObject, readObject } from "./json.ts";
 import { listStored, type StoredTensor } from "./safetensors.ts";
 import { openSafetensors } from "./safetensorsHeader.ts";
-import { openTorch } from "./torch.ts";
+import { openTorch } from "./torch/file.ts";
 
 /** What a weight file holds, by name. */
 type Tensors = ReadonlyMap<string, StoredTensor>;

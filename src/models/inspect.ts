@@ -1,6 +1,6 @@
 import { statSync } from "node:fs";
 import type { Checkpoint } from "../checkpoints/folder.ts";
-import { parseCachedPath } from "../checkpoints/hubCache.ts";
+import { parseCachedPath } from "../checkpoints/hub/cache.ts";
 import type { StoredTensor } from "../checkpoints/safetensors.ts";
 import { KitError } from "../error.ts";
 import type { Network } from "../nn/network.ts";

@@ -1,8 +1,8 @@
 import { existsSync, statSync } from "node:fs";
 import { basename, dirname, join, posix } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseCachedPath } from "../checkpoints/hubCache.ts";
-import { type DownloadEvent, downloadProgress } from "../checkpoints/hubProgress.ts";
+import { parseCachedPath } from "../checkpoints/hub/cache.ts";
+import { type DownloadEvent, downloadProgress } from "../checkpoints/hub/download.ts";
 import { KitError, showValue } from "../error.ts";
 import { deduplicate, describeDropped, hasLabels, listDropped, makeExamples } from "./examples.ts";
 import { findTask, slug } from "./index.ts";

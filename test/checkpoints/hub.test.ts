@@ -1,10 +1,10 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { type ResolveModelOptions, resolveModel } from "../../src/checkpoints/hub.ts";
-import { parseCachedPath } from "../../src/checkpoints/hubCache.ts";
-import type { DownloadProgress } from "../../src/checkpoints/hubProgress.ts";
-import { findHubCache, findToken, hubFetch, readHubAddress, silenceLimit } from "../../src/checkpoints/hubRequest.ts";
+import { parseCachedPath } from "../../src/checkpoints/hub/cache.ts";
+import type { DownloadProgress } from "../../src/checkpoints/hub/download.ts";
+import { findHubCache, findToken, hubFetch, readHubAddress, silenceLimit } from "../../src/checkpoints/hub/request.ts";
+import { type ResolveModelOptions, resolveModel } from "../../src/checkpoints/hub/resolve.ts";
 import { COMPANIONS } from "../../src/checkpoints/modelFiles.ts";
 import { KitError } from "../../src/error.ts";
 import { commitOf, type FakeHub, type FakeHubOptions, type Fault, startFakeHub } from "./fakeHub.ts";

@@ -3,7 +3,7 @@ import { join, resolve } from "node:path";
 import { zipSync } from "fflate";
 import { describe, expect, test } from "vitest";
 import { openCheckpoint } from "../../src/checkpoints/folder.ts";
-import { openTorch } from "../../src/checkpoints/torch.ts";
+import { openTorch } from "../../src/checkpoints/torch/file.ts";
 import { openWeights } from "../../src/checkpoints/weightFiles.ts";
 import { KitError } from "../../src/error.ts";
 import { messageOf, temporaryFile, temporaryFolder } from "./files.ts";

@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import * as tf from "@tensorflow/tfjs-core";
 import { loadAdapter, savedAdapter } from "../../src/adapters/peft.ts";
 import { openCheckpoint } from "../../src/checkpoints/folder.ts";
-import { resolveModel } from "../../src/checkpoints/hub.ts";
+import { resolveModel } from "../../src/checkpoints/hub/resolve.ts";
 import { readTensor } from "../../src/checkpoints/safetensors.ts";
 import { openSafetensors } from "../../src/checkpoints/safetensorsHeader.ts";
 import { openModel } from "../../src/models/load.ts";

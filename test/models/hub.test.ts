@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { downloadProgress } from "../../src/checkpoints/hubProgress.ts";
+import { downloadProgress } from "../../src/checkpoints/hub/download.ts";
 import { loadModel, openModel, placeOf } from "../../src/models/load.ts";
 import type { Progress } from "../../src/tensor/progress.ts";
 import { commitOf, startFakeHub } from "../checkpoints/fakeHub.ts";

@@ -1,9 +1,9 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import type { Listing, Snapshot, Wanted } from "../../checkpoints/hubListing.ts";
-import { chooseRevision, parseHubName } from "../../checkpoints/hubName.ts";
-import { HubFault } from "../../checkpoints/hubRequest.ts";
-import { findOnHub, type HubOptions } from "../../checkpoints/hubSearch.ts";
+import { chooseRevision, parseHubName } from "../../checkpoints/hub/cache.ts";
+import type { Listing, Snapshot, Wanted } from "../../checkpoints/hub/listing.ts";
+import { HubFault } from "../../checkpoints/hub/request.ts";
+import { findOnHub, type HubOptions } from "../../checkpoints/hub/search.ts";
 import { KitError, listNames } from "../../error.ts";
 import { isWhole, type PartFile, parsePart } from "./folder.ts";
 

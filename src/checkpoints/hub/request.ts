@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { KitError } from "../error.ts";
+import { KitError } from "../../error.ts";
 
 /** The address of the hub, without a slash at its end: $HF_ENDPOINT or huggingface.co. Throws a KitError for anything else. */
 export function readHubAddress(): string {

@@ -1,5 +1,5 @@
-import { KitError, shorten } from "../error.ts";
-import type { ReadBytes } from "./safetensors.ts";
+import { KitError, shorten } from "../../error.ts";
+import type { ReadBytes } from "../safetensors.ts";
 
 /** The bytes of pickles that follow one another, taken from the front. */
 export interface PickleBytes {

@@ -1,12 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { KitError } from "../error.ts";
-import { findRepoFolder, findSnapshots, listSnapshots } from "./hubCache.ts";
-import { downloadSnapshot } from "./hubDownload.ts";
-import { explainFailure, type Lookup } from "./hubFailure.ts";
-import type { Listing, Wanted } from "./hubListing.ts";
-import type { RepoType } from "./hubName.ts";
-import type { DownloadProgress } from "./hubProgress.ts";
-import { type Connection, findHubCache, findToken, isOffline, readHubAddress, silenceLimit } from "./hubRequest.ts";
+import { KitError } from "../../error.ts";
+import { findRepoFolder, findSnapshots, listSnapshots, type RepoType } from "./cache.ts";
+import { type DownloadProgress, downloadSnapshot } from "./download.ts";
+import { explainFailure, type Lookup } from "./failure.ts";
+import type { Listing, Wanted } from "./listing.ts";
+import { type Connection, findHubCache, findToken, isOffline, readHubAddress, silenceLimit } from "./request.ts";
 
 /** How the hub is asked. */
 export interface HubOptions {

@@ -1,4 +1,4 @@
-import { KitError, listNames, shorten, showValue } from "../error.ts";
+import { KitError, listNames, shorten, showValue } from "../../error.ts";
 import { type Allowed, type Global, isGlobal, isMade, type PickleBytes, unpickle } from "./pickle.ts";
 
 /** Numbers of a PyTorch file that lie together; tensors are views of them, and several may share them. */

@@ -1,6 +1,6 @@
 import { Inflate } from "fflate";
-import { KitError, shorten } from "../error.ts";
-import { bytesOf, type ReadBytes } from "./safetensors.ts";
+import { KitError, shorten } from "../../error.ts";
+import { bytesOf, type ReadBytes } from "../safetensors.ts";
 
 /** A file in a zip archive, of which only the directory has been read. */
 export interface ZipEntry {

@@ -1,9 +1,9 @@
 import { fstatSync } from "node:fs";
-import { KitError, shorten } from "../error.ts";
+import { KitError, shorten } from "../../error.ts";
+import { bytesOf, type ReadBytes, readBytes, type StoredTensor, withFile } from "../safetensors.ts";
 import { pickleBytes, unpickle } from "./pickle.ts";
-import { bytesOf, type ReadBytes, readBytes, type StoredTensor, withFile } from "./safetensors.ts";
 import { readStrided } from "./strided.ts";
-import { NOTHING, readStateDict, type StateDict, type TorchStorage } from "./torchTensors.ts";
+import { NOTHING, readStateDict, type StateDict, type TorchStorage } from "./tensors.ts";
 import { listZip, readEntryBytes, type ZipEntry, type ZipFile } from "./zip.ts";
 
 /** The number that files before PyTorch 1.6 begin with, pickled. */

@@ -1,9 +1,9 @@
 import { existsSync, statSync } from "node:fs";
-import { KitError, listNames } from "../error.ts";
-import type { Listing, Wanted } from "./hubListing.ts";
-import { chooseRevision, parseHubName } from "./hubName.ts";
-import { findOnHub, type HubOptions, type Search } from "./hubSearch.ts";
-import { chooseModelFiles, findModelIn, isWeightFile, listGguf } from "./modelFiles.ts";
+import { KitError, listNames } from "../../error.ts";
+import { chooseModelFiles, findModelIn, isWeightFile, listGguf } from "../modelFiles.ts";
+import { chooseRevision, parseHubName } from "./cache.ts";
+import type { Listing, Wanted } from "./listing.ts";
+import { findOnHub, type HubOptions, type Search } from "./search.ts";
 
 /** Options of resolveModel. */
 export interface ResolveModelOptions extends HubOptions, Pick<Search, "accept" | "near"> {}

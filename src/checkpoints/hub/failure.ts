@@ -1,6 +1,6 @@
-import { KitError } from "../error.ts";
-import { NOUNS, type RepoType } from "./hubName.ts";
-import { type Connection, HubFault, tokenText } from "./hubRequest.ts";
+import { KitError } from "../../error.ts";
+import { NOUNS, type RepoType } from "./cache.ts";
+import { type Connection, HubFault, tokenText } from "./request.ts";
 
 /** Where a repository was looked for. */
 export interface Lookup {

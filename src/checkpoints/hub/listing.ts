@@ -1,6 +1,6 @@
-import { showValue } from "../error.ts";
-import type { RepoType } from "./hubName.ts";
-import { type Connection, hubFetch } from "./hubRequest.ts";
+import { showValue } from "../../error.ts";
+import type { RepoType } from "./cache.ts";
+import { type Connection, hubFetch } from "./request.ts";
 
 /** A repository on a hub. */
 export interface HubRepo {

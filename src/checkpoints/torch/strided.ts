@@ -1,6 +1,6 @@
-import { KitError } from "../error.ts";
-import { READERS, type ReadBytes } from "./safetensors.ts";
-import type { TorchTensor } from "./torchTensors.ts";
+import { KitError } from "../../error.ts";
+import { READERS, type ReadBytes } from "../safetensors.ts";
+import type { TorchTensor } from "./tensors.ts";
 
 /** A tensor of an open PyTorch file. */
 export interface OpenTensor {
