@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { closeSync, createReadStream, existsSync, openSync, statSync, truncateSync } from "node:fs";
 import { copyFile, mkdir, open, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
@@ -247,7 +247,7 @@ function reportChecked({ onProgress }: Download, { path: file, size }: HubFile):
 }
 
 async function link(blob: string, path: string): Promise<void> {
-  const next = `${path}.${process.pid}.next`;
+  const next = `${path}.${randomUUID()}.next`; // a download of the same file may run in this process too
   await mkdir(dirname(path), { recursive: true });
   try {
     await symlink(relative(dirname(path), blob), next);
