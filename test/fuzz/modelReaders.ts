@@ -194,7 +194,7 @@ const MODEL_FILES = ["config.json", "model.safetensors"];
 function answerOf(folder: string, url: string, range: string | null): Response {
   const name =
     MODEL_FILES.find((file) => url.includes("/resolve/") && url.includes(file)) ??
-    (url.includes("/discussions") ? "discussions.json" : url.includes("/tree/") ? "tree.json" : "info.json");
+    (url.includes("/tree/") ? "tree.json" : "info.json");
   const bytes = new Uint8Array(readFileSync(join(folder, name)));
   const headers = { "Content-Type": "application/json", ETag: '"e"' };
   const [, from, to] = /^bytes=(\d+)-(\d*)$/.exec(range ?? "") ?? [];
@@ -232,7 +232,6 @@ const hubReader: Reader = {
       name: "tree.json",
       bytes: JSON.stringify(MODEL_FILES.map((path) => ({ type: "file", path, size: CONTENT.length, oid: BLOB }))),
     },
-    { name: "discussions.json", bytes: JSON.stringify({ discussions: [] }) },
     { name: "config.json", bytes: CONTENT },
   ],
   beside: [{ name: "model.safetensors", bytes: CONTENT }],

@@ -49,8 +49,9 @@ export function listingOf({ type, id, connection }: HubRepo): Listing {
   };
 }
 
-/** Files get the same paths in the cache, out of which none must lead. */
-const isSafe = (path: string): boolean => path.split("/").every((name) => !/^\.*$|[\\:]/.test(name));
+/** Files get the same paths in the cache, out of which none must lead; what is no text names no file. */
+const isSafe = (path: unknown): boolean =>
+  typeof path === "string" && path.split("/").every((name) => !/^\.*$|[\\:]/.test(name));
 
 /** Commits and contents become file names, so what the server sends must not be a path: a SHA-1 or SHA-256. */
 function checkId(id: string): string {
