@@ -1,4 +1,4 @@
-import { basename } from "node:path";
+import { basename, dirname } from "node:path";
 import { Command } from "commander";
 import { type Inspection, inspectModel } from "../models/inspect.ts";
 import { terminalProgress } from "../report/progress.ts";
@@ -64,11 +64,11 @@ const SUBJECTS: readonly (readonly [name: string, text: (found: Inspection, all:
   ["The kit", ({ refusals }) => (refusals.length > 0 ? `refuses it: ${refusals.join(" ")}` : "loads it.")],
 ];
 
-function filesText({ folder, files }: Inspection): string {
+function filesText({ files }: Inspection): string {
   const list = files.slice(0, 3).map(({ path, bytes }) => `${basename(path)} ${mib(bytes)}`);
   const rest = files.length > 3 ? [`and ${files.length - 3} more`] : [];
   const total = files.reduce((sum, { bytes }) => sum + bytes, 0);
-  return `${[...list, ...rest].join(", ")}${files.length > 1 ? `, ${mib(total)} together` : ""}; in ${folder}`;
+  return `${[...list, ...rest].join(", ")}${files.length > 1 ? `, ${mib(total)} together` : ""}; in ${dirname(files[0]!.path)}`;
 }
 
 const mib = (bytes: number): string => `${mebibytes(bytes).toFixed(1)} MiB`;

@@ -67,7 +67,7 @@ export const MUTATIONS: readonly Mutation[] = [
     ["experiment/classify.ts", "scores.indexOf(Math.max(", "scores.indexOf(Math.min("],
     ["experiment/classify.ts", "Math.exp(score - top)", "Math.exp(top - score)"],
     ["experiment/classify.ts", 'model.tunedBegin ?? "mezo"', '"mezo"'],
-    ["experiment/generate.ts", 'model.tunedBegin ?? "config"', '"config"'],
+    ["experiment/generate.ts", "= model.tunedBegin)", "= undefined)"],
     ["experiment/generate.ts", "Math.min(...places)", "Math.max(...places)"],
     ["experiment/report.ts", "? answer : gold[i]![0]!", "? answer : gold[i]!.at(-1)!"],
     ["experiment/report.ts", "counts[truth]![answers[i]!]!++", "counts[answers[i]!]![truth]!++"],
