@@ -9,7 +9,7 @@ const { bin } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as 
 const launcher = join(root, bin.mezo);
 
 test("the command of the package can be run as it lies in a clone, before anything is built", () => {
-  expect(readFileSync(launcher, "utf8")).toMatch(/^#!\/usr\/bin\/env node\n/);
+  expect(readFileSync(launcher, "utf8")).toMatch(/^#!\/usr\/bin\/env -S node --max-semi-space-size=4\n/);
   expect(statSync(launcher).mode & 0o111).toBe(0o111);
   expect(launcher.startsWith(join(root, "dist"))).toBe(false);
 });
