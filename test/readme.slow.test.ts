@@ -10,7 +10,7 @@ function program(folder: string): string {
   const cells = blocks.map(([, block]) => block!).filter((block) => !block.startsWith("export async function"));
   const changes: readonly (readonly [from: string, to: string])[] = [
     ["steps: 400, evaluateEvery: 200", "steps: 4"],
-    ["steps: 400 }", "steps: 4 }"],
+    ["steps: 120, keepBest", "steps: 4, keepBest"],
     ["{ seed: 1 }", "{ seed: 1, train: 64, dev: 32, test: 64 }"],
     ['"tuned"', JSON.stringify(join(folder, "tuned"))],
     ['"replayed"', JSON.stringify(join(folder, "replayed"))],
