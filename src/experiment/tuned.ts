@@ -32,12 +32,12 @@ export interface BestModelOptions {
 }
 
 /**
- * The model as a run left it where its dev part was at its best (`bestStep`), ready to answer. Runs of zeroth-order methods
- * are replayed from what their file holds, which takes no memory beside the model, and one sweep over the trained weights for
- * many steps. A probe's rows go into a copy of the output matrix, 4 bytes a number. Runs of FT, whose steps no file tells, need `keepBest` in `tune`, which keeps 4 bytes a trained weight as they occur (of
- * LoRA or a prefix little, of a full model as much as the model in float32); the weights that were kept go with the run in memory.
- * The model that was given is changed in place, or stands still beside an adapter and a probe: of tuned full models one at a time can be had of it.
- * Throws a KitError for another base model or task than the run's, and for FT without its best weights.
+ * The model as a run left it where its dev part was at its best (`bestStep`), ready to answer. Runs of zeroth-order methods are replayed from
+ * what their file holds: that takes no memory beside the model, and one sweep over the trained weights for many steps. A probe's rows go
+ * into a copy of the output matrix, 4 bytes a number. The steps of FT are in no file, so it needs `keepBest` in `tune`, which keeps the best
+ * weights as they occur, 4 bytes a trained weight (little of LoRA or a prefix; of a full model as much again as in float32); they are kept
+ * with the run, in this process. A full model is changed in place, so only one of its tuned versions exists at a time; beside an adapter and
+ * a probe the model stays as it is. Throws a KitError for another base model or task than the run's, and for FT without its best weights.
  */
 export async function bestModel(
   model: LanguageModel,

@@ -66,7 +66,7 @@ export interface LoadTaskOptions {
    * adapter's first weights.
    */
   readonly splitSeed?: number | undefined;
-  /** Hears of a download. */
+  /** Receives the progress of a download. */
   readonly onProgress?: ((event: DownloadEvent) => void) | undefined;
 }
 

@@ -20,7 +20,7 @@ const OWN = join(resolve(import.meta.dirname, "../../.."), "runtime", `onnxrunti
 
 /**
  * The path of ONNX Runtime's library: that of the package onnxruntime-node where it is installed in this very version, else the kit's own.
- * Where there is neither, the kit's own is fetched first. Throws a KitError where it cannot be had.
+ * Where there is neither, the kit's own is fetched first. Throws a KitError where that fails.
  */
 export function libraryPath(): string {
   const found = findLibrary();
