@@ -90,8 +90,12 @@ export function addRows(parser: Command): void {
         choices.quoting,
       ),
     )
-    .option("--train <n>", "examples to train on (default: 1000)", whole(1))
-    .option("--dev <n>", "examples to choose the best step by (default: 500; CB and COPA 100)", whole(1))
+    .option("--train <n>", "examples to train on (default: 1000; of columns of your own 3000)", whole(1))
+    .option(
+      "--dev <n>",
+      "examples to choose the best step by (default: 500; CB and COPA 100; of columns of your own 1000)",
+      whole(1),
+    )
     .option("--test <n>", "examples to report on", whole(1), defaults.test)
     .option(
       "--k <n>",
