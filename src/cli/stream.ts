@@ -1,5 +1,6 @@
 import type { LanguageModel } from "../models/network.ts";
 import { generateIds } from "../nn/generate.ts";
+import { decodeAfter } from "../text/tokenizer.ts";
 
 /** How a text is continued, and who is told of it. */
 export interface StreamOptions {
@@ -16,10 +17,8 @@ export async function streamText(
   { maxNewTokens, onText }: StreamOptions,
 ): Promise<string> {
   const { tokenizer, ends } = model;
-  const before = tokenizer.decode(ids);
+  const textOf = decodeAfter(tokenizer, ids);
   let shown = 0;
-  // Decoded together with what stands before it, since tokenizers drop the space at the beginning of a text.
-  const textOf = (made: readonly number[]): string => tokenizer.decode([...ids, ...made]).slice(before.length);
   const show = (text: string, until: number): void => {
     if (until > shown) onText(text.slice(shown, until));
     shown = Math.max(shown, until);

@@ -4,6 +4,7 @@ import { runByTokens } from "../loss/passes.ts";
 import type { LanguageModel } from "../models/network.ts";
 import { generateIds } from "../nn/generate.ts";
 import type { Progress } from "../tensor/progress.ts";
+import { decodeAfter } from "../text/tokenizer.ts";
 
 /** Settings of writing texts on. */
 export interface GenerateOptions {
@@ -49,7 +50,7 @@ export async function generate(
       const own = items.map((i) => prompts[i]!);
       const ids = await generateIds(model, own, { maxNewTokens, stop: isOver, ends });
       [made, done] = [0, done + items.length * maxNewTokens];
-      return ids.map((one) => cutAt(textOf(one), stops));
+      return ids.map((one, i) => cutAt(decodeAfter(tokenizer, [...own[i]!])(one), stops));
     },
   );
 }

@@ -25,6 +25,12 @@ export interface Tokenizer extends ChatFormat {
   readonly kind: string;
 }
 
+/** Returns what gives the text of ids that continue others: decoded together with those, since some tokenizers drop the space that begins a text. */
+export function decodeAfter({ decode }: Tokenizer, before: readonly number[]): (made: readonly number[]) => string {
+  const { length } = decode(before);
+  return (made) => decode([...before, ...made]).slice(length);
+}
+
 /**
  * Loads the tokenizer of a model folder: tokenizer.json, or GPT-2's vocab.json and merges.txt, or BERT's vocab.txt, with the added tokens of the files beside
  * them; `rows` is how many ids the model has embeddings for. Texts get the ids that Python's library gives them, without truncation and

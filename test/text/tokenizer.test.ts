@@ -4,7 +4,7 @@ import { Tokenizer as LibraryTokenizer } from "@huggingface/tokenizers";
 import seedrandom from "seedrandom";
 import { expect, test } from "vitest";
 import { KitError } from "../../src/error.ts";
-import { loadTokenizer } from "../../src/text/tokenizer.ts";
+import { decodeAfter, loadTokenizer } from "../../src/text/tokenizer.ts";
 import { codes, folderWith, tinyMerges, tinyTokenizer, tinyVocab } from "./fixtures.ts";
 
 test("vocab.json and merges.txt give byte-level BPE: merges by rank, no begin or end token", () => {
@@ -34,6 +34,21 @@ test("decoding undoes encoding exactly, drops special and unknown ids, and of no
   expect(tokenizer.decode(tokenizer.encode(text))).toBe(text);
   expect(tokenizer.decode([1, 72, 105, 150, 99999])).toBe("Hi");
   expect(tokenizer.decode([])).toBe("");
+});
+
+test("what continues a text keeps the space before it, which SentencePiece's decoder drops from a text's beginning", () => {
+  const vocab = { "<unk>": 0, "▁": 1, "▁go": 2, "▁on": 3, g: 4, o: 5, n: 6 };
+  const decoders = [
+    { type: "Replace", pattern: { String: "▁" }, content: " " },
+    { type: "Fuse" },
+    { type: "Strip", content: " ", start: 1, stop: 0 },
+  ];
+  const model = { type: "BPE", vocab, merges: [], unk_token: "<unk>" };
+  const json = { model, decoder: { type: "Sequence", decoders }, added_tokens: [] };
+  const tokenizer = loadTokenizer(folderWith({ "tokenizer.json": JSON.stringify(json) }));
+  expect(tokenizer.decode([3])).toBe("on");
+  expect(decodeAfter(tokenizer, [2])([3])).toBe(" on");
+  expect(decodeAfter(tokenizer, [])([2, 3])).toBe("go on");
 });
 
 /** Strings of what tokenizers stumble over, U+FEFF and U+0085 aside, which JavaScript's white space has and has not. */

@@ -204,21 +204,21 @@ describe("a report", () => {
 });
 
 describe("generate", () => {
-  test("continues texts up to a stop, an end token or the longest, and gives the new part alone", async () => {
+  test("continues texts up to a stop, an end token or the longest, and gives the new part alone, as it stands after the text", async () => {
     const model = scripted(ANSWERS);
     const texts = ["a a it was good", "it was odd", "it was bad"];
     expect(await generate(model, texts, { maxNewTokens: 5, stop: "\n" })).toEqual([
-      "red",
-      "la la la la la",
-      "blue sky",
+      " red",
+      " la la la la la",
+      " blue sky",
     ]);
     expect(await generate(model, texts, { maxNewTokens: 5, stop: ["sky", "ue sk", "red", "la la la"] })).toEqual([
-      "",
-      "",
-      "bl",
+      " ",
+      " ",
+      " bl",
     ]);
     expect(model.seen).toContain("<bos> it was bad");
-    expect(await generate({ ...model, tunedBegin: "mezo" }, ["it was bad"])).toEqual(["blue sky"]);
+    expect(await generate({ ...model, tunedBegin: "mezo" }, ["it was bad"])).toEqual([" blue sky"]);
     expect(model.seen.at(-3)).toBe("<s> it was bad");
   });
 
