@@ -9,6 +9,7 @@ import { cpu, wasm } from "./plain.ts";
 import type { Backend, Storage } from "./storage.ts";
 import { tensorflow } from "./tensorflow.ts";
 import { webgpu } from "./webgpu/backend.ts";
+import { setLibraryThreads } from "./x86/library.ts";
 
 let bytes: number | undefined;
 
@@ -99,4 +100,5 @@ function setAllThreads(threads: number): void {
     throw new KitError(`${threads} threads were asked for; ask for a whole number from 1 on.`);
   setThreads(threads);
   setNoiseThreads(threads);
+  setLibraryThreads(threads);
 }
