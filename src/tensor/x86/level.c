@@ -8,3 +8,4 @@
 /** An exported function's name in this level. */
 #define LEVEL_NAME(name) JOIN(LEVEL, name)
 
+#include "elementwise.h"
