@@ -9,3 +9,4 @@
 #define LEVEL_NAME(name) JOIN(LEVEL, name)
 
 #include "elementwise.h"
+#include "product.h"
