@@ -14,7 +14,7 @@ INLINE float mean_of(const float *x, int64_t width, float shift, int squared) {
   f32 sum = all(0);
   for (int64_t at = 0; at < width; at += LANES) {
     f32 part = fill_rest(load_left(x + at, width - at) - shift, width - at, 0);
-    sum = squared ? multiply_add(part, part, sum) : sum + part;
+    sum = multiply_add(part, squared ? part : all(1), sum);
   }
   return sum_lanes(sum) / (float)width;
 }
@@ -26,8 +26,9 @@ INLINE void normalize(const norm_task *t, int64_t row, int centred) {
   f32 scale = 1 / square_root(all(mean_of(x, t->width, shift, 1) + t->epsilon));
   for (int64_t at = 0; at < t->width; at += LANES) {
     int64_t left = t->width - at;
-    f32 normal = (load_left(x + at, left) - shift) * scale, gain = load_left(t->weight + at, left);
-    store_left(y + at, centred ? multiply_add(normal, gain, load_left(t->bias + at, left)) : normal * gain, left);
+    f32 normal = (load_left(x + at, left) - shift) * scale * load_left(t->weight + at, left);
+    if (centred) normal += load_left(t->bias + at, left);
+    store_left(y + at, normal, left);
   }
 }
 

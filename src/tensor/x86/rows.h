@@ -17,10 +17,12 @@ INLINE void store_left(float *at, f32 x, int64_t left) {
 }
 
 /** a where the mask is set, else b. */
-INLINE f32 choose(i32 mask, f32 a, f32 b) { return (f32)((mask & (i32)a) | (~mask & (i32)b)); }
+INLINE f32 pick(i32 mask, f32 a, f32 b) { return (f32)((mask & (i32)a) | (~mask & (i32)b)); }
 
 /** x, with `other` in the lanes beyond what is left of a row. */
-INLINE f32 fill_rest(f32 x, int64_t left, float other) { return left < LANES ? choose(LANE_NUMBERS < (int)left, x, all(other)) : x; }
+INLINE f32 fill_rest(f32 x, int64_t left, float other) {
+  return left < LANES ? pick(LANE_NUMBERS < (int)left, x, all(other)) : x;
+}
 
 INLINE float sum_lanes(f32 x) {
   float sum = 0;
