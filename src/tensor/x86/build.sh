@@ -26,8 +26,8 @@ level() {
 face mezo
 face processor
 face threads
-level avx2 -march=x86-64-v3
-level avx512 -march=x86-64-v4 -mprefer-vector-width=512
+level avx2 -march=x86-64-v3 -DBASE_LEVEL
+level avx512 -march=x86-64-v4 -mprefer-vector-width=512 -DBASE_LEVEL
 level avx512bf16 -march=x86-64-v4 -mprefer-vector-width=512 -mavx512bf16
 level amx -march=x86-64-v4 -mprefer-vector-width=512 -mavx512bf16 -mamx-tile -mamx-bf16 -DTILES
 level emulated -march=x86-64-v3 -DTILES -DEMULATED

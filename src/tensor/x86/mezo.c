@@ -18,8 +18,10 @@ void *memset(void *to, int value, size_t n) {
 }
 
 #define FUNCTION(name, parameters, arguments) int avx2_##name parameters, avx512_##name parameters, avx512bf16_##name parameters, amx_##name parameters, emulated_##name parameters;
+#define BASE(name, parameters, arguments) int avx2_##name parameters, avx512_##name parameters;
 #include "functions.h"
 #undef FUNCTION
+#undef BASE
 #define FUNCTION(name, parameters, arguments) \
   EXPORT int mezo_##name parameters { \
     switch (level_in_force()) { \
@@ -28,6 +30,14 @@ void *memset(void *to, int value, size_t n) {
       case AVX512_BF16: return avx512bf16_##name arguments; \
       case AMX: return amx_##name arguments; \
       case EMULATED_AMX: return emulated_##name arguments; \
+      default: return NO_PROCESSOR; \
+    } \
+  }
+#define BASE(name, parameters, arguments) \
+  EXPORT int mezo_##name parameters { \
+    switch (level_in_force()) { \
+      case AVX2: case EMULATED_AMX: return avx2_##name arguments; \
+      case AVX512: case AVX512_BF16: case AMX: return avx512_##name arguments; \
       default: return NO_PROCESSOR; \
     } \
   }
