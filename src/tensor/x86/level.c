@@ -12,3 +12,5 @@
 #ifdef BASE_LEVEL
 #include "moves.h"
 #endif
+#include "elementwise.h"
+#include "product.h"
