@@ -14,6 +14,30 @@ typedef enum { FLOAT32, BFLOAT16, FLOAT16 } number_format;
 /** The law of z. */
 typedef enum { GAUSSIAN, RADEMACHER } noise_law;
 
+/** What becomes of a weight: theta * keep + scale * z, with the z of the key. */
+typedef struct {
+  noise_key key;
+  float scale, keep;
+} noise_move;
+
+/**
+ * Elements `from` up to `to` of a weight at `theta`, or a part of one that begins at its `offset`-th element, and which of a table's moves they
+ * make. With `plus` and `minus` theta stays as it is, and its two sides after the first move go there.
+ */
+typedef struct {
+  void *theta;
+  float *plus, *minus;
+  int64_t format, stochastic; // a number_format, and whether it rounds so
+  int64_t from, to, offset;
+  int64_t first_move, moves;
+  int64_t first_part; // for the kernel's use
+} stretch;
+/** What products are made of (products.ts): float32; bfloat16 in pairs; three products of bfloat16's halves; mean and half difference. */
+typedef enum { IN_FLOAT32, IN_BF16X3, IN_BF16, IN_DIFFERENCE } product_kind;
+
+/** One product; both sides with the same W; both sides with W + eps z and W - eps z. */
+typedef enum { ONE_SIDE, STILL_WEIGHT, MOVED_WEIGHT } product_sides;
+
 /** What follows a product. */
 typedef enum { NONE, RELU, GELU, SILU, GELU_TANH } activation;
 
