@@ -9,6 +9,7 @@
 
 #include "activation.h"
 #include "noise.h"
+#include "product.h"
 
 #ifdef BASE_LEVEL
 #include "attention.h"
