@@ -166,7 +166,7 @@ function run(
 async function reference(...given: Parameters<typeof run>): Promise<Both<Float32Array>> {
   await useBackend("cpu");
   const both = run(...given);
-  await useBackend("native", 1);
+  await useBackend("native", { threads: 1 });
   return both;
 }
 
@@ -228,7 +228,7 @@ describe.skipIf(!isHere)("both sides of a network by the kit's own kernels", () 
     test.each(Object.entries(TRAINED))("are what TensorFlow.js gives, training %s", async (_what, begin) => {
       await useBackend("cpu");
       const wanted = passOverNetwork(family, begin);
-      await useBackend("native", 1);
+      await useBackend("native", { threads: 1 });
       for (const products of EXACT)
         expectNear(await withoutGraphs(products, () => passOverNetwork(family, begin)), wanted, products);
     });
