@@ -1,4 +1,5 @@
-import { existsSync } from "node:fs";
+import { copyFileSync, existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import koffi from "koffi";
 import { vi } from "vitest";
@@ -23,11 +24,24 @@ export function isHere(level: Level): boolean {
 /** What the tests of a level that is not here say. */
 export const needsLevel = (level: Level): string => `at ${level}; needs x86-64 Linux and a processor that has it`;
 
-/** Imports modules anew and has them run at a level: MEZO_CPU is read once, and the level is the process's. */
+/** Imports modules anew and has them run at a level. A process has one level, so that each has a copy of the library. */
 export async function atLevel<T>(level: Level, load: () => Promise<T>): Promise<T> {
   vi.resetModules();
   vi.stubEnv("MEZO_CPU", level);
+  vi.doMock("koffi", () => ({ default: { ...koffi, load: () => copyOf(level) } }));
   const { processorLevel } = await import("../../../src/tensor/x86/library.ts");
   if (processorLevel() !== level) throw new Error(`The library runs at ${processorLevel()}, not at ${level}.`);
   return load();
+}
+
+const copies = new Map<Level, ReturnType<typeof koffi.load>>();
+
+function copyOf(level: Level): ReturnType<typeof koffi.load> {
+  const folder = mkdtempSync(join(tmpdir(), "mezo-level-"));
+  const path = join(folder, `${level}.so`);
+  copyFileSync(LIBRARY, path);
+  const library = copies.get(level) ?? koffi.load(path);
+  copies.set(level, library);
+  rmSync(folder, { recursive: true });
+  return library;
 }
