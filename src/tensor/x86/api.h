@@ -3,6 +3,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define EXPORT __attribute__((visibility("default")))
+
 /** The z of one tensor: a key of Philox and a word of its counter (noise/key.ts). */
 typedef struct {
   uint32_t k0, k1, stream;
@@ -41,12 +43,20 @@ typedef enum { ONE_SIDE, STILL_WEIGHT, MOVED_WEIGHT } product_sides;
 /** What follows a product. */
 typedef enum { NONE, RELU, GELU, SILU, GELU_TANH } activation;
 
+/** Attention of `sequences` that lie one after another: how many queries and keys there are of all, heads, and those of the keys. */
+typedef struct {
+  int32_t sequences, queries, keys, heads, key_heads, head_width, causal;
+} attention_sizes;
+
 /** 0 is success; the others say at the border what was wrong. */
 typedef enum { OK, BAD_SIZE, NO_PROCESSOR } outcome;
 
+/** As many threads as work at most on one job; library.ts asks for no more. */
+enum { MOST_THREADS = 64 };
+
 /**
  * Calls work(data, part, thread) for every part, on at most `threads` threads, the calling one included; thread < threads counts them.
- * Where another caller has the helpers, the calling thread does all.
+ * Where another caller has the helpers, the calling thread does all. Work may not call it: the inner one would be thread 0 a second time.
  */
 void parallel(int threads, int parts, void (*work)(void *data, int part, int thread), void *data);
 
