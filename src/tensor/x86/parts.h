@@ -10,10 +10,18 @@
 #include "packX.h"
 
 enum {
-  ROWS_AT_ONCE = 4096,     // of X: so many are packed, and W is formed once for all of them
-  COLUMNS_AT_ONCE = 1024,  // of X and W, whose products are summed before y is written
-  PACKED_BYTES = 512 << 10 // of W, for one thread: they stay in its nearer cache while X passes by
+  ROWS_AT_ONCE = 4096,    // of X: so many are packed, and W is formed once for all of them
+  COLUMNS_AT_ONCE = 1024, // of X and W, whose products are summed before y is written
 };
+
+// Bytes of W that a thread packs: half of what its second cache has on the processors of the level. They stay there while X passes by.
+#ifdef TILES
+enum { PACKED_BYTES = 1 << 20 };
+#elif defined(__AVX512F__)
+enum { PACKED_BYTES = 512 << 10 };
+#else
+enum { PACKED_BYTES = 192 << 10 };
+#endif
 
 /** A product, and of it the range of rows and columns of X that is being done. */
 typedef struct {
