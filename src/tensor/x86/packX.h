@@ -50,7 +50,7 @@ static void pack_row_form(float *to, const float *plus, const float *minus, int 
   }
 }
 
-// Rows `row` to `row` + `count`, columns `column` to `column` + GROUP of X, as they lie and turned.
+/** `count` rows from `row` on, GROUP columns from `column` on, of X as it lies. */
 static void copy_rows(const x_rows *x, const float *values, int64_t row, int count, int64_t column, x_copy *to) {
   for (int r = 0; r < count; r++)
     for (int c = 0; c < GROUP; c += LANES) {
@@ -59,6 +59,7 @@ static void copy_rows(const x_rows *x, const float *values, int64_t row, int cou
     }
 }
 
+/** The same where X is turned. */
 static void copy_turned(const x_rows *x, const float *values, int64_t row, int count, int64_t column, x_copy *to) {
   for (int c = 0; c < GROUP; c += LANES)
     for (int r = 0; r < count; r += LANES) {
