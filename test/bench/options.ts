@@ -2,7 +2,7 @@ import { availableParallelism } from "node:os";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { weightFormats } from "../../src/models/weights.ts";
 import { benchMethods, moreBenchMethods } from "./methods.ts";
-import { benchModels } from "./models.ts";
+import { benchModels, tableModels } from "./models.ts";
 import type { BenchRequest, CaseRequest } from "./request.ts";
 
 /** What `npm run bench` is asked for, checked. */
@@ -39,7 +39,7 @@ export function parseBenchOptions(argv: readonly string[]): BenchOptions {
         .default("answer"),
     )
     .addOption(new Option("--weights <format>", "what matrices are kept in").choices(weightFormats).default("float32"))
-    .option("--model <names>", "models, with commas between them", among(Object.keys(benchModels)))
+    .option("--model <names>", `models, with commas between them (${tableModels})`, among(Object.keys(benchModels)))
     .option(
       "--method <names>",
       "methods, with commas between them",
@@ -57,7 +57,7 @@ function optionsOf({ profile, smoke, ...given }: Given): BenchOptions {
   const { output = smoke ? "data/runs/smoke" : "data/runs" } = given;
   const { rows, tokens, steps, threads, noise, loss, weights } = given;
   const request = { rows, tokens, steps, threads, noise, loss, weights };
-  const models = given.model ?? Object.keys(benchModels);
+  const models = given.model ?? tableModels;
   const methods = given.method ?? (profile ? ["MeZO"] : benchMethods.map(({ name }) => name));
   const cases = models.flatMap((model) => methods.map((method) => ({ ...request, model, method })));
   return { request, cases: profile ? cases.slice(0, 1) : cases, output, profile, smoke };
