@@ -1,1 +1,5 @@
 // The functions of the library, FUNCTION(name, (parameters), (arguments)); who includes this gives FUNCTION its meaning.
+FUNCTION(activate, (const float *a, float *y, int64_t n, activation kind, int threads), (a, y, n, kind, threads))
+FUNCTION(add, (const float *a, const float *b, float *y, int64_t n, int threads), (a, b, y, n, threads))
+FUNCTION(product_scratch, (product_kind kind, product_sides sides, int threads, int64_t m, int64_t n, int64_t k, int64_t *bytes), (kind, sides, threads, m, n, k, bytes))
+FUNCTION(product, (product_kind kind, product_sides sides, int threads, int64_t m, int64_t n, int64_t k, const void *w, number_format format, int64_t size, int64_t first, int64_t stride, uint32_t key0, uint32_t key1, uint32_t stream, noise_law law, float eps, const float *x0, const float *x1, const float *bias0, const float *bias1, const float *residual0, const float *residual1, float *y0, float *y1, activation then, void *scratch, int64_t scratch_bytes), (kind, sides, threads, m, n, k, w, format, size, first, stride, key0, key1, stream, law, eps, x0, x1, bias0, bias1, residual0, residual1, y0, y1, then, scratch, scratch_bytes))
