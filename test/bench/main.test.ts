@@ -41,10 +41,17 @@ describe("what follows from the measurements", () => {
     request: { ...request, model: "bundled", method },
     result: {
       ...{ stepSeconds, passSeconds: stepSeconds / 2, noiseSeconds: stepSeconds / 4, inGraphs: 0.5, samples: [] },
-      ...{ flops: 6e9, trained: 1e8, peakBytes },
+      ...({
+        flops: 6e9,
+        attentionFlops: 1e9,
+        products: "float32",
+        productSeconds: 0.1,
+        attentionSeconds: 0.05,
+      } as const),
+      ...{ trained: 1e8, weights: 1e8, weightBytes: 4e8, peakBytes },
     },
   });
-  const ceilings = { gemm: 60e9, gaussian: 1e8, rademacher: 1e9 };
+  const ceilings = { gemm: 60e9, gaussian: 1e8, rademacher: 1e9, copied: 1e10 };
   const all = [measured("Zero-shot", 0.2, 100), measured("MeZO", 0.5, 110), measured("FT (Adam)", 2, 550)];
   const rows = rowsOf(all, ceilings);
 

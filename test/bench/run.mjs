@@ -3,14 +3,19 @@ import { copyFileSync, existsSync, symlinkSync } from "node:fs";
 import { join, resolve } from "node:path";
 
 // Compiles the benchmarks with src/ into .bench/, where they are measured as they run for users: by Node, from JavaScript. Then runs the
-// one that is named first: main, replayMain or peerMain.
+// one that is named first: main, replayMain, peerMain or scaleMain.
 const root = resolve(import.meta.dirname, "../..");
 const bench = join(root, ".bench");
 const compiler = join(root, "node_modules/typescript/bin/tsc");
 const { status } = spawnSync(process.execPath, [compiler, "-p", import.meta.dirname], { stdio: ["ignore", 2, 2] });
 if (status !== 0) process.exit(1);
 copyFileSync(join(root, "package.json"), join(bench, "package.json"));
-if (!existsSync(join(bench, "data"))) symlinkSync(join(root, "data"), join(bench, "data"), "junction");
+for (const path of ["data", "src/tensor/x86/linux-x64.so", "test/bench/peer"])
+  link(join(root, path), join(bench, path));
 const [name, ...args] = process.argv.slice(2);
 process.argv = [process.argv[0], join(bench, `test/bench/${name}.js`), ...args];
 await import(process.argv[1]);
+
+function link(there, here) {
+  if (existsSync(there) && !existsSync(here)) symlinkSync(there, here, "junction");
+}

@@ -29,10 +29,17 @@ export interface ForwardWork {
  * only of the token that is read, and the logits that the loss needs.
  */
 export function forwardFlops(model: ModelSizes, work: ForwardWork): number {
-  const { rows, positions: n, outputs, prefix } = work;
-  const full = layerFlops(model, work, { tokens: n, queries: n, seen: (n * (n + 1)) / 2 + n * prefix });
-  const last = layerFlops(model, work, { tokens: n, queries: 1, seen: n + prefix });
-  return rows * ((model.layers - 1) * full + last + wordFlops(model, n, outputs));
+  const { rows, positions: n, outputs } = work;
+  const full = layerFlops(model, work, { tokens: n, queries: n });
+  const last = layerFlops(model, work, { tokens: n, queries: 1 });
+  const projections = rows * ((model.layers - 1) * full + last + wordFlops(model, n, outputs));
+  return projections + attentionFlops(model, work);
+}
+
+/** Those of attention's two products with the keys that are seen. */
+export function attentionFlops({ layers, width }: ModelSizes, { rows, positions: n, prefix }: ForwardWork): number {
+  const [full, last] = [(n * (n + 1)) / 2 + n * prefix, n + prefix];
+  return rows * 2 * 2 * width * ((layers - 1) * full + last);
 }
 
 /** Of one row: logits, and the projections of an embedding that is not as wide as the layers. */
@@ -49,22 +56,20 @@ export function sharedFlops({ width: d, keyWidth: k = d }: ModelSizes, { rows, p
   return rows * positions * 2 * d * (d + 2 * k);
 }
 
-/** Of one row in one layer: tokens that have keys and values, tokens that ask, and keys seen by them all together. */
+/** Of one row in one layer: tokens that have keys and values, and tokens that ask. */
 interface LayerWork {
   readonly tokens: number;
   readonly queries: number;
-  readonly seen: number;
 }
 
 function layerFlops(
   { width: d, feedForward: f, keyWidth: k = d, isGated = false }: ModelSizes,
   { rank }: ForwardWork,
-  { tokens, queries, seen }: LayerWork,
+  { tokens, queries }: LayerWork,
 ): number {
   const keysAndValues = tokens * 2 * d * k;
   const queriesAndOutputs = queries * 2 * d * d;
   const feedForward = queries * (isGated ? 3 : 2) * d * f;
-  const attention = 2 * seen * d;
   const lora = (tokens * (d + k) + queries * 2 * d) * rank;
-  return 2 * (keysAndValues + queriesAndOutputs + feedForward + attention + lora);
+  return 2 * (keysAndValues + queriesAndOutputs + feedForward + lora);
 }
