@@ -9,7 +9,7 @@ export interface PartSeconds {
 
 /** What belongs to a part, by the first letters of the names of graphs and of the library's functions. */
 const PARTS: Readonly<Record<keyof PartSeconds, RegExp>> = {
-  products: /^(linear|feedForward|vocabularyTile|matMul|product|logSum|logProb)/i,
+  products: /^(linear|feedForward|vocabularyTile|matMul|product)/,
   attention: /^attention/,
 };
 
