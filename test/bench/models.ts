@@ -30,7 +30,7 @@ export const tableModels: readonly string[] = ["opt-125m", "bundled"];
 export const benchModels: Readonly<Record<string, BenchModel>> = {
   "opt-125m": random["opt-125m"]!,
   bundled: {
-    ...{ title: `the bundled model ${BUNDLED_MODEL} with its weights`, millions: 12 },
+    ...{ title: `the bundled model ${BUNDLED_MODEL} with its weights`, millions: 6 },
     load: (weights) => loadModel(BUNDLED_MODEL, { weights }),
   },
   ...random,

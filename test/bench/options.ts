@@ -83,7 +83,7 @@ export function countFrom(least: number): (text: string) => number {
 export const count: (text: string) => number = countFrom(1);
 
 /** Reads names with commas between them, whatever their case and punctuation: "mezo-lora" is MeZO (LoRA). */
-export function among(names: readonly string[]): (text: string) => string[] {
+export function among<Name extends string>(names: readonly Name[]): (text: string) => Name[] {
   const plain = (text: string): string => text.toLowerCase().replace(/[^a-z0-9]/g, "");
   return (text) =>
     text.split(",").map((part) => {
