@@ -1,9 +1,9 @@
 import { spawnSync } from "node:child_process";
-import { copyFileSync, existsSync, symlinkSync } from "node:fs";
+import { copyFileSync, existsSync, lstatSync, rmSync, symlinkSync } from "node:fs";
 import { join, resolve } from "node:path";
 
 // Compiles the benchmarks with src/ into .bench/, where they are measured as they run for users: by Node, from JavaScript. Then runs the
-// one that is named first: main, replayMain, peerMain or scaleMain.
+// one that is named first: main, replayMain, peerMain, scaleMain or accuracyMain.
 const root = resolve(import.meta.dirname, "../..");
 const bench = join(root, ".bench");
 const compiler = join(root, "node_modules/typescript/bin/tsc");
@@ -16,6 +16,9 @@ const [name, ...args] = process.argv.slice(2);
 process.argv = [process.argv[0], join(bench, `test/bench/${name}.js`), ...args];
 await import(process.argv[1]);
 
+/** What is not compiled is seen where it is: a library that other processes have loaded must not be written over. */
 function link(there, here) {
-  if (existsSync(there) && !existsSync(here)) symlinkSync(there, here, "junction");
+  if (!existsSync(there) || lstatSync(here, { throwIfNoEntry: false })?.isSymbolicLink()) return;
+  rmSync(here, { force: true });
+  symlinkSync(there, here, "junction");
 }

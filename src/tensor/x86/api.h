@@ -3,6 +3,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define EXPORT __attribute__((visibility("default")))
+
 /** The z of one tensor: a key of Philox and a word of its counter (noise/key.ts). */
 typedef struct {
   uint32_t k0, k1, stream;
@@ -14,6 +16,24 @@ typedef enum { FLOAT32, BFLOAT16, FLOAT16 } number_format;
 /** The law of z. */
 typedef enum { GAUSSIAN, RADEMACHER } noise_law;
 
+/** What becomes of a weight: theta * keep + scale * z, with the z of the key. */
+typedef struct {
+  noise_key key;
+  float scale, keep;
+} noise_move;
+
+/**
+ * Elements `from` up to `to` of a weight at `theta`, or a part of one that begins at its `offset`-th element, and which of a table's moves they
+ * make. With `plus` and `minus` theta stays as it is, and its two sides after the first move go there.
+ */
+typedef struct {
+  void *theta;
+  float *plus, *minus;
+  int64_t format, stochastic; // a number_format, and whether it rounds so
+  int64_t from, to, offset;
+  int64_t first_move, moves;
+  int64_t first_part; // for the kernel's use
+} stretch;
 /** What products are made of (products.ts): float32; bfloat16 in pairs; three products of bfloat16's halves; mean and half difference. */
 typedef enum { IN_FLOAT32, IN_BF16X3, IN_BF16, IN_DIFFERENCE } product_kind;
 
@@ -23,12 +43,20 @@ typedef enum { ONE_SIDE, STILL_WEIGHT, MOVED_WEIGHT } product_sides;
 /** What follows a product. */
 typedef enum { NONE, RELU, GELU, SILU, GELU_TANH } activation;
 
+/** Attention of `sequences` that lie one after another: how many queries and keys there are of all, heads, and those of the keys. */
+typedef struct {
+  int32_t sequences, queries, keys, heads, key_heads, head_width, causal;
+} attention_sizes;
+
 /** 0 is success; the others say at the border what was wrong. */
 typedef enum { OK, BAD_SIZE, NO_PROCESSOR } outcome;
 
+/** As many threads as work at most on one job; library.ts asks for no more. */
+enum { MOST_THREADS = 64 };
+
 /**
  * Calls work(data, part, thread) for every part, on at most `threads` threads, the calling one included; thread < threads counts them.
- * Where another caller has the helpers, the calling thread does all.
+ * Where another caller has the helpers, the calling thread does all. Work may not call it: the inner one would be thread 0 a second time.
  */
 void parallel(int threads, int parts, void (*work)(void *data, int part, int thread), void *data);
 

@@ -1,46 +1,65 @@
-// Activations and sums, element by element.
+// Activations, sums and products of arrays, element by element.
 #pragma once
 #include "activation.h"
-
-enum { ELEMENTS_A_PART = 16384 };
+#include "rows.h"
 
 typedef struct {
   const float *a, *b;
   float *y;
   int64_t n;
   activation kind;
-} elements;
+} element_task;
 
-INLINE int64_t least_of(int64_t a, int64_t b) { return a < b ? a : b; }
+typedef enum { ACTIVATE, ADD, MULTIPLY } operation;
 
-static void LEVEL_NAME(activate_part)(void *data, int part, int thread) {
-  (void)thread;
-  elements e = *(elements *)data;
-  int64_t at = (int64_t)part * ELEMENTS_A_PART, end = least_of(e.n, at + ELEMENTS_A_PART);
-  for (; at + LANES <= end; at += LANES) store(e.y + at, activate(load(e.a + at), e.kind));
-  if (at < end) store_some(e.y + at, activate(load_some(e.a + at, (int)(end - at)), e.kind), (int)(end - at));
+INLINE f32 combine(f32 a, f32 b, operation what, activation kind) {
+  if (what == ACTIVATE) return activate(a, kind);
+  return what == ADD ? a + b : a * b;
 }
 
-/** y = the activation of a; they may be the same memory. */
-int LEVEL_NAME(activate)(const float *a, float *y, int64_t n, activation kind, int threads) {
-  if (n < 0 || n > (int64_t)ELEMENTS_A_PART << 30 || kind > GELU_TANH) return BAD_SIZE;
-  elements all_of_them = {a, 0, y, n, kind};
-  parallel(threads, (int)((n + ELEMENTS_A_PART - 1) / ELEMENTS_A_PART), LEVEL_NAME(activate_part), &all_of_them);
+INLINE void combine_part(const element_task *t, int part, operation what, activation kind) {
+  int64_t at = (int64_t)part * VALUES_A_PART, end = least_of(t->n, at + VALUES_A_PART);
+  for (; at < end; at += LANES) {
+    int64_t left = end - at;
+    store_left(t->y + at, combine(load_left(t->a + at, left), what == ACTIVATE ? all(0) : load_left(t->b + at, left), what, kind), left);
+  }
+}
+
+static void activate_part(void *data, int part, int thread) {
+  (void)thread;
+  const element_task *t = data;
+  for (activation kind = RELU; kind <= GELU_TANH; kind++) // a loop for each
+    if (kind == t->kind) combine_part(t, part, ACTIVATE, kind);
+}
+
+static void add_elements_part(void *data, int part, int thread) {
+  (void)thread;
+  combine_part(data, part, ADD, NONE);
+}
+
+static void multiply_elements_part(void *data, int part, int thread) {
+  (void)thread;
+  combine_part(data, part, MULTIPLY, NONE);
+}
+
+static int run_elements(element_task task, void (*part)(void *, int, int), int threads) {
+  if (task.n < 0 || task.n > (int64_t)VALUES_A_PART * MOST_PARTS) return BAD_SIZE;
+  parallel(threads, (int)((task.n + VALUES_A_PART - 1) / VALUES_A_PART), part, &task);
   return OK;
 }
 
-static void LEVEL_NAME(add_part)(void *data, int part, int thread) {
-  (void)thread;
-  elements e = *(elements *)data;
-  int64_t at = (int64_t)part * ELEMENTS_A_PART, end = least_of(e.n, at + ELEMENTS_A_PART);
-  for (; at + LANES <= end; at += LANES) store(e.y + at, load(e.a + at) + load(e.b + at));
-  for (; at < end; at++) e.y[at] = e.a[at] + e.b[at];
+/** y = the activation of a, which may be y. */
+int LEVEL_NAME(activate)(const float *a, float *y, int64_t n, activation kind, int threads) {
+  if (kind < RELU || kind > GELU_TANH) return BAD_SIZE;
+  return run_elements((element_task){a, 0, y, n, kind}, activate_part, threads);
 }
 
 /** y = a + b; y may be either. */
 int LEVEL_NAME(add)(const float *a, const float *b, float *y, int64_t n, int threads) {
-  if (n < 0 || n > (int64_t)ELEMENTS_A_PART << 30) return BAD_SIZE;
-  elements all_of_them = {a, b, y, n, NONE};
-  parallel(threads, (int)((n + ELEMENTS_A_PART - 1) / ELEMENTS_A_PART), LEVEL_NAME(add_part), &all_of_them);
-  return OK;
+  return run_elements((element_task){a, b, y, n, NONE}, add_elements_part, threads);
+}
+
+/** y = a b, element by element; y may be either. */
+int LEVEL_NAME(multiply)(const float *a, const float *b, float *y, int64_t n, int threads) {
+  return run_elements((element_task){a, b, y, n, NONE}, multiply_elements_part, threads);
 }

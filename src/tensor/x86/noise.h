@@ -3,7 +3,7 @@
 #include "philox.h"
 
 static const uint32_t SIGN = 0x80000000u;
-enum { GROUP = 64, SIGNS = 2048, SHARES = 16 / LANES }; // elements of a group of normals, and of signs; vectors that its 16 blocks fill
+enum { GROUP = 64, SIGNS = 2048, SHARES = 16 / LANES }; // elements of a group of normals, and of signs; vectors of LANES that 16 blocks are
 
 /** z of a tensor, times scale. The words of Philox that give the signs of a group are kept while its elements are asked for. */
 typedef struct {
@@ -11,7 +11,7 @@ typedef struct {
   float scale;
   noise_law law;
   int64_t group;
-  u32 signs[4 * SHARES];
+  uint32_t signs[64];
 } z_stream;
 
 INLINE z_stream begin_z(noise_key key, noise_law law, float scale) {
@@ -61,20 +61,17 @@ INLINE void scaled_normals(const z_stream *s, int64_t element, f32 out[GROUP / L
   }
 }
 
-INLINE void keep_signs(z_stream *s, int64_t group) {
-  s->group = group;
-  for (int share = 0; share < SHARES; share++) {
-    u32 w[4];
-    philox((uint32_t)(group * 16) + share * LANES, s->start, w);
-    UNROLLED for (int k = 0; k < 4; k++) s->signs[k * SHARES + share] = w[k];
-  }
-}
-
 INLINE void scaled_signs(z_stream *s, int64_t element, f32 out[GROUP / LANES]) {
-  if (element / SIGNS != s->group) keep_signs(s, element / SIGNS);
+  int64_t group = element / SIGNS;
+  if (group != s->group) draw_words((uint32_t)(group * 16), &s->start, s->signs);
+  s->group = group;
   int place = (int)(element % SIGNS), bit = place % 512 / 16;
-  u32 size = (u32)all(s->scale), *w = s->signs + place / 512 * SHARES;
-  UNROLLED for (int i = 0; i < GROUP / LANES; i++) out[i] = (f32)(((w[i % SHARES] << (bit + i / SHARES)) & SIGN) ^ size);
+  const uint32_t *words = s->signs + place / 512 * 16;
+  u32 size = (u32)all(s->scale);
+  UNROLLED for (int i = 0; i < GROUP / LANES; i++) {
+    u32 word = *(const u32 *)(words + i % SHARES * LANES);
+    out[i] = (f32)(((word << (bit + i / SHARES)) & SIGN) ^ size);
+  }
 }
 
 /** scale · z of the 64 elements of the tensor from `element` on, a multiple of 64. Where signs are asked for in another order than ascending, a stream for each row saves work. */

@@ -65,3 +65,12 @@ INLINE void philox(uint32_t block, philox_start s, u32 words[4]) {
   }
   last_round(even, odd, s.k0 + 9 * BUMP0, s.k1 + 9 * BUMP1, words);
 }
+
+/** The four words of each of 16 blocks from `block` on: word k of the b-th block at 16 k + b. */
+static __attribute__((noinline)) void draw_words(uint32_t block, const philox_start *start, uint32_t words[64]) {
+  for (int b = 0; b < 16; b += LANES) {
+    u32 w[4];
+    philox(block + b, *start, w);
+    UNROLLED for (int k = 0; k < 4; k++) *(u32 *)(words + 16 * k + b) = w[k];
+  }
+}
