@@ -143,9 +143,12 @@ found["apart"] = norm(authors.state_dict(), tuned.state_dict()) / norm(authors.s
 print(json.dumps(found))
 `;
 
-test.skipIf(!process.env.MEZO_PYTHON)("the tuned peer has the authors' losses, and takes their step", async () => {
+const PYTHON = process.env.MEZO_PYTHON;
+const needsPython = PYTHON ? "" : " (set MEZO_PYTHON to a python with torch)";
+
+test.skipIf(!PYTHON)(`the tuned peer has the authors' losses, and takes their step${needsPython}`, async () => {
   const env = { PYTHONPATH: join(import.meta.dirname, "peer"), OMP_NUM_THREADS: "1" };
-  const { stdout, stderr } = await run({ program: process.env.MEZO_PYTHON!, args: ["-c", BOTH_STEPS], env });
+  const { stdout, stderr } = await run({ program: PYTHON!, args: ["-c", BOTH_STEPS], env });
   expect(stdout, stderr).not.toBe("");
   const { lm, cls, apart } = JSON.parse(stdout);
   for (const [authors, tuned] of [lm, cls]) expect(tuned).toBeCloseTo(authors, 5);

@@ -75,10 +75,18 @@ async function measureAll(plan: PeerPlan, onProgress: Progress): Promise<Found> 
   const { threads } = plan.size;
   const before = await ceilings(threads, onProgress);
   const peerCeilings: PeerCeilings[] = [];
-  for (const peer of plan.peers) peerCeilings.push(await measurePeerCeilings(ceilingsCommand(peer, threads)));
+  for (const peer of plan.peers) peerCeilings.push(await measureTheirCeilings(peer, threads, onProgress));
   const compared = await compareAll(plan, onProgress);
   const memory = await measureOwnMemory(plan, onProgress);
   return { ...compared, ceilings: bestOf(before, await ceilings(threads, onProgress)), peerCeilings, memory };
+}
+
+async function measureTheirCeilings(peer: Peer, threads: number, onProgress: Progress): Promise<PeerCeilings> {
+  const label = `ceilings of PyTorch ${peer.version}`;
+  onProgress({ label, done: 0, total: 1 });
+  const found = await measurePeerCeilings(ceilingsCommand(peer, threads));
+  onProgress({ label, done: 1, total: 1 });
+  return found;
 }
 
 function resultsText({ peers, rounds, size }: PeerPlan, machine: Machine, found: Found): string {
