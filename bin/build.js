@@ -22,6 +22,8 @@ import { fileURLToPath } from "node:url";
 const ROOT = resolve(import.meta.dirname, "..");
 const DIST = join(ROOT, "dist");
 const COMPILER = join(ROOT, "node_modules/typescript/bin/tsc");
+/** The compiled kernels, which are read as they are. */
+const LIBRARY = join("tensor", "x86", "linux-x64.so");
 const DAY = 24 * 3600 * 1000;
 
 /** For how long a build stays that another has replaced, since commands may be at work with it. */
@@ -82,6 +84,7 @@ function compile(id) {
     throw new Error("The kit was not built, for the reasons above; dist/ is as it was.");
   }
   for (const file of filesBelow(fresh)) if (file.endsWith(".d.ts")) useOwnTensors(file, fresh);
+  if (existsSync(join(ROOT, "src", LIBRARY))) cpSync(join(ROOT, "src", LIBRARY), join(fresh, LIBRARY));
   writeFileSync(join(fresh, ".build"), id);
   if (!renamed(fresh, frozen(id))) rmSync(fresh, { recursive: true }); // another build of the same sources was faster
 }

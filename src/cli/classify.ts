@@ -6,7 +6,7 @@ import { KitError } from "../error.ts";
 import { type Answer, classify } from "../experiment/classify.ts";
 import { loadTuned } from "../experiment/loadTuned.ts";
 import type { Tuned } from "../experiment/tuned.ts";
-import { choices, defaults } from "../measure/makeRequest.ts";
+import { choices } from "../measure/makeRequest.ts";
 import { checkWritable } from "../measure/plan.ts";
 import type { MeasureRequest } from "../measure/request.ts";
 import { terminalProgress } from "../report/progress.ts";
@@ -14,10 +14,9 @@ import { readRows } from "../tasks/read/folder.ts";
 import type { Dialect, Fields } from "../tasks/read/table.ts";
 import { useBackend } from "../tensor/backend.ts";
 import type { Progress } from "../tensor/progress.ts";
-import { whole } from "./commandLine.ts";
-import { flagName } from "./options.ts";
+import { addBackend, flagName } from "./options.ts";
 
-interface ClassifyRequest extends Dialect, Pick<MeasureRequest, "backend" | "threads"> {
+interface ClassifyRequest extends Dialect, Pick<MeasureRequest, "backend" | "threads" | "products"> {
   readonly model: string;
   readonly base?: string;
   readonly data?: string;
@@ -36,7 +35,7 @@ probability and the text, between tabs.`;
 
 /** The command that answers new texts with a tuned model. */
 export function makeClassifyCommand(): Command {
-  return new Command("classify")
+  const parser = new Command("classify")
     .description("Sorts new texts into classes with a model that mezo tune has saved.")
     .summary("sorts new texts into classes with a tuned model")
     .option("--model <folder>", "the tuned model", "tuned")
@@ -48,15 +47,13 @@ export function makeClassifyCommand(): Command {
       new Option("--quoting <kind>", "double quotes in TSV and CSV: around fields, or part of the text").choices(
         choices.quoting,
       ),
-    )
-    .addOption(new Option("--backend <name>", "where to compute").choices(choices.backend).default(defaults.backend))
-    .option("--threads <n>", "threads (default: one a core)", whole(1))
-    .addHelpText("after", EXAMPLES)
-    .action(answer);
+    );
+  addBackend(parser);
+  return parser.addHelpText("after", EXAMPLES).action(answer);
 }
 
 async function answer(options: ClassifyRequest): Promise<void> {
-  const { model, base, data, out, encoding, quoting, backend, threads } = options;
+  const { model, base, data, out, encoding, quoting, backend, threads, products } = options;
   const fromInput = data === undefined || data === "-";
   if (fromInput && out !== undefined)
     throw new KitError(`Answers were to go to ${out}, but no rows were named: give their file with --data.`);
@@ -64,7 +61,7 @@ async function answer(options: ClassifyRequest): Promise<void> {
   const progress = terminalProgress();
   try {
     const rows = fromInput ? undefined : (await readRows(data, { encoding, quoting })).rows.map(({ fields }) => fields);
-    await useBackend(backend, threads);
+    await useBackend(backend, { threads, products });
     const tuned = await loadTuned(model, { ...(base !== undefined && { model: base }), onProgress: progress.report });
     try {
       if (rows) await answerRows(tuned, rows, { out, onProgress: progress.report });

@@ -9,10 +9,12 @@ import type { LanguageModel } from "../models/network.ts";
 import { terminalProgress } from "../report/progress.ts";
 import { useBackend } from "../tensor/backend.ts";
 import { whole } from "./commandLine.ts";
+import { addBackend } from "./options.ts";
 import { streamText } from "./stream.ts";
 
 /** Where a model that writes comes from, and where it computes. */
-export interface WriterOptions extends Pick<MeasureRequest, "model" | "revision" | "backend" | "threads" | "weights"> {
+export interface WriterOptions
+  extends Pick<MeasureRequest, "model" | "revision" | "backend" | "threads" | "products" | "weights"> {
   readonly maxNewTokens: number;
 }
 
@@ -46,9 +48,8 @@ export function addWriter(parser: Command, maxNewTokens: number): void {
       new Option("--weights <format>", "what the model's matrices are kept in; 16 bits take half the memory")
         .choices(choices.weights)
         .default(defaults.weights),
-    )
-    .addOption(new Option("--backend <name>", "where to compute").choices(choices.backend).default(defaults.backend))
-    .option("--threads <n>", "threads (default: one a core)", whole(1));
+    );
+  addBackend(parser);
 }
 
 /** Loads the model of a command in which it writes, with progress on the terminal. */
@@ -57,11 +58,12 @@ export async function loadWriter({
   revision,
   backend,
   threads,
+  products,
   weights,
 }: WriterOptions): Promise<LanguageModel> {
   const progress = terminalProgress();
   try {
-    await useBackend(backend, threads);
+    await useBackend(backend, { threads, products });
     return await loadModel(model, { revision, weights, onProgress: progress.report });
   } finally {
     progress.stop();

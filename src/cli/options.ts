@@ -189,12 +189,23 @@ export function addAdapters(parser: Command): void {
     );
 }
 
-/** Adds the options that say where to compute, and in what the weights are kept. */
-export function addMachine(parser: Command): void {
+/** Adds the options that say where and how to compute. */
+export function addBackend(parser: Command): void {
   parser
-    .optionsGroup("Machine:")
     .addOption(new Option("--backend <name>", "where to compute").choices(choices.backend).default(defaults.backend))
     .option("--threads <n>", "threads (default: one a core)", whole(1))
+    .addOption(
+      new Option(
+        "--products <kind>",
+        "how native forms matrix products (default: the processor's, which mezo backends tells)",
+      ).choices(choices.products),
+    );
+}
+
+/** Adds the options that say where and how to compute, and in what the weights are kept. */
+export function addMachine(parser: Command): void {
+  addBackend(parser.optionsGroup("Machine:"));
+  parser
     .addOption(
       new Option("--weights <format>", "what the model's matrices are kept in; 16 bits take half the memory")
         .choices(choices.weights)

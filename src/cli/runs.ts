@@ -59,7 +59,7 @@ async function replayRun(path: string, options: ReplayRequest): Promise<void> {
   const { run } = readUnfinished(path);
   const progress = terminalProgress();
   try {
-    await useBackend("auto", options.threads);
+    await useBackend("auto", { threads: options.threads });
     const base = baseOf(run, options.model);
     const model = await loadModel(base.id, { ...loadAs(run), revision: base.revision, onProgress: progress.report });
     const step = options.step === "best" ? bestStep(run) : options.step;

@@ -65,9 +65,17 @@ async function show(options: ShowRequest): Promise<void> {
 
 /** The row in words and tables. */
 function rowText(view: RowView, all: boolean): string {
-  const { task, part, row, rows, model, prompt, mask } = view;
+  const { task, part, row, rows, model, products, prompt, mask } = view;
   const head = `${task}, ${part} row ${row} of ${rows.toLocaleString("en")}, put to ${model}: ${prompt.length} tokens${mask === undefined ? "" : `, the mask at position ${mask}`}`;
-  return [head, "", tokensText(prompt, all), "", optionsText(view), endText(view)].join("\n");
+  return [
+    head,
+    `Computed with products ${products}.`,
+    "",
+    tokensText(prompt, all),
+    "",
+    optionsText(view),
+    endText(view),
+  ].join("\n");
 }
 
 const LINE = 110;

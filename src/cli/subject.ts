@@ -14,7 +14,7 @@ type Place = "data" | "encoding" | "quoting" | "train" | "dev" | "test" | "k";
 export interface SubjectOptions
   extends Pick<
     MeasureRequest,
-    Place | "model" | "revision" | "backend" | "threads" | "weights" | "rounding" | "untied"
+    Place | "model" | "revision" | "backend" | "threads" | "products" | "weights" | "rounding" | "untied"
   > {
   readonly task: string | readonly string[];
   readonly seed: number;
@@ -28,12 +28,12 @@ export interface Subject {
 
 /** Loads what a command that looks at one task was asked for, by the command's name in errors; the model last, so that nothing is read in vain. */
 export async function loadSubject(command: string, options: SubjectOptions, onProgress: Progress): Promise<Subject> {
-  const { seed, model: id, revision, backend, threads, weights, rounding, untied } = options;
+  const { seed, model: id, revision, backend, threads, products, weights, rounding, untied } = options;
   const definition = findTask(oneTask(command, options));
   checkPrompts(definition, await openModel(id, { revision, untied, onProgress }));
   checkWeights(options);
   const task = await drawTask({ task: definition.name, seed, request: options }, onProgress);
-  await useBackend(backend, threads);
+  await useBackend(backend, { threads, products });
   return { model: await loadModel(id, { revision, weights, rounding, untied, onProgress }), task };
 }
 

@@ -154,7 +154,7 @@ async function tune(
   request: MeasureRequest,
   onProgress: Progress,
 ): Promise<Result> {
-  const { model: id, revision, backend, threads, weights, rounding, untied, resume } = request;
+  const { model: id, revision, backend, threads, products, weights, rounding, untied, resume } = request;
   checkTunedFolder(out);
   checkWritable(dirname(resolve(out)), flagName("out"));
   if (figures !== undefined) checkWritable(figures, flagName("figures"));
@@ -163,7 +163,7 @@ async function tune(
   const { data, encoding, quoting, train, dev, test, k } = request;
   const task = await loadTask(definition, { data, encoding, quoting, train, dev, test, k, seed, onProgress });
   if (task.remark !== undefined) process.stderr.write(`${task.remark}.\n`);
-  await useBackend(backend, threads);
+  await useBackend(backend, { threads, products });
   const model = await loadModel(id, { revision, weights, rounding, untied, onProgress });
   try {
     const zeroShot = await evaluate(model, task, { seed, begin: request.begin, onProgress });

@@ -4,6 +4,7 @@ import type { LanguageModel } from "../models/network.ts";
 import { RUN_FORMAT } from "../record/lines.ts";
 import type { RunHeader, RunSettings } from "../record/run.ts";
 import type { Task } from "../tasks/task.ts";
+import { levelInUse, productsInUse } from "../tensor/backend.ts";
 import { threadCount } from "../tensor/native/session.ts";
 import { canPair } from "../tensor/pair.ts";
 import type { Tuner } from "../tuners/tuner.ts";
@@ -61,6 +62,7 @@ export function runHeader({ model, task, seed }: Setting, method: string, settin
     ...(model?.untied && { untied: true }),
     backend: tf.engine().backendName ?? "none",
     threads: threadCount(),
+    ...(model && { products: productsInUse(), processor: levelInUse() }),
     task: task.name,
     data: task.data,
     ...(task.remark !== undefined && { remark: task.remark }),

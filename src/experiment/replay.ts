@@ -8,6 +8,7 @@ import { bringBaseBack } from "../models/network.ts";
 import { hashTheta } from "../record/observe.ts";
 import type { RunHeader, StepRecord, UnfinishedRun } from "../record/run.ts";
 import { cut, firstOf, stepsTaken } from "../record/steps.ts";
+import { levelInUse, productsInUse } from "../tensor/backend.ts";
 import { type DeferredSweeps, deferSweeps } from "../tensor/deferred.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { Progress } from "../tensor/progress.ts";
@@ -39,8 +40,8 @@ export interface Replayed {
 
 /**
  * Makes the tuned weights of a run again from the base model and the run's file alone, no data and no forward pass needed: the weights
- * that training had, to the bit, whatever backend it ran on. A prefix that began from activations on another backend is as near as
- * the two compute them, and a model kept in other numbers than the run's has their rounding in every step: `checked` is false then. Throws a KitError for another base model, a run that was edited, and one whose steps a file does not tell, as FT's.
+ * that training had, to the bit, whatever backend it ran on. A prefix that began from activations on another backend, or from
+ * products formed otherwise, is as near as the two compute them, and a model kept in other numbers than the run's has their rounding in every step: `checked` is false then. Throws a KitError for another base model, a run that was edited, and one whose steps a file does not tell, as FT's.
  */
 export async function replay(model: LanguageModel, run: UnfinishedRun, options: ReplayOptions = {}): Promise<Replayed> {
   const { step = stepsTaken(run), onProgress, ...unknown } = options;
@@ -171,8 +172,8 @@ const edited = (step: number, { tuner }: RunHeader): KitError =>
 
 /**
  * Whether the weights are those that the run says it had after its last step, to the bit; not where it says nothing. Throws a KitError
- * where they are others, unless the model is kept in other numbers than the run's was, or a prefix began on another backend: there they
- * are near.
+ * where they are others, unless the model is kept in other numbers than the run's was, or a prefix began from activations computed otherwise:
+ * there they are near.
  */
 export function checkTheta(theta: readonly Parameter[], run: UnfinishedRun, model: LanguageModel): boolean {
   const was = run.scores.findLast(({ step }) => step === stepsTaken(run))?.theta;
@@ -185,9 +186,12 @@ export function checkTheta(theta: readonly Parameter[], run: UnfinishedRun, mode
 }
 
 /** Whether the same operations on the same numbers are done again. */
-function isRepeated({ weights, adapter, backend }: RunHeader, { kept }: LanguageModel): boolean {
+function isRepeated(header: RunHeader, { kept }: LanguageModel): boolean {
+  const { weights, adapter, backend, products = "float32", processor = "none" } = header;
   const isKeptAlike = weights?.format === kept?.format && weights?.rounding === kept?.rounding;
-  return isKeptAlike && (adapter?.name !== "prefix" || backend === tf.getBackend());
+  const isComputedAlike = (): boolean =>
+    backend === tf.getBackend() && products === productsInUse() && processor === levelInUse();
+  return isKeptAlike && (adapter?.name !== "prefix" || isComputedAlike());
 }
 
 /** A step's losses given again, and whether all of them were asked for. */

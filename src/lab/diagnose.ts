@@ -6,10 +6,13 @@ import { microBatches, objectiveFor } from "../loss/objective.ts";
 import type { LanguageModel } from "../models/network.ts";
 import { restoreQuietly } from "../models/network.ts";
 import type { Task } from "../tasks/task.ts";
+import { levelInUse, productsInUse } from "../tensor/backend.ts";
 import { canPair } from "../tensor/pair.ts";
 import { type Draw, gaussian, type Parameter, type Perturb } from "../tensor/parameter.ts";
+import type { Products } from "../tensor/products.ts";
 import type { Progress } from "../tensor/progress.ts";
 import type { HalfKind } from "../tensor/source.ts";
+import type { Level } from "../tensor/x86/library.ts";
 import { refuseUnknown, refuseUnless, wholeFromOne } from "../tuners/zeroth.ts";
 import {
   type Curvature,
@@ -105,6 +108,9 @@ export interface Diagnosis {
   readonly model: string;
   /** How the model's matrices are kept where not in float32. */
   readonly weights?: HalfKind;
+  /** How matrix products are formed, and by which of the kit's own kernels. */
+  readonly products: Products;
+  readonly processor: Level;
   readonly task: string;
   readonly method: string;
   readonly settings: Required<Pick<DiagnoseOptions, "lr" | "eps" | "batchSize" | "seed">>;
@@ -177,10 +183,11 @@ function describeSubject(
   { id, kept }: LanguageModel,
   task: Task,
   { lr, eps, batchSize, seed, adapter }: Settings,
-): Pick<Diagnosis, "model" | "weights" | "task" | "method" | "settings" | "trainingRows"> {
+): Pick<Diagnosis, "model" | "weights" | "products" | "processor" | "task" | "method" | "settings" | "trainingRows"> {
   return {
     ...{ model: id, task: task.name, method: adapter ? `MeZO (${adapter.name})` : "MeZO" },
     ...(kept !== undefined && { weights: kept }),
+    ...{ products: productsInUse(), processor: levelInUse() },
     settings: { lr, eps, batchSize, seed },
     trainingRows: task.train.length,
   };

@@ -11,13 +11,14 @@ import {
   SMALL_FONT_SIZE,
 } from "../report/style.ts";
 import { exact, percent, short, toText, whole } from "../report/table.ts";
+import { levelNames } from "../tensor/x86/library.ts";
 import type { Diagnosis } from "./diagnose.ts";
 
 /** The diagnosis in sentences, a paragraph a question, each with what was measured and what follows; the suggestion last. */
 export function diagnosisText(found: Diagnosis): string {
-  const { method, task, model, weights, settings, loss } = found;
+  const { method, task, model, weights, settings, loss, products, processor } = found;
   const kept = weights === undefined ? "" : ` (weights in ${weightsText(weights)})`;
-  const head = `${method} on ${task}, ${model}${kept}: lr ${exact(settings.lr)}, eps ${exact(settings.eps)}, batch ${settings.batchSize}, seed ${settings.seed}; the loss is ${loss.toFixed(3)}.`;
+  const head = `${method} on ${task}, ${model}${kept}: lr ${exact(settings.lr)}, eps ${exact(settings.eps)}, batch ${settings.batchSize}, seed ${settings.seed}; the loss is ${loss.toFixed(3)}. Computed with products ${products}, on ${levelNames[processor]}.`;
   const parts = paragraphs(PARTS.map(([name, sentence]) => [name, sentence(found)]));
   return [head, "", parts, "", paragraphs([["To begin with", suggestionText(found)]])].join("\n");
 }

@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import { findClosest, KitError, showValue } from "../error.ts";
 import { roundings, weightFormats } from "../models/weights.ts";
 import { backendNames } from "../tensor/backend.ts";
+import { PRODUCTS } from "../tensor/products.ts";
 import { findMethod, methodNames } from "./methods.ts";
 import type { MeasureOptions, MeasureRequest, PerMethod, PerMethodSetting, Settled } from "./request.ts";
 import { measures } from "./runMethod.ts";
@@ -31,7 +32,7 @@ const yesOrNo: Check = (value) => (typeof value === "boolean" ? undefined : "it 
 
 type Choice =
   | ("quoting" | "demonstrations" | "begin" | "chooseBy" | "schedule" | "noise" | "maximize" | "prefixInit")
-  | ("backend" | "weights" | "rounding");
+  | ("backend" | "products" | "weights" | "rounding");
 
 /** The words that options choose from. */
 export const choices: Readonly<Record<Choice, readonly string[]>> = {
@@ -44,6 +45,7 @@ export const choices: Readonly<Record<Choice, readonly string[]>> = {
   maximize: Object.keys(measures),
   prefixInit: ["activations", "random"],
   backend: ["auto", ...backendNames],
+  products: PRODUCTS,
   weights: weightFormats,
   rounding: roundings,
 };

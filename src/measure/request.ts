@@ -3,6 +3,7 @@ import type { WeightFormat } from "../models/weights.ts";
 import type { ChooseBy } from "../record/run.ts";
 import type { Quoting } from "../tasks/read/table.ts";
 import type { BackendName } from "../tensor/backend.ts";
+import type { Products } from "../tensor/products.ts";
 import type { Rounding } from "../tensor/source.ts";
 
 /** A setting of methods: one value for all, or one for each method that is named, whatever its case and punctuation: { mezo: 1e-4 }. */
@@ -64,6 +65,8 @@ export interface MeasureOptions {
   readonly begin?: "mezo" | "config";
   readonly backend?: "auto" | BackendName;
   readonly threads?: number;
+  /** How the native backend forms matrix products; by default as this processor does best. */
+  readonly products?: Products;
   /** What the model's matrices are kept in. */
   readonly weights?: WeightFormat;
   /** What becomes of changes that are smaller than 16 bits can hold. */

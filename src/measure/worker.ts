@@ -24,8 +24,8 @@ function throttle(report: Progress): Progress {
 
 async function run(job: Job, reports: Reports<ProgressEvent>): Promise<void> {
   const { request, method, seed } = job;
-  const { revision, weights, rounding, untied } = request;
-  await useBackend(request.backend, request.threads);
+  const { revision, weights, rounding, untied, threads, products } = request;
+  await useBackend(request.backend, { threads, products });
   const onProgress = throttle(reports.progress);
   const task = await drawTask(job);
   const { file, run: resume, end } = openRunFile(job.file, { resume: request.resume, method, note: reports.note });

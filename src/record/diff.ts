@@ -16,8 +16,14 @@ export interface Parting extends Difference {
   readonly step: number;
 }
 
+/** What is of the machine and the kit that made a run, and not of the run. */
+export const MACHINE: readonly string[] = ["threads", "processor", "kit"];
+
 /** What may differ without a difference in the weights: where and on how many threads a run was computed, and how it was looked at. */
-const ELSEWHERE: readonly string[] = ["threads", "backend", "method", "kit"];
+const ELSEWHERE: readonly string[] = [...MACHINE, "backend", "method"];
+
+/** What a field is where a header has it not. */
+const ABSENT: Readonly<Record<string, unknown>> = { products: "float32" };
 
 /** What a score has beside its part of the data and its step, in the order it is compared in. */
 const NUMBERS = ["score", "loss", "exactMatch", "standardError", "n", "theta"] as const;
@@ -91,8 +97,9 @@ export function compareHeaders(a: RunHeader, b: RunHeader, except: readonly stri
   const isSame = (name: string): boolean =>
     same.includes(name) || (a.data.sha256 === b.data.sha256 && /^data\.(files|revision|rows)\b/.test(name));
   const names = [...new Set([...left.keys(), ...right.keys()])].filter((name) => !isSame(name));
-  const what = names.find((each) => left.get(each) !== right.get(each));
-  return what === undefined ? undefined : { what, one: left.get(what), other: right.get(what) };
+  const valueIn = (fields: ReadonlyMap<string, unknown>, name: string): unknown => fields.get(name) ?? ABSENT[name];
+  const what = names.find((each) => valueIn(left, each) !== valueIn(right, each));
+  return what === undefined ? undefined : { what, one: valueIn(left, what), other: valueIn(right, what) };
 }
 
 /** A header's fields by name, groups unfolded: "tuner.options.lr". */
@@ -127,7 +134,7 @@ function compareScores(a: readonly Score[], b: readonly Score[]): Parting | unde
 
 /** Whether a run is there already: finished, and with these very settings, whatever machine made it. */
 export function isFinished(run: UnfinishedRun | undefined, header: RunHeader): run is Run {
-  return run !== undefined && "cost" in run && compareHeaders(run.header, header, ["threads", "kit"]) === undefined;
+  return run !== undefined && "cost" in run && compareHeaders(run.header, header, MACHINE) === undefined;
 }
 
 /** A K-shot folder of the authors' code: its k and its seed. */

@@ -1,5 +1,7 @@
 import type { DataSource, Metric } from "../tasks/task.ts";
+import type { Products } from "../tensor/products.ts";
 import type { HalfKind } from "../tensor/source.ts";
+import type { Level } from "../tensor/x86/library.ts";
 
 /** What a run did, pinned so that it can be repeated: everything the result depends on. */
 export interface RunHeader {
@@ -20,6 +22,10 @@ export interface RunHeader {
   readonly head?: ProbedRows;
   readonly backend: string;
   readonly threads: number;
+  /** How matrix products were formed; float32 where it is absent. */
+  readonly products?: Products;
+  /** The processor's level, by which the last digits of losses differ, but no z and no replayed weight; "none" where it is absent. */
+  readonly processor?: Level;
   readonly task: string;
   readonly data: DataSource;
   /** What to know about the parts beside their sizes, such as classes with fewer rows than were asked for. */

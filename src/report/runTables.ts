@@ -2,6 +2,7 @@ import { isMarked, listMethods } from "../measure/methods.ts";
 import { type PaperColumn, paperFor } from "../measure/paper.ts";
 import { dataText, weightsText } from "../record/diff.ts";
 import type { Run, RunHeader } from "../record/run.ts";
+import { levelNames } from "../tensor/x86/library.ts";
 import { headline, type MethodSummary, risenLossLines, summarize } from "./summary.ts";
 import { mebibytes, numberColumns, percent, type Table, toMarkdown, toTerminal, whole } from "./table.ts";
 
@@ -87,21 +88,41 @@ function costCells({ steps, seconds, peakBytes, predictedBytes = 0 }: MethodSumm
 }
 
 function captionLines(runs: readonly Run[], summaries: readonly MethodSummary[], paper: PaperColumn): string[] {
-  const { task, model, weights, untied, split, splitSeed, backend, threads, data } = headline(runs);
+  const { task, model, split, splitSeed, data, ...header } = headline(runs);
   const drawn = splitSeed === undefined ? "" : `, the split and batches of all seeds drawn by ${splitSeed},`;
   const parts = `${whole(split.train)} train, ${whole(split.dev)} dev, ${whole(split.test)} test rows${drawn}`;
-  const kept = [
-    ...(untied ? ["output matrix untied"] : []),
-    ...(weights === undefined ? [] : [`weights in ${weightsText(weights)}`]),
-  ];
   return [
     `${errorCaption(summaries)}.`,
-    `${task}, model ${model}${kept.length === 0 ? "" : ` (${kept.join(", ")})`}, ${backend} backend, ${threads} ${threads === 1 ? "thread" : "threads"}; ${parts} from ${dataText(data)}.`,
+    `${task}, model ${model}${keptText(header)}, ${machineText(header)}; ${parts} from ${dataText(data)}.`,
     ...(Object.keys(paper.scores).length > 0
       ? [`Paper: ${paper.model} (${paper.table}), ${paper.runs} on the paper's own ${paper.task} rows.`]
       : []),
     ...risenLossLines(runs),
   ];
+}
+
+/** What is not as usual with the model, in brackets. */
+function keptText({
+  untied,
+  weights,
+  products = "float32",
+}: Pick<RunHeader, "untied" | "weights" | "products">): string {
+  const kept = [
+    ...(untied ? ["output matrix untied"] : []),
+    ...(weights === undefined ? [] : [`weights in ${weightsText(weights)}`]),
+    ...(products === "float32" ? [] : [`products ${products}`]),
+  ];
+  return kept.length === 0 ? "" : ` (${kept.join(", ")})`;
+}
+
+/** "native backend on AVX2, 1 thread" */
+function machineText({
+  backend,
+  threads,
+  processor = "none",
+}: Pick<RunHeader, "backend" | "threads" | "processor">): string {
+  const on = processor === "none" ? "" : ` on ${levelNames[processor]}`;
+  return `${backend} backend${on}, ${threads} ${threads === 1 ? "thread" : "threads"}`;
 }
 
 /**

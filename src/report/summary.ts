@@ -5,11 +5,18 @@ import { dataText, findSource, listFields, weightsText } from "../record/diff.ts
 import type { Run, RunHeader, Score } from "../record/run.ts";
 import { stepsTaken } from "../record/steps.ts";
 
-/** Runs that belong into one table: those of a task and a model, its weights kept alike, on one split or on each seed's, and the majority class of the task, once a seed. */
+/** Runs that belong into one table: those of a task and a model, its weights kept and its products formed alike, on one split or on each seed's, and the majority class of the task, once a seed. */
 export function groupRuns(runs: readonly Run[]): Run[][] {
   const marked = runs.filter(({ header }) => isMarked(header.method));
   const keyOf = ({ header }: Run): string =>
-    JSON.stringify([header.task, header.model, header.weights, header.untied, header.splitSeed]);
+    JSON.stringify([
+      header.task,
+      header.model,
+      header.weights,
+      header.untied,
+      header.products ?? "float32",
+      header.splitSeed,
+    ]);
   const floors = runs.filter(({ header }) => !isMarked(header.method));
   const factsOf = ({ header }: Run): string =>
     JSON.stringify([header.task, header.data.sha256, header.split, header.splitSeed]);
@@ -42,9 +49,10 @@ export function checkComparable(runs: readonly Run[]): void {
   requireEqual(
     "A report needs runs of the same %, but these",
     withModel,
-    ({ model, weightsHash, weights, untied }) => ({
+    ({ model, weightsHash, weights, untied, products = "float32" }) => ({
       model,
       weightsHash,
+      products,
       ...(weights && { weights: weightsText(weights) }),
       ...(untied && { untied }),
     }),

@@ -6,10 +6,11 @@ import { native } from "./native/native.ts";
 import { setThreads } from "./native/session.ts";
 import { setNoiseThreads } from "./noise/sweep.ts";
 import { cpu, wasm } from "./plain.ts";
+import { type Products, setProducts, twoSidedProducts } from "./products.ts";
 import type { Backend, Storage } from "./storage.ts";
 import { tensorflow } from "./tensorflow.ts";
 import { webgpu } from "./webgpu/backend.ts";
-import { setLibraryThreads } from "./x86/library.ts";
+import { type Level, processorLevel, setLibraryThreads } from "./x86/library.ts";
 
 let bytes: number | undefined;
 
@@ -33,17 +34,30 @@ export const backendNames: readonly BackendName[] = Object.keys(BACKENDS) as Bac
 
 let chosen: BackendName | undefined;
 
+/** How a backend computes; what is left out stays as it was. */
+export interface BackendOptions {
+  /** One a core at first. */
+  readonly threads?: number | undefined;
+  /** How matrix products are formed, on `native`; at first the processor's default, which `mezo backends` tells. */
+  readonly products?: Products | undefined;
+}
+
 /**
- * Chooses the backend that every tensor from here on is computed on, and on how many threads. "auto" is `native`. Throws a KitError
- * for a name that is not in `backendNames`, for a backend that is unavailable here, and for a number of threads below 1.
+ * Chooses the backend that every tensor from here on is computed on, on how many threads, and how it forms products. "auto" is `native`.
+ * Throws a KitError for a name that is not in `backendNames`, for a backend that is unavailable here, for a number of threads below 1, and
+ * for products that the backend or this processor does not form.
  */
-export async function useBackend(name: BackendName | "auto" = "auto", threads?: number): Promise<BackendName> {
+export async function useBackend(
+  name: BackendName | "auto" = "auto",
+  { threads, products }: BackendOptions = {},
+): Promise<BackendName> {
   const wanted = name === "auto" ? "native" : name;
   if (!backendNames.includes(wanted))
     throw new KitError(
       `Backend "${name}" was asked for, but no backend has that name; choose one of ${backendNames.join(", ")}.`,
     );
   if (threads !== undefined) setAllThreads(threads);
+  if (products !== undefined) chooseProducts(products, wanted);
   await start(wanted);
   chosen = wanted;
   return wanted;
@@ -52,6 +66,16 @@ export async function useBackend(name: BackendName | "auto" = "auto", threads?: 
 /** Makes sure that a backend was chosen: the default one, unless `useBackend` chose before. */
 export async function ensureBackend(): Promise<BackendName> {
   return useBackend(chosen ?? "auto");
+}
+
+/** How the backend in use forms a product at both sides of theta; backends other than native form float32 ones alone. */
+export function productsInUse(): Products {
+  return tf.engine().backendName === "native" ? twoSidedProducts() : "float32";
+}
+
+/** The level of the kit's own kernels that compute here; backends other than native use none. */
+export function levelInUse(): Level {
+  return tf.engine().backendName === "native" ? processorLevel() : "none";
 }
 
 /** What a backend needs, and what it runs on here or why it does not. */
@@ -93,6 +117,14 @@ async function start(name: BackendName): Promise<string> {
   silence(tf.backend());
   noteRuntime();
   return device;
+}
+
+function chooseProducts(products: Products, backend: BackendName): void {
+  if (products !== "float32" && backend !== "native")
+    throw new KitError(
+      `${products} products were asked for on the ${backend} backend, which forms float32 ones alone: choose native, or float32.`,
+    );
+  setProducts(products);
 }
 
 function setAllThreads(threads: number): void {

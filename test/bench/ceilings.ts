@@ -17,7 +17,7 @@ const NORMALS = 2 ** 24;
 
 /** Measures the ceilings in this process: the best of many products and of several sweeps. */
 export async function measureCeilings(threads: number): Promise<Ceilings> {
-  await useBackend("native", threads);
+  await useBackend("native", { threads });
   return { gemm: gemmRate(), gaussian: noiseRate(gaussian), rademacher: noiseRate(rademacher) };
 }
 

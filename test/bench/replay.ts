@@ -38,7 +38,7 @@ const LAWS = { gaussian, rademacher } as const;
 /** Trains, writes the run to a file, and makes its weights again from the file. */
 export async function measureReplay(request: ReplayRequest, onStep: (done: number) => void): Promise<ReplayResult> {
   const { law, steps, threads } = request;
-  await useBackend("native", threads);
+  await useBackend("native", { threads });
   const model = await loadModel();
   const task = await loadTask("SST-2", { train: 1000, dev: 8, test: 8, seed: 1 });
   let [started, ended] = [0, 0];

@@ -24,7 +24,7 @@ export interface Subject {
 /** Loads a case's model and starts its method; `watch` may put something around the objective. */
 export async function subjectOf(request: CaseRequest, watch: (objective: Objective) => Objective): Promise<Subject> {
   const { threads, noise, steps } = request;
-  await useBackend("native", threads);
+  await useBackend("native", { threads });
   const method = benchMethod(request.method);
   const network = await benchModels[request.model]!.load(request.weights);
   const sizes = sizesOf(network);

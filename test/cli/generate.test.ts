@@ -16,7 +16,7 @@ writeFileSync(join(talking, "chat_template.jinja"), TEMPLATE);
 
 let model: LanguageModel;
 beforeAll(async () => {
-  await useBackend("native", 1);
+  await useBackend("native", { threads: 1 });
   model = await loadModel(plain);
 });
 afterAll(() => model.dispose());

@@ -9,7 +9,7 @@ const kit = resolve(import.meta.dirname, "../../dist/index.js");
 /** Loads the native backend and takes a few steps of MeZO with it. */
 const STEPS = `
   const { loadModel, loadTask, mezo, tune, useBackend } = await import(${JSON.stringify(kit)});
-  await useBackend("native", 1);
+  await useBackend("native", { threads: 1 });
   const task = await loadTask("SST-2", { train: 4, dev: 4, test: 4 });
   await tune(await loadModel(), task, mezo({ lr: 1e-6 }), { steps: 3, batchSize: 2 });
   console.log("done");

@@ -59,7 +59,7 @@ export async function main(argv: readonly string[]): Promise<void> {
 
 /** Sends what has happened so far to the process that asked for it. */
 async function inChild(reader: Reader, from: number, to: number): Promise<void> {
-  await useBackend("native", 1);
+  await useBackend("native", { threads: 1 });
   let told = 0;
   const totals = await runCases(reader, { from, to }, (soFar) => {
     if (++told % 200 === 0) process.send!(soFar);

@@ -241,7 +241,8 @@ describe("the native backend", () => {
     await expect(useBackend("constructor" as "cpu")).rejects.toThrow(
       /no backend has that name; choose one of native, cpu/,
     );
-    await expect(useBackend("native", 0)).rejects.toThrow(/0 threads were asked for/);
+    await expect(useBackend("cpu", { products: "bf16" })).rejects.toThrow(/bf16 products were asked for on the cpu/);
+    await expect(useBackend("native", { threads: 0 })).rejects.toThrow(/0 threads were asked for/);
     expect(tf.getBackend()).toBe("native");
   });
 });

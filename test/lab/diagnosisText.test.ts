@@ -5,6 +5,7 @@ import { diagnosisText } from "../../src/lab/report.ts";
 /** A made-up diagnosis with which nothing is wrong. */
 const calm: Diagnosis = {
   ...{ model: "tiny", task: "SST-2", method: "MeZO", trainingRows: 1000, loss: 0.7031 },
+  ...{ products: "difference", processor: "avx512bf16" },
   settings: { lr: 1e-6, eps: 1e-3, batchSize: 16, seed: 0 },
   sweep: { eps: [1e-6, 1e-3, 1], slopes: [[1, 1, 1]] },
   plateau: { from: 1e-5, to: 1e-1 },
@@ -28,6 +29,7 @@ const textOf = (found: Diagnosis): string => diagnosisText(found).replace(/\s+/g
 
 test.each<[string, (found: Diagnosis) => Diagnosis, string]>([
   ["the settings and the loss", (found) => found, "lr 1e-6, eps 0.001, batch 16, seed 0; the loss is 0.703."],
+  ["where and how it was computed", (found) => found, "Computed with products difference, on AVX-512 with BF16."],
   [
     "a prompt that helps",
     (found) => found,

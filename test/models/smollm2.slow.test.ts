@@ -52,7 +52,7 @@ describe.skipIf(absent)(
     let worst = 0;
 
     beforeAll(async () => {
-      await useBackend("native", 1);
+      await useBackend("native", { threads: 1 });
       model = await loadModel(file!);
     });
 
@@ -119,7 +119,7 @@ describe.skipIf(absent)(
       () => {
         const script = `
         const { generate, loadModel, useBackend } = await import(${JSON.stringify(KIT)});
-        await useBackend("native", 1);
+        await useBackend("native", { threads: 1 });
         const model = await loadModel(${JSON.stringify(file)});
         await generate(model, ["The history of bread begins"], { maxNewTokens: 40 });
         const status = (await import("node:fs")).readFileSync("/proc/self/status", "utf8");

@@ -20,7 +20,7 @@ describe("where two runs part", () => {
     expect(diff(run, run)).toBeUndefined();
     const elsewhere = {
       ...run,
-      header: { ...run.header, threads: 8, backend: "wasm" },
+      header: { ...run.header, threads: 8, backend: "wasm", products: "float32", processor: "amx" } as const,
       cost: { ...run.cost, seconds: 9 },
     };
     expect(diff(run, elsewhere)).toBeUndefined();

@@ -18,6 +18,8 @@ test("a run is there already if it is finished and its rows and settings are the
   expect(isFinished(run, { ...run.header, seed: 1 })).toBe(false);
   expect(isFinished(run, { ...run.header, settings: { steps: 1 } })).toBe(false);
   expect(isFinished(undefined, wanted)).toBe(false);
+  expect(isFinished(run, { ...run.header, products: "float32", processor: "avx512" })).toBe(true);
+  expect(isFinished(run, { ...run.header, products: "difference" })).toBe(false);
   const { cost: _, ...unfinished } = run;
   expect(isFinished(unfinished, run.header)).toBe(false);
 });

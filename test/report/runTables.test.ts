@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { paperColumn } from "../../src/measure/paper.ts";
 import type { Run } from "../../src/record/run.ts";
 import { markdownTable, table } from "../../src/report/runTables.ts";
+import { groupRuns } from "../../src/report/summary.ts";
 import { madeUpRun, oneSeed, twoSeeds } from "./runs.ts";
 
 const paper = paperColumn("SST-2");
@@ -70,4 +71,15 @@ test("what the peak was predicted to be stands beside it, where every method wit
 test("a task without published scores has an empty column", () => {
   const table = markdownTable(twoSeeds, { ...paper, scores: {} });
   expect(table).toContain("| MeZO | 85.0 ± 5.0 | 100 | 15.0 | 410 | – |");
+});
+
+test("runs whose products were not in float32 say so, with the processor, and have a table of their own", () => {
+  const [plain, other] = [madeUpRun("MeZO", 0.8), madeUpRun("MeZO", 0.9)];
+  const run = { ...other, header: { ...other.header, products: "difference", processor: "avx512bf16" } } as const;
+  expect(markdownTable([run], paper)).toContain(
+    "SST-2, model tiny (products difference), native backend on AVX-512 with BF16, 2 threads;",
+  );
+  expect(markdownTable([plain], paper)).toContain("SST-2, model tiny, native backend, 2 threads;");
+  expect(groupRuns([plain, run]).map((group) => group.length)).toEqual([1, 1]);
+  expect(() => markdownTable([plain, run], paper)).toThrow(/the same products, but these have float32 and difference/);
 });

@@ -1,6 +1,8 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { processor } from "../plain.ts";
+import { twoSidedProducts } from "../products.ts";
 import { type Backend, inMemory } from "../storage.ts";
+import { levelNames, processorLevel } from "../x86/library.ts";
 import {
   areFloats,
   filledTensor,
@@ -102,6 +104,15 @@ function registerKernels(): void {
   registerReductions();
 }
 
+/** "AMD EPYC, AVX-512 with BF16, 2 threads, products float32" */
+function describeMachine(): string {
+  const [level, count] = [processorLevel(), threadCount()];
+  const threads = `${count} ${count === 1 ? "thread" : "threads"}`;
+  if (level === "none")
+    return `${processor()}, ${threads}, products float32 alone: the kit's own kernels do not run here`;
+  return `${processor()}, ${levelNames[level]}, ${threads}, products ${twoSidedProducts()}`;
+}
+
 /** ONNX Runtime and WebAssembly SIMD under TensorFlow.js: the default. */
 export const native: Backend = {
   about: "ONNX Runtime under TensorFlow.js, the default; comes with npm install",
@@ -112,6 +123,6 @@ export const native: Backend = {
   load: async () => {
     registerNativeBackend();
     registerKernels();
-    return `${processor()}, ${threadCount()} threads`;
+    return describeMachine();
   },
 };

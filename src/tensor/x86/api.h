@@ -14,6 +14,25 @@ typedef enum { FLOAT32, BFLOAT16, FLOAT16 } number_format;
 /** The law of z. */
 typedef enum { GAUSSIAN, RADEMACHER } noise_law;
 
+/** What becomes of a weight: theta * keep + scale * z, with the z of the key. */
+typedef struct {
+  noise_key key;
+  float scale, keep;
+} noise_move;
+
+/**
+ * Elements `from` up to `to` of a weight at `theta`, or a part of one that begins at its `offset`-th element, and which of a table's moves they
+ * make. With `plus` and `minus` theta stays as it is, and its two sides after the first move go there.
+ */
+typedef struct {
+  void *theta;
+  float *plus, *minus;
+  int64_t format, stochastic; // a number_format, and whether it rounds so
+  int64_t from, to, offset;
+  int64_t first_move, moves;
+  int64_t first_part; // for the kernel's use
+} stretch;
+
 /** What follows a product. */
 typedef enum { NONE, RELU, GELU, SILU, GELU_TANH } activation;
 

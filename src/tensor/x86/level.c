@@ -7,3 +7,8 @@
 /** An exported function's name in this level. */
 #define LEVEL_NAME(name) JOIN(LEVEL, name)
 
+#include "noise.h"
+
+#ifdef BASE_LEVEL
+#include "moves.h"
+#endif

@@ -10,6 +10,16 @@ export const LEVELS = ["none", "avx2", "avx512", "avx512bf16", "amx", "amx-emula
 /** A level by its name; "none" where the library is not for this machine. */
 export type Level = (typeof LEVELS)[number];
 
+/** What a level is called for people. */
+export const levelNames: Readonly<Record<Level, string>> = {
+  none: "no kernels of the kit's own",
+  avx2: "AVX2",
+  avx512: "AVX-512",
+  avx512bf16: "AVX-512 with BF16",
+  amx: "AMX",
+  "amx-emulated": "AMX, emulated",
+};
+
 /** An argument of the library's functions: numbers, and memory of this process, which they see where it is. */
 type Argument = number | bigint | null | ArrayBufferView;
 

@@ -137,8 +137,10 @@ void parallel(int threads, int parts, void (*work)(void *, int, int), void *data
 
 // ---- the functions by one name
 #define FUNCTION(name, parameters, arguments) int avx2_##name parameters, avx512_##name parameters, avx512bf16_##name parameters, amx_##name parameters, emulated_##name parameters;
+#define BASE(name, parameters, arguments) int avx2_##name parameters, avx512_##name parameters;
 #include "functions.h"
 #undef FUNCTION
+#undef BASE
 #define FUNCTION(name, parameters, arguments) \
   EXPORT int mezo_##name parameters { \
     switch (level) { \
@@ -147,6 +149,14 @@ void parallel(int threads, int parts, void (*work)(void *, int, int), void *data
       case AVX512_BF16: return avx512bf16_##name arguments; \
       case AMX: return amx_##name arguments; \
       case EMULATED_AMX: return emulated_##name arguments; \
+      default: return NO_PROCESSOR; \
+    } \
+  }
+#define BASE(name, parameters, arguments) \
+  EXPORT int mezo_##name parameters { \
+    switch (level) { \
+      case AVX2: case EMULATED_AMX: return avx2_##name arguments; \
+      case AVX512: case AVX512_BF16: case AMX: return avx512_##name arguments; \
       default: return NO_PROCESSOR; \
     } \
   }
