@@ -36,6 +36,11 @@ typedef struct {
 /** What follows a product. */
 typedef enum { NONE, RELU, GELU, SILU, GELU_TANH } activation;
 
+/** Attention of `sequences` that lie one after another: how many queries and keys there are of all, heads, and those of the keys. */
+typedef struct {
+  int32_t sequences, queries, keys, heads, key_heads, head_width, causal;
+} attention_sizes;
+
 /** 0 is success; the others say at the border what was wrong. */
 typedef enum { OK, BAD_SIZE, NO_PROCESSOR } outcome;
 

@@ -7,8 +7,14 @@
 /** An exported function's name in this level. */
 #define LEVEL_NAME(name) JOIN(LEVEL, name)
 
+#include "activation.h"
 #include "noise.h"
 
 #ifdef BASE_LEVEL
+#include "attention.h"
+#include "elementwise.h"
+#include "logSums.h"
 #include "moves.h"
+#include "norm.h"
+#include "rotary.h"
 #endif
