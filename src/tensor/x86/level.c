@@ -17,4 +17,5 @@
 #include "moves.h"
 #include "norm.h"
 #include "rotary.h"
+#include "weights.h"
 #endif
