@@ -3,7 +3,9 @@ import { filledTensor, nativeKernel, viewTensor } from "../tensor/native/backend
 import { floats, type Graph, node } from "../tensor/native/onnx.ts";
 import { runGraph, type View } from "../tensor/native/session.ts";
 import { fused, fusedGradient } from "../tensor/trace.ts";
+import { attend } from "../tensor/x86/rows.ts";
 import { causalMask, type Group, groupAttention, groupGradient, type Rows, splitHeads } from "./attentionHeads.ts";
+import { hasLibrary, runInLibrary } from "./inLibrary.ts";
 
 /** What decides an attention's graph: q's heads, those of the keys, a head's width, and how future keys are left out. */
 export interface AttentionGraph {
@@ -116,8 +118,14 @@ fusedGradient("Attention", ["q", "k", "v"], (dy, saved, attrs) => {
 
 nativeKernel("Attention", ({ inputs, attrs }) => {
   const shape = attrs as unknown as AttentionShape;
-  const [q, k, v] = [viewTensor(inputs.q!), viewTensor(inputs.k!), viewTensor(inputs.v!)];
   const own = countKeyHeads(inputs.q!, inputs.k!, shape.heads);
+  if (hasLibrary()) {
+    const sizes = { ...shape, keyHeads: own, width: inputs.q!.shape[1]! / shape.heads };
+    return runInLibrary(`attention ${shape.causal ? "causal" : "none"}`, inputs, inputs.q!.shape, ({ q, k, v }, y) =>
+      attend({ q: q!, k: k!, v: v!, y }, sizes),
+    );
+  }
+  const [q, k, v] = [viewTensor(inputs.q!), viewTensor(inputs.k!), viewTensor(inputs.v!)];
   return filledTensor(inputs.q!.shape, (y) => {
     for (const group of groupSequences(shape)) runGroup({ q, k, v, y }, group, shape, own);
   });

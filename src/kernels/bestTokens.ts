@@ -1,9 +1,11 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { filledTensor, findSource, nativeKernel, viewTensor } from "../tensor/native/backend.ts";
-import { runGraph } from "../tensor/native/session.ts";
+import { filledTensor, nativeKernel } from "../tensor/native/backend.ts";
+import { withScratch } from "../tensor/native/pool.ts";
+import type { View } from "../tensor/native/session.ts";
 import { fused } from "../tensor/trace.ts";
-import { linear, linearGraph } from "./linear.ts";
-import { TILE_ROWS, withTiles } from "./tokenLogProbs.ts";
+import { linear } from "./linear.ts";
+import { viewInputs } from "./sides.ts";
+import { eachLogitBlock, type LogitBlock } from "./vocabularyTiles.ts";
 
 /**
  * The likeliest token after each row: features [rows, width], the output matrix `table` [vocabulary, width] and the bias [vocabulary] of
@@ -17,34 +19,26 @@ export function bestTokens(features: tf.Tensor, table: tf.Tensor, bias?: tf.Tens
   });
 }
 
-nativeKernel("BestTokens", ({ inputs: { features, table, bias } }) => {
-  const [x, offset] = [viewTensor(features!), bias && (viewTensor(bias).values as Float32Array)];
-  const [vocabulary, width] = table!.shape as [number, number];
-  const rows = x.shape[0]!;
-  const names = ["x", "weight", ...(offset ? ["bias"] : [])];
-  const logits = new Float32Array(rows * Math.min(TILE_ROWS, vocabulary));
+nativeKernel("BestTokens", ({ inputs }) => {
+  const rows = inputs.features!.shape[0]!;
   const top = new Float32Array(rows).fill(Number.NEGATIVE_INFINITY);
   return filledTensor([rows], ({ values: best }) => {
     best.fill(0); // where no logit is a number
-    withTiles(findSource(table!), { width, vocabulary }, (readTiles) => {
-      for (let from = 0; from < vocabulary; from += TILE_ROWS) {
-        const size = Math.min(TILE_ROWS, vocabulary - from);
-        const y = logits.subarray(0, rows * size);
-        const weight = { values: readTiles(from, from + size)[0]!, shape: [size, width] };
-        const own = offset && { bias: { values: offset.subarray(from, from + size), shape: [size] } };
-        runGraph(
-          `linear ${names} undefined`,
-          () => linearGraph(names),
-          { x, weight, ...own },
-          { y: { values: y, shape: [rows, size] } },
-        );
-        for (let i = 0; i < y.length; i++) {
-          const row = Math.floor(i / size);
-          if (!(y[i]! > top[row]!)) continue;
-          top[row] = y[i]!;
-          best[row] = from + (i % size);
-        }
-      }
+    withScratch((scratch) => {
+      const side = viewInputs(inputs, ["features", "bias"]);
+      eachLogitBlock({ tensor: inputs.table! }, [side], scratch, (block) => raise(top, best, block));
     });
   });
 });
+
+/** Takes the tokens of a block whose logits are above the highest before them. */
+function raise(top: Float32Array, best: View["values"], { first, from, sides: [logits] }: LogitBlock): void {
+  const { values, shape } = logits!;
+  const tokens = shape[1]!;
+  for (let i = 0; i < values.length; i++) {
+    const row = first + Math.floor(i / tokens);
+    if (!(values[i]! > top[row]!)) continue;
+    top[row] = values[i]!;
+    best[row] = from + (i % tokens);
+  }
+}

@@ -2,6 +2,8 @@ import * as tf from "@tensorflow/tfjs-core";
 import { nativeKernel, runKernel } from "../tensor/native/backend.ts";
 import { floats, type Graph, node } from "../tensor/native/onnx.ts";
 import { constant, fused, fusedGradient } from "../tensor/trace.ts";
+import * as rows from "../tensor/x86/rows.ts";
+import { hasLibrary, runInLibrary } from "./inLibrary.ts";
 
 /** a + b, in the shape of both. TensorFlow.js's own operation, known to interpreters; so are the others here. */
 export function add(a: tf.Tensor, b: tf.Tensor): tf.Tensor2D {
@@ -94,5 +96,9 @@ const activationGraph = (activation: Activation): Graph => ({
 
 nativeKernel("Activation", ({ inputs, attrs }) => {
   const activation = attrs.activation as Activation;
+  if (hasLibrary())
+    return runInLibrary(`activation ${activation}`, inputs, inputs.x!.shape, ({ x }, y) =>
+      rows.activate(activation, x!, y),
+    );
   return runKernel(`activation ${activation}`, () => activationGraph(activation), inputs, inputs.x!.shape);
 });

@@ -41,9 +41,9 @@ function widenRows(ids: ArrayLike<number>, table: Halves, shape: number[]): tf.T
 }
 
 /** Of a table in theta only the rows that are looked up are formed. */
-defineRule(pair, "Embed", NATIVE, ({ plus: { ids, table } }, formed) => {
-  const form = formed(table!);
-  if (!form) return undefined;
+defineRule(pair, "Embed", NATIVE, ({ plus: { ids, table } }, inTheta) => {
+  const weight = inTheta(table!);
+  if (!weight) return undefined;
   const shape = outputShape(ids!, table!);
   const both: Both = { plus: blank(shape), minus: blank(shape) };
   const [plus, minus] = [both.plus, both.minus].map((side) => viewTensor(side).values as Float32Array);
@@ -55,6 +55,6 @@ defineRule(pair, "Embed", NATIVE, ({ plus: { ids, table } }, formed) => {
       minus: minus!.subarray(i * width, (i + 1) * width),
     },
   }));
-  form(rows);
+  weight.form(rows);
   return both;
 });

@@ -1,9 +1,12 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { filledTensor, nativeKernel, viewTensor, withView } from "../tensor/native/backend.ts";
+import { filledTensor, NATIVE, nativeKernel, withView } from "../tensor/native/backend.ts";
 import { floats, type Graph, node } from "../tensor/native/onnx.ts";
 import { runGraph, type View } from "../tensor/native/session.ts";
-import { constant, fused, fusedGradient } from "../tensor/trace.ts";
+import { pair } from "../tensor/pair.ts";
+import { constant, defineRule, fused, fusedGradient } from "../tensor/trace.ts";
 import { type Activation, activationGradient, activationNode, activationReference } from "./elementwise.ts";
+import { findMatrix, multiplySides, type ProductSide } from "./matrix.ts";
+import { filledSides, findWeight, viewInputs, viewSides } from "./sides.ts";
 
 /** What may follow the product in the same pass: a bias [out] for every row, then an activation or a residual [rows, out] to add. */
 export type LinearExtras = { readonly bias?: tf.Tensor } & (
@@ -97,31 +100,41 @@ export function someRows({ values, shape }: View, from: number, to: number): Vie
   return { values: values.subarray(from * width, to * width), shape: [to - from, width] };
 }
 
-for (const kernel of ["Linear", "SmoothLinear"])
-  nativeKernel(kernel, ({ inputs, attrs }) => {
-    const names = Object.keys(inputs);
+/** What a side reads beside the matrix. */
+const BESIDE = ["x", "bias", "residual"] as const;
+
+for (const operation of ["Linear", "SmoothLinear"]) {
+  nativeKernel(operation, ({ inputs, attrs }) => {
     const activation = attrs.activation as Activation | undefined;
-    const [rows, width] = [inputs.x!.shape[0]!, inputs.weight!.shape[0]!];
-    return filledTensor([rows, width], (y) =>
-      withView(inputs.weight!, (weight) => {
-        const { weight: _, ...others } = inputs;
-        const all = { ...mapValues(others, viewTensor), weight, y };
-        for (const [from, to] of evenBlocks(rows, ROWS_AT_ONCE)) {
-          const { y: part, ...feeds } = mapValues(all, (view, name) =>
-            BY_ROW.has(name) ? someRows(view, from, to) : view,
-          );
-          runGraph(`linear ${names} ${activation}`, () => linearGraph(names, activation), feeds, { y: part! });
-        }
-      }),
-    );
+    const [matrix, side] = [findMatrix({ tensor: inputs.weight! }), viewInputs(inputs, BESIDE)];
+    return filledTensor(resultShape(inputs), (y) => {
+      if (matrix) multiplySides(matrix, [{ ...side, y }], activation);
+      else withView(inputs.weight!, (weight) => runByRows({ ...side, weight, y }, activation));
+    });
   });
 
-/** What has a row for each row of the result; the others are used whole. */
-const BY_ROW: ReadonlySet<string> = new Set(["x", "residual", "y"]);
+  defineRule(pair, operation, NATIVE, (inputs, inTheta, attrs) => {
+    const matrix = findMatrix(findWeight(inputs.plus.weight!, inTheta));
+    if (!matrix) return undefined;
+    return filledSides(resultShape(inputs.plus), (y, scratch) => {
+      const sides = viewSides(inputs, BESIDE, inTheta, scratch).map((side, i) => ({ ...side, y: y[i]! }));
+      multiplySides(matrix, sides, attrs.activation as Activation | undefined);
+    });
+  });
+}
 
-function mapValues<T, R>(
-  record: Readonly<Record<string, T>>,
-  change: (value: T, name: string) => R,
-): Record<string, R> {
-  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, change(value, name)]));
+const resultShape = ({ x, weight }: Readonly<Record<string, tf.TensorInfo>>): number[] => [
+  x!.shape[0]!,
+  weight!.shape[0]!,
+];
+
+/** x Wᵀ and what follows by ONNX Runtime, some rows at a time; what has a row for each row of the result is cut, the rest used whole. */
+export function runByRows(views: ProductSide & { readonly weight: View }, activation?: Activation): void {
+  const { x, weight, bias, residual, y } = views;
+  const names = ["x", "weight", ...(bias ? ["bias"] : []), ...(residual ? ["residual"] : [])];
+  for (const [from, to] of evenBlocks(x.shape[0]!, ROWS_AT_ONCE)) {
+    const cut = (view: View): View => someRows(view, from, to);
+    const feeds = { x: cut(x), weight, ...(bias && { bias }), ...(residual && { residual: cut(residual) }) };
+    runGraph(`linear ${names} ${activation}`, () => linearGraph(names, activation), feeds, { y: cut(y) });
+  }
 }

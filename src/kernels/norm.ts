@@ -2,6 +2,8 @@ import * as tf from "@tensorflow/tfjs-core";
 import { nativeKernel, runKernel } from "../tensor/native/backend.ts";
 import { floats, type Graph, node } from "../tensor/native/onnx.ts";
 import { fused, fusedGradient } from "../tensor/trace.ts";
+import * as rows from "../tensor/x86/rows.ts";
+import { hasLibrary, runInLibrary } from "./inLibrary.ts";
 
 /** The mean of each row, [rows, 1]. */
 export const rowMean = (t: tf.Tensor): tf.Tensor => tf.mean(t, -1, true);
@@ -39,6 +41,10 @@ const layerNormGraph = (epsilon: number): Graph => ({
 
 nativeKernel("LayerNorm", ({ inputs, attrs }) => {
   const epsilon = attrs.epsilon as number;
+  if (hasLibrary())
+    return runInLibrary("layerNorm", inputs, inputs.x!.shape, ({ x, weight, bias }, y) =>
+      rows.layerNorm({ x: x!, weight: weight!, epsilon, y }, bias!),
+    );
   return runKernel(`layerNorm ${epsilon}`, () => layerNormGraph(epsilon), inputs, inputs.x!.shape);
 });
 
@@ -80,6 +86,10 @@ const rmsNormGraph = (epsilon: number): Graph => ({
 
 nativeKernel("RmsNorm", ({ inputs, attrs }) => {
   const epsilon = attrs.epsilon as number;
+  if (hasLibrary())
+    return runInLibrary("rmsNorm", inputs, inputs.x!.shape, ({ x, weight }, y) =>
+      rows.rmsNorm({ x: x!, weight: weight!, epsilon, y }),
+    );
   const [x, width] = [inputs.x!, inputs.weight!.shape[0]!];
   const heads = { ...x, shape: [tf.util.sizeFromShape(x.shape) / width, width] };
   const y = runKernel(`rmsNorm ${epsilon}`, () => rmsNormGraph(epsilon), { ...inputs, x: heads }, heads.shape);

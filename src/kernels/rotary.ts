@@ -1,6 +1,8 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { filledTensor, nativeKernel, viewTensor } from "../tensor/native/backend.ts";
 import { fused, fusedGradient } from "../tensor/trace.ts";
+import { turnPairs } from "../tensor/x86/rows.ts";
+import { hasLibrary, runInLibrary } from "./inLibrary.ts";
 
 /** The angles by which each row's pairs are turned: their cosines and sines, [rows, pairs] flat. */
 export interface Angles {
@@ -32,8 +34,10 @@ fusedGradient("Rotary", [], (dy, _saved, attrs) => {
 });
 
 nativeKernel("Rotary", ({ inputs, attrs }) => {
-  const { values: x, shape } = viewTensor(inputs.x!);
   const { cos, sin, pairs } = attrs.angles as Angles;
+  if (hasLibrary())
+    return runInLibrary("rotary", inputs, inputs.x!.shape, ({ x }, y) => turnPairs(x!, cos, sin, pairs, y));
+  const { values: x, shape } = viewTensor(inputs.x!);
   const [rows, width] = shape as [number, number];
   return filledTensor([rows, width], ({ values: y }) => {
     for (let row = 0; row < rows; row++)

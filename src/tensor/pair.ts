@@ -25,11 +25,19 @@ interface Pass {
   readonly shift: Shift;
 }
 
-/** How an operation treats an input of theta that is too large to be formed whole; undefined where it would rather have it whole. */
-export type PairRule = (inputs: Both<Inputs>, formed: FormRows, attrs: Attributes) => Both | undefined;
+/** How an operation runs on both sides where it can do better than with its weights formed whole; undefined where it cannot. */
+export type PairRule = (inputs: Both<Inputs>, inTheta: InTheta, attrs: Attributes) => Both | undefined;
 
-/** Forms both sides of some elements of a weight, in the arrays given; undefined for a tensor that is no weight of theta. */
-export type FormRows = (tensor: tf.Tensor) => ((parts: readonly WeightPart[]) => void) | undefined;
+/** What a pass knows of a weight of theta; undefined for a tensor that is none. */
+export type InTheta = (tensor: tf.Tensor) => WeightInTheta | undefined;
+
+/** A weight of theta, whose sides are weight ± eps z. */
+export interface WeightInTheta {
+  /** What z is made from. */
+  readonly noise: { readonly key: NoiseKey; readonly law: Distribution; readonly eps: number };
+  /** Forms both sides of some elements, in the arrays given. */
+  readonly form: (parts: readonly WeightPart[]) => void;
+}
 
 /** Elements `from` up to `to` of a weight, and where their two sides go. */
 export type WeightPart = Required<Pick<Stretch, "from" | "to" | "sides">>;
@@ -43,7 +51,7 @@ export const pair: Interpreter<Pass, PairRule> = {
   isWeight: ({ keys }, { id }) => keys.has(id),
   interpret: (pass, call, companions, rule) => {
     const other = mapInputs(call.inputs, (tensor, i) => companions[i] ?? tensor);
-    const both = rule?.({ plus: call.inputs, minus: other }, formRows(pass), call.attrs);
+    const both = rule?.({ plus: call.inputs, minus: other }, findIn(pass), call.attrs);
     return both
       ? { value: both.plus as ReturnType<typeof call.run>, companion: both.minus }
       : runWhole(pass, call, other);
@@ -72,14 +80,17 @@ export function pairwise<T>(
   );
 }
 
-const formRows = ({ keys, shift }: Pass): FormRows => {
-  return (tensor) => {
+const findIn =
+  ({ keys, shift }: Pass): InTheta =>
+  (tensor) => {
     const key = keys.get(tensor.id);
     if (!key) return undefined;
     const form = formFrom(tensor, key, shift);
-    return (parts) => moveMany(parts.map(form));
+    return {
+      noise: { key, law: shift.law, eps: shift.eps },
+      form: (parts) => moveMany(parts.map(form)),
+    };
   };
-};
 
 /** What forms both sides of a part of a weight. */
 function formFrom(weight: tf.Tensor, key: NoiseKey, { eps, law }: Shift): (part: WeightPart) => Stretch {

@@ -88,3 +88,20 @@ export function poolBytes(): { readonly inUse: number; readonly most: number } {
 export function forgetMost(): void {
   mostInUse = bytesInUse;
 }
+
+/** Gives an array of so many elements. */
+export type Scratch = (size: number) => Float32Array;
+
+/** Calls `use` with what takes arrays from the pool, and gives them back at its end. */
+export function withScratch<Result>(use: (scratch: Scratch) => Result): Result {
+  const taken: Float32Array[] = [];
+  try {
+    return use((size) => {
+      const array = take(size);
+      taken.push(array);
+      return array;
+    });
+  } finally {
+    for (const array of taken) give(array);
+  }
+}

@@ -3,6 +3,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define EXPORT __attribute__((visibility("default")))
+
 /** The z of one tensor: a key of Philox and a word of its counter (noise/key.ts). */
 typedef struct {
   uint32_t k0, k1, stream;
@@ -32,6 +34,11 @@ typedef struct {
   int64_t first_move, moves;
   int64_t first_part; // for the kernel's use
 } stretch;
+/** What products are made of (products.ts): float32; bfloat16 in pairs; three products of bfloat16's halves; mean and half difference. */
+typedef enum { IN_FLOAT32, IN_BF16X3, IN_BF16, IN_DIFFERENCE } product_kind;
+
+/** One product; both sides with the same W; both sides with W + eps z and W - eps z. */
+typedef enum { ONE_SIDE, STILL_WEIGHT, MOVED_WEIGHT } product_sides;
 
 /** What follows a product. */
 typedef enum { NONE, RELU, GELU, SILU, GELU_TANH } activation;
@@ -49,9 +56,12 @@ typedef struct {
 /** 0 is success; the others say at the border what was wrong. */
 typedef enum { OK, BAD_SIZE, NO_PROCESSOR } outcome;
 
+/** As many threads as work at most on one job; library.ts asks for no more. */
+enum { MOST_THREADS = 64 };
+
 /**
  * Calls work(data, part, thread) for every part, on at most `threads` threads, the calling one included; thread < threads counts them.
- * Where another caller has the helpers, the calling thread does all.
+ * Where another caller has the helpers, the calling thread does all. Work may not call it: the inner one would be thread 0 a second time.
  */
 void parallel(int threads, int parts, void (*work)(void *data, int part, int thread), void *data);
 

@@ -1,23 +1,35 @@
 #!/bin/sh
-# Compiles the C here into linux-x64.so, which the package brings: users need no compiler. Needs gcc 12 (Debian: gcc). The library needs no
-# other, not even libc, so that it loads on any Linux; it stays loaded (nodelete), since its threads run in it. -ffp-contract=off: a fused
-# multiply-add would round once where the noise rounds twice.
+# Compiles the C here into linux-x64.so, or the file that is named, which the package brings: users need no compiler. Needs gcc 12 (Debian 12:
+# gcc), by which anyone gets the very same file. The library needs no other, not even libc, so that it loads on any Linux.
+# -ffp-contract=off: a fused multiply-add would round once where the noise rounds twice. nodelete: threads of the library stay when a Worker
+# that loaded it is gone. Each level's code has a section of its own (objdump -d -j level_avx2).
 set -eu
+export LC_ALL=C
+out=$(realpath "${1:-$(dirname "$0")/linux-x64.so}")
 cd "$(dirname "$0")"
-out=${1:-linux-x64.so}
+source=$(cat ./*.c ./*.h build.sh | sha256sum | cut -d ' ' -f 1)
 build=$(mktemp -d)
 trap 'rm -r "$build"' EXIT
 compile() {
-  source=$1 object=$2
+  name=$1 object=$build/$2.o
   shift 2
   gcc -std=gnu17 -O3 -ffp-contract=off -fno-math-errno -fno-trapping-math -fno-stack-protector -fno-asynchronous-unwind-tables -fvisibility=hidden -fPIC \
-    -Wall -Wextra -Werror -Wno-psabi -ffile-prefix-map="$PWD"=. "$@" -c "$source" -o "$build/$object.o"
+    -Wall -Wextra -Werror -Wno-psabi -ffile-prefix-map="$PWD"=. "$@" -c "$name" -o "$object"
 }
-compile mezo.c mezo -march=x86-64 -fno-tree-loop-distribute-patterns
-compile level.c avx2 -march=x86-64-v3 -DLEVEL=avx2 -DBASE_LEVEL
-compile level.c avx512 -march=x86-64-v4 -mprefer-vector-width=512 -DLEVEL=avx512 -DBASE_LEVEL
-compile level.c avx512bf16 -march=x86-64-v4 -mprefer-vector-width=512 -mavx512bf16 -DLEVEL=avx512bf16
-compile level.c amx -march=x86-64-v4 -mprefer-vector-width=512 -mavx512bf16 -mamx-tile -mamx-bf16 -DLEVEL=amx -DTILES
-compile level.c emulated -march=x86-64-v3 -DLEVEL=emulated -DTILES -DEMULATED
-gcc -shared -nostdlib -Wl,--gc-sections,-z,noexecstack,-z,nodelete,--build-id=none,--hash-style=gnu -s -o "$build/library.so" "$build"/*.o
+face() { compile "$1.c" "$1" -march=x86-64 -fno-tree-loop-distribute-patterns -DSOURCE="\"$source\""; }
+level() {
+  level=$1
+  shift
+  compile level.c "$level" -fno-reorder-functions -DLEVEL="$level" "$@"
+  objcopy --rename-section .text="level_$level" "$build/$level.o"
+}
+face mezo
+face processor
+face threads
+level avx2 -march=x86-64-v3 -DBASE_LEVEL
+level avx512 -march=x86-64-v4 -mprefer-vector-width=512 -DBASE_LEVEL
+level avx512bf16 -march=x86-64-v4 -mprefer-vector-width=512 -mavx512bf16
+level amx -march=x86-64-v4 -mprefer-vector-width=512 -mavx512bf16 -mamx-tile -mamx-bf16 -DTILES
+level emulated -march=x86-64-v3 -DTILES -DEMULATED
+gcc -shared -nostdlib -Wl,--gc-sections,-z,defs,-z,nodelete,-z,now,-z,noexecstack,--build-id=none,--hash-style=gnu -s -o "$build/library.so" "$build"/*.o
 cat "$build/library.so" > "$out"

@@ -32,12 +32,12 @@ static void activate_part(void *data, int part, int thread) {
     if (kind == t->kind) combine_part(t, part, ACTIVATE, kind);
 }
 
-static void add_part(void *data, int part, int thread) {
+static void add_elements_part(void *data, int part, int thread) {
   (void)thread;
   combine_part(data, part, ADD, NONE);
 }
 
-static void multiply_part(void *data, int part, int thread) {
+static void multiply_elements_part(void *data, int part, int thread) {
   (void)thread;
   combine_part(data, part, MULTIPLY, NONE);
 }
@@ -56,10 +56,10 @@ int LEVEL_NAME(activate)(const float *a, float *y, int64_t n, activation kind, i
 
 /** y = a + b; y may be either. */
 int LEVEL_NAME(add)(const float *a, const float *b, float *y, int64_t n, int threads) {
-  return run_elements((element_task){a, b, y, n, NONE}, add_part, threads);
+  return run_elements((element_task){a, b, y, n, NONE}, add_elements_part, threads);
 }
 
 /** y = a b, element by element; y may be either. */
 int LEVEL_NAME(multiply)(const float *a, const float *b, float *y, int64_t n, int threads) {
-  return run_elements((element_task){a, b, y, n, NONE}, multiply_part, threads);
+  return run_elements((element_task){a, b, y, n, NONE}, multiply_elements_part, threads);
 }

@@ -19,3 +19,4 @@
 #include "rotary.h"
 #include "weights.h"
 #endif
+#include "product.h"

@@ -1,8 +1,9 @@
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import koffi from "koffi";
 import { KitError } from "../../error.ts";
+import { type Argument, type CFunction, withChecks } from "./arguments.ts";
 
 /** What a processor's instructions allow, each with all that the ones before it have: the level of the library's kernels. */
 export const LEVELS = ["none", "avx2", "avx512", "avx512bf16", "amx", "amx-emulated"] as const;
@@ -20,22 +21,22 @@ export const levelNames: Readonly<Record<Level, string>> = {
   "amx-emulated": "AMX, emulated",
 };
 
-/** An argument of the library's functions: numbers, and memory of this process, which they see where it is. */
-type Argument = number | bigint | null | ArrayBufferView;
-
 interface Library {
   readonly level: Level;
-  readonly functions: Map<string, (...args: readonly Argument[]) => number>;
+  readonly functions: Map<string, CFunction>;
   /** Kept: a library that JavaScript forgets is unloaded. */
   readonly file: ReturnType<typeof koffi.load>;
 }
+
+const PATH = join(import.meta.dirname, "linux-x64.so");
 
 let known: Library | undefined;
 let isLoaded = false;
 
 /**
  * The level that the kit's own kernels run at here. The environment variable MEZO_CPU names a lower one, or "none". It is "none" on other
- * systems than Linux on x86-64, and on processors without AVX2. Throws a KitError where MEZO_CPU names no level or one that this processor lacks.
+ * systems than Linux on x86-64, and on processors without AVX2. Throws a KitError where MEZO_CPU names no level or one that cannot be had
+ * here, and where the library's file is damaged.
  */
 export function processorLevel(): Level {
   return library()?.level ?? "none";
@@ -49,15 +50,11 @@ function library(): Library | undefined {
 
 function load(): Library | undefined {
   const wanted = wantedLevel();
-  const path = join(import.meta.dirname, "linux-x64.so");
-  if (wanted === "none" || process.platform !== "linux" || process.arch !== "x64" || !existsSync(path))
-    return undefined;
-  const file = koffi.load(path);
-  const best = file.func("int mezo_best_level()")() as number;
-  const level = LEVELS[file.func("int mezo_use_level(int)")(wanted ? LEVELS.indexOf(wanted) : best) as number]!;
-  if (wanted && level !== wanted)
-    throw new KitError(`MEZO_CPU asks for ${wanted}, but this processor has ${LEVELS[best]!} at most: unset it.`);
-  return level === "none" ? undefined : { level, functions: new Map(), file };
+  if (wanted === "none") return undefined;
+  const isHere = process.platform === "linux" && process.arch === "x64" && existsSync(PATH);
+  if (wanted && !isHere)
+    throw new KitError(`MEZO_CPU asks for ${wanted}, but here are no kernels of the kit's own: unset it.`);
+  return isHere ? loadAt(wanted) : undefined;
 }
 
 function wantedLevel(): Level | undefined {
@@ -68,23 +65,57 @@ function wantedLevel(): Level | undefined {
   return wanted;
 }
 
+function loadAt(wanted: Level | undefined): Library | undefined {
+  const file = openLibrary(PATH);
+  const best = file.func("int mezo_best_level()")() as number;
+  const level = LEVELS[file.func("int mezo_use_level(int)")(wanted ? LEVELS.indexOf(wanted) : best) as number]!;
+  if (wanted && level !== wanted)
+    throw new KitError(`MEZO_CPU asks for ${wanted}, but this processor or process has ${level}: unset it.`);
+  return level === "none" ? undefined : { level, functions: new Map(), file };
+}
+
+/** Loads a library. Throws a KitError where its file is damaged: running on without it would be slow, and nobody would know why. */
+export function openLibrary(path: string): Library["file"] {
+  try {
+    if (!isWhole(readFileSync(path))) throw new Error("it is cut short");
+    return koffi.load(path);
+  } catch (error) {
+    throw new KitError(
+      `The kit's kernels were to be loaded from ${path}, but that failed (${(error as Error).message}): install mezo-kit again, or set MEZO_CPU=none to compute without them.`,
+    );
+  }
+}
+
+/** Whether a file has its last part, the table of an ELF file's sections: the system would end a process that loads one cut short. */
+function isWhole(file: Buffer): boolean {
+  if (file.length < 64) return false;
+  const [at, each, count] = [file.readBigUInt64LE(0x28), file.readUInt16LE(0x3a), file.readUInt16LE(0x3c)];
+  return file.length >= Number(at) + each * count;
+}
+
 /**
  * Calls a function of the library by its C signature, `int mezo_<name>(...)`. Throws where there is no library, which `processorLevel` says,
- * and where the function refuses its arguments: that is a mistake of the caller, who checks sizes first.
+ * where an argument is not what the signature has, and where the function refuses its arguments: those are mistakes of the caller, who checks
+ * the lengths of what the pointers point to.
  */
 export function callLibrary(signature: string, ...args: readonly Argument[]): void {
   const { functions, file } = library()!;
-  const run = functions.get(signature) ?? (file.func(signature) as (...args: readonly Argument[]) => number);
+  const run = functions.get(signature) ?? withChecks(signature, file.func(signature));
   functions.set(signature, run);
   const outcome = run(...args);
   if (outcome !== 0) throw new Error(`${signature}: refused with ${outcome}`);
 }
 
-let threads = availableParallelism();
+/** As many threads as the library has at most (api.h). */
+const MOST_THREADS = 64;
 
-/** Sets how many threads the library's functions may use, the calling one included. The results never depend on it. */
+const atMost = (count: number): number => Math.min(count, MOST_THREADS);
+
+let threads = atMost(availableParallelism());
+
+/** Sets how many threads the library's functions may use, the calling one included; it has 64. The results never depend on it. */
 export function setLibraryThreads(count: number): void {
-  threads = count;
+  threads = atMost(count);
 }
 
 /** How many threads the library's functions may use. */

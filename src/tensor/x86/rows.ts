@@ -7,8 +7,8 @@ const ACTIVATIONS = ["none", "relu", "gelu", "silu", "gelu_new"] as const;
 /** An activation by its name (kernels/elementwise.ts). */
 export type Activation = Exclude<(typeof ACTIVATIONS)[number], "none">;
 
-/** Elements below which waking another thread costs more than it saves. */
-const WORTH_THREADS = 1 << 16;
+/** Elements, and products of attention, below which waking another thread costs more than it saves. */
+const [WORTH_THREADS, PRODUCTS_WORTH_THREADS] = [1 << 16, 1 << 19];
 
 const threadsFor = (elements: number): number => (elements < WORTH_THREADS ? 1 : libraryThreads());
 
@@ -82,7 +82,12 @@ export function emptyLogSums(rows: number): LogSums {
 }
 
 /** Adds `columns` of logits to the log-sums of rows, which lie `stride` elements apart. */
-export function addToLogSums({ tops, sums }: LogSums, logits: Float32Array, columns: number, stride = columns): void {
+export function addToLogSums(
+  { tops, sums }: LogSums,
+  logits: Float32Array,
+  columns: number,
+  stride: number = columns,
+): void {
   const rows = tops.length;
   checkSize("sums", sums, rows);
   if (logits.length < (rows - 1) * stride + columns)
@@ -119,7 +124,8 @@ export function attend({ q, k, v, y }: AttentionRows, sizes: AttentionSizes): vo
   checkSize("v", v, k.length);
   checkSize("y", y, q.length);
   checkSize("keyLengths", keyLengths, lengths.length);
-  const threads = queries * keys * width * heads < WORTH_THREADS * lengths.length ? 1 : libraryThreads();
+  const products = lengths.reduce((sum, length, i) => sum + length * keyLengths[i]! * heads * width, 0);
+  const threads = products < PRODUCTS_WORTH_THREADS ? 1 : libraryThreads();
   const numbers = Int32Array.of(lengths.length, queries, keys, heads, keyHeads, width, Number(causal));
   const scratch = take(threads * QUERIES * (Math.ceil(width / LANES) * LANES + KEYS));
   const rest = [Int32Array.from(lengths), Int32Array.from(keyLengths), scratch, scratch.length, threads] as const;

@@ -1,0 +1,50 @@
+import { findSource } from "../tensor/native/backend.ts";
+import type { View } from "../tensor/native/session.ts";
+import { oneSidedProducts, twoSidedProducts } from "../tensor/products.ts";
+import { fits, type Matrix, multiply, multiplyBoth } from "../tensor/x86/products.ts";
+import type { Activation } from "./elementwise.ts";
+import type { FoundWeight } from "./sides.ts";
+
+/** A weight [rows, columns], moved where it is in theta, as the kit's own kernels multiply by it; undefined where ONNX Runtime has to. */
+export function findMatrix({ tensor, inTheta }: FoundWeight): Matrix | undefined {
+  const [rows, columns] = tensor.shape as [number, number];
+  const place = { source: findSource(tensor), first: 0, rows, columns, stride: columns };
+  const matrix = inTheta ? { ...place, noise: inTheta.noise } : place;
+  return fits(matrix) ? matrix : undefined;
+}
+
+/** Rows `from` up to `to` of a matrix. */
+export const takeRows = (matrix: Matrix, from: number, to: number): Matrix => ({
+  ...matrix,
+  first: matrix.first + from * matrix.stride,
+  rows: to - from,
+});
+
+/** Columns `from` up to `to` of a matrix; both are multiples of 64. */
+export const takeColumns = (matrix: Matrix, from: number, to: number): Matrix => ({
+  ...matrix,
+  first: matrix.first + from,
+  columns: to - from,
+});
+
+/** What one side of a product reads, and where its result goes: x [m, columns]; bias [rows]; residual and y [m, rows], which may be one. */
+export interface ProductSide {
+  readonly x: View;
+  readonly bias?: View | undefined;
+  readonly residual?: View | undefined;
+  readonly y: View;
+}
+
+/** y = x Wᵀ + bias, then the activation or + residual, of one side or of both, with the products that are in use. */
+export function multiplySides(matrix: Matrix, sides: readonly ProductSide[], activation?: Activation): void {
+  const [plus, minus] = sides.map(({ x, bias, residual, y }) => ({
+    ...{ x: floats(x), y: floats(y) },
+    ...(bias && { bias: floats(bias) }),
+    ...(residual && { residual: floats(residual) }),
+  }));
+  const rows = sides[0]!.x.shape[0]!;
+  if (minus) multiplyBoth(twoSidedProducts(), rows, matrix, { plus: plus!, minus }, activation);
+  else multiply(oneSidedProducts(), rows, matrix, plus!, activation);
+}
+
+const floats = ({ values }: View): Float32Array => values as Float32Array;

@@ -1,0 +1,58 @@
+// What follows a product on its way out: the sum of earlier columns, or bias and residual; and the activation.
+#pragma once
+#include "activation.h"
+#include "multiply.h"
+
+/** Where one side of a product goes. */
+typedef struct {
+  const float *bias, *residual; // or null
+  float *y;
+} product_side;
+
+/** A block's part of a panel: rows and columns of y. Depth may come in several ranges: the first begins y, the last ends with the activation. */
+typedef struct {
+  int64_t row, column, stride;
+  int rows, columns, is_first;
+  activation then;
+} place;
+
+INLINE f32 load_up_to(const float *at, int n) { return n >= LANES ? load(at) : load_some(at, n); }
+INLINE void store_up_to(float *at, f32 x, int n) {
+  if (n >= LANES) store(at, x);
+  else store_some(at, x, n);
+}
+
+/** LANES columns of a row, of which n are there. */
+INLINE void finish_vector(product_side side, place p, int64_t at, int64_t column, f32 sum, int n, const activation then) {
+  if (!p.is_first) sum += load_up_to(side.y + at, n);
+  else {
+    if (side.bias) sum += load_up_to(side.bias + column, n);
+    if (side.residual) sum += load_up_to(side.residual + at, n);
+  }
+  store_up_to(side.y + at, activate(sum, then), n);
+}
+
+INLINE void finish_rows(product_side side, place p, const float *sums, const activation then) {
+  for (int r = 0; r < p.rows; r++)
+    for (int c = 0; c < p.columns; c += LANES)
+      finish_vector(side, p, (p.row + r) * p.stride + p.column + c, p.column + c, load(sums + r * PANEL_COLUMNS + c), p.columns - c, then);
+}
+
+static void finish(product_side side, place p, const float *sums) {
+  switch (p.then) {
+    case NONE: return finish_rows(side, p, sums, NONE);
+    case RELU: return finish_rows(side, p, sums, RELU);
+    case GELU: return finish_rows(side, p, sums, GELU);
+    case SILU: return finish_rows(side, p, sums, SILU);
+    default: return finish_rows(side, p, sums, GELU_TANH);
+  }
+}
+
+/** The mean and half the difference of two sides become the sides. */
+static void part_sides(float *mean, float *half_difference, int rows) {
+  for (int i = 0; i < rows * PANEL_COLUMNS; i += LANES) {
+    f32 m = load(mean + i), d = load(half_difference + i);
+    store(mean + i, m + d);
+    store(half_difference + i, m - d);
+  }
+}

@@ -1,0 +1,69 @@
+// How each kind of product is put together: which forms of X and W are packed, and which of their products each output adds up.
+#pragma once
+
+/** Of two sides plus and minus: one, their mean, or half of plus - minus. Of W they are W + eps z, W - eps z, W and eps z. */
+typedef enum { PLUS, MINUS, MEAN, HALF_DIFFERENCE } side_form;
+
+/** The value in float32, rounded to bfloat16, or what that rounding leaves of it, rounded in turn. */
+typedef enum { WHOLE, HIGH, LOW } value_part;
+
+typedef struct {
+  uint8_t side, part;
+} operand_form;
+
+enum { MOST_FORMS = 4, MOST_TERMS = 3 };
+
+/** The product of a form of X and a form of W, by their numbers. */
+typedef struct {
+  uint8_t x, w;
+} term;
+
+typedef struct {
+  uint8_t xs, ws, outputs, terms; // how many forms of each, outputs, and terms an output
+  uint8_t is_mean;                // the outputs are the mean and half the difference of the sides, in place of the sides
+  operand_form x[MOST_FORMS], w[MOST_FORMS];
+  term term[2][MOST_TERMS];
+} product_plan;
+
+#define FLOATS(side) {side, WHOLE}
+#define PAIRS(side) {side, HIGH}
+#define BOTH_PARTS(side) {side, HIGH}, {side, LOW}
+#define THREE(x, w) {{x, w}, {x, w + 1}, {x + 1, w}}
+
+static const product_plan PLANS[][3] = {
+    [IN_FLOAT32] =
+        {
+            [ONE_SIDE] = {1, 1, 1, 1, 0, {FLOATS(PLUS)}, {FLOATS(MEAN)}, {{{0, 0}}}},
+            [STILL_WEIGHT] = {2, 1, 2, 1, 0, {FLOATS(PLUS), FLOATS(MINUS)}, {FLOATS(MEAN)}, {{{0, 0}}, {{1, 0}}}},
+            [MOVED_WEIGHT] = {2, 2, 2, 1, 0, {FLOATS(PLUS), FLOATS(MINUS)}, {FLOATS(PLUS), FLOATS(MINUS)}, {{{0, 0}}, {{1, 1}}}},
+        },
+    [IN_BF16] =
+        {
+            [ONE_SIDE] = {1, 1, 1, 1, 0, {PAIRS(PLUS)}, {PAIRS(MEAN)}, {{{0, 0}}}},
+            [STILL_WEIGHT] = {2, 1, 2, 1, 0, {PAIRS(PLUS), PAIRS(MINUS)}, {PAIRS(MEAN)}, {{{0, 0}}, {{1, 0}}}},
+            [MOVED_WEIGHT] = {2, 2, 2, 1, 0, {PAIRS(PLUS), PAIRS(MINUS)}, {PAIRS(PLUS), PAIRS(MINUS)}, {{{0, 0}}, {{1, 1}}}},
+        },
+    [IN_BF16X3] =
+        {
+            [ONE_SIDE] = {2, 2, 1, 3, 0, {BOTH_PARTS(PLUS)}, {BOTH_PARTS(MEAN)}, {THREE(0, 0)}},
+            [STILL_WEIGHT] = {4, 2, 2, 3, 0, {BOTH_PARTS(PLUS), BOTH_PARTS(MINUS)}, {BOTH_PARTS(MEAN)}, {THREE(0, 0), THREE(2, 0)}},
+            [MOVED_WEIGHT] = {4, 4, 2, 3, 0, {BOTH_PARTS(PLUS), BOTH_PARTS(MINUS)}, {BOTH_PARTS(PLUS), BOTH_PARTS(MINUS)}, {THREE(0, 0), THREE(2, 2)}},
+        },
+    [IN_DIFFERENCE] =
+        {
+            [STILL_WEIGHT] = {2, 1, 2, 1, 1, {PAIRS(MEAN), PAIRS(HALF_DIFFERENCE)}, {PAIRS(MEAN)}, {{{0, 0}}, {{1, 0}}}},
+            [MOVED_WEIGHT] = {2, 2, 2, 2, 1, {PAIRS(MEAN), PAIRS(HALF_DIFFERENCE)}, {PAIRS(MEAN), PAIRS(HALF_DIFFERENCE)}, {{{0, 0}, {1, 1}}, {{1, 0}, {0, 1}}}},
+        },
+};
+
+/** The plan of a product. One side alone has no difference: it is done as exactly as float32 would, which tiles do by halves. */
+INLINE const product_plan *plan_of(product_kind kind, product_sides sides) {
+#ifdef TILES
+  product_kind alone = IN_BF16X3;
+#else
+  product_kind alone = IN_FLOAT32;
+#endif
+  return &PLANS[kind == IN_DIFFERENCE && sides == ONE_SIDE ? alone : kind][sides];
+}
+
+INLINE int is_in_pairs(const product_plan *plan) { return plan->x[0].part != WHOLE; }
