@@ -17,19 +17,21 @@ compile() {
     -Wall -Wextra -Werror -Wno-psabi -ffile-prefix-map="$PWD"=. "$@" -c "$name" -o "$object"
 }
 face() { compile "$1.c" "$1" -march=x86-64 -fno-tree-loop-distribute-patterns -DSOURCE="\"$source\""; }
-level() {
-  level=$1
-  shift
-  compile level.c "$level" -fno-reorder-functions -DLEVEL="$level" "$@"
-  objcopy --rename-section .text="level_$level" "$build/$level.o"
+at_level() {
+  level=$1 file=$2
+  shift 2
+  compile "$file.c" "$level-$file" -fno-reorder-functions -DLEVEL="$level" "$@"
+  objcopy --rename-section .text="level_$level" "$build/$level-$file.o"
 }
 face mezo
 face processor
 face threads
-level avx2 -march=x86-64-v3 -DBASE_LEVEL
-level avx512 -march=x86-64-v4 -mprefer-vector-width=512 -DBASE_LEVEL
-level avx512bf16 -march=x86-64-v4 -mprefer-vector-width=512 -mavx512bf16
-level amx -march=x86-64-v4 -mprefer-vector-width=512 -mavx512bf16 -mamx-tile -mamx-bf16 -DTILES
-level emulated -march=x86-64-v3 -DTILES -DEMULATED
+at_level avx2 level -march=x86-64-v3 -DBASE_LEVEL
+at_level avx512 level -march=x86-64-v4 -mprefer-vector-width=512 -DBASE_LEVEL
+at_level avx512bf16 level -march=x86-64-v4 -mprefer-vector-width=512 -mavx512bf16
+at_level amx level -march=x86-64-v4 -mprefer-vector-width=512 -mavx512bf16 -mamx-tile -mamx-bf16 -DTILES
+at_level emulated level -march=x86-64-v3 -DTILES -DEMULATED
+at_level avx2 moves -march=x86-64-v3 -fschedule-insns -fsched-pressure
+at_level avx512 moves -march=x86-64-v4 -mprefer-vector-width=512 -fschedule-insns -fsched-pressure
 gcc -shared -nostdlib -Wl,--gc-sections,-z,defs,-z,nodelete,-z,now,-z,noexecstack,--build-id=none,--hash-style=gnu -s -o "$build/library.so" "$build"/*.o
 cat "$build/library.so" > "$out"
