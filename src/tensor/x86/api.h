@@ -59,6 +59,11 @@ typedef struct {
   int64_t kind, sides, order, m, n, k, format, size, first, stride, key[3], law, then, threads;
 } product_shape;
 
+/** The numbers of one step of Adam (weights.ts). */
+typedef struct {
+  double beta1, beta2, scale, l2, rate, root, epsilon, keep;
+} adam_step;
+
 /** 0 is success; the others say at the border what was wrong. */
 typedef enum { OK, BAD_SIZE, NO_PROCESSOR } outcome;
 
