@@ -87,10 +87,10 @@ function flopsOf({ name, shapes }: GraphRun): number | undefined {
   if (/^(linear|feedForward)/.test(name)) return 2 * size(y!) * x!.at(-1)!;
   if (name.startsWith("vocabularyTile")) return 2 * size(logits!) * features!.at(-1)!;
   if (name.startsWith("matMul")) return (2 * size(y!) * size(a!)) / size(y!.slice(0, -1));
-  return name.startsWith("attention") && q!.length === 3 ? attentionFlops(name, q!, k!) : undefined;
+  return name.startsWith("attention") ? attentionFlops(name, q!, k!) : undefined;
 }
 
-/** Both products of attention with the keys that are seen, of sequences of one length. */
+/** Both products of attention with the keys that are seen. */
 function attentionFlops(name: string, q: readonly number[], k: readonly number[]): number {
   const [sequences, queries, width] = q as [number, number, number];
   const unseen = name.endsWith("none") ? 0 : (queries * (queries - 1)) / 2;

@@ -1,11 +1,6 @@
 import { give, take } from "../native/pool.ts";
 import { callLibrary, libraryThreads } from "./library.ts";
-
-/** What may follow a product, element by element, in the order of api.h's `activation`. */
-const ACTIVATIONS = ["none", "relu", "gelu", "silu", "gelu_new"] as const;
-
-/** An activation by its name (kernels/elementwise.ts). */
-export type Activation = Exclude<(typeof ACTIVATIONS)[number], "none">;
+import { ACTIVATIONS, type Activation } from "./products.ts";
 
 /** Elements, and products of attention, below which waking another thread costs more than it saves. */
 const [WORTH_THREADS, PRODUCTS_WORTH_THREADS] = [1 << 16, 1 << 19];
