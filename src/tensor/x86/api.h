@@ -48,6 +48,11 @@ typedef struct {
   int32_t sequences, queries, keys, heads, key_heads, head_width, causal;
 } attention_sizes;
 
+/** The numbers of one step of Adam (weights.ts). */
+typedef struct {
+  double beta1, beta2, scale, l2, rate, root, epsilon, keep;
+} adam_step;
+
 /** 0 is success; the others say at the border what was wrong. */
 typedef enum { OK, BAD_SIZE, NO_PROCESSOR } outcome;
 

@@ -14,8 +14,10 @@
 #ifdef BASE_LEVEL
 #include "attention.h"
 #include "elementwise.h"
+#include "gradients.h"
 #include "logSums.h"
 #include "moves.h"
 #include "norm.h"
 #include "rotary.h"
+#include "weights.h"
 #endif

@@ -8,6 +8,8 @@ import { callLibrary, libraryThreads } from "./library.ts";
 const STRETCH_WORDS = 11;
 const MOVE_WORDS = 5;
 
+const MOVE = "int mezo_move(int64_t *stretches, int count, const uint32_t *moves, int law, int threads)";
+
 const LAWS: Readonly<Record<Distribution, number>> = { gaussian: 0, rademacher: 1 };
 const FORMATS = { float32: 0, bfloat16: 1, float16: 2 } as const;
 
@@ -25,7 +27,7 @@ export function moveInLibrary(stretches: readonly Stretch[]): void {
   const table = tableOfStretches(stretches);
   const work = stretches.reduce((sum, { from, to, moves }) => sum + (to - from) * moves.length, 0);
   const threads = work < WORTH_THREADS[law] ? 1 : libraryThreads();
-  callLibrary("int mezo_move(void *, int, void *, int, int)", table, stretches.length, moves, LAWS[law], threads);
+  callLibrary(MOVE, table, stretches.length, moves, LAWS[law], threads);
 }
 
 function tableOfMoves(stretches: readonly Stretch[]): Uint32Array {

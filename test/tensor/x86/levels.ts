@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, mkdtempSync, rmSync } from "node:fs";
+import { copyFileSync, existsSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import koffi from "koffi";
@@ -6,7 +6,7 @@ import { vi } from "vitest";
 import { LEVELS, type Level } from "../../../src/tensor/x86/library.ts";
 
 /** Where the library lies. */
-export const LIBRARY: string = join(resolve(import.meta.dirname, "../../../src/tensor/x86"), "linux-x64.so");
+const LIBRARY = join(resolve(import.meta.dirname, "../../../src/tensor/x86"), "linux-x64.so");
 
 const best =
   process.platform === "linux" && process.arch === "x64" && existsSync(LIBRARY)
@@ -24,24 +24,24 @@ export function isHere(level: Level): boolean {
 /** What the tests of a level that is not here say. */
 export const needsLevel = (level: Level): string => `at ${level}; needs x86-64 Linux and a processor that has it`;
 
-/** Imports modules anew and has them run at a level. A process has one level, so that each has a copy of the library. */
+const copies = new Map<Level, string>();
+
+/** A copy of the library's file for a level: what is loaded from one file has one level in a process. */
+export function libraryAt(level: Level): string {
+  const copy = copies.get(level) ?? join(mkdtempSync(join(tmpdir(), `mezo-${level}-`)), "linux-x64.so");
+  if (!copies.has(level)) copyFileSync(LIBRARY, copy);
+  copies.set(level, copy);
+  return copy;
+}
+
+/** Imports modules anew, with a library of their own that runs at a level. */
 export async function atLevel<T>(level: Level, load: () => Promise<T>): Promise<T> {
   vi.resetModules();
   vi.stubEnv("MEZO_CPU", level);
-  vi.doMock("koffi", () => ({ default: { ...koffi, load: () => copyOf(level) } }));
+  const atCopy = { load: (path: string) => koffi.load(path === LIBRARY ? libraryAt(level) : path) };
+  vi.doMock("koffi", () => ({ default: Object.setPrototypeOf(atCopy, koffi) }));
   const { processorLevel } = await import("../../../src/tensor/x86/library.ts");
+  vi.doUnmock("koffi");
   if (processorLevel() !== level) throw new Error(`The library runs at ${processorLevel()}, not at ${level}.`);
   return load();
-}
-
-const copies = new Map<Level, ReturnType<typeof koffi.load>>();
-
-function copyOf(level: Level): ReturnType<typeof koffi.load> {
-  const folder = mkdtempSync(join(tmpdir(), "mezo-level-"));
-  const path = join(folder, `${level}.so`);
-  copyFileSync(LIBRARY, path);
-  const library = copies.get(level) ?? koffi.load(path);
-  copies.set(level, library);
-  rmSync(folder, { recursive: true });
-  return library;
 }

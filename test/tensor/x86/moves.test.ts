@@ -6,7 +6,7 @@ import { type Distribution, type Move, noiseKey } from "../../../src/tensor/nois
 import { addGaussian, addRademacher } from "../../../src/tensor/noise/plain.ts";
 import { type Stretch, wholeStretch } from "../../../src/tensor/noise/stretch.ts";
 import { type HalfFormat, type Halves, isHalves, type Rounding, type Source } from "../../../src/tensor/source.ts";
-import { atLevel, COMPILED, isHere, LIBRARY, needsLevel } from "./levels.ts";
+import { atLevel, COMPILED, isHere, libraryAt, needsLevel } from "./levels.ts";
 
 const ADD = { gaussian: addGaussian, rademacher: addRademacher } as const;
 const LAWS = ["gaussian", "rademacher"] as const;
@@ -203,7 +203,14 @@ describe.each(COMPILED)("sweeps %s", (level) => {
         (threads) =>
           new Worker(`(${sweepInWorker})(require("koffi"), require("node:worker_threads"))`, {
             eval: true,
-            workerData: { path: LIBRARY, begun, expected: stretch.theta, words, offset: stretch.offset, threads },
+            workerData: {
+              path: libraryAt(level),
+              begun,
+              expected: stretch.theta,
+              words,
+              offset: stretch.offset,
+              threads,
+            },
           }),
       );
       const wrong = await Promise.all(
@@ -229,7 +236,7 @@ function sweepInWorker(
   { workerData, parentPort }: typeof import("node:worker_threads"),
 ): void {
   const { path, begun, expected, words, offset, threads } = workerData as WorkerTask;
-  const move = koffi.load(path).func("int mezo_move(void *, int, void *, int, int)");
+  const move = koffi.load(path).func("int mezo_move(int64_t *, int, uint32_t *, int, int)");
   const moves = new Uint32Array(5 * words.length);
   const floats = new Float32Array(moves.buffer);
   words.forEach(({ k0, k1, stream, scale, keep }, i) => {
