@@ -209,7 +209,7 @@ describe.skipIf(!isHere)("both sides by the kit's own kernels", () => {
 const TRAINED = {
   "all weights": ({ parameters }: AdaptableNetwork) => ({ parameters, dispose: () => {} }),
   LoRA: (network: AdaptableNetwork) => lora({ rank: 64, alpha: 64 }).begin(network, { seed: 2, vocabulary: 320 }),
-  "the prefix": (network: AdaptableNetwork) => prefix({ length: 3 }).begin(network, { seed: 2, vocabulary: 320 }),
+  "the prefix": (network: AdaptableNetwork) => prefix({ length: 5 }).begin(network, { seed: 2, vocabulary: 320 }),
 } as const;
 
 /** Configurations whose matrices all have rows of whole 64 columns. */
