@@ -9,6 +9,7 @@
 
 #include "activation.h"
 #include "noise.h"
+#include "product.h"
 
 #ifdef BASE_LEVEL
 #include "attention.h"
@@ -18,4 +19,3 @@
 #include "norm.h"
 #include "rotary.h"
 #endif
-#include "product.h"

@@ -53,7 +53,9 @@ function load(): Library | undefined {
   if (wanted === "none") return undefined;
   const isHere = process.platform === "linux" && process.arch === "x64" && existsSync(PATH);
   if (wanted && !isHere)
-    throw new KitError(`MEZO_CPU asks for ${wanted}, but here are no kernels of the kit's own: unset it.`);
+    throw new KitError(
+      `MEZO_CPU asks for ${wanted}, but the kit has no kernels of its own for this machine: unset it.`,
+    );
   return isHere ? loadAt(wanted) : undefined;
 }
 
@@ -70,7 +72,9 @@ function loadAt(wanted: Level | undefined): Library | undefined {
   const best = file.func("int mezo_best_level()")() as number;
   const level = LEVELS[file.func("int mezo_use_level(int)")(wanted ? LEVELS.indexOf(wanted) : best) as number]!;
   if (wanted && level !== wanted)
-    throw new KitError(`MEZO_CPU asks for ${wanted}, but this processor or process has ${level}: unset it.`);
+    throw new KitError(
+      `MEZO_CPU asks for ${wanted}, but this processor, or this process already, has ${level}: unset it.`,
+    );
   return level === "none" ? undefined : { level, functions: new Map(), file };
 }
 
@@ -102,8 +106,32 @@ export function callLibrary(signature: string, ...args: readonly Argument[]): vo
   const { functions, file } = library()!;
   const run = functions.get(signature) ?? withChecks(signature, file.func(signature));
   functions.set(signature, run);
+  const before = performance.now();
   const outcome = run(...args);
+  callListener?.({ name: FUNCTION_NAME.exec(signature)![1]!, args, seconds: (performance.now() - before) / 1e3 });
   if (outcome !== 0) throw new Error(`${signature}: refused with ${outcome}`);
+}
+
+const FUNCTION_NAME = /mezo_(\w+)\(/;
+
+/** One call of a function of the library, its name being that without "mezo_". */
+export interface LibraryCall {
+  readonly name: string;
+  readonly args: readonly Argument[];
+  readonly seconds: number;
+}
+
+let callListener: ((call: LibraryCall) => void) | undefined;
+
+/** Calls `listener` for every call of the library during `work`. */
+export async function profileCalls<T>(listener: (call: LibraryCall) => void, work: () => Promise<T>): Promise<T> {
+  const outer = callListener;
+  callListener = listener;
+  try {
+    return await work();
+  } finally {
+    callListener = outer;
+  }
 }
 
 /** As many threads as the library has at most (api.h). */
