@@ -45,11 +45,11 @@ export function feedForwardByTiles(
   weights: Matrices<FoundWeight>,
   scratch: Scratch,
 ): void {
-  const wide = weights.up.tensor.shape[0]!;
-  const tiled = sides[0]!.x.shape[0]! >= TILED_ROWS;
+  const [rows, wide] = [sides[0]!.x.shape[0]!, weights.up.tensor.shape[0]!];
+  const tiled = rows >= TILED_ROWS;
   const tiles = tiled ? evenBlocks(wide, COLUMNS_AT_ONCE, GRAIN) : [[0, wide] as const];
   const most = Math.max(...tiles.map(([from, to]) => to - from));
-  const [up, down] = [findMatrix(weights.up), findMatrix(weights.down)];
+  const [up, down] = [findMatrix(weights.up, rows), findMatrix(weights.down, rows)];
   const add =
     up && down ? byProducts(sides, activation, { up, down }) : byGraphs(sides, activation, weights, most, scratch);
   for (const [from, to] of tiles) add(from, to);

@@ -3,7 +3,7 @@ import { NATIVE, viewTensor } from "../tensor/native/backend.ts";
 import { timeOperation } from "../tensor/native/session.ts";
 import { blank } from "../tensor/pair.ts";
 import { activationGradient, normGradient } from "../tensor/x86/gradients.ts";
-import type { Activation } from "../tensor/x86/rows.ts";
+import type { Activation } from "../tensor/x86/products.ts";
 import { hasLibrary } from "./inLibrary.ts";
 
 // Gradients by the kit's own library, in one pass each; they are undefined where there is none, or tensors lie on another backend.

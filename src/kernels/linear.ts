@@ -106,7 +106,7 @@ const BESIDE = ["x", "bias", "residual"] as const;
 for (const operation of ["Linear", "SmoothLinear"]) {
   nativeKernel(operation, ({ inputs, attrs }) => {
     const activation = attrs.activation as Activation | undefined;
-    const [matrix, side] = [findMatrix({ tensor: inputs.weight! }), viewInputs(inputs, BESIDE)];
+    const [matrix, side] = [findMatrix({ tensor: inputs.weight! }, inputs.x!.shape[0]!), viewInputs(inputs, BESIDE)];
     return filledTensor(resultShape(inputs), (y) => {
       if (matrix) multiplySides(matrix, [{ ...side, y }], activation);
       else withView(inputs.weight!, (weight) => runByRows({ ...side, weight, y }, activation));
@@ -114,7 +114,8 @@ for (const operation of ["Linear", "SmoothLinear"]) {
   });
 
   defineRule(pair, operation, NATIVE, (inputs, inTheta, attrs) => {
-    const matrix = findMatrix(findWeight(inputs.plus.weight!, inTheta));
+    const isOne = inputs.plus.weight === inputs.minus.weight; // else rows that were looked up in a weight of theta, the sides' own
+    const matrix = isOne && findMatrix(findWeight(inputs.plus.weight!, inTheta), inputs.plus.x!.shape[0]!);
     if (!matrix) return undefined;
     return filledSides(resultShape(inputs.plus), (y, scratch) => {
       const sides = viewSides(inputs, BESIDE, inTheta, scratch).map((side, i) => ({ ...side, y: y[i]! }));

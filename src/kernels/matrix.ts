@@ -1,16 +1,25 @@
 import { findSource } from "../tensor/native/backend.ts";
-import type { View } from "../tensor/native/session.ts";
+import { timeOperation, type View } from "../tensor/native/session.ts";
 import { oneSidedProducts, twoSidedProducts } from "../tensor/products.ts";
+import { isHalves } from "../tensor/source.ts";
 import { fits, type Matrix, multiply, multiplyBoth } from "../tensor/x86/products.ts";
 import type { Activation } from "./elementwise.ts";
+import { shapesAlone } from "./inLibrary.ts";
 import type { FoundWeight } from "./sides.ts";
 
-/** A weight [rows, columns], moved where it is in theta, as the kit's own kernels multiply by it; undefined where ONNX Runtime has to. */
-export function findMatrix({ tensor, inTheta }: FoundWeight): Matrix | undefined {
+/** A product of fewer rows is as fast as its weight is read, which ONNX Runtime does without packing it. */
+const LEAST_ROWS = 4;
+
+/**
+ * A weight [rows, columns], moved where it is in theta, as the kit's own kernels multiply it by `count` rows of x; undefined where ONNX
+ * Runtime is to. This alone decides between the two.
+ */
+export function findMatrix({ tensor, inTheta }: FoundWeight, count: number): Matrix | undefined {
   const [rows, columns] = tensor.shape as [number, number];
   const place = { source: findSource(tensor), first: 0, rows, columns, stride: columns };
   const matrix = inTheta ? { ...place, noise: inTheta.noise } : place;
-  return fits(matrix) ? matrix : undefined;
+  const isRead = !inTheta && !isHalves(matrix.source) && count < LEAST_ROWS;
+  return fits(matrix) && !isRead ? matrix : undefined;
 }
 
 /** Rows `from` up to `to` of a matrix. */
@@ -42,9 +51,13 @@ export function multiplySides(matrix: Matrix, sides: readonly ProductSide[], act
     ...(bias && { bias: floats(bias) }),
     ...(residual && { residual: floats(residual) }),
   }));
-  const rows = sides[0]!.x.shape[0]!;
-  if (minus) multiplyBoth(twoSidedProducts(), rows, matrix, { plus: plus!, minus }, activation);
-  else multiply(oneSidedProducts(), rows, matrix, plus!, activation);
+  const { x, y } = sides[0]!;
+  const rows = x.shape[0]!;
+  const shapes = { x, ...shapesAlone({ weight: [matrix.rows, matrix.columns] }), y };
+  timeOperation(minus ? "productOfBoth" : "product", shapes, () => {
+    if (minus) multiplyBoth(twoSidedProducts(), rows, matrix, { plus: plus!, minus }, activation);
+    else multiply(oneSidedProducts(), rows, matrix, plus!, activation);
+  });
 }
 
 const floats = ({ values }: View): Float32Array => values as Float32Array;

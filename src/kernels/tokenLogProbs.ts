@@ -5,6 +5,8 @@ import { give, type Scratch, take, withScratch } from "../tensor/native/pool.ts"
 import { runGraph, type View } from "../tensor/native/session.ts";
 import { pair } from "../tensor/pair.ts";
 import { constant, defineRule, fused, fusedGradient } from "../tensor/trace.ts";
+import { addToLogSums, emptyLogSums, type LogSums } from "../tensor/x86/rows.ts";
+import { hasLibrary } from "./inLibrary.ts";
 import { type FoundWeight, filledSides, findWeight, viewInputs, viewSides } from "./sides.ts";
 import { eachLogitBlock, type OutputSide } from "./vocabularyTiles.ts";
 
@@ -59,13 +61,6 @@ defineRule(pair, "TokenLogProbs", NATIVE, (inputs, inTheta) => {
   });
 });
 
-/** The running logarithm of a row's sum of exponentials, as a maximum and a sum, and the logit of the row's token. */
-interface Row {
-  top: number;
-  sum: number;
-  logit: number;
-}
-
 /** Writes to each side's y [rows] the log-probabilities of ids [rows]. */
 function fillLogProbs(
   table: FoundWeight,
@@ -73,40 +68,55 @@ function fillLogProbs(
   sides: readonly (OutputSide & { readonly y: View })[],
   scratch: Scratch,
 ): void {
-  const rows = sides.map(() => Array.from(ids, (): Row => ({ top: Number.NEGATIVE_INFINITY, sum: 0, logit: 0 })));
-  eachLogitBlock(table, sides, scratch, ({ first, from, sides: logits }) => {
-    logits.forEach((block, side) => {
-      const last = first + block.shape[0]!;
-      addBlock(rows[side]!.slice(first, last), ids.subarray(first, last), block, from);
+  const logSums = sides.map(() => emptyLogSums(ids.length));
+  eachLogitBlock(table, sides, scratch, ({ first, from, sides: blocks }) => {
+    blocks.forEach((logits, side) => {
+      const last = first + logits.shape[0]!;
+      addBlock(cut(logSums[side]!, first, last), logits);
+      pickLogits(sides[side]!.y.values.subarray(first, last), ids.subarray(first, last), logits, from);
     });
   });
-  sides.forEach(({ y }, side) => {
-    y.values.set(rows[side]!.map(({ top, sum, logit }) => logit - top - Math.log(sum)));
+  sides.forEach(({ y: { values } }, side) => {
+    const { tops, sums } = logSums[side]!;
+    for (let i = 0; i < values.length; i++) values[i] = values[i]! - tops[i]! - Math.log(sums[i]!);
   });
 }
 
-/** Adds the logits of the tokens from `from` on to the rows' sums. */
-function addBlock(rows: readonly Row[], ids: Int32Array, logits: View, from: number): void {
-  const [n, tokens] = logits.shape as [number, number];
-  const sums = take(n);
-  runGraph("logSums", logSumsGraph, { logits }, { sums: { values: sums, shape: [n] } });
-  rows.forEach((row, i) => {
-    addSum(row, sums[i]!);
-    const at = ids[i]! - from;
-    if (at >= 0 && at < tokens) row.logit = logits.values[i * tokens + at]!;
+const cut = ({ tops, sums }: LogSums, first: number, last: number): LogSums => ({
+  tops: tops.subarray(first, last),
+  sums: sums.subarray(first, last),
+});
+
+/** Keeps the logits of the rows' own tokens, where they are among those from `from` on. */
+function pickLogits(picked: View["values"], ids: Int32Array, { values, shape }: View, from: number): void {
+  const tokens = shape[1]!;
+  ids.forEach((id, i) => {
+    if (id >= from && id < from + tokens) picked[i] = values[i * tokens + id - from]!;
   });
-  give(sums);
+}
+
+/** Adds logits [rows, tokens] to the rows' log-sums. */
+function addBlock(logSums: LogSums, logits: View): void {
+  if (hasLibrary()) {
+    addToLogSums(logSums, logits.values as Float32Array, logits.shape[1]!);
+    return;
+  }
+  const n = logits.shape[0]!;
+  const added = take(n);
+  runGraph("logSums", logSumsGraph, { logits }, { added: { values: added, shape: [n] } });
+  for (let i = 0; i < n; i++) addSum(logSums, i, added[i]!);
+  give(added);
 }
 
 /** Adds exp(logSum) to a row's sum of exponentials. */
-function addSum(row: Row, logSum: number): void {
-  const top = Math.max(row.top, logSum);
-  row.sum = row.sum * Math.exp(row.top - top) + Math.exp(logSum - top);
-  row.top = top;
+function addSum({ tops, sums }: LogSums, row: number, logSum: number): void {
+  const [old, top] = [tops[row]!, Math.max(tops[row]!, logSum)];
+  sums[row] = sums[row]! * Math.exp(old - top) + Math.exp(logSum - top);
+  tops[row] = top;
 }
 
 const logSumsGraph = (): Graph => ({
-  nodes: [node("ReduceLogSumExp", ["logits"], "sums", { axes: [1], keepdims: 0 })],
+  nodes: [node("ReduceLogSumExp", ["logits"], "added", { axes: [1], keepdims: 0 })],
   inputs: [floats("logits", "n", "v")],
-  outputs: [floats("sums", "n")],
+  outputs: [floats("added", "n")],
 });

@@ -33,7 +33,7 @@ export function eachLogitBlock(
   use: (block: LogitBlock) => void,
 ): void {
   const [vocabulary, rows] = [weight.tensor.shape[0]!, sides[0]!.features.shape[0]!];
-  const matrix = findMatrix(weight);
+  const matrix = findMatrix(weight, rows);
   const most = matrix ? PRODUCT_ROWS : GRAPH_ROWS;
   const useTile = matrix ? byProducts(matrix) : byGraphs(weight, scratch);
   const logits = sides.map(() => scratch(Math.min(rows, most) * Math.min(TILE_ROWS, vocabulary)));

@@ -1,5 +1,6 @@
 import { type Distribution, type Move, noiseKey } from "../tensor/noise/key.ts";
-import { moveMany, wholeStretch } from "../tensor/noise/sweep.ts";
+import { wholeStretch } from "../tensor/noise/stretch.ts";
+import { moveMany } from "../tensor/noise/sweep.ts";
 import { type Draw, type Parameter, type Perturb, rewrite } from "../tensor/parameter.ts";
 import { type AdamSettings, adamSettings, descendByMoments, intoMoments } from "../tuners/adam.ts";
 import { defineTuner } from "../tuners/define.ts";

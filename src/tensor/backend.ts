@@ -4,7 +4,7 @@ import "./gradients.ts";
 import { silence } from "./native/backend.ts";
 import { native } from "./native/native.ts";
 import { setThreads } from "./native/session.ts";
-import { setNoiseThreads } from "./noise/sweep.ts";
+import { setNoiseThreads } from "./noise/pieces.ts";
 import { cpu, wasm } from "./plain.ts";
 import { type Products, setProducts, twoSidedProducts } from "./products.ts";
 import type { Backend, Storage } from "./storage.ts";

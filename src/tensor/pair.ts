@@ -1,8 +1,9 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { storage } from "./backend.ts";
 import { type Distribution, type NoiseKey, noiseKey } from "./noise/key.ts";
-import { moveMany, wholeStretch } from "./noise/sweep.ts";
-import type { Stretch } from "./noise/wasm.ts";
+import type { Stretch } from "./noise/stretch.ts";
+import { wholeStretch } from "./noise/stretch.ts";
+import { moveMany } from "./noise/sweep.ts";
 import type { Draw, Parameter } from "./parameter.ts";
 import { type Attributes, type Call, type Inputs, type Interpreter, interpret, type Traced } from "./trace.ts";
 

@@ -1,7 +1,8 @@
 import type * as tf from "@tensorflow/tfjs-core";
 import { narrow, widenAll } from "./halves.ts";
 import type { Distribution, Move } from "./noise/key.ts";
-import { moveMany, wholeStretch } from "./noise/sweep.ts";
+import { wholeStretch } from "./noise/stretch.ts";
+import { moveMany } from "./noise/sweep.ts";
 import { isHalves, type Source } from "./source.ts";
 
 /** A weight and its moves, one after the other. */

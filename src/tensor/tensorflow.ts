@@ -1,7 +1,8 @@
 import { createRequire } from "node:module";
 import * as tf from "@tensorflow/tfjs-core";
 import { KitError } from "../error.ts";
-import { moveMany, wholeStretch } from "./noise/sweep.ts";
+import { wholeStretch } from "./noise/stretch.ts";
+import { moveMany } from "./noise/sweep.ts";
 import type { Backend, Storage } from "./storage.ts";
 
 /** What is used of TensorFlow.js's Node backend beneath its public face; the version is pinned. */

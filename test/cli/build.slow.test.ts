@@ -6,6 +6,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  rmSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
@@ -60,6 +61,19 @@ describe("a clone in which nothing is built", () => {
     expect(readFileSync(join(at, "dist/.build"), "utf8")).toBe(before);
     expect(builds(at)).toHaveLength(1);
   });
+});
+
+test("a build has the compiled kernels that src/ has, and where it has none computes without", () => {
+  const at = clone();
+  const [from, to] = ["src", "dist"].map((folder) => join(at, folder, "tensor/x86/linux-x64.so")) as [string, string];
+  rmSync(from, { force: true });
+  build(at);
+  const { status, stdout } = spawnSync(join(at, "bin/mezo.js"), ["backends"], { encoding: "utf8" });
+  expect({ status, hasKernels: existsSync(to) }).toEqual({ status: 0, hasKernels: false });
+  expect(stdout).toMatch(/native\s+│ yes/);
+  writeFileSync(from, "kernels");
+  build(at);
+  expect(readFileSync(to, "utf8")).toBe("kernels");
 });
 
 test("three builds at once leave one whole dist/ and nothing half-made", async () => {

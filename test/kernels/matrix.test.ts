@@ -5,6 +5,7 @@ import { lora } from "../../src/adapters/lora.ts";
 import { prefix } from "../../src/adapters/prefix.ts";
 import { bestTokens } from "../../src/kernels/bestTokens.ts";
 import type { Activation } from "../../src/kernels/elementwise.ts";
+import { embed } from "../../src/kernels/embed.ts";
 import { feedForward } from "../../src/kernels/feedForward.ts";
 import { linear } from "../../src/kernels/linear.ts";
 import { tokenLogProbs } from "../../src/kernels/tokenLogProbs.ts";
@@ -118,6 +119,11 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
       } satisfies Operation,
     ]),
   ),
+  "linear by rows that are looked up": {
+    shapes: { x: [9, 64], table: [200, 64] },
+    matrices: ["table"],
+    run: ({ x, table }) => linear(x!, embed(ids(5, 200), table!)),
+  },
   tokenLogProbs: {
     shapes: { features: [9, 64], table: [4500, 64], bias: [4500] },
     matrices: ["table"],
@@ -166,7 +172,7 @@ function run(
 async function reference(...given: Parameters<typeof run>): Promise<Both<Float32Array>> {
   await useBackend("cpu");
   const both = run(...given);
-  await useBackend("native", 1);
+  await useBackend("native", { threads: 1 });
   return both;
 }
 
@@ -228,7 +234,7 @@ describe.skipIf(!isHere)("both sides of a network by the kit's own kernels", () 
     test.each(Object.entries(TRAINED))("are what TensorFlow.js gives, training %s", async (_what, begin) => {
       await useBackend("cpu");
       const wanted = passOverNetwork(family, begin);
-      await useBackend("native", 1);
+      await useBackend("native", { threads: 1 });
       for (const products of EXACT)
         expectNear(await withoutGraphs(products, () => passOverNetwork(family, begin)), wanted, products);
     });

@@ -1,9 +1,19 @@
 import { execFile } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { processorLevel } from "../../src/tensor/x86/library.ts";
 
 const root = resolve(import.meta.dirname, "../..");
 const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
@@ -66,6 +76,15 @@ export const rows: number = model.head.weight.shape[0]!;
 // @ts-expect-error: a text is no number
 export const wrong: number = text;
 `;
+
+const LEVEL = `
+import { processorLevel } from "./node_modules/mezo-kit/dist/tensor/x86/library.js";
+console.log(processorLevel());
+`;
+
+/** The kernels as this clone has them, for Linux on x86-64. */
+const kernels = join(root, "src/tensor/x86/linux-x64.so");
+const isForHere = existsSync(kernels) && process.platform === "linux" && process.arch === "x64";
 
 /** The files of the packed package, by path, in bytes. */
 let packed: ReadonlyMap<string, number>;
@@ -143,6 +162,16 @@ describe.skipIf(!isReached)("the packed package, installed with npm's defaults i
       "A picture was to be drawn, but the package plotly.js-dist is not installed: npm install plotly.js-dist jsdom.",
       "A DataFrame was to be made, but the package danfojs-node is not installed: npm install danfojs-node.",
     ]);
+  });
+
+  test.skipIf(!isForHere)("has the kernels of its own, which run where nothing may be written", async () => {
+    expect(packed.get("dist/tensor/x86/linux-x64.so")).toBe(statSync(kernels).size);
+    const installed = join(project, "node_modules/mezo-kit/dist/tensor/x86");
+    expect(readFileSync(join(installed, "linux-x64.so")).equals(readFileSync(kernels))).toBe(true);
+    chmodSync(installed, 0o555);
+    const { stdout } = await inProject(process.execPath, "--input-type=module", "--eval", LEVEL);
+    chmodSync(installed, 0o755);
+    expect(stdout.trim()).toBe(processorLevel());
   });
 
   test.each(MAJORS)("has a command that tells its version on Node %d", async (major) => {

@@ -1,7 +1,7 @@
 import { narrow, widenAll } from "../halves.ts";
 import { isHalves } from "../source.ts";
 import { blockWords, type Move, type NoiseKey, type Words } from "./key.ts";
-import type { Stretch } from "./wasm.ts";
+import type { Stretch } from "./stretch.ts";
 
 const { fround, sqrt } = Math;
 

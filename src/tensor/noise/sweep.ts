@@ -1,101 +1,24 @@
-import { availableParallelism } from "node:os";
-import { KitError } from "../../error.ts";
-import { countValues, isHalves, type Source } from "../source.ts";
-import type { Distribution, Move } from "./key.ts";
-import { movePlainly } from "./plain.ts";
-import { LAYOUT, NoiseThreads } from "./threads.ts";
-import { groupStart, type Stretch, wasmSweep } from "./wasm.ts";
-import { PIECE } from "./webassembly.ts";
+import { processorLevel } from "../x86/library.ts";
+import { moveInLibrary } from "../x86/moves.ts";
+import { moveInPieces } from "./pieces.ts";
+import type { Stretch } from "./stretch.ts";
 
-const WORTH_THREADS = 1 << 17; // normals; below, waking another thread costs more than it saves
-const WORTH_COPYING = 8; // moves of signs, from which a second thread gains more than its copies cost
-const MOST_THREADS = 6; // the calling thread copies for all of them, and more than this would wait for it
-
-let wanted = Math.min(availableParallelism(), MOST_THREADS);
-let threads: NoiseThreads | undefined;
-let here: ((piece: Stretch) => void) | undefined;
-
-/** Sets on how many threads sweeps run from now on, the calling one included; more than 6 count as 6. The bits never depend on it. */
-export function setNoiseThreads(n: number): void {
-  if (!Number.isInteger(n) || n < 1)
-    throw new KitError(`The number of noise threads must be an integer from 1 on, not ${n}.`);
-  const next = Math.min(n, MOST_THREADS);
-  if (next === wanted) return;
-  threads?.stop();
-  threads = undefined;
-  wanted = next;
-}
-
-/** An array as a whole, or a part of a weight that begins at its `offset`-th element, and what becomes of it. */
-export function wholeStretch(theta: Source, moves: readonly Move[], law: Distribution, offset = 0): Stretch {
-  return { theta, from: 0, to: countValues(theta), offset, moves, law };
-}
+let milliseconds = 0;
 
 /**
  * theta[i] = theta[i] * keep + scale * z[i] in float32, move by move, for all weights of a model at once (PerturbParameters of
- * Algorithm 1); or both sides theta[i] ± scale * z[i] with one z, theta staying as it is. Every piece is taken through up to 256 moves
- * while it is in the caches. Weights in 16 bits are rounded after each move. All stretches have one law; no two may write to the same
+ * Algorithm 1); or both sides theta[i] ± scale * z[i] with one z, theta staying as it is. The kit's own
+ * library does it where it is for this processor, else WebAssembly, to the same bits. Weights in 16 bits are rounded after each move. All stretches have one law; no two may write to the same
  * elements: they are worked on at the same time.
  */
 export function moveMany(stretches: readonly Stretch[]): void {
-  for (let round = 0; ; round++) {
-    const now = stretches.flatMap((stretch): Stretch[] => {
-      const most = isHalves(stretch.theta) ? 1 : LAYOUT.mostMoves;
-      const moves = stretch.moves.slice(round * most, (round + 1) * most);
-      return moves.length === 0 ? [] : [{ ...stretch, moves }];
-    });
-    if (now.length === 0) return;
-    work(now);
-  }
+  const started = performance.now();
+  if (processorLevel() === "none") moveInPieces(stretches);
+  else moveInLibrary(stretches);
+  milliseconds += performance.now() - started;
 }
-
-let milliseconds = 0;
 
 /** Seconds that `moveMany` took since the process began. */
 export function secondsInNoise(): number {
   return milliseconds / 1e3;
-}
-
-function work(stretches: readonly Stretch[]): void {
-  const started = performance.now();
-  here ??= wasmSweep() ?? movePlainly;
-  const helpers = here === movePlainly ? undefined : helpersFor(stretches);
-  for (const piece of pieces(stretches)) {
-    if (!helpers?.post(piece)) here(piece);
-  }
-  helpers?.finish(here);
-  milliseconds += performance.now() - started;
-}
-
-function* pieces(stretches: readonly Stretch[]): Generator<Stretch> {
-  for (const stretch of stretches) {
-    for (let start = groupStart(stretch); start < stretch.to; start += PIECE)
-      yield cut(stretch, Math.max(start, stretch.from), Math.min(start + PIECE, stretch.to));
-  }
-}
-
-/** Elements `from` up to `to` of a stretch. */
-function cut(stretch: Stretch, from: number, to: number): Stretch {
-  const { sides } = stretch;
-  if (!sides) return { ...stretch, from, to };
-  const part = (side: Float32Array): Float32Array => side.subarray(from - stretch.from, to - stretch.from);
-  return { ...stretch, from, to, sides: { plus: part(sides.plus), minus: part(sides.minus) } };
-}
-
-/** Signs are made faster than they are copied, and only the caller can copy: other threads help with many moves alone. */
-function helpersFor(stretches: readonly Stretch[]): NoiseThreads | undefined {
-  const normals = stretches.reduce((sum, { from, to, moves }) => sum + (to - from) * moves.length, 0);
-  return stretches.some(({ law, moves }) => law === "gaussian" || moves.length >= WORTH_COPYING)
-    ? helperThreads(normals)
-    : undefined;
-}
-
-function helperThreads(normals: number): NoiseThreads | undefined {
-  if (wanted === 1 || normals < WORTH_THREADS) return undefined;
-  try {
-    threads ??= new NoiseThreads(wanted - 1);
-  } catch {
-    wanted = 1; // no workers or no shared memory here: one thread does it all
-  }
-  return threads;
 }

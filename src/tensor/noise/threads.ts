@@ -1,7 +1,8 @@
 import { Worker } from "node:worker_threads";
 import type { Move } from "./key.ts";
+import { groupStart, type Stretch } from "./stretch.ts";
 import { sharedMemoryModule } from "./wasm.generated.ts";
-import { copyIn, copyOut, firstBlock, groupStart, kernelName, PLACE, type Stretch } from "./wasm.ts";
+import { copyIn, copyOut, firstBlock, kernelName, PLACE } from "./wasm.ts";
 import { type KernelName, PAGE, PIECE, type Wasm, wasm } from "./webassembly.ts";
 
 /** Functions of noise.c that worker threads run, by their number in the control words. */

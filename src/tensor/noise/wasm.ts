@@ -1,31 +1,8 @@
 import { narrow, widen } from "../halves.ts";
-import { isHalves, type Source } from "../source.ts";
-import type { Distribution, Move } from "./key.ts";
+import { isHalves } from "../source.ts";
+import { GROUP, groupStart, type Stretch } from "./stretch.ts";
 import { ownMemoryModule } from "./wasm.generated.ts";
 import { type KernelName, PAGE, PIECE, wasm } from "./webassembly.ts";
-
-/** Elements `from` up to `to` of an array, and what becomes of them. A piece is a stretch of at most 16,384 elements. */
-export interface Stretch {
-  readonly theta: Source;
-  /** A multiple of 2048, so that whole groups of z fit, or where there are sides any element. */
-  readonly from: number;
-  readonly to: number;
-  /** Which element of its weight theta's first is, a multiple of 2048. */
-  readonly offset: number;
-  /** One after the other; one alone, whose keep is 1, where there are sides. */
-  readonly moves: readonly Move[];
-  readonly law: Distribution;
-  /** Where theta + scale · z and theta - scale · z of these elements go, theta staying as it is; without it they are changed in place. */
-  readonly sides?: { readonly plus: Float32Array; readonly minus: Float32Array };
-}
-
-/** Elements that one group of z covers, whatever its law. */
-export const GROUP = 2048;
-
-/** The element at which the group of z begins that a piece begins in. */
-export function groupStart({ from }: Stretch): number {
-  return from - (from % GROUP);
-}
 
 /** Elements between the places of two pieces in one memory, or of a piece's two sides: a cache line more than a piece. */
 export const PLACE: number = PIECE + 16;

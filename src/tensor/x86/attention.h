@@ -149,9 +149,9 @@ INLINE int blocks_of(const attention_task *t, int sequence) { return (int)(((int
 typedef struct {
   int sequence;
   int64_t query, key;
-} block_place;
+} sequence_place;
 
-static query_block block_at(const attention_task *t, block_place at, int head, int first) {
+static query_block block_at(const attention_task *t, sequence_place at, int head, int first) {
   attention_sizes s = t->sizes;
   int share = share_of(t), length = t->lengths[at.sequence], keys = t->key_lengths[at.sequence];
   int64_t stride = (int64_t)s.key_heads * s.head_width, key = at.key * stride + (int64_t)head * s.head_width;
@@ -169,7 +169,7 @@ static query_block block_at(const attention_task *t, block_place at, int head, i
 
 static void attend_part(void *data, int part, int thread) {
   const attention_task *t = data;
-  block_place at = {0};
+  sequence_place at = {0};
   for (; part >= t->sizes.key_heads * blocks_of(t, at.sequence); at.sequence++) {
     part -= t->sizes.key_heads * blocks_of(t, at.sequence);
     at.query += t->lengths[at.sequence];

@@ -25,19 +25,19 @@ INLINE void combine_part(const element_task *t, int part, operation what, activa
   }
 }
 
-static void activate_part(void *data, int part, int thread) {
+static void activate_elements(void *data, int part, int thread) {
   (void)thread;
   const element_task *t = data;
   for (activation kind = RELU; kind <= GELU_TANH; kind++) // a loop for each
     if (kind == t->kind) combine_part(t, part, ACTIVATE, kind);
 }
 
-static void add_elements_part(void *data, int part, int thread) {
+static void add_elements(void *data, int part, int thread) {
   (void)thread;
   combine_part(data, part, ADD, NONE);
 }
 
-static void multiply_elements_part(void *data, int part, int thread) {
+static void multiply_elements(void *data, int part, int thread) {
   (void)thread;
   combine_part(data, part, MULTIPLY, NONE);
 }
@@ -51,15 +51,15 @@ static int run_elements(element_task task, void (*part)(void *, int, int), int t
 /** y = the activation of a, which may be y. */
 int LEVEL_NAME(activate)(const float *a, float *y, int64_t n, activation kind, int threads) {
   if (kind < RELU || kind > GELU_TANH) return BAD_SIZE;
-  return run_elements((element_task){a, 0, y, n, kind}, activate_part, threads);
+  return run_elements((element_task){a, 0, y, n, kind}, activate_elements, threads);
 }
 
 /** y = a + b; y may be either. */
 int LEVEL_NAME(add)(const float *a, const float *b, float *y, int64_t n, int threads) {
-  return run_elements((element_task){a, b, y, n, NONE}, add_elements_part, threads);
+  return run_elements((element_task){a, b, y, n, NONE}, add_elements, threads);
 }
 
 /** y = a b, element by element; y may be either. */
 int LEVEL_NAME(multiply)(const float *a, const float *b, float *y, int64_t n, int threads) {
-  return run_elements((element_task){a, b, y, n, NONE}, multiply_elements_part, threads);
+  return run_elements((element_task){a, b, y, n, NONE}, multiply_elements, threads);
 }

@@ -2,6 +2,7 @@
 #pragma once
 #include "activation.h"
 #include "multiply.h"
+#include "rows.h"
 
 /** Where one side of a product goes. */
 typedef struct {
@@ -16,20 +17,14 @@ typedef struct {
   activation then;
 } place;
 
-INLINE f32 load_up_to(const float *at, int n) { return n >= LANES ? load(at) : load_some(at, n); }
-INLINE void store_up_to(float *at, f32 x, int n) {
-  if (n >= LANES) store(at, x);
-  else store_some(at, x, n);
-}
-
 /** LANES columns of a row, of which n are there. */
 INLINE void finish_vector(product_side side, place p, int64_t at, int64_t column, f32 sum, int n, const activation then) {
-  if (!p.is_first) sum += load_up_to(side.y + at, n);
+  if (!p.is_first) sum += load_left(side.y + at, n);
   else {
-    if (side.bias) sum += load_up_to(side.bias + column, n);
-    if (side.residual) sum += load_up_to(side.residual + at, n);
+    if (side.bias) sum += load_left(side.bias + column, n);
+    if (side.residual) sum += load_left(side.residual + at, n);
   }
-  store_up_to(side.y + at, activate(sum, then), n);
+  store_left(side.y + at, activate(sum, then), n);
 }
 
 INLINE void finish_rows(product_side side, place p, const float *sums, const activation then) {

@@ -6,7 +6,7 @@ BASE(add, (const float *a, const float *b, float *y, int64_t n, int threads), (a
 BASE(multiply, (const float *a, const float *b, float *y, int64_t n, int threads), (a, b, y, n, threads))
 BASE(layer_norm, (const float *x, const float *weight, const float *bias, float *y, int64_t rows, int64_t width, float epsilon, int threads), (x, weight, bias, y, rows, width, epsilon, threads))
 BASE(rms_norm, (const float *x, const float *weight, float *y, int64_t rows, int64_t width, float epsilon, int threads), (x, weight, y, rows, width, epsilon, threads))
-BASE(log_sums, (const float *logits, int64_t rows, int64_t columns, int64_t stride, float *tops, float *sums, int threads), (logits, rows, columns, stride, tops, sums, threads))
+BASE(log_sums, (const float *logits, int64_t rows, int64_t columns, int64_t stride, float *tops, double *sums, int threads), (logits, rows, columns, stride, tops, sums, threads))
 BASE(rotary, (const float *x, const float *cos, const float *sin, float *y, int64_t rows, int64_t width, int64_t pairs, int threads), (x, cos, sin, y, rows, width, pairs, threads))
 BASE(attention, (const attention_sizes *sizes, const float *q, const float *k, const float *v, float *y, const int32_t *lengths, const int32_t *key_lengths, float *scratch, int64_t scratch_floats, int threads), (sizes, q, k, v, y, lengths, key_lengths, scratch, scratch_floats, threads))
 BASE(adam, (float *theta, const float *gradient, float *m, float *v, int64_t n, const adam_step *step, int threads), (theta, gradient, m, v, n, step, threads))

@@ -9,6 +9,7 @@
 
 #include "activation.h"
 #include "noise.h"
+#include "product.h"
 
 #ifdef BASE_LEVEL
 #include "attention.h"
@@ -20,4 +21,3 @@
 #include "rotary.h"
 #include "weights.h"
 #endif
-#include "product.h"

@@ -53,7 +53,9 @@ function load(): Library | undefined {
   if (wanted === "none") return undefined;
   const isHere = process.platform === "linux" && process.arch === "x64" && existsSync(PATH);
   if (wanted && !isHere)
-    throw new KitError(`MEZO_CPU asks for ${wanted}, but here are no kernels of the kit's own: unset it.`);
+    throw new KitError(
+      `MEZO_CPU asks for ${wanted}, but the kit has no kernels of its own for this machine: unset it.`,
+    );
   return isHere ? loadAt(wanted) : undefined;
 }
 
@@ -70,7 +72,9 @@ function loadAt(wanted: Level | undefined): Library | undefined {
   const best = file.func("int mezo_best_level()")() as number;
   const level = LEVELS[file.func("int mezo_use_level(int)")(wanted ? LEVELS.indexOf(wanted) : best) as number]!;
   if (wanted && level !== wanted)
-    throw new KitError(`MEZO_CPU asks for ${wanted}, but this processor or process has ${level}: unset it.`);
+    throw new KitError(
+      `MEZO_CPU asks for ${wanted}, but this processor, or this process already, has ${level}: unset it.`,
+    );
   return level === "none" ? undefined : { level, functions: new Map(), file };
 }
 

@@ -5,7 +5,8 @@
 
 typedef struct {
   const float *logits;
-  float *tops, *sums;
+  float *tops;
+  double *sums;
   int64_t rows, columns, stride;
 } log_sum_task;
 
@@ -36,7 +37,7 @@ static void log_sum_part(void *data, int part, int thread) {
 }
 
 /** Adds columns to the sums of rows: log Σ exp is tops + log(sums), which begin as -infinity and 0. Rows lie `stride` apart. */
-int LEVEL_NAME(log_sums)(const float *logits, int64_t rows, int64_t columns, int64_t stride, float *tops, float *sums, int threads) {
+int LEVEL_NAME(log_sums)(const float *logits, int64_t rows, int64_t columns, int64_t stride, float *tops, double *sums, int threads) {
   if (rows < 0 || columns < 1 || stride < columns || parts_of(rows, columns) > MOST_PARTS) return BAD_SIZE;
   log_sum_task task = {logits, tops, sums, rows, columns, stride};
   parallel(threads, (int)parts_of(rows, columns), log_sum_part, &task);

@@ -23,6 +23,7 @@ typedef struct {
 INLINE void form_row(const weight_rows *from, int64_t element, z_stream *z, float *w, float *step) {
   int bytes = from->format == FLOAT32 ? 4 : 2;
   const char *at = (const char *)from->values + element * bytes;
+  for (int ahead = 0; ahead < GROUP * bytes; ahead += 64) __builtin_prefetch(at + GROUP * bytes + ahead); // this row's next turn
   for (int i = 0; i < GROUP; i += LANES) store(w + i, widened(at + i * bytes, from->format));
   if (!z) return;
   f32 steps[GROUP / LANES];

@@ -5,14 +5,14 @@
 #else
 #include "multiply.h"
 #endif
-#include "finish.h"
+#include "few.h"
 #include "packW.h"
 #include "packX.h"
 
 enum {
   ROWS_AT_ONCE = 4096,     // of X: so many are packed, and W is formed once for all of them
   COLUMNS_AT_ONCE = 1024,  // of X and W, whose products are summed before y is written
-  PACKED_BYTES = 384 << 10 // of W, for one thread: they stay in its nearer cache while X passes by
+  PACKED_BYTES = 512 << 10 // of W, for one thread: they stay in its nearer cache while X passes by
 };
 
 /** A product, and of it the range of rows and columns of X that is being done. */
@@ -102,8 +102,17 @@ INLINE int64_t packed_x_floats(const product_plan *plan, int64_t m, int64_t k) {
   return ceiling(least_of(m, ROWS_AT_ONCE), BLOCK_ROWS) * plan->xs * most_units(plan, k);
 }
 
+static void divide_scratch(product_job *j, int threads, void *scratch) {
+  int64_t units = most_units(j->plan, j->k);
+  j->columns = columns_of_part(j->plan, j->w.rows, units, threads);
+  j->packed_x = (float *)ceiling((intptr_t)scratch, 64);
+  j->packed_w = j->packed_x + packed_x_floats(j->plan, j->m, j->k);
+  j->packed_w_each = j->columns * j->plan->ws * units;
+}
+
 /** Packs and multiplies X's rows and columns in turn. */
-static void run_product(product_job *j, int threads) {
+static void run_product(product_job *j, int threads, void *scratch) {
+  divide_scratch(j, threads, scratch);
   for (j->m0 = 0; j->m0 < j->m; j->m0 += j->rows) {
     j->rows = least_of(j->m - j->m0, ROWS_AT_ONCE);
     for (j->depth.k0 = 0; j->depth.k0 < j->k; j->depth.k0 += COLUMNS_AT_ONCE) {
@@ -119,12 +128,14 @@ static int are_sizes_wrong(int64_t m, int64_t n, int64_t k, int threads) {
   return m < 0 || n < 1 || k < GROUP || k % GROUP || m > most || n > most || k > most || threads < 1 || threads > 1024;
 }
 
+INLINE int is_few(product_sides sides, int64_t m) { return sides == ONE_SIDE && m <= FEW_ROWS; }
+
 /** Tells the bytes of scratch memory that a product needs. */
 int LEVEL_NAME(product_scratch)(product_kind kind, product_sides sides, int threads, int64_t m, int64_t n, int64_t k, int64_t *bytes) {
   if (kind > IN_DIFFERENCE || sides > MOVED_WEIGHT || are_sizes_wrong(m, n, k, threads)) return BAD_SIZE;
   const product_plan *plan = plan_of(kind, sides);
   int64_t units = most_units(plan, k), columns = columns_of_part(plan, n, units, threads);
-  *bytes = 4 * (packed_x_floats(plan, m, k) + threads * columns * plan->ws * units) + 64;
+  *bytes = is_few(sides, m) ? 0 : 4 * (packed_x_floats(plan, m, k) + threads * columns * plan->ws * units) + 64;
   return OK;
 }
 
@@ -138,12 +149,12 @@ int LEVEL_NAME(product)(product_kind kind, product_sides sides, int threads, int
   int64_t needed;
   if (LEVEL_NAME(product_scratch)(kind, sides, threads, m, n, k, &needed) != OK || scratch_bytes < needed) return BAD_SIZE;
   if (first < 0 || first % GROUP || stride % GROUP || stride < k || first + (n - 1) * stride + k > size || then > GELU_TANH || format > FLOAT16) return BAD_SIZE;
-  const product_plan *plan = plan_of(kind, sides);
-  float *packed = (float *)ceiling((intptr_t)scratch, 64);
-  int64_t columns = columns_of_part(plan, n, most_units(plan, k), threads);
-  product_job j = {plan, {w, format, first, n, stride, {key0, key1, stream}, law, eps}, {x0, sides == ONE_SIDE ? x0 : x1}, {{bias0, residual0, y0}, {bias1, residual1, y1}}, then, .columns = (int)columns};
-  j.is_moved = sides == MOVED_WEIGHT, j.m = m, j.k = k;
-  j.packed_x = packed, j.packed_w = packed + packed_x_floats(plan, m, k), j.packed_w_each = columns * plan->ws * most_units(plan, k);
-  run_product(&j, threads);
+  weight_rows rows = {w, format, first, n, stride, {key0, key1, stream}, law, eps};
+  product_side side[2] = {{bias0, residual0, y0}, {bias1, residual1, y1}};
+  if (is_few(sides, m)) multiply_few(&(few_job){rows, x0, side[0], then, (int)m, k}, threads);
+  else {
+    product_job j = {.plan = plan_of(kind, sides), .w = rows, .x = {x0, sides == ONE_SIDE ? x0 : x1}, .side = {side[0], side[1]}, .then = then, .is_moved = sides == MOVED_WEIGHT, .m = m, .k = k};
+    run_product(&j, threads, scratch);
+  }
   return OK;
 }

@@ -1,11 +1,6 @@
 import { give, take } from "../native/pool.ts";
 import { callLibrary, libraryThreads } from "./library.ts";
-
-/** What may follow a product, element by element, in the order of api.h's `activation`. */
-export const ACTIVATIONS = ["none", "relu", "gelu", "silu", "gelu_new"] as const;
-
-/** An activation by its name (kernels/elementwise.ts). */
-export type Activation = Exclude<(typeof ACTIVATIONS)[number], "none">;
+import { ACTIVATIONS, type Activation } from "./products.ts";
 
 /** Elements, and products of attention, below which waking another thread costs more than it saves. */
 const [WORTH_THREADS, PRODUCTS_WORTH_THREADS] = [1 << 16, 1 << 19];
@@ -22,14 +17,28 @@ export function checkSize(what: string, { length }: ArrayLike<number>, expected:
 export function activate(activation: Activation, x: Float32Array, y: Float32Array): void {
   checkSize("y", y, x.length);
   const kind = ACTIVATIONS.indexOf(activation);
-  callLibrary("int mezo_activate(void *, void *, int64_t, int, int)", x, y, x.length, kind, threadsFor(x.length));
+  callLibrary(
+    "int mezo_activate(const float *, float *, int64_t, int, int)",
+    x,
+    y,
+    x.length,
+    kind,
+    threadsFor(x.length),
+  );
 }
 
 /** y = a + b, or a b element by element; y may be either. */
 export function combine(operation: "add" | "multiply", a: Float32Array, b: Float32Array, y: Float32Array): void {
   checkSize("b", b, a.length);
   checkSize("y", y, a.length);
-  callLibrary(`int mezo_${operation}(void *, void *, void *, int64_t, int)`, a, b, y, a.length, threadsFor(a.length));
+  callLibrary(
+    `int mezo_${operation}(const float *, const float *, float *, int64_t, int)`,
+    a,
+    b,
+    y,
+    a.length,
+    threadsFor(a.length),
+  );
 }
 
 /** Rows that are normalized: x and y [rows, width], y may be x; the gain `weight` [width], and what is added under the root. */
@@ -44,14 +53,15 @@ export interface NormRows {
 export function layerNorm({ x, weight, epsilon, y }: NormRows, bias: Float32Array): void {
   const [rows, width] = rowsOf(x, weight, y);
   checkSize("bias", bias, width);
-  const signature = "int mezo_layer_norm(void *, void *, void *, void *, int64_t, int64_t, float, int)";
+  const signature =
+    "int mezo_layer_norm(const float *, const float *, const float *, float *, int64_t, int64_t, float, int)";
   callLibrary(signature, x, weight, bias, y, rows, width, epsilon, threadsFor(x.length));
 }
 
 /** y = the rows of x over their root mean square, times weight. */
 export function rmsNorm({ x, weight, epsilon, y }: NormRows): void {
   const [rows, width] = rowsOf(x, weight, y);
-  const signature = "int mezo_rms_norm(void *, void *, void *, int64_t, int64_t, float, int)";
+  const signature = "int mezo_rms_norm(const float *, const float *, float *, int64_t, int64_t, float, int)";
   callLibrary(signature, x, weight, y, rows, width, epsilon, threadsFor(x.length));
 }
 
@@ -67,19 +77,20 @@ export function turnPairs(x: Float32Array, cos: Float32Array, sin: Float32Array,
   const rows = cos.length / pairs;
   checkSize("sin", sin, cos.length);
   checkSize("y", y, x.length);
-  const signature = "int mezo_rotary(void *, void *, void *, void *, int64_t, int64_t, int64_t, int)";
+  const signature =
+    "int mezo_rotary(const float *, const float *, const float *, float *, int64_t, int64_t, int64_t, int)";
   callLibrary(signature, x, cos, sin, y, rows, x.length / rows, pairs, threadsFor(x.length));
 }
 
 /** Of each row the logarithm of a sum of exponentials, tops + log(sums), of the columns seen so far: -Infinity and 0 before the first. */
 export interface LogSums {
   readonly tops: Float32Array;
-  readonly sums: Float32Array;
+  readonly sums: Float64Array;
 }
 
 /** The log-sums of rows of which nothing was seen. */
 export function emptyLogSums(rows: number): LogSums {
-  return { tops: new Float32Array(rows).fill(Number.NEGATIVE_INFINITY), sums: new Float32Array(rows) };
+  return { tops: new Float32Array(rows).fill(Number.NEGATIVE_INFINITY), sums: new Float64Array(rows) };
 }
 
 /** Adds `columns` of logits to the log-sums of rows, which lie `stride` elements apart. */
@@ -93,7 +104,7 @@ export function addToLogSums(
   checkSize("sums", sums, rows);
   if (logits.length < (rows - 1) * stride + columns)
     throw new Error(`logits has ${logits.length} elements for ${rows} rows of ${columns}, ${stride} apart`);
-  const signature = "int mezo_log_sums(void *, int64_t, int64_t, int64_t, void *, void *, int)";
+  const signature = "int mezo_log_sums(const float *, int64_t, int64_t, int64_t, float *, double *, int)";
   callLibrary(signature, logits, rows, columns, stride, tops, sums, threadsFor(rows * columns));
 }
 
@@ -118,6 +129,9 @@ export interface AttentionSizes {
 /** Queries that a thread turns at a time, and keys whose scores it holds, at most. */
 const [QUERIES, KEYS, LANES] = [32, 128, 16];
 
+const ATTENTION =
+  "int mezo_attention(const int32_t *, const float *, const float *, const float *, float *, const int32_t *, const int32_t *, float *, int64_t, int)";
+
 /** y = attention of packed sequences. */
 export function attend({ q, k, v, y }: AttentionRows, sizes: AttentionSizes): void {
   const { lengths, keyLengths, heads, keyHeads, width, causal } = sizes;
@@ -131,11 +145,7 @@ export function attend({ q, k, v, y }: AttentionRows, sizes: AttentionSizes): vo
   const scratch = take(threads * QUERIES * (Math.ceil(width / LANES) * LANES + KEYS));
   const rest = [Int32Array.from(lengths), Int32Array.from(keyLengths), scratch, scratch.length, threads] as const;
   try {
-    callLibrary(
-      "int mezo_attention(void *, void *, void *, void *, void *, void *, void *, void *, int64_t, int)",
-      ...[numbers, q, k, v, y],
-      ...rest,
-    );
+    callLibrary(ATTENTION, numbers, q, k, v, y, ...rest);
   } finally {
     give(scratch);
   }

@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, test } from "vitest";
 import { narrow } from "../../../src/tensor/halves.ts";
 import { type Move, noiseKey } from "../../../src/tensor/noise/key.ts";
-import { moveMany, setNoiseThreads, wholeStretch } from "../../../src/tensor/noise/sweep.ts";
+import { moveInPieces, setNoiseThreads } from "../../../src/tensor/noise/pieces.ts";
+import { wholeStretch } from "../../../src/tensor/noise/stretch.ts";
 import type { Halves } from "../../../src/tensor/source.ts";
 import { sweepMany } from "./sweeps.ts";
 
@@ -25,18 +26,18 @@ describe.each(LAWS)("many moves of %s noise", (law) => {
     setNoiseThreads(threads);
     const together = SIZES.map((size) => ({ theta: begun(size), moves: movesOf(`weight ${size}`) }));
     const single = SIZES.map((size) => ({ theta: begun(size), moves: movesOf(`weight ${size}`) }));
-    moveMany(together.map(({ theta, moves }) => wholeStretch(theta, moves, law)));
+    moveInPieces(together.map(({ theta, moves }) => wholeStretch(theta, moves, law)));
     for (let i = 0; i < 300; i++)
       for (const { theta, moves } of single)
-        sweepMany([{ theta, key: moves[i]!.key, keep: moves[i]!.keep }], moves[i]!.scale, law);
+        sweepMany([{ theta, key: moves[i]!.key, keep: moves[i]!.keep }], moves[i]!.scale, law, moveInPieces);
     together.forEach(({ theta }, i) => expect(theta).toEqual(single[i]!.theta));
     expect(together[0]!.theta[0]).not.toBe(1);
   });
 
   test("of a part of a tensor are those of the tensor there", () => {
     const [whole, part] = [begun(9000), begun(9000).subarray(4096, 7000)];
-    moveMany([wholeStretch(whole, movesOf("weight", 5), law)]);
-    moveMany([wholeStretch(part, movesOf("weight", 5), law, 4096)]);
+    moveInPieces([wholeStretch(whole, movesOf("weight", 5), law)]);
+    moveInPieces([wholeStretch(part, movesOf("weight", 5), law, 4096)]);
     expect(part).toEqual(whole.subarray(4096, 7000));
   });
 
@@ -48,8 +49,8 @@ describe.each(LAWS)("many moves of %s noise", (law) => {
     };
     const [together, single] = [halves(), halves()];
     const moves = movesOf("weight", 20);
-    moveMany([wholeStretch(together, moves, law)]);
-    for (const { key, scale, keep } of moves) sweepMany([{ theta: single, key, keep }], scale, law);
+    moveInPieces([wholeStretch(together, moves, law)]);
+    for (const { key, scale, keep } of moves) sweepMany([{ theta: single, key, keep }], scale, law, moveInPieces);
     expect(together.bits).toEqual(single.bits);
   });
 });

@@ -1,5 +1,6 @@
 import type { Distribution, NoiseKey } from "../../../src/tensor/noise/key.ts";
-import { moveMany, wholeStretch } from "../../../src/tensor/noise/sweep.ts";
+import { wholeStretch } from "../../../src/tensor/noise/stretch.ts";
+import { moveMany } from "../../../src/tensor/noise/sweep.ts";
 import type { Source } from "../../../src/tensor/source.ts";
 
 /** An array, the key of its z, and the factor that its elements are multiplied by first. */

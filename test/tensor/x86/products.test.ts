@@ -1,0 +1,267 @@
+import { afterEach, beforeAll, describe, expect, test } from "vitest";
+import { narrow, widenAll } from "../../../src/tensor/halves.ts";
+import { poolBytes } from "../../../src/tensor/native/pool.ts";
+import type { Distribution } from "../../../src/tensor/noise/key.ts";
+import { movePlainly } from "../../../src/tensor/noise/plain.ts";
+import type { Both } from "../../../src/tensor/pair.ts";
+import { PRODUCTS, type Products } from "../../../src/tensor/products.ts";
+import { isHalves, type Source } from "../../../src/tensor/source.ts";
+import type { Matrix, Operands } from "../../../src/tensor/x86/products.ts";
+import { atLevel, COMPILED, isHere, needsLevel } from "./levels.ts";
+
+const SIDES = ["plus", "minus"] as const;
+const KEY = { k0: 0x12345678, k1: 0x9abcdef0, stream: 77 };
+const NOISE = { key: KEY, law: "gaussian", eps: 1e-2 } as const;
+
+/** Reproducible numbers in (-1, 1). */
+const numbers = (n: number, seed: number): Float32Array =>
+  Float32Array.from({ length: n }, (_, i) => Math.sin((i + 1) * (12.9898 + seed)) * Math.cos(i * 0.37 + seed));
+
+/** Values at an odd place of a larger array: nothing is aligned. */
+const shifted = (values: Float32Array): Float32Array => {
+  const all = new Float32Array(values.length + 3);
+  all.set(values, 3);
+  return all.subarray(3);
+};
+
+/** Both sides of x: near each other, as activations of the two places are. */
+const bothX = (size: number): Both<Float32Array> => {
+  const plus = numbers(size, 1);
+  const change = numbers(size, 2);
+  return { plus: shifted(plus), minus: shifted(plus.map((v, i) => v + 0.02 * change[i]!)) };
+};
+
+function sourceOf(values: Float32Array, format: "float32" | "bfloat16" | "float16"): Source {
+  if (format === "float32") return values;
+  const halves = { bits: new Uint16Array(values.length), format, rounding: "nearest" } as const;
+  narrow(values, halves, 0);
+  return halves;
+}
+
+/** Rows in the middle of a tensor that is wider and longer. */
+const matrixOf = (rows: number, columns: number, format: "float32" | "bfloat16" | "float16"): Matrix => {
+  const [first, stride] = [192, columns + 64];
+  const source = sourceOf(numbers(first + rows * stride, 3), format);
+  return { source, first, rows, columns, stride };
+};
+
+/** The rows of W + eps z and W - eps z, formed by plain.ts; W twice where there is no noise. */
+function bothSides({ source, first, rows, columns, stride, noise }: Matrix): Both<Float32Array> {
+  const values = isHalves(source) ? widenAll(source) : source;
+  const sides = { plus: values.slice(), minus: values.slice() };
+  if (noise) {
+    const moves = [{ key: noise.key, scale: noise.eps, keep: 1 }];
+    movePlainly({ theta: values, from: 0, to: values.length, offset: 0, moves, law: noise.law, sides });
+  }
+  const cut = (all: Float32Array): Float32Array =>
+    Float32Array.from(
+      { length: rows * columns },
+      (_, i) => all[first + Math.floor(i / columns) * stride + (i % columns)]!,
+    );
+  return { plus: cut(sides.plus), minus: cut(sides.minus) };
+}
+
+/** x Wᵀ in float64, and for each element the norm of its row of x times that of its row of W. */
+function exactProduct(x: Float32Array, w: Float32Array, columns: number): { y: Float64Array; norms: Float64Array } {
+  const [m, n] = [x.length / columns, w.length / columns];
+  const dot = (a: Float32Array, i: number, b: Float32Array, j: number): number => {
+    let sum = 0;
+    for (let k = 0; k < columns; k++) sum += a[i * columns + k]! * b[j * columns + k]!;
+    return sum;
+  };
+  const norm = (a: Float32Array, rows: number) => Array.from({ length: rows }, (_, i) => Math.sqrt(dot(a, i, a, i)));
+  const [xNorms, wNorms] = [norm(x, m), norm(w, n)];
+  const each = (value: (i: number, j: number) => number) =>
+    Float64Array.from({ length: m * n }, (_, at) => value(Math.floor(at / n), at % n));
+  return { y: each((i, j) => dot(x, i, w, j)), norms: each((i, j) => xNorms[i]! * wNorms[j]!) };
+}
+
+/** The largest error, as a share of the norms. */
+const errorOf = (found: ArrayLike<number>, y: ArrayLike<number>, norms: ArrayLike<number>): number =>
+  Math.max(
+    ...Array.from(found, (v, i) => (Math.abs(v - y[i]!) < Infinity ? Math.abs(v - y[i]!) / norms[i]! : Infinity)),
+  );
+
+const rms = (values: readonly number[]): number => Math.sqrt(values.reduce((sum, v) => sum + v * v, 0) / values.length);
+
+/** The error of the difference of the sides, as a share of that difference. */
+function differenceError(found: Both<ArrayLike<number>>, wanted: Both<ArrayLike<number>>): number {
+  const difference = ({ plus, minus }: Both<ArrayLike<number>>) => Array.from(plus, (v, i) => v - minus[i]!);
+  const exact = difference(wanted);
+  return rms(difference(found).map((v, i) => v - exact[i]!)) / rms(exact);
+}
+
+/** What each kind of product may lose: of a side, as a share of the norms; of the difference of the sides. */
+const ALLOWED: Readonly<Record<Products, { side: number; difference: number }>> = {
+  float32: { side: 1e-6, difference: 1e-4 },
+  bf16x3: { side: 1e-5, difference: 5e-3 },
+  bf16: { side: 2 ** -8, difference: 0.5 },
+  difference: { side: 2 ** -8, difference: 0.02 },
+};
+
+const FORMATS = ["float32", "bfloat16", "float16"] as const;
+const LAWS: readonly (Distribution | "none")[] = ["gaussian", "rademacher", "none"];
+
+/** Rows and columns that fill no block, and more columns than are summed at once. */
+const [M, N, K] = [29, 45, 1088];
+
+for (const level of COMPILED)
+  describe.skipIf(!isHere(level))(`products ${needsLevel(level)}`, () => {
+    let products: typeof import("../../../src/tensor/x86/products.ts");
+    let library: typeof import("../../../src/tensor/x86/library.ts");
+    beforeAll(async () => {
+      [products, library] = await atLevel(level, () =>
+        Promise.all([import("../../../src/tensor/x86/products.ts"), import("../../../src/tensor/x86/library.ts")]),
+      );
+    });
+    afterEach(() => library.setLibraryThreads(2));
+
+    const multiplySides = (kind: Products, matrix: Matrix, x: Both<Float32Array>): Both<Float32Array> => {
+      const m = x.plus.length / matrix.columns;
+      const y = { plus: shifted(new Float32Array(m * matrix.rows)), minus: shifted(new Float32Array(m * matrix.rows)) };
+      const sides = { plus: { x: x.plus, y: y.plus }, minus: { x: x.minus, y: y.minus } };
+      products.multiplyBoth(kind, m, matrix, sides);
+      return y;
+    };
+
+    describe.each(FORMATS)("of a weight in %s", (format) => {
+      test.each(LAWS)("with noise of law %s are those of float64 on both sides", (law) => {
+        const still = matrixOf(N, K, format);
+        const matrix = law === "none" ? still : { ...still, noise: { ...NOISE, law } };
+        const x = bothX(M * K);
+        const w = bothSides(matrix);
+        const exact = { plus: exactProduct(x.plus, w.plus, K), minus: exactProduct(x.minus, w.minus, K) };
+        for (const kind of PRODUCTS) {
+          const found = multiplySides(kind, matrix, x);
+          for (const side of SIDES)
+            expect(errorOf(found[side], exact[side].y, exact[side].norms)).toBeLessThan(ALLOWED[kind].side);
+          const wanted = { plus: exact.plus.y, minus: exact.minus.y };
+          expect(differenceError(found, wanted)).toBeLessThan(ALLOWED[kind].difference);
+        }
+      });
+
+      test.each([1, 2, 3, 4, 5, 40])("at one place are those of float64 for %i rows", (m) => {
+        const matrix = matrixOf(N, K, format);
+        const x = bothX(m * K).plus;
+        const { y, norms } = exactProduct(x, bothSides(matrix).plus, K);
+        for (const kind of PRODUCTS) {
+          const found = shifted(new Float32Array(m * N));
+          products.multiply(kind, m, matrix, { x, y: found });
+          const { side } = kind === "difference" ? ALLOWED.bf16x3 : ALLOWED[kind];
+          expect(errorOf(found, y, norms)).toBeLessThan(side);
+        }
+      });
+    });
+
+    test.each([3, M])("of %i rows are followed by bias, residual and activation, and touch nothing else", (m) => {
+      const matrix = matrixOf(N, K, "float32");
+      const [x, bias, residual] = [bothX(m * K).plus, shifted(numbers(N, 4)), shifted(numbers(m * N, 5))];
+      const { y, norms } = exactProduct(x, bothSides(matrix).plus, K);
+      const sums = y.map((v, i) => v + bias[i % N]! + residual[i]!);
+      const wanted = {
+        none: sums,
+        relu: sums.map((v) => Math.max(v, 0)),
+        silu: sums.map((v) => v / (1 + Math.exp(-v))),
+      };
+      for (const [activation, expected] of Object.entries(wanted)) {
+        const around = new Float32Array(m * N + 32).fill(7);
+        const found = around.subarray(5, 5 + m * N);
+        const then = activation === "none" ? undefined : (activation as keyof typeof wanted & "relu");
+        products.multiply("float32", m, matrix, { x, bias, residual, y: found }, then);
+        expect(errorOf(found, expected, norms)).toBeLessThan(2e-6);
+        expect([...around.subarray(0, 5), ...around.subarray(5 + m * N)].every((v) => v === 7)).toBe(true);
+      }
+    });
+
+    test("add to what y has where it is its own residual, and each side has its own bias", () => {
+      const matrix = { ...matrixOf(N, K, "float32"), noise: NOISE };
+      const x = bothX(M * K);
+      const plain = multiplySides("float32", matrix, x);
+      const operands = (side: "plus" | "minus", seed: number): Required<Operands> => {
+        const y = numbers(M * N, seed);
+        return { x: x[side], bias: numbers(N, seed + 1), residual: y, y };
+      };
+      const sides = { plus: operands("plus", 6), minus: operands("minus", 8) };
+      products.multiplyBoth("float32", M, matrix, sides);
+      for (const [side, seed] of [
+        ["plus", 6],
+        ["minus", 8],
+      ] as const) {
+        const [before, bias] = [numbers(M * N, seed), numbers(N, seed + 1)];
+        const wanted = plain[side].map((v, i) => v + bias[i % N]! + before[i]!);
+        expect(errorOf(sides[side].y, wanted, new Float32Array(M * N).fill(1))).toBeLessThan(1e-4);
+      }
+    });
+
+    test("have the same bits on one thread, on two and on more than there are parts", () => {
+      const matrix = { ...matrixOf(200, 128, "bfloat16"), noise: NOISE };
+      const x = bothX(50 * 128);
+      for (const kind of PRODUCTS) {
+        const found = [1, 2, 9].map((threads) => {
+          library.setLibraryThreads(threads);
+          return multiplySides(kind, matrix, x);
+        });
+        expect(found[1]).toEqual(found[0]);
+        expect(found[2]).toEqual(found[0]);
+      }
+    });
+
+    test("take more rows than are packed at once", () => {
+      const [m, n, k] = [4109, 7, 64];
+      const matrix = { ...matrixOf(n, k, "float32"), noise: NOISE };
+      const x = bothX(m * k);
+      const found = multiplySides("float32", matrix, x);
+      for (const side of SIDES) {
+        const { y, norms } = exactProduct(x[side], bothSides(matrix)[side], k);
+        expect(errorOf(found[side], y, norms)).toBeLessThan(1e-6);
+      }
+    });
+
+    test("do nothing for no rows, and give their memory back", () => {
+      const matrix = matrixOf(N, K, "float32");
+      const before = poolBytes().inUse;
+      multiplySides("difference", matrix, { plus: new Float32Array(0), minus: new Float32Array(0) });
+      multiplySides("difference", matrix, bothX(M * K));
+      expect(poolBytes().inUse).toBe(before);
+    });
+
+    test("are refused where an array has another length than its sizes say", () => {
+      const matrix = matrixOf(N, K, "float32");
+      const right = { x: numbers(M * K, 1), bias: numbers(N, 1), residual: numbers(M * N, 1), y: numbers(M * N, 1) };
+      for (const name of ["x", "bias", "residual", "y"] as const) {
+        const wrong = { ...right, [name]: right[name].subarray(1) };
+        expect(() => products.multiply("float32", M, matrix, wrong)).toThrow(`product's ${name} has`);
+        expect(() => products.multiplyBoth("float32", M, matrix, { plus: right, minus: wrong })).toThrow(name);
+      }
+      const { source } = matrix;
+      const short = (source as Float32Array).subarray(0, matrix.first + (N - 1) * matrix.stride + K - 1);
+      expect(() => products.multiply("float32", M, { ...matrix, source: short }, right)).toThrow("refused");
+      expect(() => products.multiply("float32", M, { ...matrix, first: 32 }, right)).toThrow("refused");
+      expect(() => products.multiply("float32", M, { ...matrix, stride: K - 64 }, right)).toThrow("refused");
+    });
+
+    test("are offered for multiples of 64 alone", () => {
+      const matrix = matrixOf(N, K, "float32");
+      expect(products.fits(matrix)).toBe(true);
+      for (const name of ["first", "columns", "stride"] as const)
+        expect(products.fits({ ...matrix, [name]: matrix[name] + 32 })).toBe(false);
+    });
+  });
+
+describe("products of all levels here", () => {
+  const levels = COMPILED.filter(isHere);
+
+  test.skipIf(levels.length === 0).each(PRODUCTS)("round their operands alike: %s", async (kind) => {
+    const matrix = { ...matrixOf(N, K, "float32"), noise: NOISE };
+    const x = bothX(M * K);
+    const { norms } = exactProduct(x.plus, bothSides(matrix).plus, K);
+    const found: Float32Array[] = [];
+    for (const level of levels) {
+      const { multiplyBoth } = await atLevel(level, () => import("../../../src/tensor/x86/products.ts"));
+      const y = { plus: new Float32Array(M * N), minus: new Float32Array(M * N) };
+      multiplyBoth(kind, M, matrix, { plus: { x: x.plus, y: y.plus }, minus: { x: x.minus, y: y.minus } });
+      found.push(y.plus);
+    }
+    for (const y of found) expect(errorOf(y, found[0]!, norms)).toBeLessThan(kind === "float32" ? 1e-30 : 1e-6);
+  });
+});
