@@ -13,6 +13,7 @@ import {
   registerNativeBackend,
   runKernel,
   runOnCpu,
+  viewTensor,
 } from "./backend.ts";
 import { floats, type Graph, node } from "./onnx.ts";
 import { registerReductions } from "./reductions.ts";
