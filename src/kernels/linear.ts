@@ -59,7 +59,7 @@ fusedGradient(
   "Linear",
   ["x", "weight"],
   (dy, [x, weight, y], { activation }) => {
-    const dProduct = activation ? tf.mul(dy, tf.step(y!)) : dy; // a ReLU passes on where its result is positive
+    const dProduct = activation ? activationGradient(dy, y!, activation as Activation) : dy; // a ReLU passes on where its result is positive
     return { ...productGradients(dProduct, x!, weight!), residual: () => tf.clone(dy) };
   },
   true,
@@ -114,7 +114,8 @@ for (const operation of ["Linear", "SmoothLinear"]) {
   });
 
   defineRule(pair, operation, NATIVE, (inputs, inTheta, attrs) => {
-    const matrix = findMatrix(findWeight(inputs.plus.weight!, inTheta), inputs.plus.x!.shape[0]!);
+    const isOne = inputs.plus.weight === inputs.minus.weight; // else rows that were looked up in a weight of theta, the sides' own
+    const matrix = isOne && findMatrix(findWeight(inputs.plus.weight!, inTheta), inputs.plus.x!.shape[0]!);
     if (!matrix) return undefined;
     return filledSides(resultShape(inputs.plus), (y, scratch) => {
       const sides = viewSides(inputs, BESIDE, inTheta, scratch).map((side, i) => ({ ...side, y: y[i]! }));

@@ -5,35 +5,60 @@ export type Doubles = Float64Array;
 export function linear(x: Doubles, columns: number, weight: Doubles, bias?: Doubles): Doubles {
   const [rows, outputs] = [x.length / columns, weight.length / columns];
   const y = new Float64Array(rows * outputs);
-  let row = 0;
-  for (; row + 4 <= rows; row += 4) fourRows(x, row, columns, weight, y);
-  for (; row < rows; row++)
-    for (let out = 0; out < outputs; out++)
-      y[row * outputs + out] = dot(x, row * columns, weight, out * columns, columns);
+  if (rows >= 4 && outputs >= 2) multiplyByBlocks(x, columns, weight, y);
+  else
+    for (let row = 0; row < rows; row++)
+      for (let out = 0; out < outputs; out++)
+        y[row * outputs + out] = dot(x, row * columns, weight, out * columns, columns);
   if (bias) for (let i = 0; i < y.length; i++) y[i]! += bias[i % outputs]!;
   return y;
 }
 
-/** Four rows of a product at once, so that each weight is read once for them. */
-function fourRows(x: Doubles, row: number, columns: number, weight: Doubles, y: Doubles): void {
-  const outputs = weight.length / columns;
-  const [a, b, c, d] = [0, 1, 2, 3].map((i) => (row + i) * columns) as [number, number, number, number];
-  for (let out = 0; out < outputs; out++) {
-    const at = out * columns;
-    let [s, t, u, v] = [0, 0, 0, 0];
-    for (let k = 0; k < columns; k++) {
-      const w = weight[at + k]!;
-      s += x[a + k]! * w;
-      t += x[b + k]! * w;
-      u += x[c + k]! * w;
-      v += x[d + k]! * w;
-    }
-    const into = row * outputs + out;
-    y[into] = s;
-    y[into + outputs] = t;
-    y[into + 2 * outputs] = u;
-    y[into + 3 * outputs] = v;
+/** Four rows by two outputs at once, so that each number is read for several sums; the last blocks begin earlier than where others end. */
+function multiplyByBlocks(x: Doubles, columns: number, weight: Doubles, y: Doubles): void {
+  const [rows, outputs] = [x.length / columns, weight.length / columns];
+  for (let row = 0; row < rows; row += 4)
+    for (let out = 0; out < outputs; out += 2)
+      block(x, columns, weight, y, Math.min(row, rows - 4), Math.min(out, outputs - 2));
+}
+
+function block(x: Doubles, columns: number, weight: Doubles, y: Doubles, row: number, out: number): void {
+  const a = row * columns;
+  const b = a + columns;
+  const c = b + columns;
+  const d = c + columns;
+  const v = out * columns;
+  const w = v + columns;
+  let av = 0;
+  let aw = 0;
+  let bv = 0;
+  let bw = 0;
+  let cv = 0;
+  let cw = 0;
+  let dv = 0;
+  let dw = 0;
+  for (let k = 0; k < columns; k++) {
+    const first = weight[v + k]!;
+    const second = weight[w + k]!;
+    av += x[a + k]! * first;
+    aw += x[a + k]! * second;
+    bv += x[b + k]! * first;
+    bw += x[b + k]! * second;
+    cv += x[c + k]! * first;
+    cw += x[c + k]! * second;
+    dv += x[d + k]! * first;
+    dw += x[d + k]! * second;
   }
+  const width = weight.length / columns;
+  const at = row * width + out;
+  y[at] = av;
+  y[at + 1] = aw;
+  y[at + width] = bv;
+  y[at + width + 1] = bw;
+  y[at + 2 * width] = cv;
+  y[at + 2 * width + 1] = cw;
+  y[at + 3 * width] = dv;
+  y[at + 3 * width + 1] = dw;
 }
 
 function dot(x: Doubles, from: number, y: Doubles, at: number, count: number): number {

@@ -1,15 +1,15 @@
 #!/bin/sh
-# Compiles the C here into linux-x64.so, or the file that is named, which the package brings: users need no compiler. Needs gcc 12 (Debian 12:
-# gcc), by which anyone gets the very same file. The library needs no other, not even libc, so that it loads on any Linux.
-# -ffp-contract=off: a fused multiply-add would round once where the noise rounds twice. nodelete: threads of the library stay when a Worker
-# that loaded it is gone. Each level's code has a section of its own (objdump -d -j level_avx2).
+# Compiles the C here into linux-x64.so, which the package brings: users need no compiler. Needs gcc 12 (Debian 12: gcc), by which anyone gets
+# the very same file. Two words name another file and a folder that keeps what was compiled. The library needs no other, not even libc, so
+# that it loads on any Linux. -ffp-contract=off: a fused multiply-add would round once where the noise rounds twice. nodelete: threads of the
+# library stay when a Worker that loaded it is gone. Each level's code has a section of its own (objdump -d -j level_avx2).
 set -eu
 export LC_ALL=C
 out=$(realpath "${1:-$(dirname "$0")/linux-x64.so}")
+build=$(realpath "${2:-$(mktemp -d)}")
+[ $# -eq 2 ] || trap 'rm -r "$build"' EXIT
 cd "$(dirname "$0")"
 source=$(cat ./*.c ./*.h build.sh | sha256sum | cut -d ' ' -f 1)
-build=$(mktemp -d)
-trap 'rm -r "$build"' EXIT
 compile() {
   name=$1 object=$build/$2.o
   shift 2

@@ -7,7 +7,9 @@
 #ifdef BASE_LEVEL
 #include "attention.h"
 #include "elementwise.h"
+#include "gradients.h"
 #include "logSums.h"
 #include "norm.h"
 #include "rotary.h"
+#include "weights.h"
 #endif

@@ -28,7 +28,7 @@ const copies = new Map<Level, string>();
 
 /** A copy of the library's file for a level: what is loaded from one file has one level in a process. */
 export function libraryAt(level: Level): string {
-  const copy = copies.get(level) ?? join(mkdtempSync(join(tmpdir(), `${level}-`)), "linux-x64.so");
+  const copy = copies.get(level) ?? join(mkdtempSync(join(tmpdir(), `mezo-${level}-`)), "linux-x64.so");
   if (!copies.has(level)) copyFileSync(LIBRARY, copy);
   copies.set(level, copy);
   return copy;
