@@ -6,7 +6,8 @@
 #include "noise.h"
 #include "rounding.h"
 
-enum { PART = 4096, PART_GROUPS = SIGNS, TOGETHER = 2 * GROUP }; // elements of a part; of what it begins at a multiple of, whole groups of either law; of two groups
+/** Elements of a part, which begins at a multiple of PART_GROUPS, where groups of both laws do; and of two groups of normals. */
+enum { PART = 4096, PART_GROUPS = SIGNS, TOGETHER = 2 * GROUP };
 
 /** What `sweep_part` gets. */
 typedef struct {
@@ -113,8 +114,10 @@ static void sweep_part(void *data, int part, int thread) {
 
 INLINE int is_wrong(const stretch *s) {
   int in_place = !s->plus && !s->minus, both = s->plus && s->minus && s->moves == 1;
-  return s->from < 0 || s->to < s->from || s->offset < 0 || s->offset % PART_GROUPS || s->moves < 0 || s->first_move < 0 ||
-         s->format < FLOAT32 || s->format > FLOAT16 || s->law < GAUSSIAN || s->law > RADEMACHER || !(both || (in_place && s->from % PART_GROUPS == 0));
+  int known = s->format >= FLOAT32 && s->format <= FLOAT16 && s->law >= GAUSSIAN && s->law <= RADEMACHER;
+  int inside = s->from >= 0 && s->to >= s->from && s->offset >= 0 && s->moves >= 0 && s->first_move >= 0;
+  int begins = s->offset % PART_GROUPS == 0 && (both || (in_place && s->from % PART_GROUPS == 0));
+  return !(known && inside && begins);
 }
 
 /** Makes the moves of all stretches, or writes their sides. No two may write to the same elements. */

@@ -74,7 +74,10 @@ INLINE void scaled_signs(z_stream *s, int64_t element, f32 out[GROUP / LANES]) {
   }
 }
 
-/** scale · z of the 64 elements of the tensor from `element` on, a multiple of 64. Where signs are asked for in another order than ascending, a stream for each row saves work. */
+/**
+ * scale · z of the 64 elements of the tensor from `element` on, a multiple of 64. Who asks for signs in another order than ascending saves work by
+ * a stream for each row.
+ */
 INLINE void scaled_z(z_stream *s, int64_t element, f32 out[GROUP / LANES]) {
   if (s->law == GAUSSIAN) scaled_normals(s, element, out);
   else scaled_signs(s, element, out);
