@@ -48,7 +48,6 @@ typedef struct {
   int32_t sequences, queries, keys, heads, key_heads, head_width, causal;
 } attention_sizes;
 
-<<<<<<< HEAD
 /** Which product: y = x W^T, x W, or x^T W. */
 typedef enum { X_WT, X_W, XT_W } product_order;
 
@@ -59,12 +58,11 @@ typedef enum { X_WT, X_W, XT_W } product_order;
 typedef struct {
   int64_t kind, sides, order, m, n, k, format, size, first, stride, key[3], law, then, threads;
 } product_shape;
-=======
+
 /** The numbers of one step of Adam (weights.ts). */
 typedef struct {
   double beta1, beta2, scale, l2, rate, root, epsilon, keep;
 } adam_step;
->>>>>>> main
 
 /** 0 is success; the others say at the border what was wrong. */
 typedef enum { OK, BAD_SIZE, NO_PROCESSOR } outcome;

@@ -1,6 +1,5 @@
 import { give, take } from "../native/pool.ts";
 import type { Distribution, NoiseKey } from "../noise/key.ts";
-import type { Both } from "../pair.ts";
 import { PRODUCTS, type Products } from "../products.ts";
 import { countValues, isHalves, type Source } from "../source.ts";
 import { callLibrary, libraryThreads, processorLevel } from "./library.ts";
@@ -68,7 +67,7 @@ export function multiplyBoth(
   products: Products,
   m: number,
   matrix: Matrix,
-  { plus, minus }: Both<Operands>,
+  { plus, minus }: { readonly plus: Operands; readonly minus: Operands },
   activation?: Activation,
 ): void {
   for (const side of [plus, minus]) checkSizes(m, matrix.rows, matrix.columns, side);
