@@ -6,44 +6,63 @@ import type { MakeGradient } from "./trace.ts";
 /** A use of an operation, as TensorFlow.js records it. */
 type Use = NonNullable<ReturnType<typeof tf.engine>["state"]["activeTape"]>[number];
 
+/** The sum of the gradients in a tensor, where there are any. */
+export type Sum = tf.Tensor | undefined;
+
 /**
  * A function's value and its gradients in xs, of a result whose own gradient is dy (1 where left out); undefined for those it does not depend
- * on. As TensorFlow.js's own walk through what it recorded, but what is no longer needed is freed on the way, and gradients in one tensor are
- * added up in place. Throws a KitError where an operation has no gradient.
+ * on. Gradients in xs from elsewhere may be given, which are given up: the new ones are added to them. As TensorFlow.js's own walk through what it
+ * recorded, but what is no longer needed is freed on the way, and gradients in one tensor are added up in place. Throws a KitError where an
+ * operation has no gradient.
  */
 export function gradients<T extends tf.Tensor>(
   f: () => T,
   xs: readonly tf.Tensor[],
   dy?: T,
-): { value: T; grads: (tf.Tensor | undefined)[] } {
-  if (tf.engine().state.gradientDepth > 0) return tf.engine().gradients(f, [...xs], dy, true); // inside another's f, which records too
-  const { value, uses } = record(f);
-  try {
-    const grads = tf.tidy(() => walkBack(uses, value, xs, dy) as unknown as tf.TensorContainer);
-    return { value, grads: grads as unknown as (tf.Tensor | undefined)[] };
-  } finally {
-    freeSaved(uses);
-  }
+  from: readonly Sum[] = [],
+): { value: T; grads: Sum[] } {
+  if (tf.engine().state.gradientDepth > 0) return gradientsInside(f, xs, dy, from);
+  const run = (): { value: T; grads: Sum[] } => {
+    const { value, uses } = record(f);
+    try {
+      const sums = new Map([[value.id, dy ? tf.clone(dy) : tf.ones(value.shape)]]);
+      for (const [i, { id }] of xs.entries()) if (from[i]) sums.set(id, from[i]);
+      walkBack(uses, value, new Set(xs.map(({ id }) => id)), sums);
+      return { value, grads: xs.map(({ id }) => sums.get(id)) };
+    } finally {
+      freeSaved(uses);
+    }
+  };
+  return tf.tidy(run as unknown as () => tf.TensorContainer) as unknown as ReturnType<typeof run>;
 }
 
 const freeSaved = (uses: readonly Use[]): void => tf.dispose(uses.map(({ saved }) => saved ?? []));
 
-/** The gradients in xs. */
+/** Inside another function that is differentiated, whose operations TensorFlow.js records: it does all. */
+function gradientsInside<T extends tf.Tensor>(
+  f: () => T,
+  xs: readonly tf.Tensor[],
+  dy: T | undefined,
+  from: readonly Sum[],
+): { value: T; grads: Sum[] } {
+  const { value, grads } = tf.engine().gradients(f, [...xs], dy, true);
+  const add = (sum: Sum, part: Sum): Sum => (sum && part ? tf.add(sum, part) : (sum ?? part));
+  return { value, grads: grads.map((part, i) => add(from[i], part)) };
+}
+
+/** Adds to the sums, by the ids of tensors, the gradients in all that the value was made of; those in other than wanted ones are freed again. */
 function walkBack(
   uses: readonly Use[],
   value: tf.Tensor,
-  xs: readonly tf.Tensor[],
-  dy: tf.Tensor | undefined,
-): (tf.Tensor | undefined)[] {
-  const wanted = new Set(xs.map(({ id }) => id));
+  wanted: ReadonlySet<number>,
+  sums: Map<number, tf.Tensor>,
+): void {
   const isOnPath = pathBetween(uses, wanted, value);
-  const sums = new Map([[value.id, dy ? tf.clone(dy) : tf.ones(value.shape)]]);
   for (const use of uses.toReversed()) {
     if (isOnPath(use)) spread(use, sums, isOnPath);
     for (const { id } of use.outputs) if (!wanted.has(id)) forget(sums, id);
     freeSaved([use]);
   }
-  return xs.map(({ id }) => sums.get(id));
 }
 
 /** Runs a function, and lists the operations that it used. */

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 
-export { gradients } from "./backpropagate.ts";
+export { gradients, type Sum } from "./backpropagate.ts";
 
 // The gradients of those operations of TensorFlow.js that networks and losses are made of, beside the kit's own kernels. TensorFlow.js's core
 // has none: they come with the package @tensorflow/tfjs, which brings layers, a converter and WebGL as well, 240 MB in all. Who writes a

@@ -3,6 +3,7 @@ import { processor } from "../plain.ts";
 import { twoSidedProducts } from "../products.ts";
 import { type Backend, inMemory } from "../storage.ts";
 import { levelNames, processorLevel } from "../x86/library.ts";
+import { combine } from "../x86/rows.ts";
 import {
   areFloats,
   filledTensor,
@@ -12,6 +13,7 @@ import {
   registerNativeBackend,
   runKernel,
   runOnCpu,
+  viewTensor,
 } from "./backend.ts";
 import { matMul } from "./matMul.ts";
 import { floats, type Graph, node } from "./onnx.ts";
@@ -57,10 +59,21 @@ function registerBinary(kernelName: string, operator: string): void {
   nativeKernel(kernelName, (call) => {
     const { a, b } = call.inputs as { a: tf.TensorInfo; b: tf.TensorInfo };
     if (!areFloats(a, b)) return runOnCpu(kernelName, call);
+    if (isOwn(kernelName) && tf.util.arraysEqual(a.shape, b.shape)) return combineInLibrary(OWN[kernelName], a, b);
     const shape = tf.broadcast_util.assertAndGetBroadcastShape(a.shape, b.shape);
     const [rankA, rankB] = [a.shape.length, b.shape.length];
     return runKernel(`${operator}${rankA}${rankB}`, () => binaryGraph(operator, rankA, rankB), { a, b }, shape);
   });
+}
+
+/** What the kit's own library does, where it is and both shapes are one. */
+const OWN = { Add: "add", Multiply: "multiply" } as const;
+
+const isOwn = (kernelName: string): kernelName is keyof typeof OWN => kernelName in OWN && processorLevel() !== "none";
+
+function combineInLibrary(operation: "add" | "multiply", a: tf.TensorInfo, b: tf.TensorInfo): tf.TensorInfo {
+  const [x, y] = [viewTensor(a), viewTensor(b)].map(({ values }) => values as Float32Array);
+  return filledTensor(a.shape, ({ values }) => combine(operation, x!, y!, values as Float32Array));
 }
 
 function registerUnary(kernelName: string, operator: string): void {

@@ -1,6 +1,6 @@
 import { give, take } from "../native/pool.ts";
+import { ACTIVATIONS, type Activation } from "./activations.ts";
 import { callLibrary } from "./library.ts";
-import { ACTIVATIONS, type Activation } from "./products.ts";
 import { checkSize, threadsFor } from "./rows.ts";
 
 /** What a norm's gradient is of: x and dy [rows, width], and the gain `weight` [width]. */
@@ -31,7 +31,7 @@ export function normGradient({ x, weight, dy, epsilon }: NormGradientOf, { dx, d
   const sums = take(blocks * 2 * width);
   try {
     callLibrary(
-      "int mezo_norm_gradient(void *, void *, void *, void *, void *, int64_t, int64_t, int64_t, float, int, int)",
+      "int mezo_norm_gradient(const float *, const float *, const float *, float *, float *, int64_t, int64_t, int64_t, float, int, int)",
       ...[x, weight, dy, dx, sums],
       ...[rows, width, blocks, epsilon, Number(dBias !== undefined), threadsFor(x.length)],
     );
@@ -46,6 +46,6 @@ export function normGradient({ x, weight, dy, epsilon }: NormGradientOf, { dx, d
 export function activationGradient(activation: Activation, dy: Float32Array, x: Float32Array, dx: Float32Array): void {
   checkSize("x", x, dy.length);
   checkSize("dx", dx, dy.length);
-  const signature = "int mezo_activation_gradient(void *, void *, void *, int64_t, int, int)";
+  const signature = "int mezo_activation_gradient(const float *, const float *, float *, int64_t, int, int)";
   callLibrary(signature, dy, x, dx, dx.length, ACTIVATIONS.indexOf(activation), threadsFor(dx.length));
 }

@@ -2,6 +2,7 @@ import { give, take } from "../native/pool.ts";
 import type { Distribution, NoiseKey } from "../noise/key.ts";
 import { PRODUCTS, type Products } from "../products.ts";
 import { countValues, isHalves, type Source } from "../source.ts";
+import { ACTIVATIONS, type Activation } from "./activations.ts";
 import { callLibrary, libraryThreads, processorLevel } from "./library.ts";
 
 /** Rows of a weight [rows, columns]: of `source`, all of a tensor, each `stride` elements after the one before, beginning at element `first`. */
@@ -22,12 +23,6 @@ export interface Operands {
   readonly residual?: Float32Array;
   readonly y: Float32Array;
 }
-
-/** What may follow a product, element by element, in the order of api.h's `activation`. */
-export const ACTIVATIONS = ["none", "relu", "gelu", "silu", "gelu_new"] as const;
-
-/** An activation by its name (kernels/elementwise.ts). */
-export type Activation = Exclude<(typeof ACTIVATIONS)[number], "none">;
 
 /** Columns that the library forms at a time: z comes in groups of as many elements. */
 const GROUP = 64;
