@@ -121,9 +121,7 @@ nativeKernel("Attention", ({ inputs, attrs }) => {
   const own = countKeyHeads(inputs.q!, inputs.k!, shape.heads);
   if (hasLibrary()) {
     const sizes = { ...shape, keyHeads: own, width: inputs.q!.shape[1]! / shape.heads };
-    return runInLibrary(`attention ${shape.causal ? "causal" : "none"}`, inputs, inputs.q!.shape, ({ q, k, v }, y) =>
-      attend({ q: q!, k: k!, v: v!, y }, sizes),
-    );
+    return runInLibrary(inputs, inputs.q!.shape, ({ q, k, v }, y) => attend({ q: q!, k: k!, v: v!, y }, sizes));
   }
   const [q, k, v] = [viewTensor(inputs.q!), viewTensor(inputs.k!), viewTensor(inputs.v!)];
   return filledTensor(inputs.q!.shape, (y) => {

@@ -3,6 +3,7 @@ import { nativeKernel, runKernel } from "../tensor/native/backend.ts";
 import { floats, type Graph, node } from "../tensor/native/onnx.ts";
 import { constant, fused, fusedGradient } from "../tensor/trace.ts";
 import * as rows from "../tensor/x86/rows.ts";
+import { activationGradientInLibrary } from "./gradients.ts";
 import { hasLibrary, runInLibrary } from "./inLibrary.ts";
 
 /** a + b, in the shape of both. TensorFlow.js's own operation, known to interpreters; so are the others here. */
@@ -62,7 +63,7 @@ export function activationReference(x: tf.Tensor, activation: Activation): tf.Te
 
 /** The gradient in x, for the gradient dy in the activation's result. */
 export function activationGradient(dy: tf.Tensor, x: tf.Tensor, activation: Activation): tf.Tensor {
-  return tf.tidy(() => tf.mul(dy, slope(x, activation)));
+  return activationGradientInLibrary(dy, x, activation) ?? tf.tidy(() => tf.mul(dy, slope(x, activation)));
 }
 
 function slope(x: tf.Tensor, activation: Activation): tf.Tensor {
@@ -96,9 +97,6 @@ const activationGraph = (activation: Activation): Graph => ({
 
 nativeKernel("Activation", ({ inputs, attrs }) => {
   const activation = attrs.activation as Activation;
-  if (hasLibrary())
-    return runInLibrary(`activation ${activation}`, inputs, inputs.x!.shape, ({ x }, y) =>
-      rows.activate(activation, x!, y),
-    );
+  if (hasLibrary()) return runInLibrary(inputs, inputs.x!.shape, ({ x }, y) => rows.activate(activation, x!, y));
   return runKernel(`activation ${activation}`, () => activationGraph(activation), inputs, inputs.x!.shape);
 });

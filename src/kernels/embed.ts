@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { isChangeable } from "../tensor/addInto.ts";
 import { widen } from "../tensor/halves.ts";
 import { filledTensor, findSource, NATIVE, nativeKernel, runKernel, viewTensor } from "../tensor/native/backend.ts";
 import { floats, type Graph, INT32, node, value } from "../tensor/native/onnx.ts";
@@ -12,8 +13,21 @@ export function embed(ids: tf.Tensor, table: tf.Tensor): tf.Tensor2D {
 }
 
 fusedGradient("Embed", ["ids", "table"], (dy, [ids, table]) => ({
-  table: () => tf.unsortedSegmentSum(dy, ids as tf.Tensor1D, table!.shape[0]!),
+  table: (sum) => {
+    if (sum && isChangeable(sum)) return addRows(sum, ids!, dy);
+    return tf.unsortedSegmentSum(dy, ids as tf.Tensor1D, table!.shape[0]!);
+  },
 }));
+
+/** Adds rows to those of a table that they were looked up from, in place: most of a large table is never seen. */
+function addRows(table: tf.Tensor, ids: tf.Tensor, rows: tf.Tensor): tf.Tensor {
+  const [into, from] = [table, rows].map((tensor) => viewTensor(tensor).values as Float32Array);
+  const width = rows.size / ids.size;
+  viewTensor(ids).values.forEach((id, row) => {
+    for (let j = 0; j < width; j++) into![id * width + j]! += from![row * width + j]!;
+  });
+  return table;
+}
 
 const graph = (width: readonly string[]): Graph => ({
   nodes: [node("Gather", ["table", "ids"], "y")],

@@ -59,7 +59,7 @@ fusedGradient(
   "Linear",
   ["x", "weight"],
   (dy, [x, weight, y], { activation }) => {
-    const dProduct = activation ? tf.mul(dy, tf.step(y!)) : dy; // a ReLU passes on where its result is positive
+    const dProduct = activation ? activationGradient(dy, y!, activation as Activation) : dy; // a ReLU passes on where its result is positive
     return { ...productGradients(dProduct, x!, weight!), residual: () => tf.clone(dy) };
   },
   true,

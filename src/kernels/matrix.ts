@@ -21,6 +21,11 @@ export function findMatrix({ tensor, inTheta }: FoundWeight, count: number): Mat
   return fits(matrix) && !isRead ? matrix : undefined;
 }
 
+/** Whether a weight with rows of so many columns is multiplied as it is kept: then no copy of it is formed whole. */
+export function isFormedInParts(columns: number): boolean {
+  return fits({ source: new Float32Array(0), first: 0, rows: 1, columns, stride: columns });
+}
+
 /** Rows `from` up to `to` of a matrix. */
 export const takeRows = (matrix: Matrix, from: number, to: number): Matrix => ({
   ...matrix,

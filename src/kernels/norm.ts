@@ -3,6 +3,7 @@ import { nativeKernel, runKernel } from "../tensor/native/backend.ts";
 import { floats, type Graph, node } from "../tensor/native/onnx.ts";
 import { fused, fusedGradient } from "../tensor/trace.ts";
 import * as rows from "../tensor/x86/rows.ts";
+import { normGradients } from "./gradients.ts";
 import { hasLibrary, runInLibrary } from "./inLibrary.ts";
 
 /** The mean of each row, [rows, 1]. */
@@ -24,6 +25,8 @@ export function standardize(x: tf.Tensor, epsilon: number): { normal: tf.Tensor;
 }
 
 fusedGradient("LayerNorm", ["x", "weight"], (dy, [x, weight], { epsilon }) => {
+  const own = normGradients(dy, x!, weight!, { epsilon: epsilon as number, isCentred: true });
+  if (own) return own;
   const { normal, scale } = standardize(x!, epsilon as number);
   const dNormal = tf.mul(dy, weight!);
   return {
@@ -42,7 +45,7 @@ const layerNormGraph = (epsilon: number): Graph => ({
 nativeKernel("LayerNorm", ({ inputs, attrs }) => {
   const epsilon = attrs.epsilon as number;
   if (hasLibrary())
-    return runInLibrary("layerNorm", inputs, inputs.x!.shape, ({ x, weight, bias }, y) =>
+    return runInLibrary(inputs, inputs.x!.shape, ({ x, weight, bias }, y) =>
       rows.layerNorm({ x: x!, weight: weight!, epsilon, y }, bias!),
     );
   return runKernel(`layerNorm ${epsilon}`, () => layerNormGraph(epsilon), inputs, inputs.x!.shape);
@@ -67,6 +70,8 @@ export const inverseRms = (x: tf.Tensor, epsilon: number): tf.Tensor =>
   tf.rsqrt(tf.add(rowMean(tf.square(x)), epsilon));
 
 fusedGradient("RmsNorm", ["x", "weight"], (dy, [x, weight], { epsilon }) => {
+  const own = normGradients(dy, x!, weight!, { epsilon: epsilon as number, isCentred: false });
+  if (own) return own;
   const [heads, dHeads] = [splitRows(x!, weight!), splitRows(dy, weight!)];
   const scale = inverseRms(heads, epsilon as number);
   const normal = tf.mul(heads, scale);
@@ -87,7 +92,7 @@ const rmsNormGraph = (epsilon: number): Graph => ({
 nativeKernel("RmsNorm", ({ inputs, attrs }) => {
   const epsilon = attrs.epsilon as number;
   if (hasLibrary())
-    return runInLibrary("rmsNorm", inputs, inputs.x!.shape, ({ x, weight }, y) =>
+    return runInLibrary(inputs, inputs.x!.shape, ({ x, weight }, y) =>
       rows.rmsNorm({ x: x!, weight: weight!, epsilon, y }),
     );
   const [x, width] = [inputs.x!, inputs.weight!.shape[0]!];

@@ -42,18 +42,13 @@ export async function computeGradient(
   checkpointing: boolean,
 ): Promise<Gradient> {
   const differentiate = checkpointing ? checkpointedGradient : plainGradient;
-  let sum: Gradient | undefined;
+  let sum: Gradient = { loss: 0, gradients: [] };
   for (const { batch, rows, loss } of parts) {
-    const part = await differentiate(network, batch, rows, (seen) => loss(seen, network.head), theta);
-    sum = sum ? add(sum, part) : part;
+    const tail = (seen: tf.Tensor2D): tf.Scalar => loss(seen, network.head);
+    const part = await differentiate(network, batch, rows, tail, theta, sum.gradients);
+    sum = { loss: sum.loss + part.loss, gradients: part.gradients };
   }
-  return sum!;
-}
-
-function add(a: Gradient, b: Gradient): Gradient {
-  const gradients = a.gradients.map((gradient, i) => tf.add(gradient, b.gradients[i]!));
-  for (const used of [...a.gradients, ...b.gradients]) used.dispose();
-  return { loss: a.loss + b.loss, gradients };
+  return sum;
 }
 
 /** Loss and exact derivative along a tangent of parts, which add up: each part's by `differentiate`. */

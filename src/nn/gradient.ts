@@ -1,11 +1,14 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { gradients } from "../tensor/gradients.ts";
+import { gradients, type Sum } from "../tensor/gradients.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { findTail, type Tail, type TokenBatch } from "./batch.ts";
 import type { Network } from "./network.ts";
 import { features, placeTokens, runEmbedding, runLayer, runOutput } from "./run.ts";
 
-/** A loss and its gradient: one tensor a weight, in theta's order and the caller's to dispose of; zeros where the loss does not depend on it. */
+/**
+ * A loss and its gradient: one tensor a weight, in theta's order and the caller's to dispose of; zeros where the loss does not depend on it.
+ * Where gradients of other losses were given, which are given up, it is added to them.
+ */
 export interface LossGradient {
   readonly loss: number;
   readonly gradients: tf.Tensor[];
@@ -18,22 +21,26 @@ export async function plainGradient(
   rows: ArrayLike<number>,
   tail: (features: tf.Tensor2D) => tf.Scalar,
   theta: readonly Parameter[],
+  others: readonly Sum[] = [],
 ): Promise<LossGradient> {
   const { value, grads } = differentiate(
     () => tail(features(network, batch, rows)),
     theta.map((weight) => weight.value),
+    undefined,
+    others,
   );
   return { loss: await readScalar(value), gradients: withZeros(grads, theta) };
 }
 
-/** A function's value and its gradients in xs, of a result whose own gradient is dy (1 where left out); undefined for those it does not depend on. */
-export function differentiate<T extends tf.Tensor>(
+/** As `gradients`, also of no xs. */
+function differentiate<T extends tf.Tensor>(
   f: () => T,
   xs: readonly tf.Tensor[],
   dy?: T,
-): { value: T; grads: (tf.Tensor | undefined)[] } {
+  others: readonly Sum[] = [],
+): { value: T; grads: Sum[] } {
   if (xs.length === 0) return { value: tf.tidy(f), grads: [] };
-  return gradients(f, xs, dy);
+  return gradients(f, xs, dy, others);
 }
 
 /** The number in a scalar, which is disposed of. */
@@ -44,7 +51,7 @@ export async function readScalar(value: tf.Scalar): Promise<number> {
 }
 
 /** Gradients in theta's order, with zeros for weights that were not reached. */
-export function withZeros(grads: readonly (tf.Tensor | undefined)[], theta: readonly Parameter[]): tf.Tensor[] {
+export function withZeros(grads: readonly Sum[], theta: readonly Parameter[]): tf.Tensor[] {
   return theta.map(({ value }, i) => grads[i] ?? tf.zeros(value.shape));
 }
 
@@ -58,26 +65,28 @@ export async function checkpointedGradient(
   rows: ArrayLike<number>,
   loss: (features: tf.Tensor2D) => tf.Scalar,
   theta: readonly Parameter[],
+  others: readonly Sum[] = [],
 ): Promise<LossGradient> {
   const batch = placeTokens(network, tokens);
   const values = theta.map((weight) => weight.value);
-  const sums: (tf.Tensor | undefined)[] = theta.map(() => undefined);
   const tail = findTail(batch, rows);
   const run = layerRunner(network, batch, tail);
   const inputs = layerInputs(network, batch, run);
   const last = inputs.pop()!;
-  const top = differentiate(() => loss(runOutput(network, last, tail.at)), [last, ...values]);
-  let dx = settle(last, top.grads, sums);
+  const top = differentiate(() => loss(runOutput(network, last, tail.at)), [last, ...values], undefined, [
+    undefined,
+    ...others,
+  ]);
+  let [dx, ...sums] = settle(last, top.grads);
   for (let i = inputs.length - 1; i >= 0; i--) {
     const x = inputs[i]!;
-    const { value, grads } = differentiate(() => run(i, x), [x, ...values], dx as tf.Tensor2D);
-    tf.dispose([value, dx]);
-    dx = settle(x, grads, sums);
+    const { value, grads } = differentiate(() => run(i, x), [x, ...values], dx as tf.Tensor2D, [undefined, ...sums]);
+    tf.dispose([value, dx!]);
+    [dx, ...sums] = settle(x, grads);
   }
-  const bottom = differentiate(() => runEmbedding(network, batch), values, dx as tf.Tensor2D);
-  tf.dispose([bottom.value, dx]);
-  add(sums, bottom.grads);
-  return { loss: await readScalar(top.value), gradients: withZeros(sums, theta) };
+  const bottom = differentiate(() => runEmbedding(network, batch), values, dx as tf.Tensor2D, sums);
+  tf.dispose([bottom.value, dx!]);
+  return { loss: await readScalar(top.value), gradients: withZeros(bottom.grads, theta) };
 }
 
 /** Runs one layer: the last for the tail alone. */
@@ -95,19 +104,9 @@ function layerInputs(network: Network, batch: TokenBatch, run: LayerRunner): tf.
   return inputs;
 }
 
-/** Adds a stage's gradients in the weights, disposes of its input, and gives the gradient in that. */
-function settle(x: tf.Tensor, [dx, ...own]: (tf.Tensor | undefined)[], sums: (tf.Tensor | undefined)[]): tf.Tensor {
-  add(sums, own);
+/** Disposes of a stage's input; zeros are the gradient in it where there is none. */
+function settle(x: tf.Tensor, [dx, ...sums]: Sum[]): Sum[] {
   const result = dx ?? tf.zeros(x.shape);
   x.dispose();
-  return result;
-}
-
-function add(sums: (tf.Tensor | undefined)[], more: readonly (tf.Tensor | undefined)[]): void {
-  more.forEach((part, i) => {
-    const sum = sums[i];
-    if (!part) return;
-    sums[i] = sum ? tf.add(sum, part) : part;
-    if (sum) tf.dispose([sum, part]);
-  });
+  return [result, ...sums];
 }

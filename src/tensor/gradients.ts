@@ -1,29 +1,10 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { KitError } from "../error.ts";
+
+export { gradients, type Sum } from "./backpropagate.ts";
 
 // The gradients of those operations of TensorFlow.js that networks and losses are made of, beside the kit's own kernels. TensorFlow.js's core
 // has none: they come with the package @tensorflow/tfjs, which brings layers, a converter and WebGL as well, 240 MB in all. Who writes a
 // network of other operations imports that package beside the kit: it has the gradients of all.
-
-/**
- * A function's value and its gradients in xs, of a result whose own gradient is dy (1 where left out); undefined for those it does not
- * depend on. Throws a KitError where an operation has no gradient here.
- */
-export function gradients<T extends tf.Tensor>(
-  f: () => T,
-  xs: readonly tf.Tensor[],
-  dy?: T,
-): { value: T; grads: (tf.Tensor | undefined)[] } {
-  try {
-    return tf.engine().gradients(f, [...xs], dy, true);
-  } catch (error) {
-    const [, operation] = /gradient function not found for (\w+)/.exec(String(error)) ?? [];
-    if (operation === undefined) throw error;
-    throw new KitError(
-      `A network was to be differentiated, but the kit has no gradient of TensorFlow.js's operation ${operation}: npm install @tensorflow/tfjs, and import it before the network runs, for the gradients of all operations.`,
-    );
-  }
-}
 
 type Attributes = Readonly<Record<string, unknown>>;
 

@@ -1,6 +1,8 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { storage } from "./backend.ts";
 import { type Distribution, noiseKey } from "./noise/key.ts";
+import { processorLevel } from "./x86/library.ts";
+import { sumSquares } from "./x86/weights.ts";
 
 /** A weight under its checkpoint name; its values are changed in place. */
 export interface Parameter {
@@ -74,9 +76,17 @@ export async function norm(tensors: readonly tf.Tensor[]): Promise<number> {
   let sum = 0;
   for (const tensor of tensors) {
     const values = view ? view(tensor) : await tensor.data();
-    for (let i = 0; i < values.length; i++) sum += values[i]! * values[i]!;
+    sum += squares(values as Float32Array);
   }
   return Math.sqrt(sum);
+}
+
+/** The sum of the squares. */
+function squares(values: Float32Array): number {
+  if (processorLevel() !== "none") return sumSquares(values);
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i]! * values[i]!;
+  return sum;
 }
 
 /** Zeros in the shapes and under the names of the weights, so that noise makes the same z for them. To be disposed of. */

@@ -168,12 +168,18 @@ function forgetDisposed({ made }: Trace): void {
   }
 }
 
-/** The gradients of a fused operation: for each input that has one, a function that makes it from dy, what was saved and the attributes. */
+/**
+ * The gradients of a fused operation: for each input that has one, a function that makes it from dy, what was saved and the attributes. It may
+ * be given the sum of the gradients that the input has from elsewhere, to add to that in place and return the very same tensor.
+ */
 export type FusedGradient = (
   dy: tf.Tensor,
   saved: readonly tf.Tensor[],
   attrs: Attributes,
-) => Record<string, () => tf.Tensor>;
+) => Record<string, MakeGradient>;
+
+/** Makes the gradient in one input, or adds it to the sum of the others. */
+export type MakeGradient = (sum?: tf.Tensor) => tf.Tensor;
 
 /** Registers the gradient of a fused operation, which needs some of the inputs again, and last, where it says so, the result. */
 export function fusedGradient(

@@ -1,4 +1,6 @@
 import { update } from "../tensor/parameter.ts";
+import { processorLevel } from "../tensor/x86/library.ts";
+import { adamPass } from "../tensor/x86/weights.ts";
 import { defineTuner } from "./define.ts";
 import { type FineTuningOptions, fineTuning, fineTuningConditions, fineTuningKeys, type Rule } from "./fineTuning.ts";
 import { decays } from "./line.ts";
@@ -71,9 +73,20 @@ interface AdamState {
 type AdamStep = Required<AdamSettings> & Readonly<Record<"lr" | "scale" | "l2" | "keep", number>>;
 
 function adamStep(theta: Float32Array, gradient: Float32Array, state: AdamState, step: AdamStep): void {
+  if (processorLevel() !== "none") {
+    adamPass({ theta, gradient, m: state.m, v: state.v }, { ...step, ...correct(state.steps, step) });
+    return;
+  }
   intoMoments(theta, gradient, state, step);
   descendByMoments(theta, state, step);
 }
+
+/** What corrects the averages for having begun at 0: the learning rate's share, and the root's divisor. */
+function correct(steps: number, { beta1, beta2, lr }: Pick<AdamStep, "beta1" | "beta2" | "lr">): AdamCorrection {
+  return { rate: lr / (1 - beta1 ** steps), root: Math.sqrt(1 - beta2 ** steps) };
+}
+
+type AdamCorrection = Readonly<Record<"rate" | "root", number>>;
 
 /** Adds a gradient, which is scale · gradient + l2 · theta, to the averages of gradients and of their squares. */
 export function intoMoments(
@@ -93,10 +106,9 @@ export function intoMoments(
 export function descendByMoments(
   theta: Float32Array,
   { m, v, steps }: AdamState,
-  { beta1, beta2, epsilon, lr, keep }: Omit<AdamStep, "scale" | "l2">,
+  { epsilon, keep, ...step }: Omit<AdamStep, "scale" | "l2">,
 ): void {
-  const rate = lr / (1 - beta1 ** steps);
-  const root = Math.sqrt(1 - beta2 ** steps);
+  const { rate, root } = correct(steps, step);
   for (let i = 0; i < theta.length; i++)
     theta[i] = keep * theta[i]! - (rate * m[i]!) / (Math.sqrt(v[i]!) / root + epsilon);
 }

@@ -1,70 +1,53 @@
-import * as tf from "@tensorflow/tfjs-core";
-import type { StoredTensor } from "../../src/checkpoints/safetensors.ts";
-import type { Config } from "../../src/models/config.ts";
 import { BUNDLED_MODEL, loadModel } from "../../src/models/load.ts";
 import type { LoadedNetwork } from "../../src/models/network.ts";
-import { opt } from "../../src/models/opt.ts";
-import { drawUntrained } from "../../src/models/save.ts";
-import { type WeightFormat, weightMaker } from "../../src/models/weights.ts";
-import type { Parameter } from "../../src/tensor/parameter.ts";
+import type { WeightFormat } from "../../src/models/weights.ts";
+import { randomNetwork } from "./randomNetwork.ts";
+import { modelShapes } from "./shapes.ts";
 import type { ModelSizes } from "./work.ts";
 
 /** A model that is measured. */
 export interface BenchModel {
-  /** What it is, for a heading. */
+  /** What it is, for a heading, and its weights in millions, for a guess of the time. */
   readonly title: string;
+  readonly millions: number;
   readonly load: (weights: WeightFormat) => Promise<LoadedNetwork>;
 }
 
-/** The shape of OPT-125M (Zhang et al. 2022). */
-const OPT_125M: Config = {
-  vocab_size: 50272,
-  hidden_size: 768,
-  num_hidden_layers: 12,
-  ffn_dim: 3072,
-  num_attention_heads: 12,
-  max_position_embeddings: 2048,
-};
+const random = Object.fromEntries(
+  Object.entries(modelShapes).map(([key, { name, millions, family, config }]): [string, BenchModel] => [
+    key,
+    {
+      ...{ title: `${name}'s shape with random weights`, millions },
+      load: async (weights) => randomNetwork(family, config, weights),
+    },
+  ]),
+);
 
-/** The models of the table, by the names that `--model` takes. */
+/** The models of the table where none are named. */
+export const tableModels: readonly string[] = ["opt-125m", "bundled"];
+
+/** The models by the names that `--model` takes, those of the table first. */
 export const benchModels: Readonly<Record<string, BenchModel>> = {
-  "opt-125m": {
-    title: "OPT-125M's shape with random weights",
-    load: async (weights) => randomNetwork(OPT_125M, weights),
-  },
+  "opt-125m": random["opt-125m"]!,
   bundled: {
-    title: `the bundled model ${BUNDLED_MODEL} with its weights`,
+    ...{ title: `the bundled model ${BUNDLED_MODEL} with its weights`, millions: 6 },
     load: (weights) => loadModel(BUNDLED_MODEL, { weights }),
   },
+  ...random,
 };
 
-/** An OPT whose weights were never trained. */
-function randomNetwork(config: Config, weights: WeightFormat): LoadedNetwork {
-  const make = weightMaker({ weights });
-  const zeros = (shape: readonly number[]): StoredTensor => ({
-    ...{ path: "none", dtype: "F32", shape },
-    read: (into) => void into.fill(0),
-  });
-  const parameters = [...opt.shapes(config)].map(
-    ([name, shape]): Parameter => ({ name, ...make(zeros(shape), shape, name) }),
-  );
-  const byName = new Map(parameters.map(({ name, value }) => [name, value]));
-  const network = opt.build(config, (name) => byName.get(name)!);
-  const restore = (): void => drawUntrained({ parameters, ...network }, 7);
-  restore();
+/** The sizes of a decoder, from its weights. */
+export function sizesOf({
+  parameters,
+  layers,
+  keyWidth,
+}: Pick<LoadedNetwork, "parameters" | "layers" | "keyWidth">): ModelSizes {
+  const shape = (end: string): number[] | undefined => parameters.find(({ name }) => name.endsWith(end))?.value.shape;
+  const [vocabulary, wordWidth] = shape("embed_tokens.weight")!;
+  const [feedForward, width] = (shape("layers.0.fc1.weight") ?? shape("layers.0.mlp.up_proj.weight"))!;
+  const isGated = shape("layers.0.mlp.gate_proj.weight") !== undefined;
   return {
-    parameters,
-    ...opt.limits(config),
-    ...network,
-    restore,
-    dispose: () => tf.dispose(parameters.map(({ value }) => value)),
+    ...{ layers: layers.length, width: width!, feedForward: feedForward!, vocabulary: vocabulary! },
+    ...{ keyWidth, wordWidth: wordWidth!, isGated },
   };
-}
-
-/** The sizes of an OPT whose embeddings are as wide as its layers, from its weights. */
-export function sizesOf({ parameters, layers }: Pick<LoadedNetwork, "parameters" | "layers">): ModelSizes {
-  const shape = (end: string): number[] => parameters.find(({ name }) => name.endsWith(end))!.value.shape;
-  const [vocabulary, width] = shape("embed_tokens.weight");
-  const [feedForward] = shape("layers.0.fc1.weight");
-  return { layers: layers.length, width: width!, feedForward: feedForward!, vocabulary: vocabulary! };
 }

@@ -1,8 +1,9 @@
 import { availableParallelism } from "node:os";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { weightFormats } from "../../src/models/weights.ts";
+import { PRODUCTS } from "../../src/tensor/products.ts";
 import { benchMethods, moreBenchMethods } from "./methods.ts";
-import { benchModels } from "./models.ts";
+import { benchModels, tableModels } from "./models.ts";
 import type { BenchRequest, CaseRequest } from "./request.ts";
 
 /** What `npm run bench` is asked for, checked. */
@@ -39,7 +40,8 @@ export function parseBenchOptions(argv: readonly string[]): BenchOptions {
         .default("answer"),
     )
     .addOption(new Option("--weights <format>", "what matrices are kept in").choices(weightFormats).default("float32"))
-    .option("--model <names>", "models, with commas between them", among(Object.keys(benchModels)))
+    .addOption(productsOption())
+    .option("--model <names>", `models, with commas between them (${tableModels})`, among(Object.keys(benchModels)))
     .option(
       "--method <names>",
       "methods, with commas between them",
@@ -55,13 +57,17 @@ export function parseBenchOptions(argv: readonly string[]): BenchOptions {
 
 function optionsOf({ profile, smoke, ...given }: Given): BenchOptions {
   const { output = smoke ? "data/runs/smoke" : "data/runs" } = given;
-  const { rows, tokens, steps, threads, noise, loss, weights } = given;
-  const request = { rows, tokens, steps, threads, noise, loss, weights };
-  const models = given.model ?? Object.keys(benchModels);
+  const { rows, tokens, steps, threads, noise, loss, weights, products } = given;
+  const request = { rows, tokens, steps, threads, noise, loss, weights, ...(products && { products }) };
+  const models = given.model ?? tableModels;
   const methods = given.method ?? (profile ? ["MeZO"] : benchMethods.map(({ name }) => name));
   const cases = models.flatMap((model) => methods.map((method) => ({ ...request, model, method })));
   return { request, cases: profile ? cases.slice(0, 1) : cases, output, profile, smoke };
 }
+
+/** How products are formed; the processor's default where it is left out. */
+export const productsOption = (): Option =>
+  new Option("--products <form>", "how products are formed (this processor's default)").choices(PRODUCTS);
 
 /** Reads a whole number from `least` on. */
 export function countFrom(least: number): (text: string) => number {
@@ -77,7 +83,7 @@ export function countFrom(least: number): (text: string) => number {
 export const count: (text: string) => number = countFrom(1);
 
 /** Reads names with commas between them, whatever their case and punctuation: "mezo-lora" is MeZO (LoRA). */
-export function among(names: readonly string[]): (text: string) => string[] {
+export function among<Name extends string>(names: readonly Name[]): (text: string) => Name[] {
   const plain = (text: string): string => text.toLowerCase().replace(/[^a-z0-9]/g, "");
   return (text) =>
     text.split(",").map((part) => {

@@ -14,17 +14,17 @@ export interface Peer {
 }
 
 const SCRIPT = "bench_step.py";
-const SHARED = "MEZO_SHARED";
 
-/** The peers' script in a folder, or in the folder `peer` of the one that $MEZO_SHARED names. Throws a KitError where there is none. */
+/** The kit's own program, which runs all kinds of peers. */
+const OWN_SCRIPT = join(import.meta.dirname, "peer", SCRIPT);
+
+/** The program of the peers that compute in float32: the kit's own, or of that name in a folder. Throws a KitError where that has none. */
 export function peerScript(folder: string | undefined): string {
-  const shared = process.env[SHARED];
-  const place = folder ?? (shared === undefined ? undefined : join(shared, "peer"));
-  if (place === undefined)
-    throw new KitError(`The peers' ${SCRIPT} was looked for, but no folder is named: name its folder with --peer.`);
-  const script = join(place, SCRIPT);
+  const script = folder === undefined ? OWN_SCRIPT : join(folder, SCRIPT);
   if (existsSync(script)) return script;
-  throw new KitError(`The peers' ${SCRIPT} was looked for in ${place}, but is not there: name its folder with --peer.`);
+  throw new KitError(
+    `The peers' ${SCRIPT} was looked for in ${folder}, but is not there: name its folder with --peer.`,
+  );
 }
 
 /** A Python with PyTorch. Throws a KitError where it has none, or is none. */
@@ -45,6 +45,17 @@ export async function findPeer(python: string, script: string): Promise<Peer> {
 /** What malloc needs to keep its pages: without it PyTorch gives memory back to the system and takes it anew all the time. */
 const KEEP_PAGES = "glibc.malloc.mmap_threshold=8589934592:glibc.malloc.trim_threshold=17179869184";
 
+/** How the kinds of peers are called, and what makes the program run them. */
+export const PEER_KINDS: Readonly<Record<PeerKind, { readonly title: string; readonly args: readonly string[] }>> = {
+  authors: { title: "the authors' step, float32", args: [] },
+  tuned: { title: "tuned, float32", args: ["--impl", "inplace", "--logits", "option"] },
+  "authors-bfloat16": { title: "the authors' step, bfloat16", args: ["--dtype", "bfloat16"] },
+  "tuned-bfloat16": {
+    title: "tuned, bfloat16 with z in float32",
+    args: ["--impl", "inplace", "--logits", "option", "--dtype", "bfloat16"],
+  },
+};
+
 /** How a peer's step is run: as the authors wrote it, or as the best PyTorch found. */
 export function peerCommand(
   { python, script }: Peer,
@@ -52,15 +63,20 @@ export function peerCommand(
   { args }: PeerCase,
   { steps, threads }: Pick<BenchRequest, "steps" | "threads">,
 ): PeerCommand {
-  const tuned = kind === "tuned";
+  const program = kind.endsWith("bfloat16") ? OWN_SCRIPT : script;
   return {
     program: python,
     args: [
-      ...[script, "--model", "opt125m", ...args, "--steps", `${steps}`, "--threads", `${threads}`],
-      ...(tuned ? ["--impl", "inplace", "--logits", "option"] : []),
+      ...[program, "--model", "opt125m", ...args, "--steps", `${steps}`, "--threads", `${threads}`],
+      ...PEER_KINDS[kind].args,
     ],
-    env: { ...blasPath(), ...(tuned && { GLIBC_TUNABLES: KEEP_PAGES }) },
+    env: { ...blasPath(), ...(kind.startsWith("tuned") && { GLIBC_TUNABLES: KEEP_PAGES }) },
   };
+}
+
+/** How a peer measures what PyTorch does at best. */
+export function ceilingsCommand({ python }: Peer, threads: number): PeerCommand {
+  return { program: python, args: [OWN_SCRIPT, "--mode", "ceilings", "--threads", `${threads}`], env: blasPath() };
 }
 
 /** Debian's default BLAS is the reference one, 30 times slower than OpenBLAS beside it, which the linker must be told of. */

@@ -1,6 +1,7 @@
 import { numberColumns, toMarkdown } from "../../src/report/table.ts";
 import { benchModels } from "./models.ts";
-import type { Operation, Profile } from "./profile.ts";
+import type { Operation } from "./operations.ts";
+import type { Profile } from "./profile.ts";
 import type { CaseRequest } from "./request.ts";
 
 /** Operations that take less of a step than this stand together in one row. */

@@ -1,4 +1,5 @@
 import type { WeightFormat } from "../../src/models/weights.ts";
+import type { Products } from "../../src/tensor/products.ts";
 
 /** The batch, the loss and the machine that a measurement is made with. */
 export interface BenchRequest {
@@ -12,6 +13,8 @@ export interface BenchRequest {
   readonly loss: "answer" | "candidates";
   /** What matrices are kept in. */
   readonly weights: WeightFormat;
+  /** How products are formed; the processor's default where it is left out. */
+  readonly products?: Products | undefined;
 }
 
 /** One case of the table: a model and a method by their names in `benchModels` and `benchMethods`. */

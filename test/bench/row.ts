@@ -1,4 +1,5 @@
 import type { Ceilings } from "./ceilings.ts";
+import { type Limit, limitOf, limitSeconds, productCeiling } from "./limit.ts";
 import type { CaseResult } from "./measure.ts";
 import { benchMethod, INFERENCE, isBackpropagated } from "./methods.ts";
 import type { CaseRequest } from "./request.ts";
@@ -13,6 +14,7 @@ export interface BenchRow extends CaseResult {
   /** Tokens of the batch by seconds of a step. */
   readonly tokensPerSecond: number;
   /** Seconds that the step's work takes at the ceilings: its operations, and z made twice for each trained weight. Of MeZO alone. */
+  readonly limit?: Limit;
   readonly limitSeconds?: number;
   readonly stepToLimit?: number;
   /** Step time and peak memory over those of the same model's forward pass, where that was measured. */
@@ -34,9 +36,9 @@ export function rowsOf(measured: readonly Measured[], ceilings: Ceilings): Bench
     return {
       ...{ model, method, ...result },
       gflops: result.flops / result.passSeconds / 1e9,
-      ofCeiling: result.flops / result.passSeconds / ceilings.gemm,
+      ofCeiling: result.flops / result.passSeconds / productCeiling(ceilings, result.products),
       tokensPerSecond: (rows * tokens) / result.stepSeconds,
-      ...limitOf(request, result, ceilings),
+      ...limitFields(request, result, ceilings),
       ...(inference && {
         timeToInference: result.stepSeconds / inference.stepSeconds,
         memoryToInference: result.peakBytes / inference.peakBytes,
@@ -45,15 +47,14 @@ export function rowsOf(measured: readonly Measured[], ceilings: Ceilings): Bench
   });
 }
 
-function limitOf(
-  { method, noise }: CaseRequest,
-  { flops, trained, stepSeconds }: CaseResult,
+function limitFields(
+  request: CaseRequest,
+  result: CaseResult,
   ceilings: Ceilings,
-): Pick<BenchRow, "limitSeconds" | "stepToLimit"> {
-  const { noises } = benchMethod(method);
-  if (noises === undefined) return {};
-  const limitSeconds = flops / ceilings.gemm + (noises * trained) / ceilings[noise];
-  return { limitSeconds, stepToLimit: stepSeconds / limitSeconds };
+): Pick<BenchRow, "limit" | "limitSeconds" | "stepToLimit"> {
+  const limit = limitOf(request, result, ceilings);
+  if (!limit) return {};
+  return { limit, limitSeconds: limitSeconds(limit), stepToLimit: result.stepSeconds / limitSeconds(limit) };
 }
 
 /** Peak memory of fine-tuning over that of MeZO on the same model, by method, where all were measured. */

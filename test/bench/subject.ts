@@ -2,12 +2,13 @@ import { objectiveFor } from "../../src/loss/objective.ts";
 import type { LanguageModel } from "../../src/models/network.ts";
 import type { Task } from "../../src/tasks/task.ts";
 import { useBackend } from "../../src/tensor/backend.ts";
+import { type Products, twoSidedProducts } from "../../src/tensor/products.ts";
 import type { Objective } from "../../src/tuners/tuner.ts";
 import { answersOf, benchBatch } from "./batch.ts";
 import { type BenchMethod, benchMethod } from "./methods.ts";
 import { benchModels, sizesOf } from "./models.ts";
 import type { CaseRequest } from "./request.ts";
-import { type ForwardWork, forwardFlops, type ModelSizes, sharedFlops } from "./work.ts";
+import { attentionFlops, type ForwardWork, forwardFlops, type ModelSizes, sharedFlops } from "./work.ts";
 
 /** A case that is ready to be measured. */
 export interface Subject {
@@ -15,6 +16,13 @@ export interface Subject {
   readonly step: (step: number) => Promise<void>;
   /** Work of a step's passes in floating-point operations. */
   readonly flops: number;
+  /** What of it is attention's. */
+  readonly attentionFlops: number;
+  /** How the passes' products are formed. */
+  readonly products: Products;
+  /** All weights, and the bytes that they are kept in. */
+  readonly weights: number;
+  readonly weightBytes: number;
   /** Weights that the method trains. */
   readonly trained: number;
   /** Frees model, adapter and training. */
@@ -23,8 +31,8 @@ export interface Subject {
 
 /** Loads a case's model and starts its method; `watch` may put something around the objective. */
 export async function subjectOf(request: CaseRequest, watch: (objective: Objective) => Objective): Promise<Subject> {
-  const { threads, noise, steps } = request;
-  await useBackend("native", { threads });
+  const { threads, noise, steps, products } = request;
+  await useBackend("native", { threads, products });
   const method = benchMethod(request.method);
   const network = await benchModels[request.model]!.load(request.weights);
   const sizes = sizesOf(network);
@@ -35,12 +43,17 @@ export async function subjectOf(request: CaseRequest, watch: (objective: Objecti
   const { checkpointing = false, sweeps = false } = method;
   const { pair, ...inTurn } = objectiveFor(model, taskOf(request), { checkpointing })(benchBatch(request, vocabulary));
   const objective = watch({ ...inTurn, ...(pair && !sweeps && { pair }) });
+  const work = workOf(request, method, vocabulary);
   const training = method.tuner?.(noise).begin(theta);
   return {
     step: async (step) => {
       await (training ? training.step(objective, { seed: 1, step, total: steps + 1 }) : objective.value());
     },
-    flops: stepFlops(sizes, method, workOf(request, method, vocabulary)),
+    flops: stepFlops(sizes, method, work),
+    attentionFlops: method.forwards * attentionFlops(sizes, work),
+    products: twoSidedProducts(),
+    weights: network.parameters.reduce((sum, { value }) => sum + value.size, 0),
+    weightBytes: network.parameters.reduce((sum, { value, bytes = 4 }) => sum + bytes * value.size, 0),
     trained: training ? theta.reduce((sum, { value }) => sum + value.size, 0) : 0,
     dispose: () => {
       for (const part of [training, adapted, network]) part?.dispose();

@@ -1,5 +1,6 @@
 import { numberColumns, toTerminal } from "../../src/report/table.ts";
 import type { Ceilings } from "./ceilings.ts";
+import { ceilingsText } from "./ceilingsText.ts";
 import { benchModels } from "./models.ts";
 import type { BenchRequest } from "./request.ts";
 import { type BenchRow, peaksToMezo } from "./row.ts";
@@ -30,17 +31,12 @@ export function benchText(request: BenchRequest, rows: readonly BenchRow[], ceil
       rows.filter((row) => row.model === model),
     ),
   );
-  return [headline(request), ceilingsLine(ceilings), ...parts, LEGEND].join("\n");
+  return [headline(request), ceilingsText(ceilings), ...parts, LEGEND].join("\n");
 }
 
 function headline({ rows, tokens, threads, noise, loss, weights, steps }: BenchRequest): string {
   const of = { answer: "language-model loss of each row's last token", candidates: "two one-token candidates a row" };
   return `${rows} rows x ${tokens} tokens, ${threads} threads, ${noise} noise, ${of[loss]}, weights in ${weights}; medians of ${steps} steps`;
-}
-
-function ceilingsLine({ gemm, gaussian, rademacher }: Ceilings): string {
-  const millions = (rate: number): string => `${(rate / 1e6).toFixed(0)} million`;
-  return `Ceilings: ${(gemm / 1e9).toFixed(0)} GFLOPS in one product [1024, 768] x [768, 3072]; ${millions(gaussian)} normals or ${millions(rademacher)} signs added to weights a second`;
 }
 
 const LEGEND =

@@ -163,4 +163,25 @@ export const MUTATIONS: readonly Mutation[] = [
     ["report/summary.ts", "header.data.sha256, header.split, ", "header.data.sha256, "],
     ["report/summary.ts", "header.model, header.weights, ", "header.model, "],
   ),
+  ...mutationsBy(
+    "tensor/x86/library.test.ts",
+    ["tensor/x86/library.ts", 'if (wanted === "none") return undefined;', ""],
+    ["tensor/x86/library.ts", 'process.arch === "x64"', "true"],
+    ["tensor/x86/library.ts", "if (wanted && !isHere)", "if (false)"],
+    ["tensor/x86/library.ts", "!LEVELS.includes(wanted)", "false"],
+    ["tensor/x86/library.ts", "Math.min(count, MOST_THREADS)", "count"],
+    ["tensor/x86/library.ts", "if (file.length < 64) return false;", ""],
+  ),
+  ...mutationsBy(
+    "tensor/x86/arguments.test.ts",
+    ["tensor/x86/arguments.ts", "Number.isInteger(value)", 'typeof value === "number"'],
+    ["tensor/x86/arguments.ts", "2 ** 31 - 1", "2 ** 31"],
+    [
+      "tensor/x86/arguments.ts",
+      '"float *": isView("Float32Array")',
+      '"float *": isView("Float32Array", "Float64Array")',
+    ],
+    ["tensor/x86/arguments.ts", "args.length !== types.length", "args.length < types.length"],
+    ["tensor/x86/arguments.ts", "if (wrong >= 0)", "if (wrong > 0)"],
+  ),
 ];

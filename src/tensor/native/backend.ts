@@ -107,6 +107,16 @@ export function nativeKernel(kernelName: string, run: (call: KernelCall) => tf.T
   tf.registerKernel({ kernelName, backendName: NATIVE, kernelFunc: (call) => run(call as unknown as KernelCall) });
 }
 
+/** Runs the cpu backend's kernel where ours does not apply: integers, say, or empty tensors. */
+export function runOnCpu(kernelName: string, call: KernelCall): tf.TensorInfo {
+  const { kernelFunc } = tf.getKernel(kernelName, "cpu");
+  return kernelFunc({ ...call, backend: tf.backend() } as unknown as Parameters<typeof kernelFunc>[0]) as tf.TensorInfo;
+}
+
+/** Whether tensors are of float32, and none is empty. */
+export const areFloats = (...tensors: tf.TensorInfo[]): boolean =>
+  tensors.every((t) => t.dtype === "float32" && !t.shape.includes(0));
+
 /** Keeps TensorFlow.js's cpu backend, or ours on top of it, from printing its advice to install another. */
 export function silence(backend: object): void {
   if ("firstUse" in backend) backend.firstUse = false;

@@ -5,15 +5,18 @@ import { type Backend, inMemory } from "../storage.ts";
 import { levelNames, processorLevel } from "../x86/library.ts";
 import { combine } from "../x86/rows.ts";
 import {
+  areFloats,
   filledTensor,
   findSource,
   type KernelCall,
   nativeKernel,
   registerNativeBackend,
   runKernel,
+  runOnCpu,
   viewTensor,
 } from "./backend.ts";
 import { floats, type Graph, node } from "./onnx.ts";
+import { registerReductions } from "./reductions.ts";
 import { threadCount } from "./session.ts";
 
 /** TensorFlow.js's own operations that models and gradients use, by the ONNX operator that computes the same. */
@@ -47,15 +50,6 @@ function unaryGraph(operator: string, rank: number): Graph {
     outputs: [floats("y", ...axes(rank, "d"))],
   };
 }
-
-/** Runs the cpu backend's kernel where ours does not apply: integers, say, or empty tensors. */
-function runOnCpu(kernelName: string, call: KernelCall): tf.TensorInfo {
-  const { kernelFunc } = tf.getKernel(kernelName, "cpu");
-  return kernelFunc({ ...call, backend: tf.backend() } as unknown as Parameters<typeof kernelFunc>[0]) as tf.TensorInfo;
-}
-
-const areFloats = (...tensors: tf.TensorInfo[]): boolean =>
-  tensors.every((t) => t.dtype === "float32" && !t.shape.includes(0));
 
 /** One input under the name that its kernel gives it. */
 const onlyInput = (call: KernelCall): tf.TensorInfo => Object.values(call.inputs)[0]!;
@@ -116,25 +110,11 @@ function matMul(call: KernelCall): tf.TensorInfo {
   return { ...y, shape: [...batch, rows, columns] };
 }
 
-/** Sums of rows by segment, as the gradient of a table's lookup wants them: the cpu backend's own kernel makes a product per segment. */
-function unsortedSegmentSum(call: KernelCall): tf.TensorInfo {
-  const { x, segmentIds } = call.inputs as { x: tf.TensorInfo; segmentIds: tf.TensorInfo };
-  if (!areFloats(x) || x.shape.length !== 2) return runOnCpu("UnsortedSegmentSum", call);
-  const [rows, ids] = [viewTensor(x).values, viewTensor(segmentIds).values];
-  const width = x.shape[1]!;
-  return filledTensor([call.attrs.numSegments as number, width], ({ values }) => {
-    values.fill(0);
-    ids.forEach((id, row) => {
-      for (let j = 0; j < width; j++) values[id * width + j]! += rows[row * width + j]!;
-    });
-  });
-}
-
 function registerKernels(): void {
   for (const [kernelName, operator] of Object.entries(BINARY)) registerBinary(kernelName, operator);
   for (const [kernelName, operator] of Object.entries(UNARY)) registerUnary(kernelName, operator);
   nativeKernel("BatchMatMul", matMul);
-  nativeKernel("UnsortedSegmentSum", unsortedSegmentSum);
+  registerReductions();
 }
 
 /** "AMD EPYC, AVX-512 with BF16, 2 threads, products float32" */

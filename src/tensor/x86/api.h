@@ -48,6 +48,22 @@ typedef struct {
   int32_t sequences, queries, keys, heads, key_heads, head_width, causal;
 } attention_sizes;
 
+/** Which product: y = x W^T, x W, or x^T W. */
+typedef enum { X_WT, X_W, XT_W } product_order;
+
+/**
+ * What a product is of: y [m, n], sums of k products. x is [m, k], or of XT_W [k, m]; W is [n, k], or but for X_WT [k, n]. W's rows lie `stride`
+ * elements apart in a tensor of `size` elements, from `first` on.
+ */
+typedef struct {
+  int64_t kind, sides, order, m, n, k, format, size, first, stride, key[3], law, then, threads;
+} product_shape;
+
+/** The numbers of one step of Adam (weights.ts). */
+typedef struct {
+  double beta1, beta2, scale, l2, rate, root, epsilon, keep;
+} adam_step;
+
 /** 0 is success; the others say at the border what was wrong. */
 typedef enum { OK, BAD_SIZE, NO_PROCESSOR } outcome;
 

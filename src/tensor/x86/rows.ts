@@ -5,10 +5,11 @@ import { callLibrary, libraryThreads } from "./library.ts";
 /** Elements, and products of attention, below which waking another thread costs more than it saves. */
 const [WORTH_THREADS, PRODUCTS_WORTH_THREADS] = [1 << 16, 1 << 19];
 
-const threadsFor = (elements: number): number => (elements < WORTH_THREADS ? 1 : libraryThreads());
+/** Threads that are worth waking for an operation on so many elements. */
+export const threadsFor = (elements: number): number => (elements < WORTH_THREADS ? 1 : libraryThreads());
 
-/** What the library cannot see, because it gets addresses alone. */
-function checkSize(what: string, { length }: ArrayLike<number>, expected: number): void {
+/** Throws where an array is not as long as it has to be: what the library cannot see, because it gets addresses alone. */
+export function checkSize(what: string, { length }: ArrayLike<number>, expected: number): void {
   if (length !== expected) throw new Error(`${what} has ${length} elements where ${expected} are expected`);
 }
 

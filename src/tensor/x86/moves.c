@@ -1,12 +1,14 @@
 // Sweeps: theta = theta * keep + scale * z, move after move, or both sides theta ± scale * z. A part of a weight makes all of its moves while it
 // is in the nearest cache, and the parts of all weights are shared out among the threads at once, so that small ones cost no wake-up each.
-#pragma once
+// Compiled apart from the other kernels: that gcc orders instructions before it chooses registers makes z half as fast again with 16 registers, where
+// two operations must overlap, and halves the speed of products, which need all registers for their sums.
+#include "level.h"
 #include "noise.h"
 #include "rounding.h"
 
-enum { PART = 4096, PART_GROUPS = SIGNS }; // elements of a part, and what it begins at a multiple of: whole groups of either law
+enum { PART = 4096, PART_GROUPS = SIGNS, TOGETHER = 2 * GROUP }; // elements of a part; of what it begins at a multiple of, whole groups of either law; of two groups
 
-/** What `sweep_parts` gets. */
+/** What `sweep_part` gets. */
 typedef struct {
   stretch *stretches;
   int count;
@@ -22,12 +24,13 @@ typedef struct {
 
 INLINE void *address(const piece *p) { return (char *)p->of->theta + p->from * (p->of->format == FLOAT32 ? 4 : 2); }
 
+// Two groups at once keep the processor busy where one alone would wait for its own results.
 INLINE void add_z(float *theta, int64_t n, int64_t element, noise_move move, noise_law law) {
   z_stream z = begin_z(move.key, law, move.scale);
-  for (int64_t i = 0; i < n; i += GROUP) {
-    f32 step[GROUP / LANES];
-    scaled_z(&z, element + i, step);
-    UNROLLED for (int k = 0; k < GROUP / LANES; k++) store(theta + i + k * LANES, load(theta + i + k * LANES) * move.keep + step[k]);
+  for (int64_t i = 0; i < n; i += TOGETHER) {
+    f32 step[TOGETHER / LANES];
+    UNROLLED for (int g = 0; g < TOGETHER; g += GROUP) scaled_z(&z, element + i + g, step + g / LANES);
+    UNROLLED for (int k = 0; k < TOGETHER / LANES; k++) store(theta + i + k * LANES, load(theta + i + k * LANES) * move.keep + step[k]);
   }
 }
 
@@ -41,11 +44,11 @@ static void make_moves(float *theta, const piece *p, const noise_move *moves, in
     else add_signs(theta, n, element, moves[i]);
 }
 
-/** Moves floats where they are, or where the last group is not whole, in a copy: what lies behind them is not ours. */
+/** Moves floats where they are, or where the last groups are not whole, in a copy: what lies behind them is not ours. */
 static void move_floats(const piece *p, const noise_move *moves, noise_law law) {
   float copy[PART], *theta = address(p);
   int64_t n = p->to - p->from;
-  if (n % GROUP == 0) {
+  if (n % TOGETHER == 0) {
     make_moves(theta, p, moves, p->of->moves, law);
     return;
   }
