@@ -2,8 +2,9 @@ import * as tf from "@tensorflow/tfjs-core";
 import { NATIVE, viewTensor } from "../tensor/native/backend.ts";
 import { timeOperation } from "../tensor/native/session.ts";
 import { blank } from "../tensor/pair.ts";
-import { activationGradient, normGradient } from "../tensor/x86/gradients.ts";
+import { activationGradient, attentionGradient, normGradient } from "../tensor/x86/gradients.ts";
 import type { Activation } from "../tensor/x86/products.ts";
+import type { AttentionSizes } from "../tensor/x86/rows.ts";
 import { hasLibrary } from "./inLibrary.ts";
 
 // Gradients by the kit's own library, in one pass each; they are undefined where there is none, or tensors lie on another backend.
@@ -64,4 +65,22 @@ export function activationGradientInLibrary(
     activationGradient(activation, dy!, x!, dx!),
   );
   return dx!;
+}
+
+/** For each input of attention, q, k and v, a function that gives the gradient in it. */
+export function attentionGradients(
+  dy: tf.Tensor,
+  [q, k, v]: readonly tf.Tensor[],
+  sizes: AttentionSizes,
+): Record<string, () => tf.Tensor> | undefined {
+  if (!isHere()) return undefined;
+  const shapes = { dq: q!.shape, dk: k!.shape, dv: v!.shape };
+  const { dq, dk, dv } = filled("attentionGradient", { q: q!, k: k!, v: v!, dy }, shapes, (all) => {
+    const [of, into] = [
+      { q: all.q!, k: all.k!, v: all.v!, dy: all.dy! },
+      { dq: all.dq!, dk: all.dk!, dv: all.dv! },
+    ];
+    attentionGradient(of, into, sizes);
+  });
+  return { q: () => dq!, k: () => dk!, v: () => dv! };
 }
