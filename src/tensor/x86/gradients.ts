@@ -56,8 +56,8 @@ export type AttentionGradientOf = Pick<AttentionRows, "q" | "k" | "v"> & { reado
 /** Where the gradients in q, k and v go. */
 export type AttentionGradients = Readonly<Record<"dq" | "dk" | "dv", Float32Array>>;
 
-/** The widest vectors' lanes: a thread's room is in multiples of them. */
-const LANES = 16;
+/** The widest vectors' lanes, in multiples of which a thread has room, and for how many queries at once (attentionGradient.h). */
+const [LANES, QUERIES] = [16, 4];
 
 const ATTENTION_GRADIENT =
   "int mezo_attention_gradient(const int32_t *, const float *, const float *, const float *, const float *, float *, float *, float *, const int32_t *, const int32_t *, float *, int64_t, int64_t, int)";
@@ -75,7 +75,7 @@ export function attentionGradient(of: AttentionGradientOf, into: AttentionGradie
   ] as const)
     checkSize(name, array, like.length);
   const mostKeys = LANES * Math.ceil(Math.max(1, ...sizes.keyLengths) / LANES);
-  const scratch = take(threads * 2 * mostKeys);
+  const scratch = take(threads * 2 * QUERIES * mostKeys);
   const lengths = [sizes.lengths, sizes.keyLengths].map((each) => Int32Array.from(each));
   try {
     callLibrary(
