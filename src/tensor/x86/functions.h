@@ -1,6 +1,6 @@
 // The functions of the library, FUNCTION(name, (parameters), (arguments)), and BASE(...) those that gain nothing from instructions beyond the widest
 // vectors: they are compiled for avx2 and avx512 alone. Who includes this gives both their meaning.
-BASE(move, (stretch * stretches, int count, const noise_move *moves, noise_law law, int threads), (stretches, count, moves, law, threads))
+BASE(move, (stretch * stretches, int count, const noise_move *moves, int threads), (stretches, count, moves, threads))
 BASE(activate, (const float *a, float *y, int64_t n, activation kind, int threads), (a, y, n, kind, threads))
 BASE(add, (const float *a, const float *b, float *y, int64_t n, int threads), (a, b, y, n, threads))
 BASE(multiply, (const float *a, const float *b, float *y, int64_t n, int threads), (a, b, y, n, threads))
