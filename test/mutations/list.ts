@@ -164,6 +164,21 @@ export const MUTATIONS: readonly Mutation[] = [
     ["report/summary.ts", "header.model, header.weights, ", "header.model, "],
   ),
   ...mutationsBy(
+    "tensor/x86/moves.test.ts",
+    ["tensor/x86/moves.ts", "firstMove += stretch.moves.length", "firstMove += 1"],
+    ["tensor/x86/moves.ts", 'theta.rounding === "stochastic"', "false"],
+    ["tensor/x86/moves.ts", "from, to, offset, firstMove", "from, to, 0, firstMove"],
+    [
+      "tensor/x86/moves.ts",
+      "[address(sides.plus), address(sides.minus)]",
+      "[address(sides.minus), address(sides.plus)]",
+    ],
+    ["tensor/x86/moves.ts", "floats[at + 4] = keep", "floats[at + 4] = 1"],
+    ["tensor/x86/moves.ts", "to > countValues(theta) ||", ""],
+    ["tensor/x86/moves.ts", "to !== from", "true"],
+  ),
+  ...mutationsBy("tensor/noise/sweep.test.ts", ["tensor/noise/sweep.ts", 'processorLevel() === "none"', "true"]),
+  ...mutationsBy(
     "tensor/x86/library.test.ts",
     ["tensor/x86/library.ts", 'if (wanted === "none") return undefined;', ""],
     ["tensor/x86/library.ts", 'process.arch === "x64"', "true"],

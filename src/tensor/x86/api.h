@@ -29,7 +29,7 @@ typedef struct {
 typedef struct {
   void *theta;
   float *plus, *minus;
-  int64_t format, stochastic; // a number_format, and whether it rounds so
+  int64_t format, stochastic, law; // a number_format, whether it rounds so, and a noise_law
   int64_t from, to, offset;
   int64_t first_move, moves;
   int64_t first_part; // for the kernel's use

@@ -1,6 +1,6 @@
 // The functions of the library, FUNCTION(name, (parameters), (arguments)), and BASE(...) those that gain nothing from instructions beyond the widest
 // vectors: they are compiled for avx2 and avx512 alone. Who includes this gives both their meaning.
-BASE(move, (stretch * stretches, int count, const noise_move *moves, noise_law law, int threads), (stretches, count, moves, law, threads))
+BASE(move, (stretch * stretches, int count, const noise_move *moves, int threads), (stretches, count, moves, threads))
 BASE(activate, (const float *a, float *y, int64_t n, activation kind, int threads), (a, y, n, kind, threads))
 BASE(add, (const float *a, const float *b, float *y, int64_t n, int threads), (a, b, y, n, threads))
 BASE(multiply, (const float *a, const float *b, float *y, int64_t n, int threads), (a, b, y, n, threads))
@@ -10,6 +10,7 @@ BASE(log_sums, (const float *logits, int64_t rows, int64_t columns, int64_t stri
 BASE(rotary, (const float *x, const float *cos, const float *sin, float *y, int64_t rows, int64_t width, int64_t pairs, int threads), (x, cos, sin, y, rows, width, pairs, threads))
 BASE(attention, (const attention_sizes *sizes, const float *q, const float *k, const float *v, float *y, const int32_t *lengths, const int32_t *key_lengths, float *scratch, int64_t scratch_floats, int threads), (sizes, q, k, v, y, lengths, key_lengths, scratch, scratch_floats, threads))
 BASE(adam, (float *theta, const float *gradient, float *m, float *v, int64_t n, const adam_step *step, int threads), (theta, gradient, m, v, n, step, threads))
+BASE(attention_gradient, (const attention_sizes *sizes, const float *q, const float *k, const float *v, const float *dy, float *dq, float *dk, float *dv, const int32_t *lengths, const int32_t *key_lengths, float *scratch, int64_t scratch_floats, int64_t most_keys, int threads), (sizes, q, k, v, dy, dq, dk, dv, lengths, key_lengths, scratch, scratch_floats, most_keys, threads))
 BASE(norm_gradient, (const float *x, const float *weight, const float *dy, float *dx, float *sums, int64_t rows, int64_t width, int64_t blocks, float epsilon, int centred, int threads), (x, weight, dy, dx, sums, rows, width, blocks, epsilon, centred, threads))
 BASE(activation_gradient, (const float *dy, const float *x, float *dx, int64_t n, activation kind, int threads), (dy, x, dx, n, kind, threads))
 BASE(squares, (const float *x, int64_t n, double *sums, int64_t pieces, int threads), (x, n, sums, pieces, threads))
