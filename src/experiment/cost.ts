@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import type { AdaptableNetwork } from "../adapters/adapter.ts";
 import { loraNames } from "../adapters/lora.ts";
 import { COLUMNS_AT_ONCE } from "../kernels/feedForwardTiles.ts";
+import { isFormedInParts } from "../kernels/matrix.ts";
 import { countTokens } from "../loss/candidates.ts";
 import { TOKENS_PER_PASS } from "../loss/passes.ts";
 import { EXAMPLES_PER_REPORT } from "../loss/score.ts";
@@ -105,9 +106,12 @@ function readSizes({ parameters, layers, keyWidth }: PlannedRun["network"], adap
   return { ...sizes, wide, held: wide === widest ? Math.min(widest, COLUMNS_AT_ONCE) : wide }; // with a gate both are held whole
 }
 
-/** Elements a token that are alive at once. The attention part is freed before the feed-forward part begins. */
+/**
+ * Elements a token that are alive at once. The attention part is freed before the feed-forward part begins. The kit's own kernels pack the
+ * input of a product beside it.
+ */
 function forwardElements({ width, keys, held }: Sizes): number {
-  return Math.max(5 * width + 2 * keys, 4 * width + held);
+  return Math.max(5 * width + 2 * keys, 4 * width + held) + (isFormedInParts(width) ? width : 0);
 }
 
 /** Elements a token that a layer's backward pass needs again. */
@@ -127,7 +131,9 @@ function temporaries(
   execution: Execution,
 ): number {
   const largestMatrix = (weights: readonly Parameter[]): number => {
-    const matrices = weights.filter(({ name, value }) => value.rank === 2 && !embeddings.includes(name));
+    const matrices = weights.filter(
+      ({ name, value }) => value.rank === 2 && !embeddings.includes(name) && !isFormedInParts(value.shape[1]!),
+    );
     return Math.max(0, ...matrices.map(({ value }) => value.size));
   };
   const halves = parameters.filter(({ bytes }) => bytes === 2);

@@ -124,20 +124,13 @@ nativeKernel("Attention", ({ inputs, attrs }) => {
   const own = countKeyHeads(inputs.q!, inputs.k!, shape.heads);
   if (hasLibrary()) {
     const sizes = { ...shape, keyHeads: own, width: inputs.q!.shape[1]! / shape.heads };
-    const work: Parameters<typeof runInLibrary>[3] = ({ q, k, v }, y) => attend({ q: q!, k: k!, v: v!, y }, sizes);
-    return runInLibrary("attention", inputs, inputs.q!.shape, work, { seen: [countSeen(shape)] });
+    return runInLibrary(inputs, inputs.q!.shape, ({ q, k, v }, y) => attend({ q: q!, k: k!, v: v!, y }, sizes));
   }
   const [q, k, v] = [viewTensor(inputs.q!), viewTensor(inputs.k!), viewTensor(inputs.v!)];
   return filledTensor(inputs.q!.shape, (y) => {
     for (const group of groupSequences(shape)) runGroup({ q, k, v, y }, group, shape, own);
   });
 });
-
-/** Pairs of a query and a key that it sees. */
-function countSeen({ lengths, keyLengths, causal }: AttentionShape): number {
-  const unseen = (length: number): number => (causal ? (length * (length - 1)) / 2 : 0);
-  return lengths.reduce((sum, length, i) => sum + length * keyLengths[i]! - unseen(length), 0);
-}
 
 /** One call of ONNX Runtime. A mask is fed only where its own causal mode does not serve: with keys before the queries'. */
 function runGroup(views: Record<"q" | "k" | "v" | "y", View>, group: Group, shape: AttentionShape, own: number): void {

@@ -97,9 +97,6 @@ const activationGraph = (activation: Activation): Graph => ({
 
 nativeKernel("Activation", ({ inputs, attrs }) => {
   const activation = attrs.activation as Activation;
-  if (hasLibrary())
-    return runInLibrary(`activation ${activation}`, inputs, inputs.x!.shape, ({ x }, y) =>
-      rows.activate(activation, x!, y),
-    );
+  if (hasLibrary()) return runInLibrary(inputs, inputs.x!.shape, ({ x }, y) => rows.activate(activation, x!, y));
   return runKernel(`activation ${activation}`, () => activationGraph(activation), inputs, inputs.x!.shape);
 });

@@ -1,9 +1,8 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { NATIVE, viewTensor } from "../tensor/native/backend.ts";
-import { timeOperation } from "../tensor/native/session.ts";
 import { blank } from "../tensor/pair.ts";
+import type { Activation } from "../tensor/x86/activations.ts";
 import { activationGradient, attentionGradient, normGradient } from "../tensor/x86/gradients.ts";
-import type { Activation } from "../tensor/x86/products.ts";
 import type { AttentionSizes } from "../tensor/x86/rows.ts";
 import { hasLibrary } from "./inLibrary.ts";
 
@@ -13,16 +12,14 @@ const isHere = (): boolean => hasLibrary() && tf.getBackend() === NATIVE;
 
 type ByName<T> = Readonly<Record<string, T>>;
 
-/** Has `work` write tensors of the given shapes from others, and counts its time for profiles. */
+/** Has `work` write tensors of the given shapes from others. */
 function filled(
-  operation: string,
   inputs: ByName<tf.Tensor>,
   shapes: ByName<number[]>,
   work: (values: ByName<Float32Array>) => void,
 ): ByName<tf.Tensor> {
   const outputs = mapValues(shapes, (shape) => blank(shape));
-  const views = mapValues({ ...inputs, ...outputs }, viewTensor);
-  timeOperation(operation, views, () => work(mapValues(views, ({ values }) => values as Float32Array)));
+  work(mapValues({ ...inputs, ...outputs }, (tensor) => viewTensor(tensor).values as Float32Array));
   return outputs;
 }
 
@@ -44,7 +41,7 @@ export function normGradients(
 ): Record<string, () => tf.Tensor> | undefined {
   if (!isHere()) return undefined;
   const shapes = { dx: x.shape, dWeight: weight.shape, ...(isCentred && { dBias: weight.shape }) };
-  const { dx, dWeight, dBias } = filled("normGradient", { x, weight, dy }, shapes, (all) => {
+  const { dx, dWeight, dBias } = filled({ x, weight, dy }, shapes, (all) => {
     const [of, into] = [
       { x: all.x!, weight: all.weight!, dy: all.dy!, epsilon },
       { dx: all.dx!, dWeight: all.dWeight! },
@@ -61,9 +58,7 @@ export function activationGradientInLibrary(
   activation: Activation,
 ): tf.Tensor | undefined {
   if (!isHere()) return undefined;
-  const { dx } = filled("activationGradient", { dy, x }, { dx: x.shape }, ({ dy, x, dx }) =>
-    activationGradient(activation, dy!, x!, dx!),
-  );
+  const { dx } = filled({ dy, x }, { dx: x.shape }, ({ dy, x, dx }) => activationGradient(activation, dy!, x!, dx!));
   return dx!;
 }
 
@@ -75,7 +70,7 @@ export function attentionGradients(
 ): Record<string, () => tf.Tensor> | undefined {
   if (!isHere()) return undefined;
   const shapes = { dq: q!.shape, dk: k!.shape, dv: v!.shape };
-  const { dq, dk, dv } = filled("attentionGradient", { q: q!, k: k!, v: v!, dy }, shapes, (all) => {
+  const { dq, dk, dv } = filled({ q: q!, k: k!, v: v!, dy }, shapes, (all) => {
     const [of, into] = [
       { q: all.q!, k: all.k!, v: all.v!, dy: all.dy! },
       { dq: all.dq!, dk: all.dk!, dv: all.dv! },

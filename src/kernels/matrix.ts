@@ -1,10 +1,9 @@
 import { findSource } from "../tensor/native/backend.ts";
-import { timeOperation, type View } from "../tensor/native/session.ts";
+import type { View } from "../tensor/native/session.ts";
 import { oneSidedProducts, twoSidedProducts } from "../tensor/products.ts";
 import { isHalves } from "../tensor/source.ts";
 import { fits, type Matrix, multiply, multiplyBoth } from "../tensor/x86/products.ts";
 import type { Activation } from "./elementwise.ts";
-import { shapesAlone } from "./inLibrary.ts";
 import type { FoundWeight } from "./sides.ts";
 
 /** A product of fewer rows is as fast as its weight is read, which ONNX Runtime does without packing it. */
@@ -20,6 +19,11 @@ export function findMatrix({ tensor, inTheta }: FoundWeight, count: number): Mat
   const matrix = inTheta ? { ...place, noise: inTheta.noise } : place;
   const isRead = !inTheta && !isHalves(matrix.source) && count < LEAST_ROWS;
   return fits(matrix) && !isRead ? matrix : undefined;
+}
+
+/** Whether a weight with rows of so many columns is multiplied as it is kept: then no copy of it is formed whole. */
+export function isFormedInParts(columns: number): boolean {
+  return fits({ source: new Float32Array(0), first: 0, rows: 1, columns, stride: columns });
 }
 
 /** Rows `from` up to `to` of a matrix. */
@@ -51,13 +55,9 @@ export function multiplySides(matrix: Matrix, sides: readonly ProductSide[], act
     ...(bias && { bias: floats(bias) }),
     ...(residual && { residual: floats(residual) }),
   }));
-  const { x, y } = sides[0]!;
-  const rows = x.shape[0]!;
-  const shapes = { x, ...shapesAlone({ weight: [matrix.rows, matrix.columns] }), y };
-  timeOperation(minus ? "productOfBoth" : "product", shapes, () => {
-    if (minus) multiplyBoth(twoSidedProducts(), rows, matrix, { plus: plus!, minus }, activation);
-    else multiply(oneSidedProducts(), rows, matrix, plus!, activation);
-  });
+  const rows = sides[0]!.x.shape[0]!;
+  if (minus) multiplyBoth(twoSidedProducts(), rows, matrix, { plus: plus!, minus }, activation);
+  else multiply(oneSidedProducts(), rows, matrix, plus!, activation);
 }
 
 const floats = ({ values }: View): Float32Array => values as Float32Array;

@@ -45,7 +45,7 @@ const layerNormGraph = (epsilon: number): Graph => ({
 nativeKernel("LayerNorm", ({ inputs, attrs }) => {
   const epsilon = attrs.epsilon as number;
   if (hasLibrary())
-    return runInLibrary("layerNorm", inputs, inputs.x!.shape, ({ x, weight, bias }, y) =>
+    return runInLibrary(inputs, inputs.x!.shape, ({ x, weight, bias }, y) =>
       rows.layerNorm({ x: x!, weight: weight!, epsilon, y }, bias!),
     );
   return runKernel(`layerNorm ${epsilon}`, () => layerNormGraph(epsilon), inputs, inputs.x!.shape);
@@ -92,7 +92,7 @@ const rmsNormGraph = (epsilon: number): Graph => ({
 nativeKernel("RmsNorm", ({ inputs, attrs }) => {
   const epsilon = attrs.epsilon as number;
   if (hasLibrary())
-    return runInLibrary("rmsNorm", inputs, inputs.x!.shape, ({ x, weight }, y) =>
+    return runInLibrary(inputs, inputs.x!.shape, ({ x, weight }, y) =>
       rows.rmsNorm({ x: x!, weight: weight!, epsilon, y }),
     );
   const [x, width] = [inputs.x!, inputs.weight!.shape[0]!];

@@ -35,8 +35,7 @@ fusedGradient("Rotary", [], (dy, _saved, attrs) => {
 
 nativeKernel("Rotary", ({ inputs, attrs }) => {
   const { cos, sin, pairs } = attrs.angles as Angles;
-  if (hasLibrary())
-    return runInLibrary("rotary", inputs, inputs.x!.shape, ({ x }, y) => turnPairs(x!, cos, sin, pairs, y));
+  if (hasLibrary()) return runInLibrary(inputs, inputs.x!.shape, ({ x }, y) => turnPairs(x!, cos, sin, pairs, y));
   const { values: x, shape } = viewTensor(inputs.x!);
   const [rows, width] = shape as [number, number];
   return filledTensor([rows, width], ({ values: y }) => {

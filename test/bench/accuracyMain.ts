@@ -31,7 +31,7 @@ async function main(argv: readonly string[]): Promise<void> {
     .option("--model <names>", "models, with commas between them", among(MODELS), MODELS)
     .option("--products <kinds>", "with commas between them (default: all that run here)", among(PRODUCTS))
     .option("--directions <n>", "directions z a model", count, 200)
-    .option("--rows <n>", "sentences a batch", count, 4)
+    .option("--rows <n>", "sentences a batch, as many as a run has", count, 16)
     .option("--output <folder>", "where the results are written", "data/runs")
     .parse(argv, { from: "user" })
     .opts<AccuracyOptions>();

@@ -1,5 +1,4 @@
 import { peakBytes } from "../../src/experiment/cost.ts";
-import { secondsInGraphs } from "../../src/tensor/native/session.ts";
 import { secondsInNoise } from "../../src/tensor/noise/sweep.ts";
 import type { Products } from "../../src/tensor/products.ts";
 import type { Objective } from "../../src/tuners/tuner.ts";
@@ -14,7 +13,7 @@ export interface CaseResult {
   /** Forward passes, and backward ones where there are such, without the noise that is made inside them. */
   readonly passSeconds: number;
   readonly noiseSeconds: number;
-  /** Share of the passes' time that was spent inside ONNX Runtime. */
+  /** Share of the passes' time that was spent in operations of ONNX Runtime and of the kit's library. */
   readonly inGraphs: number;
   /** What of the step was spent in products, with the noise that the kit's own make, and in attention. */
   readonly productSeconds: number;
@@ -31,7 +30,7 @@ export interface CaseResult {
   readonly samples: readonly StepSeconds[];
 }
 
-/** Where one step's seconds went; `graphs` are those of the passes. */
+/** Where one step's seconds went; `graphs` are those of all operations but noise. */
 interface StepSeconds {
   readonly step: number;
   readonly passes: number;
@@ -66,18 +65,16 @@ export async function measureCase(request: CaseRequest, onStep: (done: number) =
 }
 
 async function timed(watch: PassWatch, work: () => Promise<void>): Promise<StepSeconds> {
-  const before = [watch.seconds, watch.inGraphs, secondsInNoise()] as const;
+  const before = [watch.seconds, secondsInNoise()] as const;
   const started = performance.now();
-  const parts = await timeParts(work);
+  const { operations: graphs, ...parts } = await timeParts(work);
   const step = (performance.now() - started) / 1e3;
-  const [passes, graphs] = [watch.seconds - before[0], watch.inGraphs - before[1]];
-  return { step, passes, graphs, noise: secondsInNoise() - before[2], ...parts };
+  return { step, passes: watch.seconds - before[0], graphs, noise: secondsInNoise() - before[1], ...parts };
 }
 
-/** Adds up the time spent inside an objective, less the noise that is made in there, and what of it ONNX Runtime took. */
+/** Adds up the time spent inside an objective, less the noise that is made in there. */
 class PassWatch {
   seconds = 0;
-  inGraphs = 0;
 
   around({ value, pair, gradient }: Objective): Objective {
     return {
@@ -88,11 +85,10 @@ class PassWatch {
   }
 
   private async timed<T>(work: () => T | Promise<T>): Promise<T> {
-    const [noise, graphs] = [secondsInNoise(), secondsInGraphs()];
+    const noise = secondsInNoise();
     const started = performance.now();
     const result = await work();
     this.seconds += (performance.now() - started) / 1e3 - (secondsInNoise() - noise);
-    this.inGraphs += secondsInGraphs() - graphs;
     return result;
   }
 }

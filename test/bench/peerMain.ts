@@ -35,7 +35,11 @@ function parsePeerOptions(argv: readonly string[]): PeerOptions {
   return new Command("mezo-bench-peer")
     .description("Measures MeZO steps in turn with PyTorch's: the authors' step as they ship it, and the best found.")
     .option("--peer <folder>", "a folder with another bench_step.py for the steps in float32")
-    .option("--python <names>", "Pythons with PyTorch, with commas between them or repeated (python3)", addNames)
+    .option(
+      "--python <names>",
+      "Pythons with PyTorch, with commas between them or repeated ($MEZO_PYTHON, or python3)",
+      addNames,
+    )
     .option("--case <names>", `comparisons, with commas between them: ${names.join(", ")}`, among(names), names)
     .option("--rounds <n>", "rounds, in each of which all take their turn", count, 3)
     .option("--steps <n>", "steps a turn, after one to warm up", count, 3)
@@ -53,7 +57,8 @@ async function main(argv: readonly string[]): Promise<void> {
   const { rounds, steps, threads, products, output } = options;
   const script = peerScript(options.peer);
   const peers: Peer[] = [];
-  for (const python of options.python ?? ["python3"]) peers.push(await findPeer(python, script));
+  for (const python of options.python ?? [process.env.MEZO_PYTHON ?? "python3"])
+    peers.push(await findPeer(python, script));
   const cases = peerCases.filter(({ name }) => options.case.includes(name));
   const plan: PeerPlan = { cases, peers, rounds, size: { steps, threads, products } };
   const machine = nameMachine();

@@ -1,6 +1,8 @@
 import { type GraphRun, profileGraphs, secondsInGraphs } from "../../src/tensor/native/session.ts";
 import { secondsInNoise } from "../../src/tensor/noise/sweep.ts";
-import { type Operation, operationsOf } from "./operations.ts";
+import { type LibraryCall, profileCalls } from "../../src/tensor/x86/library.ts";
+import { callUse, graphUse, type Operation, operationsOf } from "./operations.ts";
+import { NOISE_CALLS } from "./parts.ts";
 import type { CaseRequest } from "./request.ts";
 import { subjectOf } from "./subject.ts";
 
@@ -20,6 +22,10 @@ export async function profileCase(request: CaseRequest, onStep: (done: number) =
   await step(0);
   onStep(1);
   const runs: GraphRun[] = [];
+  const calls: LibraryCall[] = [];
+  const heard = (call: LibraryCall): void => {
+    if (!NOISE_CALLS.has(call.name)) calls.push(call);
+  };
   const before = { noise: secondsInNoise(), graphs: secondsInGraphs() };
   const started = performance.now();
   const steps = async (): Promise<void> => {
@@ -28,15 +34,19 @@ export async function profileCase(request: CaseRequest, onStep: (done: number) =
       onStep(i + 1);
     }
   };
-  await profileGraphs((run) => runs.push(run), steps);
+  await profileGraphs(
+    (run) => runs.push(run),
+    () => profileCalls(heard, steps),
+  );
   const each = (seconds: number): number => seconds / request.steps;
   const all = (performance.now() - started) / 1e3;
   const noise = secondsInNoise() - before.noise;
+  const own = calls.reduce((sum, { seconds }) => sum + seconds, 0);
   dispose();
   return {
     stepSeconds: each(all),
     noiseSeconds: each(noise),
-    restSeconds: each(all - noise - (secondsInGraphs() - before.graphs)),
-    operations: operationsOf(runs, request.steps),
+    restSeconds: each(all - noise - (secondsInGraphs() - before.graphs) - own),
+    operations: operationsOf([...runs.map(graphUse), ...calls.map(callUse)], request.steps),
   };
 }

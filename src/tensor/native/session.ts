@@ -76,12 +76,12 @@ function newSession(model: Uint8Array): Pointer {
 
 let milliseconds = 0;
 
-/** Seconds spent in operations since the process began, by ONNX Runtime or the kit's own library: a profile compares them with a pass's time. */
+/** Seconds spent inside ONNX Runtime since the process began: what a profile compares with the time of a forward pass. */
 export function secondsInGraphs(): number {
   return milliseconds / 1e3;
 }
 
-/** One run of an operation: the shapes of its inputs and outputs by name. */
+/** One run of a graph: the shapes of its inputs and outputs by name. */
 export interface GraphRun {
   readonly name: string;
   readonly shapes: Readonly<Record<string, readonly number[]>>;
@@ -90,7 +90,7 @@ export interface GraphRun {
 
 let graphListener: ((run: GraphRun) => void) | undefined;
 
-/** Calls `listener` for every operation that runs during `work`. */
+/** Calls `listener` for every graph that runs during `work`. */
 export async function profileGraphs<T>(listener: (run: GraphRun) => void, work: () => Promise<T>): Promise<T> {
   const outer = graphListener;
   graphListener = listener;
@@ -126,20 +126,11 @@ type Views = Readonly<Record<string, View>>;
  */
 export function runGraph(name: string, build: () => Graph, feeds: Views, fetches: Views): void {
   const session = sessionFor(name, build);
-  timeOperation(name, { ...feeds, ...fetches }, () =>
-    withTensors(feeds, (inputs) =>
-      withTensors(fetches, (outputs) => run(session, [feeds, inputs], [fetches, outputs])),
-    ),
-  );
-}
-
-/** Does an operation on the views, and counts its time for profiles. */
-export function timeOperation(name: string, views: Views, work: () => void): void {
   const before = performance.now();
-  work();
+  withTensors(feeds, (inputs) => withTensors(fetches, (outputs) => run(session, [feeds, inputs], [fetches, outputs])));
   const taken = performance.now() - before;
   milliseconds += taken;
-  graphListener?.({ name, shapes: listShapes(views), seconds: taken / 1e3 });
+  graphListener?.({ name, shapes: listShapes({ ...feeds, ...fetches }), seconds: taken / 1e3 });
 }
 
 type Bound = readonly [views: Views, tensors: BigUint64Array];

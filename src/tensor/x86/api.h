@@ -29,7 +29,7 @@ typedef struct {
 typedef struct {
   void *theta;
   float *plus, *minus;
-  int64_t format, stochastic; // a number_format, and whether it rounds so
+  int64_t format, stochastic, law; // a number_format, whether it rounds so, and a noise_law
   int64_t from, to, offset;
   int64_t first_move, moves;
   int64_t first_part; // for the kernel's use
@@ -47,6 +47,17 @@ typedef enum { NONE, RELU, GELU, SILU, GELU_TANH } activation;
 typedef struct {
   int32_t sequences, queries, keys, heads, key_heads, head_width, causal;
 } attention_sizes;
+
+/** Which product: y = x W^T, x W, or x^T W. */
+typedef enum { X_WT, X_W, XT_W } product_order;
+
+/**
+ * What a product is of: y [m, n], sums of k products. x is [m, k], or of XT_W [k, m]; W is [n, k], or but for X_WT [k, n]. W's rows lie `stride`
+ * elements apart in a tensor of `size` elements, from `first` on.
+ */
+typedef struct {
+  int64_t kind, sides, order, m, n, k, format, size, first, stride, key[3], law, then, threads;
+} product_shape;
 
 /** The numbers of one step of Adam (weights.ts). */
 typedef struct {

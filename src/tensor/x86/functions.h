@@ -1,6 +1,6 @@
 // The functions of the library, FUNCTION(name, (parameters), (arguments)), and BASE(...) those that gain nothing from instructions beyond the widest
 // vectors: they are compiled for avx2 and avx512 alone. Who includes this gives both their meaning.
-BASE(move, (stretch * stretches, int count, const noise_move *moves, noise_law law, int threads), (stretches, count, moves, law, threads))
+BASE(move, (stretch * stretches, int count, const noise_move *moves, int threads), (stretches, count, moves, threads))
 BASE(activate, (const float *a, float *y, int64_t n, activation kind, int threads), (a, y, n, kind, threads))
 BASE(add, (const float *a, const float *b, float *y, int64_t n, int threads), (a, b, y, n, threads))
 BASE(multiply, (const float *a, const float *b, float *y, int64_t n, int threads), (a, b, y, n, threads))
@@ -14,5 +14,5 @@ BASE(attention_gradient, (const attention_sizes *sizes, const float *q, const fl
 BASE(norm_gradient, (const float *x, const float *weight, const float *dy, float *dx, float *sums, int64_t rows, int64_t width, int64_t blocks, float epsilon, int centred, int threads), (x, weight, dy, dx, sums, rows, width, blocks, epsilon, centred, threads))
 BASE(activation_gradient, (const float *dy, const float *x, float *dx, int64_t n, activation kind, int threads), (dy, x, dx, n, kind, threads))
 BASE(squares, (const float *x, int64_t n, double *sums, int64_t pieces, int threads), (x, n, sums, pieces, threads))
-FUNCTION(product_scratch, (product_kind kind, product_sides sides, int threads, int64_t m, int64_t n, int64_t k, int64_t *bytes), (kind, sides, threads, m, n, k, bytes))
-FUNCTION(product, (product_kind kind, product_sides sides, int threads, int64_t m, int64_t n, int64_t k, const void *w, number_format format, int64_t size, int64_t first, int64_t stride, uint32_t key0, uint32_t key1, uint32_t stream, noise_law law, float eps, const float *x0, const float *x1, const float *bias0, const float *bias1, const float *residual0, const float *residual1, float *y0, float *y1, activation then, void *scratch, int64_t scratch_bytes), (kind, sides, threads, m, n, k, w, format, size, first, stride, key0, key1, stream, law, eps, x0, x1, bias0, bias1, residual0, residual1, y0, y1, then, scratch, scratch_bytes))
+FUNCTION(product_scratch, (const product_shape *s, int64_t *bytes), (s, bytes))
+FUNCTION(product, (const product_shape *s, float eps, const void *w, const float *x0, const float *x1, const float *bias0, const float *bias1, const float *residual0, const float *residual1, float *y0, float *y1, void *scratch, int64_t bytes), (s, eps, w, x0, x1, bias0, bias1, residual0, residual1, y0, y1, scratch, bytes))

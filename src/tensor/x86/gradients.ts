@@ -1,6 +1,6 @@
 import { give, take } from "../native/pool.ts";
+import { ACTIVATIONS, type Activation } from "./activations.ts";
 import { callLibrary } from "./library.ts";
-import { ACTIVATIONS, type Activation } from "./products.ts";
 import { type AttentionRows, type AttentionSizes, checkSize, describeAttention, threadsFor } from "./rows.ts";
 
 /** What a norm's gradient is of: x and dy [rows, width], and the gain `weight` [width]. */

@@ -1,12 +1,5 @@
-// All kernels, compiled once for each level of processors (build.sh): the same source, as wide as the level's registers.
-#include "api.h"
-#include "vector.h"
-
-#define JOIN_(a, b) a##_##b
-#define JOIN(a, b) JOIN_(a, b)
-/** An exported function's name in this level. */
-#define LEVEL_NAME(name) JOIN(LEVEL, name)
-
+// All kernels but the sweeps (moves.c), for one level.
+#include "level.h"
 #include "activation.h"
 #include "noise.h"
 #include "product.h"
@@ -17,7 +10,6 @@
 #include "elementwise.h"
 #include "gradients.h"
 #include "logSums.h"
-#include "moves.h"
 #include "norm.h"
 #include "rotary.h"
 #include "weights.h"

@@ -106,8 +106,32 @@ export function callLibrary(signature: string, ...args: readonly Argument[]): vo
   const { functions, file } = library()!;
   const run = functions.get(signature) ?? withChecks(signature, file.func(signature));
   functions.set(signature, run);
+  const before = performance.now();
   const outcome = run(...args);
+  callListener?.({ name: FUNCTION_NAME.exec(signature)![1]!, args, seconds: (performance.now() - before) / 1e3 });
   if (outcome !== 0) throw new Error(`${signature}: refused with ${outcome}`);
+}
+
+const FUNCTION_NAME = /mezo_(\w+)\(/;
+
+/** One call of a function of the library, its name being that without "mezo_". */
+export interface LibraryCall {
+  readonly name: string;
+  readonly args: readonly Argument[];
+  readonly seconds: number;
+}
+
+let callListener: ((call: LibraryCall) => void) | undefined;
+
+/** Calls `listener` for every call of the library during `work`. */
+export async function profileCalls<T>(listener: (call: LibraryCall) => void, work: () => Promise<T>): Promise<T> {
+  const outer = callListener;
+  callListener = listener;
+  try {
+    return await work();
+  } finally {
+    callListener = outer;
+  }
 }
 
 /** As many threads as the library has at most (api.h). */

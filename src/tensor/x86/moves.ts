@@ -5,10 +5,10 @@ import { countValues, isHalves } from "../source.ts";
 import { callLibrary, libraryThreads } from "./library.ts";
 
 /** 64-bit words of api.h's `stretch`, and 32-bit words of its `noise_move`. */
-const STRETCH_WORDS = 11;
+const STRETCH_WORDS = 12;
 const MOVE_WORDS = 5;
 
-const MOVE = "int mezo_move(int64_t *stretches, int count, const uint32_t *moves, int law, int threads)";
+const MOVE = "int mezo_move(int64_t *stretches, int count, const uint32_t *moves, int threads)";
 
 const LAWS: Readonly<Record<Distribution, number>> = { gaussian: 0, rademacher: 1 };
 const FORMATS = { float32: 0, bfloat16: 1, float16: 2 } as const;
@@ -17,17 +17,23 @@ const FORMATS = { float32: 0, bfloat16: 1, float16: 2 } as const;
 const WORTH_THREADS: Readonly<Record<Distribution, number>> = { gaussian: 1 << 16, rademacher: 1 << 19 };
 
 /**
- * Makes the moves of all stretches, which have one law and may be of any size, or writes their sides, in the library's own threads and
- * without copies. Throws where a stretch is not within its arrays or does not begin where a group of z does.
+ * Makes the moves of all stretches, which may be of any size, or writes their sides, in the library's own threads and without copies.
+ * Throws where a stretch is not within its arrays or does not begin where a group of z does.
  */
 export function moveInLibrary(stretches: readonly Stretch[]): void {
-  const law = stretches[0]?.law;
-  if (!law) return;
-  const moves = tableOfMoves(stretches);
-  const table = tableOfStretches(stretches);
-  const work = stretches.reduce((sum, { from, to, moves }) => sum + (to - from) * moves.length, 0);
-  const threads = work < WORTH_THREADS[law] ? 1 : libraryThreads();
-  callLibrary(MOVE, table, stretches.length, moves, LAWS[law], threads);
+  const some = stretches.filter(({ from, to }) => to !== from);
+  callLibrary(
+    MOVE,
+    tableOfStretches(some),
+    some.length,
+    tableOfMoves(some),
+    isWorthThreads(some) ? libraryThreads() : 1,
+  );
+}
+
+function isWorthThreads(stretches: readonly Stretch[]): boolean {
+  const shares = stretches.map(({ from, to, moves, law }) => ((to - from) * moves.length) / WORTH_THREADS[law]);
+  return shares.reduce((a, b) => a + b, 0) >= 1;
 }
 
 function tableOfMoves(stretches: readonly Stretch[]): Uint32Array {
@@ -59,13 +65,13 @@ function tableOfStretches(stretches: readonly Stretch[]): BigInt64Array {
 }
 
 function wordsOf(stretch: Stretch, firstMove: number): bigint[] {
-  const { theta, from, to, offset, moves, sides } = stretch;
+  const { theta, from, to, offset, moves, law, sides } = stretch;
   checkSizes(stretch);
   const [array, format, rounds] = isHalves(theta)
     ? [theta.bits, FORMATS[theta.format], theta.rounding === "stochastic"]
     : [theta, FORMATS.float32, false];
   const [plus, minus] = sides ? [address(sides.plus), address(sides.minus)] : [0n, 0n];
-  const numbers = [format, Number(rounds), from, to, offset, firstMove, moves.length].map(BigInt);
+  const numbers = [format, Number(rounds), LAWS[law], from, to, offset, firstMove, moves.length].map(BigInt);
   return [address(array), plus, minus, ...numbers];
 }
 

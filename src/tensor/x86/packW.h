@@ -5,11 +5,15 @@
 #include "pack.h"
 #include "transpose.h"
 
-/** Rows of a weight, and the z of the tensor that they lie in. */
+/**
+ * Rows of a weight, and the z of the tensor that they lie in. A row of the weight is one of W here; or where the weight is turned a column, so that
+ * W's rows are the weight's columns.
+ */
 typedef struct {
   const void *values; // of the whole tensor
   number_format format;
-  int64_t first, rows, stride; // of its elements
+  int64_t first, rows, columns, stride; // of its elements; rows and columns of W
+  int is_turned;
   noise_key key;
   noise_law law;
   float eps;

@@ -67,3 +67,6 @@ INLINE const product_plan *plan_of(product_kind kind, product_sides sides) {
 }
 
 INLINE int is_in_pairs(const product_plan *plan) { return plan->x[0].part != WHOLE; }
+/** Units of so many values of a row, and the reverse. */
+INLINE int64_t units_of(const product_plan *plan, int64_t values) { return is_in_pairs(plan) ? values / 2 : values; }
+INLINE int64_t values_of(const product_plan *plan, int64_t units) { return is_in_pairs(plan) ? units * 2 : units; }

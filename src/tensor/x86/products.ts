@@ -1,8 +1,8 @@
 import { give, take } from "../native/pool.ts";
 import type { Distribution, NoiseKey } from "../noise/key.ts";
-import type { Both } from "../pair.ts";
 import { PRODUCTS, type Products } from "../products.ts";
 import { countValues, isHalves, type Source } from "../source.ts";
+import { ACTIVATIONS, type Activation } from "./activations.ts";
 import { callLibrary, libraryThreads, processorLevel } from "./library.ts";
 
 /** Rows of a weight [rows, columns]: of `source`, all of a tensor, each `stride` elements after the one before, beginning at element `first`. */
@@ -24,18 +24,17 @@ export interface Operands {
   readonly y: Float32Array;
 }
 
-/** What may follow a product, element by element, in the order of api.h's `activation`. */
-export const ACTIVATIONS = ["none", "relu", "gelu", "silu", "gelu_new"] as const;
-
-/** An activation by its name (kernels/elementwise.ts). */
-export type Activation = Exclude<(typeof ACTIVATIONS)[number], "none">;
-
 /** Columns that the library forms at a time: z comes in groups of as many elements. */
 const GROUP = 64;
 
+/** Products below which waking another thread costs more than it saves. */
+const WORTH_THREADS = 1 << 19;
+
 const FORMATS = ["float32", "bfloat16", "float16"];
 const LAWS = ["gaussian", "rademacher"];
-const [ONE_SIDE, STILL_WEIGHT, MOVED_WEIGHT] = [0, 1, 2];
+const SIDES = { one: 0, still: 1, moved: 2 } as const;
+/** y = x Wᵀ, x W and xᵀ W. */
+const ORDERS = { forward: 0, input: 1, weight: 2 } as const;
 
 /** Whether the library can multiply by these rows: it is here, and columns, first and stride are multiples of 64. */
 export function fits({ first, columns, stride }: Matrix): boolean {
@@ -53,7 +52,9 @@ export function multiply(
   operands: Operands,
   activation?: Activation,
 ): void {
-  run(products, ONE_SIDE, m, matrix, [operands], activation);
+  checkSizes(m, matrix.rows, matrix.columns, operands);
+  const task = { products, sides: "one", order: "forward", m, n: matrix.rows, k: matrix.columns, activation } as const;
+  run(task, matrix, operands);
 }
 
 /** The same for both sides of theta at once, each with its x, and W ± eps z where the weight has noise. */
@@ -61,58 +62,91 @@ export function multiplyBoth(
   products: Products,
   m: number,
   matrix: Matrix,
-  sides: Both<Operands>,
+  { plus, minus }: { readonly plus: Operands; readonly minus: Operands },
   activation?: Activation,
 ): void {
-  run(products, matrix.noise ? MOVED_WEIGHT : STILL_WEIGHT, m, matrix, [sides.plus, sides.minus], activation);
+  for (const side of [plus, minus]) checkSizes(m, matrix.rows, matrix.columns, side);
+  const sides = matrix.noise ? "moved" : "still";
+  const task = { products, sides, order: "forward", m, n: matrix.rows, k: matrix.columns, activation } as const;
+  run(task, matrix, plus, minus);
 }
 
-const SCRATCH = "int mezo_product_scratch(int, int, int, int64_t, int64_t, int64_t, int64_t *)";
-const PRODUCT = `int mezo_product(int, int, int, int64_t, int64_t, int64_t, const void *, int, int64_t, int64_t, int64_t,
-  uint32_t, uint32_t, uint32_t, int, float, ${"const float *, ".repeat(6)} float *, float *, int, void *, int64_t)`;
-
-function run(
+/** Backpropagation to the input: dx [m, columns] = dy W, for m rows of dy [m, rows]. Rounding and errors as in `multiply`. */
+export function inputGradient(
   products: Products,
-  sides: number,
   m: number,
   matrix: Matrix,
-  [plus, minus]: readonly [Operands, Operands?],
-  activation: Activation | undefined,
+  { dy, dx }: { readonly dy: Float32Array; readonly dx: Float32Array },
 ): void {
-  for (const operands of minus ? [plus, minus] : [plus]) checkSizes(m, matrix, operands);
-  const { source, first, rows, columns, stride, noise } = matrix;
-  const shape = [PRODUCTS.indexOf(products), sides, libraryThreads(), m, rows, columns] as const;
-  const bytes = new BigInt64Array(1);
-  callLibrary(SCRATCH, ...shape, bytes);
-  const scratch = take(Number(bytes[0]) / 4);
-  const { k0, k1, stream } = noise?.key ?? { k0: 0, k1: 0, stream: 0 };
-  callLibrary(
-    PRODUCT,
-    ...shape,
-    isHalves(source) ? source.bits : source,
-    FORMATS.indexOf(isHalves(source) ? source.format : "float32"),
-    countValues(source),
-    first,
-    stride,
-    ...[k0, k1, stream, LAWS.indexOf(noise?.law ?? "gaussian"), noise?.eps ?? 0],
-    ...pointers(plus, minus, "x", "bias", "residual", "y"),
-    ACTIVATIONS.indexOf(activation ?? "none"),
-    scratch,
-    scratch.byteLength,
-  );
-  give(scratch);
+  checkSizes(m, matrix.columns, matrix.rows, { x: dy, y: dx });
+  const task = { products, sides: "one", order: "input", m, n: matrix.columns, k: matrix.rows } as const;
+  run(task, matrix, { x: dy, y: dx });
 }
 
-/** The arrays of both sides under each name in turn, null where there is none. */
-function pointers(plus: Operands, minus: Operands | undefined, ...names: (keyof Operands)[]): (Float32Array | null)[] {
-  return names.flatMap((name) => [plus[name] ?? null, minus?.[name] ?? null]);
-}
-
-function checkSizes(m: number, { rows, columns }: Matrix, { x, bias, residual, y }: Operands): void {
+/** Backpropagation to a weight [rows, columns]: dWeight = dyᵀ x, for m rows of dy and x; columns is a multiple of 64. */
+export function weightGradient(
+  products: Products,
+  m: number,
+  [rows, columns]: readonly [number, number],
+  { dy, x, dWeight }: { readonly dy: Float32Array; readonly x: Float32Array; readonly dWeight: Float32Array },
+): void {
+  checkSizes(rows, columns, m, { x: dy, y: dWeight });
   check("x", x, m * columns);
-  check("bias", bias, rows);
-  check("residual", residual, m * rows);
-  check("y", y, m * rows);
+  const task = { products, sides: "one", order: "weight", m: rows, n: columns, k: m } as const;
+  run(task, { source: x, first: 0, rows: m, columns, stride: columns }, { x: dy, y: dWeight });
+}
+
+/** y [m, n] of sums of k products. */
+interface Task {
+  readonly products: Products;
+  readonly sides: keyof typeof SIDES;
+  readonly order: keyof typeof ORDERS;
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  readonly activation?: Activation | undefined;
+}
+
+/** api.h's product_shape. */
+function shapeOf({ products, sides, order, m, n, k, activation }: Task, matrix: Matrix): BigInt64Array {
+  const { source, first, stride, noise } = matrix;
+  const format = FORMATS.indexOf(isHalves(source) ? source.format : "float32");
+  const { k0, k1, stream } = noise?.key ?? { k0: 0, k1: 0, stream: 0 };
+  const threads = m * n * k < WORTH_THREADS ? 1 : libraryThreads();
+  return BigInt64Array.from(
+    [
+      ...[PRODUCTS.indexOf(products), SIDES[sides], ORDERS[order], m, n, k, format, countValues(source), first, stride],
+      ...[k0, k1, stream, LAWS.indexOf(noise?.law ?? "gaussian"), ACTIVATIONS.indexOf(activation ?? "none"), threads],
+    ].map(BigInt),
+  );
+}
+
+const PRODUCT = `int mezo_product(int64_t *, float, void *, ${"float *, ".repeat(8)} void *, int64_t)`;
+
+function run(task: Task, matrix: Matrix, plus: Operands, minus?: Operands): void {
+  const shape = shapeOf(task, matrix);
+  const bytes = new BigInt64Array(1);
+  callLibrary("int mezo_product_scratch(int64_t *, int64_t *)", shape, bytes);
+  const scratch = take(Number(bytes[0]) / 4);
+  const { source, noise } = matrix;
+  const arrays = (["x", "bias", "residual", "y"] as const).flatMap((name) => [plus[name], minus?.[name]]);
+  try {
+    callLibrary(
+      PRODUCT,
+      ...[shape, noise?.eps ?? 0, isHalves(source) ? source.bits : source],
+      ...arrays.map((array) => array ?? null),
+      ...[scratch, scratch.byteLength],
+    );
+  } finally {
+    give(scratch);
+  }
+}
+
+function checkSizes(m: number, n: number, k: number, { x, bias, residual, y }: Operands): void {
+  check("x", x, m * k);
+  check("bias", bias, n);
+  check("residual", residual, m * n);
+  check("y", y, m * n);
 }
 
 function check(name: string, values: Float32Array | undefined, size: number): void {

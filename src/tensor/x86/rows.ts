@@ -1,6 +1,6 @@
 import { give, take } from "../native/pool.ts";
+import { ACTIVATIONS, type Activation } from "./activations.ts";
 import { callLibrary, libraryThreads } from "./library.ts";
-import { ACTIVATIONS, type Activation } from "./products.ts";
 
 /** Elements, and products of attention, below which waking another thread costs more than it saves. */
 const [WORTH_THREADS, PRODUCTS_WORTH_THREADS] = [1 << 16, 1 << 19];

@@ -1,4 +1,4 @@
-// Vectors of 32-bit lanes as wide as the level's registers, and what all kernels do with them. Included by level.c alone, once a level.
+// Vectors of 32-bit lanes as wide as the level's registers, and what all kernels do with them. Once a level.
 #pragma once
 #include <immintrin.h>
 

@@ -33,7 +33,8 @@ function guarded<T extends Float32Array | Uint16Array>(made: T): Guarded<T> {
   return { array, around: () => [...made.subarray(0, 3), ...made.subarray(-70)] };
 }
 
-const floats = (length: number): Guarded<Float32Array> => guarded(new Float32Array(length + 73));
+const floats = (length: number): Guarded<Float32Array> =>
+  length === 0 ? { array: new Float32Array(0), around: () => [SENTINEL] } : guarded(new Float32Array(length + 73));
 
 function weight(length: number, kind: Kind, sharing = false): Guarded<Source> {
   const [format, rounding] = kind.split(" ") as [HalfFormat | "float32", Rounding];
@@ -236,7 +237,7 @@ function sweepInWorker(
   { workerData, parentPort }: typeof import("node:worker_threads"),
 ): void {
   const { path, begun, expected, words, offset, threads } = workerData as WorkerTask;
-  const move = koffi.load(path).func("int mezo_move(int64_t *, int, uint32_t *, int, int)");
+  const move = koffi.load(path).func("int mezo_move(int64_t *, int, uint32_t *, int)");
   const moves = new Uint32Array(5 * words.length);
   const floats = new Float32Array(moves.buffer);
   words.forEach(({ k0, k1, stream, scale, keep }, i) => {
@@ -246,9 +247,9 @@ function sweepInWorker(
   let wrong = 0;
   for (let time = 0; time < 60; time++) {
     const theta = begun.slice();
-    const fields = [0, 0, 0, 0, 0, theta.length, offset, 0, words.length, 0];
+    const fields = [0, 0, 0, 0, 0, 0, theta.length, offset, 0, words.length, 0];
     const table = BigInt64Array.from([koffi.address(theta), ...fields.map(BigInt)]);
-    if (move(table, 1, moves, 0, threads) !== 0) wrong++;
+    if (move(table, 1, moves, threads) !== 0) wrong++;
     if (Buffer.compare(Buffer.from(theta.buffer), Buffer.from(expected.slice().buffer)) !== 0) wrong++;
   }
   parentPort!.postMessage(wrong);
