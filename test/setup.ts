@@ -5,7 +5,7 @@ import { useBackend } from "../src/tensor/backend.ts";
 let tensorsBefore = 0;
 
 beforeEach(async () => {
-  await useBackend("native", { threads: 1 });
+  await useBackend("native", { threads: 1, products: "float32" });
   tensorsBefore = tf.memory().numTensors;
 });
 

@@ -1,6 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import * as tf from "@tensorflow/tfjs-core";
-import { type Adapted, adaptedModel, adapterNamed } from "../adapters/adapter.ts";
+import { type Adapted, type Adapter, adaptedModel, adapterNamed } from "../adapters/adapter.ts";
 import "../adapters/index.ts"; // defines the adapters that runs name
 import { checkOptions, KitError } from "../error.ts";
 import type { LanguageModel } from "../models/network.ts";
@@ -12,6 +12,7 @@ import { levelInUse, productsInUse } from "../tensor/backend.ts";
 import { type DeferredSweeps, deferSweeps } from "../tensor/deferred.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { Progress } from "../tensor/progress.ts";
+import { withoutLibrary } from "../tensor/x86/library.ts";
 import { tunerNamed } from "../tuners/define.ts";
 import "../tuners/index.ts"; // defines the tuners that runs name
 import { asRead } from "../record/lines.ts";
@@ -117,9 +118,15 @@ export function makeTuner({ tuner, method }: RunHeader): Tuner {
 }
 
 /** The adapter of a run as it was before its first step, where it has one. Throws a KitError for one that is not defined. */
-export function beginAdapter(model: LanguageModel, { adapter, seed }: RunHeader): Adapted | undefined {
-  if (!adapter) return undefined;
-  return adapterNamed(adapter.name, adapter.options).begin(model, { seed, vocabulary: model.tokenizer.size });
+export function beginAdapter(model: LanguageModel, header: RunHeader): Adapted | undefined {
+  const { adapter } = header;
+  return adapter && beginAs(header, adapterNamed(adapter.name, adapter.options), model);
+}
+
+/** Begins an adapter as the run of a header did: by the kit's own kernels where that had them. */
+export function beginAs({ seed, processor = "none" }: RunHeader, adapter: Adapter, model: LanguageModel): Adapted {
+  const begin = (): Adapted => adapter.begin(model, { seed, vocabulary: model.tokenizer.size });
+  return processor === "none" ? withoutLibrary(begin) : begin();
 }
 
 /** A probe takes no steps. */

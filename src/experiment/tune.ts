@@ -10,7 +10,7 @@ import type { Training, Tuner } from "../tuners/tuner.ts";
 import { whyStopped } from "./checkFinite.ts";
 import { resetPeak } from "./cost.ts";
 import { tuningHeader } from "./header.ts";
-import { checkBase, checkTheta, retrace } from "./replay.ts";
+import { beginAs, checkBase, checkTheta, retrace } from "./replay.ts";
 import { type Subject, train } from "./train.ts";
 import { type TuneOptions, type TuneSettings, tuneSettings } from "./tuneOptions.ts";
 
@@ -43,7 +43,7 @@ async function tuneFrom(
   model.restore();
   resetPeak();
   const isNew = stepsTaken(past) === 0 && !past.before;
-  const adapted = adapter?.begin(model, { seed: firstOf(past).header.seed, vocabulary: model.tokenizer.size });
+  const adapted = adapter && beginAs(firstOf(past).header, adapter, model);
   const theta = adapted?.parameters ?? model.parameters;
   let training: Training | undefined;
   try {

@@ -2,7 +2,8 @@ import * as tf from "@tensorflow/tfjs-core";
 import { NATIVE, viewTensor } from "../tensor/native/backend.ts";
 import { blank } from "../tensor/pair.ts";
 import type { Activation } from "../tensor/x86/activations.ts";
-import { activationGradient, normGradient } from "../tensor/x86/gradients.ts";
+import { activationGradient, attentionGradient, normGradient } from "../tensor/x86/gradients.ts";
+import type { AttentionSizes } from "../tensor/x86/rows.ts";
 import { hasLibrary } from "./inLibrary.ts";
 
 // Gradients by the kit's own library, in one pass each; they are undefined where there is none, or tensors lie on another backend.
@@ -59,4 +60,22 @@ export function activationGradientInLibrary(
   if (!isHere()) return undefined;
   const { dx } = filled({ dy, x }, { dx: x.shape }, ({ dy, x, dx }) => activationGradient(activation, dy!, x!, dx!));
   return dx!;
+}
+
+/** For each input of attention, q, k and v, a function that gives the gradient in it. */
+export function attentionGradients(
+  dy: tf.Tensor,
+  [q, k, v]: readonly tf.Tensor[],
+  sizes: AttentionSizes,
+): Record<string, () => tf.Tensor> | undefined {
+  if (!isHere()) return undefined;
+  const shapes = { dq: q!.shape, dk: k!.shape, dv: v!.shape };
+  const { dq, dk, dv } = filled({ q: q!, k: k!, v: v!, dy }, shapes, (all) => {
+    const [of, into] = [
+      { q: all.q!, k: all.k!, v: all.v!, dy: all.dy! },
+      { dq: all.dq!, dk: all.dk!, dv: all.dv! },
+    ];
+    attentionGradient(of, into, sizes);
+  });
+  return { q: () => dq!, k: () => dk!, v: () => dv! };
 }

@@ -38,7 +38,7 @@ test("a measurement that was cut short, in the middle of a line too, goes on whe
   const place = folder();
   const first = openAccuracyPart(place, "accuracy", request);
   first.add(measured.slice(0, 2));
-  appendFileSync(join(place, "accuracy.part.jsonl"), '[{"model":');
+  appendFileSync(join(place, "accuracy.jsonl.part"), '[{"model":');
   const again = openAccuracyPart(place, "accuracy", request);
   expect(again.measured).toEqual(measured.slice(0, 2));
   again.add(measured.slice(2));
@@ -46,5 +46,5 @@ test("a measurement that was cut short, in the middle of a line too, goes on whe
   const other = openAccuracyPart(place, "accuracy", { ...request, rows: 3 });
   expect(other.measured).toEqual([]);
   other.remove();
-  expect(existsSync(join(place, "accuracy.part.jsonl"))).toBe(false);
+  expect(existsSync(join(place, "accuracy.jsonl.part"))).toBe(false);
 });

@@ -13,7 +13,7 @@ export interface AccuracyPart {
 /** Opens the file of a measurement with these settings: with what was found under the very same ones, else empty. */
 export function openAccuracyPart(folder: string, name: string, settings: object): AccuracyPart {
   mkdirSync(folder, { recursive: true });
-  const file = join(folder, `${name}.part.jsonl`);
+  const file = join(folder, `${name}.jsonl.part`);
   const head = JSON.stringify(settings);
   const lines = existsSync(file) ? readFileSync(file, "utf8").split("\n").slice(0, -1) : [];
   const kept = lines[0] === head ? lines : [head];

@@ -61,14 +61,15 @@ function attentionFlops(name: string, q: readonly number[], k: readonly number[]
   return 4 * sequences * width * (queries * k[1]! - unseen);
 }
 
-/** "product x [1008, 768], weight [3072, 768], both sides", from the arguments that the library's function begins with. */
+/** "product x [1008, 768], weight [3072, 768], both sides", from the sizes that the library's function is given (product_shape in api.h). */
 export function callUse({ name, args, seconds }: LibraryCall): Use {
   if (name === "attention") return { ...attentionUse(args), seconds };
   if (name !== "product") return { name, seconds };
-  const [, sides, , m, n, k] = args as number[];
+  const [, sides, order, m, n, k] = Array.from(args[0] as BigInt64Array, Number);
   const both = sides === 0 ? "" : ", both sides";
   const flops = 2 * m! * n! * k! * (sides === 0 ? 1 : 2);
-  return { name: `product x [${m}, ${k}], weight [${n}, ${k}]${both}`, seconds, flops };
+  const [x, weight] = [order === 2 ? [k, m] : [m, k], order === 0 ? [n, k] : [k, n]].map((shape) => shape.join(", "));
+  return { name: `product x [${x}], weight [${weight}]${both}`, seconds, flops };
 }
 
 /** "attention 16 sequences, q [1008, 768], k [1008, 768]", from the sizes and lengths that the library's function is given. */

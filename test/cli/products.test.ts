@@ -36,6 +36,12 @@ describe.skipIf(!isHere)("--products", () => {
     expect(replayed.stdout).toMatch(/to the bit/);
   });
 
+  test("and kernels of its own change nothing of a run that was made without: its prefix begins as it did, to the bit", () => {
+    const { cwd } = typed("none", [...small, "--method", "mezo-prefix", "--steps", "5", "--threads", "1"]);
+    const { stdout } = typed(level, ["replay", runIn(cwd), "--model", small[1]!]);
+    expect(stdout).toMatch(/to the bit/);
+  });
+
   test("of two runs are where they part", () => {
     const [one, two] = ["bf16x3", "float32"].map((products) => {
       const { cwd } = typed(level, [...run, "--products", products]);
@@ -70,5 +76,6 @@ describe("products that are not formed here", () => {
 test("mezo backends names the processor's level and its products", () => {
   const table = (on: string): string => typed(on, ["backends"]).stdout.replace(/[│|\s]+/g, " ");
   if (isHere) expect(table("avx2")).toMatch(/AVX2, \d+ threads?, products float32/);
+  if (isHere) expect(table("amx-emulated")).toMatch(/AMX, emulated, \d+ threads?, .*difference/);
   expect(table("none")).toMatch(/products float32 alone: .*the kit's own kernels/s);
 });

@@ -1,6 +1,7 @@
 import "@tensorflow/tfjs"; // the gradients of all operations, of which the cpu backend's compositions are made
 import * as tf from "@tensorflow/tfjs-core";
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
+import { attention } from "../../src/kernels/attention.ts";
 import { type Activation, activationGradient } from "../../src/kernels/elementwise.ts";
 import { layerNorm, rmsNorm } from "../../src/kernels/norm.ts";
 import { useBackend } from "../../src/tensor/backend.ts";
@@ -81,6 +82,26 @@ describe.each(SHAPES)(
     });
   },
 );
+
+test.each([
+  { lengths: [1, 17, 40], heads: 2, keyHeads: 2, width: 5, causal: true },
+  { lengths: [3, 1, 20], keyLengths: [10, 70, 33], heads: 4, keyHeads: 2, width: 24, causal: true },
+  { lengths: [16, 2], keyLengths: [16, 19], heads: 3, keyHeads: 1, width: 33, causal: false },
+  { lengths: [67, 67], heads: 2, keyHeads: 2, width: 64, causal: true },
+])("the native backend's gradient of attention is the cpu backend's composition: %o", async (of) => {
+  const { lengths, heads, keyHeads, width, causal, keyLengths = lengths } = of;
+  const count = (each: readonly number[]): number => each.reduce((a, b) => a + b, 0);
+  const run = (): tf.Tensor[] =>
+    gradientsOf(
+      (q, k, v) => attention(q!, k!, v!, { lengths, keyLengths, heads, causal }),
+      [
+        drawn(1, count(lengths), heads * width),
+        drawn(2, count(keyLengths), keyHeads * width),
+        drawn(3, count(keyLengths), keyHeads * width),
+      ],
+    );
+  await expectEqual(run, 2e-5);
+});
 
 describe("the slope of an activation", () => {
   const at = [-40, -15, -6, -1, -1e-30, 0, 1e-30, 0.5, 1, 6, 15, 40];

@@ -34,8 +34,8 @@ describe.each(["float16", "bfloat16"] as const)("a model kept in %s", (weights) 
     const model = await loadModel(folder, { weights });
     const before = model.parameters.map(({ value }) => value.dataSync());
     const runs = [
-      await tune(model, task, mezo({ lr: 2e-2 }), { steps: 60 }),
-      await tune(model, task, mezo({ lr: 0.2 }), { steps: 60, adapter: lora({ rank: 2 }) }),
+      await tune(model, task, mezo({ lr: 5e-3 }), { steps: 60 }),
+      await tune(model, task, mezo({ lr: 0.02 }), { steps: 60, adapter: lora({ rank: 2 }) }),
       await tune(model, task, adam({ lr: 1e-2 }), { steps: 10 }),
       await tune(model, task, adam({ lr: 1e-2 }), { steps: 10, adapter: lora({ rank: 2 }), checkpointing: true }),
     ];

@@ -15,6 +15,7 @@ import {
   runOnCpu,
   viewTensor,
 } from "./backend.ts";
+import { matMul } from "./matMul.ts";
 import { floats, type Graph, node } from "./onnx.ts";
 import { registerReductions } from "./reductions.ts";
 import { threadCount } from "./session.ts";
@@ -81,33 +82,6 @@ function registerUnary(kernelName: string, operator: string): void {
     if (!areFloats(x)) return runOnCpu(kernelName, call);
     return runKernel(`${operator}${x.shape.length}`, () => unaryGraph(operator, x.shape.length), { x }, x.shape);
   });
-}
-
-function matMulGraph(transA: number, transB: number): Graph {
-  return {
-    nodes: [node("com.microsoft.FusedMatMul", ["a", "b"], "y", { transA, transB })],
-    inputs: [floats("a", "ba", "ma", "ka"), floats("b", "bb", "kb", "nb")],
-    outputs: [floats("y", "by", "my", "ny")],
-  };
-}
-
-const as3d = (t: tf.TensorInfo): tf.TensorInfo => ({
-  ...t,
-  shape: [tf.util.sizeFromShape(t.shape.slice(0, -2)), ...t.shape.slice(-2)],
-});
-
-/** Matrix products [..., m, k] x [..., k, n], the batch dimensions equal or 1. */
-function matMul(call: KernelCall): tf.TensorInfo {
-  const { a, b } = call.inputs as { a: tf.TensorInfo; b: tf.TensorInfo };
-  const [transA, transB] = [call.attrs.transposeA ? 1 : 0, call.attrs.transposeB ? 1 : 0];
-  const [a3, b3] = [as3d(a), as3d(b)];
-  if (!areFloats(a, b) || (a3.shape[0] !== b3.shape[0] && a3.shape[0] !== 1 && b3.shape[0] !== 1))
-    return runOnCpu("BatchMatMul", call);
-  const batch = tf.broadcast_util.assertAndGetBroadcastShape(a.shape.slice(0, -2), b.shape.slice(0, -2));
-  const [rows, columns] = [a.shape.at(transA ? -1 : -2)!, b.shape.at(transB ? -2 : -1)!];
-  const shape3 = [Math.max(a3.shape[0]!, b3.shape[0]!), rows, columns];
-  const y = runKernel(`matMul${transA}${transB}`, () => matMulGraph(transA, transB), { a: a3, b: b3 }, shape3);
-  return { ...y, shape: [...batch, rows, columns] };
 }
 
 function registerKernels(): void {

@@ -54,11 +54,21 @@ INLINE void score(const query_block *b, const float *k, float *scores, int keys,
     UNROLLED for (int i = 0; i < vectors; i++) store(scores + key * BLOCK + i * LANES, sums[key][i]);
 }
 
+/** Asks for keys that are scored next, and for the values of those that are scored now: rows lie too far apart for the processor to foresee them. */
+INLINE void ask_for(const query_block *b, int key, int to) {
+  for (int i = key; i < key + TILE; i++)
+    for (int at = 0; at < b->head_width; at += 16) {
+      if (i + TILE < to) _mm_prefetch(b->k + (i + TILE) * b->key_stride + at, _MM_HINT_T0);
+      if (i < to) _mm_prefetch(b->v + i * b->key_stride + at, _MM_HINT_T0);
+    }
+}
+
 INLINE void score_keys(const query_block *b, int from, int to, int vectors) {
   const float *k = b->k + from * b->key_stride;
   int n = to - from, few = n < TILE;
   for (int key = 0; few && key < n; key++) score(b, k + key * b->key_stride, b->weights + key * BLOCK, 1, vectors);
   for (int key = 0; !few && key < n; key += TILE) {
+    ask_for(b, from + key, to);
     int at = (int)least_of(key, n - TILE); // the last tile does some of its neighbour's keys again
     score(b, k + at * b->key_stride, b->weights + at * BLOCK, TILE, vectors);
   }

@@ -1,7 +1,7 @@
 import { give, take } from "../native/pool.ts";
 import { ACTIVATIONS, type Activation } from "./activations.ts";
 import { callLibrary } from "./library.ts";
-import { checkSize, threadsFor } from "./rows.ts";
+import { type AttentionRows, type AttentionSizes, checkSize, describeAttention, threadsFor } from "./rows.ts";
 
 /** What a norm's gradient is of: x and dy [rows, width], and the gain `weight` [width]. */
 export interface NormGradientOf {
@@ -48,4 +48,42 @@ export function activationGradient(activation: Activation, dy: Float32Array, x: 
   checkSize("dx", dx, dy.length);
   const signature = "int mezo_activation_gradient(const float *, const float *, float *, int64_t, int, int)";
   callLibrary(signature, dy, x, dx, dx.length, ACTIVATIONS.indexOf(activation), threadsFor(dx.length));
+}
+
+/** What attention's gradient is of: q, k and v (rows.ts), and dy, as large as q. */
+export type AttentionGradientOf = Pick<AttentionRows, "q" | "k" | "v"> & { readonly dy: Float32Array };
+
+/** Where the gradients in q, k and v go. */
+export type AttentionGradients = Readonly<Record<"dq" | "dk" | "dv", Float32Array>>;
+
+/** The widest vectors' lanes, in multiples of which a thread has room, and for how many queries at once (attentionGradient.h). */
+const [LANES, QUERIES] = [16, 4];
+
+const ATTENTION_GRADIENT =
+  "int mezo_attention_gradient(const int32_t *, const float *, const float *, const float *, const float *, float *, float *, float *, const int32_t *, const int32_t *, float *, int64_t, int64_t, int)";
+
+/** Gradients of attention of packed sequences. */
+export function attentionGradient(of: AttentionGradientOf, into: AttentionGradients, sizes: AttentionSizes): void {
+  const { numbers, threads } = describeAttention(of, sizes);
+  const { q, k, v, dy } = of;
+  const { dq, dk, dv } = into;
+  for (const [name, array, like] of [
+    ["dy", dy, q],
+    ["dq", dq, q],
+    ["dk", dk, k],
+    ["dv", dv, v],
+  ] as const)
+    checkSize(name, array, like.length);
+  const mostKeys = LANES * Math.ceil(Math.max(1, ...sizes.keyLengths) / LANES);
+  const scratch = take(threads * 2 * QUERIES * mostKeys);
+  const lengths = [sizes.lengths, sizes.keyLengths].map((each) => Int32Array.from(each));
+  try {
+    callLibrary(
+      ATTENTION_GRADIENT,
+      ...[numbers, q, k, v, dy, dq, dk, dv, ...lengths],
+      ...[scratch, scratch.length, mostKeys, threads],
+    );
+  } finally {
+    give(scratch);
+  }
 }

@@ -6,6 +6,7 @@
 
 #ifdef BASE_LEVEL
 #include "attention.h"
+#include "attentionGradient.h"
 #include "elementwise.h"
 #include "gradients.h"
 #include "logSums.h"

@@ -39,7 +39,19 @@ let isLoaded = false;
  * here, and where the library's file is damaged.
  */
 export function processorLevel(): Level {
-  return library()?.level ?? "none";
+  return (isAside ? undefined : library()?.level) ?? "none";
+}
+
+let isAside = false;
+
+/** Runs `work` as on a machine that the library is not for, so that what was computed on one has the same bits again. */
+export function withoutLibrary<T>(work: () => T): T {
+  isAside = true;
+  try {
+    return work();
+  } finally {
+    isAside = false;
+  }
 }
 
 function library(): Library | undefined {

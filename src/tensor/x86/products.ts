@@ -1,6 +1,5 @@
 import { give, take } from "../native/pool.ts";
 import type { Distribution, NoiseKey } from "../noise/key.ts";
-import type { Both } from "../pair.ts";
 import { PRODUCTS, type Products } from "../products.ts";
 import { countValues, isHalves, type Source } from "../source.ts";
 import { ACTIVATIONS, type Activation } from "./activations.ts";
@@ -63,7 +62,7 @@ export function multiplyBoth(
   products: Products,
   m: number,
   matrix: Matrix,
-  { plus, minus }: Both<Operands>,
+  { plus, minus }: { readonly plus: Operands; readonly minus: Operands },
   activation?: Activation,
 ): void {
   for (const side of [plus, minus]) checkSizes(m, matrix.rows, matrix.columns, side);

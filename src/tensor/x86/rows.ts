@@ -132,20 +132,30 @@ const [QUERIES, KEYS, LANES] = [32, 128, 16];
 const ATTENTION =
   "int mezo_attention(const int32_t *, const float *, const float *, const float *, float *, const int32_t *, const int32_t *, float *, int64_t, int)";
 
-/** y = attention of packed sequences. */
-export function attend({ q, k, v, y }: AttentionRows, sizes: AttentionSizes): void {
-  const { lengths, keyLengths, heads, keyHeads, width, causal } = sizes;
+/** The numbers of attention_sizes (api.h), for q and k of these sizes, and the threads that are worth waking. Throws where they do not fit. */
+export function describeAttention(
+  { q, k, v }: Pick<AttentionRows, "q" | "k" | "v">,
+  { lengths, keyLengths, heads, keyHeads, width, causal }: AttentionSizes,
+): { numbers: Int32Array; threads: number } {
   const [queries, keys] = [q.length / (heads * width), k.length / (keyHeads * width)];
   checkSize("v", v, k.length);
-  checkSize("y", y, q.length);
   checkSize("keyLengths", keyLengths, lengths.length);
   const products = lengths.reduce((sum, length, i) => sum + length * keyLengths[i]! * heads * width, 0);
-  const threads = products < PRODUCTS_WORTH_THREADS ? 1 : libraryThreads();
-  const numbers = Int32Array.of(lengths.length, queries, keys, heads, keyHeads, width, Number(causal));
-  const scratch = take(threads * QUERIES * (Math.ceil(width / LANES) * LANES + KEYS));
-  const rest = [Int32Array.from(lengths), Int32Array.from(keyLengths), scratch, scratch.length, threads] as const;
+  return {
+    numbers: Int32Array.of(lengths.length, queries, keys, heads, keyHeads, width, Number(causal)),
+    threads: products < PRODUCTS_WORTH_THREADS ? 1 : libraryThreads(),
+  };
+}
+
+/** y = attention of packed sequences. */
+export function attend(rows: AttentionRows, sizes: AttentionSizes): void {
+  const { q, k, v, y } = rows;
+  const { numbers, threads } = describeAttention(rows, sizes);
+  checkSize("y", y, q.length);
+  const scratch = take(threads * QUERIES * (Math.ceil(sizes.width / LANES) * LANES + KEYS));
+  const lengths = [sizes.lengths, sizes.keyLengths].map((of) => Int32Array.from(of));
   try {
-    callLibrary(ATTENTION, numbers, q, k, v, y, ...rest);
+    callLibrary(ATTENTION, numbers, q, k, v, y, ...lengths, scratch, scratch.length, threads);
   } finally {
     give(scratch);
   }

@@ -44,7 +44,7 @@ test.skipIf(!made || !hasPairs)(
   "level amx, its tiles' instructions emulated where need be, multiplies as amx-emulated does",
   () => {
     const { objects } = made!;
-    const sources = [join(import.meta.dirname, "tiles.c"), "amx.o", "emulated.o", "threads.o"];
+    const sources = [join(import.meta.dirname, "tiles.c"), "amx-level.o", "emulated-level.o", "threads.o"];
     run("gcc", ["-O2", "-pthread", ...sources, "-o", "tiles", "-lm"], objects);
     expect(run("./tiles", [], objects)).toMatch(/^compared(, tiles emulated)?\n$/);
   },

@@ -8,6 +8,7 @@ import type { Both } from "../../../src/tensor/pair.ts";
 import { PRODUCTS, type Products } from "../../../src/tensor/products.ts";
 import { isHalves, type Source } from "../../../src/tensor/source.ts";
 import type { Matrix, Operands } from "../../../src/tensor/x86/products.ts";
+import { differenceError, errorOf, exactProduct, turned } from "./exactProducts.ts";
 import { atLevel, COMPILED, isHere, needsLevel } from "./levels.ts";
 
 const SIDES = ["plus", "minus"] as const;
@@ -64,36 +65,6 @@ function bothSides({ source, first, rows, columns, stride, noise }: Matrix): Bot
   return { plus: cut(sides.plus), minus: cut(sides.minus) };
 }
 
-/** x Wᵀ in float64, and for each element the norm of its row of x times that of its row of W. */
-function exactProduct(x: Float32Array, w: Float32Array, columns: number): { y: Float64Array; norms: Float64Array } {
-  const [m, n] = [x.length / columns, w.length / columns];
-  const dot = (a: Float32Array, i: number, b: Float32Array, j: number): number => {
-    let sum = 0;
-    for (let k = 0; k < columns; k++) sum += a[i * columns + k]! * b[j * columns + k]!;
-    return sum;
-  };
-  const norm = (a: Float32Array, rows: number) => Array.from({ length: rows }, (_, i) => Math.sqrt(dot(a, i, a, i)));
-  const [xNorms, wNorms] = [norm(x, m), norm(w, n)];
-  const each = (value: (i: number, j: number) => number) =>
-    Float64Array.from({ length: m * n }, (_, at) => value(Math.floor(at / n), at % n));
-  return { y: each((i, j) => dot(x, i, w, j)), norms: each((i, j) => xNorms[i]! * wNorms[j]!) };
-}
-
-/** The largest error, as a share of the norms. */
-const errorOf = (found: ArrayLike<number>, y: ArrayLike<number>, norms: ArrayLike<number>): number =>
-  Math.max(
-    ...Array.from(found, (v, i) => (Math.abs(v - y[i]!) < Infinity ? Math.abs(v - y[i]!) / norms[i]! : Infinity)),
-  );
-
-const rms = (values: readonly number[]): number => Math.sqrt(values.reduce((sum, v) => sum + v * v, 0) / values.length);
-
-/** The error of the difference of the sides, as a share of that difference. */
-function differenceError(found: Both<ArrayLike<number>>, wanted: Both<ArrayLike<number>>): number {
-  const difference = ({ plus, minus }: Both<ArrayLike<number>>) => Array.from(plus, (v, i) => v - minus[i]!);
-  const exact = difference(wanted);
-  return rms(difference(found).map((v, i) => v - exact[i]!)) / rms(exact);
-}
-
 /** What each kind of product may lose: of a side, as a share of the norms; of the difference of the sides. */
 const ALLOWED: Readonly<Record<Products, { side: number; difference: number }>> = {
   float32: { side: 1e-6, difference: 1e-4 },
@@ -104,12 +75,6 @@ const ALLOWED: Readonly<Record<Products, { side: number; difference: number }>> 
 
 /** One side alone has no difference: it is done at float32's accuracy, or nearly. */
 const oneSide = (kind: Products): number => ALLOWED[kind === "difference" ? "bf16x3" : kind].side;
-
-/** A matrix of rows of `columns` elements, transposed. */
-const turned = (values: Float32Array, columns: number): Float32Array => {
-  const rows = values.length / columns;
-  return values.map((_, i) => values[(i % rows) * columns + Math.floor(i / rows)]!);
-};
 
 const FORMATS = ["float32", "bfloat16", "float16"] as const;
 const LAWS: readonly (Distribution | "none")[] = ["gaussian", "rademacher", "none"];
