@@ -62,8 +62,8 @@ static void multiply_block(const product_job *j, operands o, place p) {
   float sums[2][BLOCK_ROWS * PANEL_COLUMNS] __attribute__((aligned(64)));
   const product_plan *plan = j->plan;
   for (int i = 0; i < plan->outputs; i++)
-    if (is_in_pairs(plan)) sum_pairs(o, plan->term[i], plan->terms, sums[i]);
-    else sum_floats(o, plan->term[i], plan->terms, sums[i]);
+    if (is_in_pairs(plan)) sum_pairs(o, plan->term[i], plan->terms[i], sums[i]);
+    else sum_floats(o, plan->term[i], plan->terms[i], sums[i]);
   if (plan->is_mean) part_sides(sums[0], sums[1], o.rows);
   for (int i = 0; i < plan->outputs; i++) finish(j->side[i], p, sums[i]);
 }

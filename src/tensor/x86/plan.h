@@ -19,8 +19,8 @@ typedef struct {
 } term;
 
 typedef struct {
-  uint8_t xs, ws, outputs, terms; // how many forms of each, outputs, and terms an output
-  uint8_t is_mean;                // the outputs are the mean and half the difference of the sides, in place of the sides
+  uint8_t xs, ws, outputs, terms[2]; // how many forms of each, outputs, and terms of each output
+  uint8_t is_mean;                   // the outputs are the mean and half the difference of the sides, in place of the sides
   operand_form x[MOST_FORMS], w[MOST_FORMS];
   term term[2][MOST_TERMS];
 } product_plan;
@@ -33,26 +33,27 @@ typedef struct {
 static const product_plan PLANS[][3] = {
     [IN_FLOAT32] =
         {
-            [ONE_SIDE] = {1, 1, 1, 1, 0, {FLOATS(PLUS)}, {FLOATS(MEAN)}, {{{0, 0}}}},
-            [STILL_WEIGHT] = {2, 1, 2, 1, 0, {FLOATS(PLUS), FLOATS(MINUS)}, {FLOATS(MEAN)}, {{{0, 0}}, {{1, 0}}}},
-            [MOVED_WEIGHT] = {2, 2, 2, 1, 0, {FLOATS(PLUS), FLOATS(MINUS)}, {FLOATS(PLUS), FLOATS(MINUS)}, {{{0, 0}}, {{1, 1}}}},
+            [ONE_SIDE] = {1, 1, 1, {1, 1}, 0, {FLOATS(PLUS)}, {FLOATS(MEAN)}, {{{0, 0}}}},
+            [STILL_WEIGHT] = {2, 1, 2, {1, 1}, 0, {FLOATS(PLUS), FLOATS(MINUS)}, {FLOATS(MEAN)}, {{{0, 0}}, {{1, 0}}}},
+            [MOVED_WEIGHT] = {2, 2, 2, {1, 1}, 0, {FLOATS(PLUS), FLOATS(MINUS)}, {FLOATS(PLUS), FLOATS(MINUS)}, {{{0, 0}}, {{1, 1}}}},
         },
     [IN_BF16] =
         {
-            [ONE_SIDE] = {1, 1, 1, 1, 0, {PAIRS(PLUS)}, {PAIRS(MEAN)}, {{{0, 0}}}},
-            [STILL_WEIGHT] = {2, 1, 2, 1, 0, {PAIRS(PLUS), PAIRS(MINUS)}, {PAIRS(MEAN)}, {{{0, 0}}, {{1, 0}}}},
-            [MOVED_WEIGHT] = {2, 2, 2, 1, 0, {PAIRS(PLUS), PAIRS(MINUS)}, {PAIRS(PLUS), PAIRS(MINUS)}, {{{0, 0}}, {{1, 1}}}},
+            [ONE_SIDE] = {1, 1, 1, {1, 1}, 0, {PAIRS(PLUS)}, {PAIRS(MEAN)}, {{{0, 0}}}},
+            [STILL_WEIGHT] = {2, 1, 2, {1, 1}, 0, {PAIRS(PLUS), PAIRS(MINUS)}, {PAIRS(MEAN)}, {{{0, 0}}, {{1, 0}}}},
+            [MOVED_WEIGHT] = {2, 2, 2, {1, 1}, 0, {PAIRS(PLUS), PAIRS(MINUS)}, {PAIRS(PLUS), PAIRS(MINUS)}, {{{0, 0}}, {{1, 1}}}},
         },
     [IN_BF16X3] =
         {
-            [ONE_SIDE] = {2, 2, 1, 3, 0, {BOTH_PARTS(PLUS)}, {BOTH_PARTS(MEAN)}, {THREE(0, 0)}},
-            [STILL_WEIGHT] = {4, 2, 2, 3, 0, {BOTH_PARTS(PLUS), BOTH_PARTS(MINUS)}, {BOTH_PARTS(MEAN)}, {THREE(0, 0), THREE(2, 0)}},
-            [MOVED_WEIGHT] = {4, 4, 2, 3, 0, {BOTH_PARTS(PLUS), BOTH_PARTS(MINUS)}, {BOTH_PARTS(PLUS), BOTH_PARTS(MINUS)}, {THREE(0, 0), THREE(2, 2)}},
+            [ONE_SIDE] = {2, 2, 1, {3, 3}, 0, {BOTH_PARTS(PLUS)}, {BOTH_PARTS(MEAN)}, {THREE(0, 0)}},
+            [STILL_WEIGHT] = {4, 2, 2, {3, 3}, 0, {BOTH_PARTS(PLUS), BOTH_PARTS(MINUS)}, {BOTH_PARTS(MEAN)}, {THREE(0, 0), THREE(2, 0)}},
+            [MOVED_WEIGHT] = {4, 4, 2, {3, 3}, 0, {BOTH_PARTS(PLUS), BOTH_PARTS(MINUS)}, {BOTH_PARTS(PLUS), BOTH_PARTS(MINUS)}, {THREE(0, 0), THREE(2, 2)}},
         },
+    // What rounding leaves of the mean of X counts: it decides where a ReLU is passed on, and so what becomes of the difference.
     [IN_DIFFERENCE] =
         {
-            [STILL_WEIGHT] = {2, 1, 2, 1, 1, {PAIRS(MEAN), PAIRS(HALF_DIFFERENCE)}, {PAIRS(MEAN)}, {{{0, 0}}, {{1, 0}}}},
-            [MOVED_WEIGHT] = {2, 2, 2, 2, 1, {PAIRS(MEAN), PAIRS(HALF_DIFFERENCE)}, {PAIRS(MEAN), PAIRS(HALF_DIFFERENCE)}, {{{0, 0}, {1, 1}}, {{1, 0}, {0, 1}}}},
+            [STILL_WEIGHT] = {3, 1, 2, {2, 1}, 1, {BOTH_PARTS(MEAN), PAIRS(HALF_DIFFERENCE)}, {PAIRS(MEAN)}, {{{0, 0}, {1, 0}}, {{2, 0}}}},
+            [MOVED_WEIGHT] = {3, 2, 2, {3, 2}, 1, {BOTH_PARTS(MEAN), PAIRS(HALF_DIFFERENCE)}, {PAIRS(MEAN), PAIRS(HALF_DIFFERENCE)}, {{{0, 0}, {1, 0}, {2, 1}}, {{2, 0}, {0, 1}}}},
         },
 };
 
