@@ -82,12 +82,16 @@ const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b
 const elements = (weights: readonly Parameter[]): number => sum(weights.map(({ value }) => value.size));
 const countBytes = ({ value, bytes }: Parameter): number => value.size * (bytes ?? FLOAT_BYTES);
 
-/** Widths of a network's results: of a layer, of its keys, of all that its feed-forward part computes, of what it holds at once; and its number of layers. */
+/**
+ * Widths of a network's results: of a layer, of its keys, of all that its feed-forward part computes, of what that holds at once and of what it
+ * keeps for a backward pass; and its number of layers.
+ */
 interface Sizes {
   readonly width: number;
   readonly keys: number;
   readonly wide: number;
   readonly held: number;
+  readonly kept: number;
   readonly layers: number;
 }
 
@@ -102,8 +106,9 @@ function readSizes({ parameters, layers, keyWidth }: PlannedRun["network"], adap
   const sizes = { width, keys: keyWidth, layers: layers.length };
   // What an adapter adds to a wide result is as wide, and so is their sum: none of them is computed in tiles.
   if (upwards.some((name) => adapter.some((weight) => weight.name === loraNames(name).a)))
-    return { ...sizes, wide: 2 * wide, held: 3 * wide };
-  return { ...sizes, wide, held: wide === widest ? Math.min(widest, COLUMNS_AT_ONCE) : wide }; // with a gate both are held whole
+    return { ...sizes, wide: 2 * wide, held: 3 * wide, kept: 2 * wide };
+  if (wide > widest) return { ...sizes, wide, held: wide, kept: wide }; // with a gate both are held whole
+  return { ...sizes, wide, held: Math.min(widest, COLUMNS_AT_ONCE), kept: 0 }; // computed again, a tile at a time
 }
 
 /**
@@ -115,13 +120,13 @@ function forwardElements({ width, keys, held }: Sizes): number {
 }
 
 /** Elements a token that a layer's backward pass needs again. */
-const savedElements = ({ width, keys, wide }: Sizes): number => 8 * width + 2 * keys + wide;
+const savedElements = ({ width, keys, kept }: Sizes): number => 6 * width + 2 * keys + kept;
 
 const ACTIVATIONS: Readonly<Record<Execution, (sizes: Sizes) => number>> = {
   forward: forwardElements,
   pair: (sizes) => 2 * forwardElements(sizes),
-  backward: (sizes) => (2 * sizes.layers + 3) * savedElements(sizes), // TensorFlow.js frees what the backward pass makes at its end
-  checkpointed: (sizes) => sizes.layers * sizes.width + 3 * savedElements(sizes),
+  backward: (sizes) => sizes.layers * savedElements(sizes) + 2 * sizes.wide, // of the last layer the wide result and its gradient too
+  checkpointed: (sizes) => (sizes.layers + 3) * sizes.width + savedElements(sizes) + 2 * sizes.wide,
 };
 
 /** Elements of weights' copies. An embedding is formed by rows and tiles, which are no larger. */

@@ -1,12 +1,11 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { filledTensor, nativeKernel, viewTensor } from "../tensor/native/backend.ts";
+import { filledTensor, hasLibrary, nativeKernel, runInLibrary, viewTensor } from "../tensor/native/backend.ts";
 import { floats, type Graph, node } from "../tensor/native/onnx.ts";
 import { runGraph, type View } from "../tensor/native/session.ts";
 import { fused, fusedGradient } from "../tensor/trace.ts";
 import { attend } from "../tensor/x86/rows.ts";
 import { causalMask, type Group, groupAttention, groupGradient, type Rows, splitHeads } from "./attentionHeads.ts";
 import { attentionGradients } from "./gradients.ts";
-import { hasLibrary, runInLibrary } from "./inLibrary.ts";
 
 /** What decides an attention's graph: q's heads, those of the keys, a head's width, and how future keys are left out. */
 export interface AttentionGraph {

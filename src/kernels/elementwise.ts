@@ -1,10 +1,9 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { nativeKernel, runKernel } from "../tensor/native/backend.ts";
+import { hasLibrary, nativeKernel, runInLibrary, runKernel } from "../tensor/native/backend.ts";
 import { floats, type Graph, node } from "../tensor/native/onnx.ts";
 import { constant, fused, fusedGradient } from "../tensor/trace.ts";
 import * as rows from "../tensor/x86/rows.ts";
 import { activationGradientInLibrary } from "./gradients.ts";
-import { hasLibrary, runInLibrary } from "./inLibrary.ts";
 
 /** a + b, in the shape of both. TensorFlow.js's own operation, known to interpreters; so are the others here. */
 export function add(a: tf.Tensor, b: tf.Tensor): tf.Tensor2D {

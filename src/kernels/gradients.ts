@@ -1,10 +1,9 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { NATIVE, viewTensor } from "../tensor/native/backend.ts";
+import { hasLibrary, NATIVE, viewTensor } from "../tensor/native/backend.ts";
 import { blank } from "../tensor/pair.ts";
 import type { Activation } from "../tensor/x86/activations.ts";
 import { activationGradient, attentionGradient, normGradient } from "../tensor/x86/gradients.ts";
 import type { AttentionSizes } from "../tensor/x86/rows.ts";
-import { hasLibrary } from "./inLibrary.ts";
 
 // Gradients by the kit's own library, in one pass each; they are undefined where there is none, or tensors lie on another backend.
 

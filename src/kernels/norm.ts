@@ -1,10 +1,9 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { nativeKernel, runKernel } from "../tensor/native/backend.ts";
+import { hasLibrary, nativeKernel, runInLibrary, runKernel } from "../tensor/native/backend.ts";
 import { floats, type Graph, node } from "../tensor/native/onnx.ts";
 import { fused, fusedGradient } from "../tensor/trace.ts";
 import * as rows from "../tensor/x86/rows.ts";
 import { normGradients } from "./gradients.ts";
-import { hasLibrary, runInLibrary } from "./inLibrary.ts";
 
 /** The mean of each row, [rows, 1]. */
 export const rowMean = (t: tf.Tensor): tf.Tensor => tf.mean(t, -1, true);

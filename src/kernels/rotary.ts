@@ -1,8 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { filledTensor, nativeKernel, viewTensor } from "../tensor/native/backend.ts";
+import { filledTensor, hasLibrary, nativeKernel, runInLibrary, viewTensor } from "../tensor/native/backend.ts";
 import { fused, fusedGradient } from "../tensor/trace.ts";
 import { turnPairs } from "../tensor/x86/rows.ts";
-import { hasLibrary, runInLibrary } from "./inLibrary.ts";
 
 /** The angles by which each row's pairs are turned: their cosines and sines, [rows, pairs] flat. */
 export interface Angles {

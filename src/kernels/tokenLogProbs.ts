@@ -1,12 +1,11 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { filledTensor, NATIVE, nativeKernel, viewTensor } from "../tensor/native/backend.ts";
+import { filledTensor, hasLibrary, NATIVE, nativeKernel, viewTensor } from "../tensor/native/backend.ts";
 import { floats, type Graph, node } from "../tensor/native/onnx.ts";
 import { give, type Scratch, take, withScratch } from "../tensor/native/pool.ts";
 import { runGraph, type View } from "../tensor/native/session.ts";
 import { pair } from "../tensor/pair.ts";
 import { constant, defineRule, fused, fusedGradient } from "../tensor/trace.ts";
 import { addToLogSums, emptyLogSums, type LogSums } from "../tensor/x86/rows.ts";
-import { hasLibrary } from "./inLibrary.ts";
 import { type FoundWeight, filledSides, findWeight, viewInputs, viewSides } from "./sides.ts";
 import { eachLogitBlock, type OutputSide } from "./vocabularyTiles.ts";
 

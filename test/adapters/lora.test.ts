@@ -123,7 +123,7 @@ describe.each(FAMILIES)("LoRA on %s", (family) => {
       const maps = matrices.filter(({ name }) => name !== "lm_head.weight");
       const adaptedMaps = [...adapted.lora!.parts.keys()].map((name) => `${name}.weight`);
       expect(adaptedMaps.sort()).toEqual(maps.map(({ name }) => name).sort());
-      expect(featuresOf({ ...network, adaptation: adapted.adaptation })).toEqual(featuresOf(network));
+      expect(apart(featuresOf({ ...network, adaptation: adapted.adaptation }), featuresOf(network))).toBeLessThan(2e-6); // other sums
       gaussian(adapted.parameters, 0.2, { seed: 2, step: 0 });
       const with_ = featuresOf({ ...network, adaptation: adapted.adaptation });
       expect(apart(with_, featuresOf(network))).toBeGreaterThan(0.05);

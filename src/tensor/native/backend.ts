@@ -2,6 +2,7 @@ import { MathBackendCPU } from "@tensorflow/tfjs-backend-cpu";
 import * as tf from "@tensorflow/tfjs-core";
 import { widen, widenAll } from "../halves.ts";
 import { type Halves, isHalves, type Source } from "../source.ts";
+import { processorLevel } from "../x86/library.ts";
 import type { Graph } from "./onnx.ts";
 import { give, isBorrowed, take } from "./pool.ts";
 import { runGraph, type View } from "./session.ts";
@@ -98,6 +99,21 @@ export function runKernel(
 ): tf.TensorInfo {
   const feeds = Object.fromEntries(Object.entries(inputs).map(([key, tensor]) => [key, viewTensor(tensor)]));
   return filledTensor(shape, (y) => runGraph(name, build, feeds, { y }));
+}
+
+/** Whether the kit's own library computes on this processor; ONNX Runtime does elsewhere. */
+export const hasLibrary = (): boolean => processorLevel() !== "none";
+
+type ByName<T> = Readonly<Record<string, T>>;
+
+/** A new tensor of a shape, written by `work` of the kit's own library from the values of float32 inputs. */
+export function runInLibrary(
+  inputs: ByName<tf.TensorInfo>,
+  shape: number[],
+  work: (values: ByName<Float32Array>, y: Float32Array) => void,
+): tf.TensorInfo {
+  const values = Object.entries(inputs).map(([key, tensor]) => [key, viewTensor(tensor).values as Float32Array]);
+  return filledTensor(shape, (y) => work(Object.fromEntries(values), y.values as Float32Array));
 }
 
 /** Registers the native kernel of an operation, in place of any that the cpu backend has. */
