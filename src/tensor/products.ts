@@ -4,8 +4,8 @@ import { type Level, processorLevel } from "./x86/library.ts";
 /**
  * How the `native` backend forms the matrix products of a pass. "float32" multiplies float32 numbers. "bf16" rounds both operands to
  * bfloat16. "bf16x3" keeps what that rounding left of each in a second bfloat16 number, and adds three products. "difference" carries the
- * mean of both sides of theta and half their difference in bfloat16, so that the difference of the two losses is not lost in rounding.
- * All add in float32.
+ * mean of both sides of theta and half their difference in bfloat16, so that the difference of the two losses is not lost in rounding, and of
+ * the mean of x in a second number what rounding left. All add in float32.
  */
 export const PRODUCTS = ["float32", "bf16x3", "bf16", "difference"] as const;
 
