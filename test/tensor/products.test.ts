@@ -22,9 +22,9 @@ describe("products that nobody has chosen", () => {
     expect([twoSidedProducts(), oneSidedProducts()]).toEqual(["float32", "float32"]);
   });
 
-  test("are by difference on AMX, and of one side at float32's accuracy", async () => {
+  test("are three of bfloat16 on AMX", async () => {
     const { twoSidedProducts, oneSidedProducts } = await onProcessor("amx");
-    expect([twoSidedProducts(), oneSidedProducts()]).toEqual(["difference", "bf16x3"]);
+    expect([twoSidedProducts(), oneSidedProducts()]).toEqual(["bf16x3", "bf16x3"]);
   });
 });
 
@@ -42,6 +42,12 @@ describe("products that were chosen", () => {
       ["difference", "float32"],
       ["float32", "float32"],
     ]);
+  });
+
+  test("by difference are of one side at float32's accuracy, which AMX has by three of bfloat16", async () => {
+    const { setProducts, twoSidedProducts, oneSidedProducts } = await onProcessor("amx");
+    setProducts("difference");
+    expect([twoSidedProducts(), oneSidedProducts()]).toEqual(["difference", "bf16x3"]);
   });
 
   test("are refused in a sentence where nobody knows them, or where nothing forms them", async () => {
