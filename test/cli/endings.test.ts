@@ -19,8 +19,9 @@ async function underWay(): Promise<ReturnType<typeof started>> {
 
 const parts = (cwd: string): string[] => readdirSync(join(cwd, "runs")).filter((name) => name.endsWith(".part"));
 
+/** Lines of the run under way; the one before it may be given its name, without `.part`, at any moment. */
 function steps(cwd: string): number {
-  const [part] = existsSync(join(cwd, "runs")) ? parts(cwd) : [];
+  const [part] = existsSync(join(cwd, "runs")) ? parts(cwd).filter((name) => name.includes("-mezo-")) : [];
   return part === undefined ? 0 : readFileSync(join(cwd, "runs", part), "utf8").split("\n").length;
 }
 
