@@ -6,7 +6,6 @@ import type { RunHeader, RunSettings } from "../record/run.ts";
 import type { Task } from "../tasks/task.ts";
 import { levelInUse, productsInUse } from "../tensor/backend.ts";
 import { threadCount } from "../tensor/native/session.ts";
-import { canPair } from "../tensor/pair.ts";
 import type { Tuner } from "../tuners/tuner.ts";
 import type { TuneSettings } from "./tuneOptions.ts";
 
@@ -40,7 +39,7 @@ export const NOISE_VERSION = "philox4x32-10 box-muller 1";
 export function tuningHeader(setting: Setting, tuner: Tuner, settings: TuneSettings): RunHeader {
   const { adapter, method, maximize } = settings;
   const name = method ?? (adapter ? `${tuner.name} (${adapter.name})` : tuner.name);
-  const passes = canPair() && !maximize ? "pair" : "sweeps";
+  const passes = maximize ? "sweeps" : "pair";
   return {
     ...runHeader(setting, name, recordSettings(settings)),
     tuner: { name: tuner.name, options: tuner.options },

@@ -59,7 +59,7 @@ export async function replay(model: LanguageModel, run: UnfinishedRun, options: 
   const theta = adapted?.parameters ?? model.parameters;
   try {
     (await retrace(theta, wanted, onProgress)).dispose();
-    const checked = checkTheta(theta, wanted, model);
+    const checked = await checkTheta(theta, wanted, model);
     const tuned = adapted ? adaptedModel(model, adapted) : model;
     return { model: tuned, ...(adapted && { adapted }), step, checked, dispose };
   } catch (error) {
@@ -182,9 +182,13 @@ const edited = (step: number, { tuner }: RunHeader): KitError =>
  * where they are others, unless the model is kept in other numbers than the run's was, or a prefix began from activations computed otherwise:
  * there they are near.
  */
-export function checkTheta(theta: readonly Parameter[], run: UnfinishedRun, model: LanguageModel): boolean {
+export async function checkTheta(
+  theta: readonly Parameter[],
+  run: UnfinishedRun,
+  model: LanguageModel,
+): Promise<boolean> {
   const was = run.scores.findLast(({ step }) => step === stepsTaken(run))?.theta;
-  const is = was && hashTheta(theta);
+  const is = was && (await hashTheta(theta));
   if (is === undefined || is === was) return is !== undefined;
   if (!isRepeated(run.header, model)) return false;
   throw new KitError(

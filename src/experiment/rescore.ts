@@ -87,7 +87,7 @@ async function scoreAgain(tuned: TunedModel, run: Run, schedule: ScoringSchedule
         record?.score(found);
       }
     }
-    checkTheta(theta, run, model);
+    await checkTheta(theta, run, model);
     return { header, steps, scores, cost, ...(before && { before }) };
   } finally {
     training.dispose();

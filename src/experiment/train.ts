@@ -7,7 +7,6 @@ import { hashTheta, recordLosses } from "../record/observe.ts";
 import type { PredictedBytes, Run, RunRecorder, Score, StepRecord, UnfinishedRun } from "../record/run.ts";
 import { isBest, stepsTaken } from "../record/steps.ts";
 import type { Task } from "../tasks/task.ts";
-import { canPair } from "../tensor/pair.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { ProgressEvent } from "../tensor/progress.ts";
 import type { Resident, Training, Tuner } from "../tuners/tuner.ts";
@@ -100,10 +99,10 @@ export function makeStepScorer(
     const earlier = scores.filter((score) => score.on === "dev" && score.step < step);
     const known = (on: Score["on"]): Score | undefined =>
       scores.find((score) => score.on === on && score.step === step);
-    const hash = hashTheta(theta);
+    const hash = await hashTheta(theta);
     const scorePart = async (on: Score["on"]): Promise<Score> => {
       const report = (done: number): void => onProgress({ label, part: on, done, total: parts[on].gold.length });
-      return { ...(await scoreOn({ ...parts[on], on, step }, report)), ...(hash !== undefined && { theta: hash }) };
+      return { ...(await scoreOn({ ...parts[on], on, step }, report)), theta: hash };
     };
     const dev = known("dev") ?? (await scorePart("dev"));
     if (!known("dev")) yield dev;
@@ -132,7 +131,7 @@ function predictMemory(
 
 function chooseExecution({ gradients }: Resident, { checkpointing, maximize }: TuneSettings): Execution {
   if (gradients > 0) return checkpointing ? "checkpointed" : "backward";
-  return maximize || !canPair() ? "forward" : "pair";
+  return maximize ? "forward" : "pair";
 }
 
 function objectiveOptions({ microBatchSize, maximize, checkpointing }: TuneSettings): ObjectiveOptions {

@@ -48,7 +48,7 @@ async function tuneFrom(
   let training: Training | undefined;
   try {
     training = isNew ? tuner.begin(theta) : await retrace(theta, past, settings.onProgress, tuner);
-    if (!isNew) checkTheta(theta, past, model);
+    if (!isNew) await checkTheta(theta, past, model);
     const subject = { model: adapted ? adaptedModel(model, adapted) : model, theta, task, tuner, training };
     const run = await train(subject, past, settings);
     if (adapted) await onAdapted?.(adapted);

@@ -7,7 +7,6 @@ import type { LanguageModel } from "../models/network.ts";
 import { restoreQuietly } from "../models/network.ts";
 import type { Task } from "../tasks/task.ts";
 import { levelInUse, productsInUse } from "../tensor/backend.ts";
-import { canPair } from "../tensor/pair.ts";
 import { type Draw, gaussian, type Parameter, type Perturb } from "../tensor/parameter.ts";
 import type { Products } from "../tensor/products.ts";
 import type { Progress } from "../tensor/progress.ts";
@@ -157,7 +156,7 @@ export async function diagnose(model: LanguageModel, task: Task, options: Diagno
     return { ...describeSubject(model, task, settings), ...found, prompt };
   } finally {
     adapted?.dispose();
-    if (!adapted && !(canPair() && settings.noise.law)) restoreQuietly(model);
+    if (!adapted && !settings.noise.law) restoreQuietly(model);
   }
 }
 

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Network } from "../nn/network.ts";
 import type { Loss } from "../tasks/task.ts";
-import type { Both } from "../tensor/pair.ts";
+import type { Both, ReadSides } from "../tensor/pair.ts";
 import type { Candidate } from "../text/prompt.ts";
 import { answerPasses, candidatePasses } from "./candidates.ts";
 import type { LabelledBatch } from "./encode.ts";
@@ -52,13 +52,13 @@ export async function computeLoss(loss: Loss, network: Network, batch: LabelledB
 }
 
 /** The losses of a batch on both sides, inside `pairwise`, whose `sides` reads both sides of a tensor. */
-export function computeBothLosses(
+export async function computeBothLosses(
   loss: Loss,
   network: Network,
   batch: LabelledBatch,
-  sides: (tensor: tf.Tensor) => Both<Float32Array>,
-): Both<number> {
-  const { plus, minus } = runPassesOnBothSides(network, losses[loss].passes(batch), sides);
+  sides: ReadSides,
+): Promise<Both<number>> {
+  const { plus, minus } = await runPassesOnBothSides(network, losses[loss].passes(batch), sides);
   return { plus: lossFromScores(loss, plus, batch.gold), minus: lossFromScores(loss, minus, batch.gold) };
 }
 

@@ -1,6 +1,6 @@
 import type { LanguageModel } from "../models/network.ts";
 import type { Loss, Task } from "../tasks/task.ts";
-import { canPair, pairwise } from "../tensor/pair.ts";
+import { pairwise } from "../tensor/pair.ts";
 import type { Objective } from "../tuners/tuner.ts";
 import { type LabelledBatch, splitBatch } from "./encode.ts";
 import { computeDerivative, computeGradient, type LossPart, lossParts } from "./gradient.ts";
@@ -27,7 +27,7 @@ export function objectiveFor(
     const parts = (): LossPart[] => batches.flatMap(({ batch, share }) => lossParts(task.loss, batch, share));
     return {
       value: () => sumOf(batches, ({ batch }) => computeLoss(task.loss, model, batch)),
-      ...(canPair() && { pair: pairedLoss(model, task.loss, batches) }),
+      pair: pairedLoss(model, task.loss, batches),
       gradient: (theta) => computeGradient(model, parts(), theta, checkpointing),
       derivative: (_theta, _tangentOf, differentiate) => computeDerivative(model, parts(), differentiate),
     };
@@ -37,13 +37,13 @@ export function objectiveFor(
 /** The losses on both sides, in one pass over the weights. */
 function pairedLoss(model: LanguageModel, loss: Loss, batches: readonly MicroBatch[]): NonNullable<Objective["pair"]> {
   return (theta, shift) =>
-    pairwise(theta, shift, (sides) => {
+    pairwise(theta, shift, async (sides) => {
+      const both = await Promise.all(batches.map(({ batch }) => computeBothLosses(loss, model, batch, sides)));
       let [lossPlus, lossMinus] = [0, 0];
-      for (const { batch, share } of batches) {
-        const { plus, minus } = computeBothLosses(loss, model, batch, sides);
-        lossPlus += share * plus;
-        lossMinus += share * minus;
-      }
+      both.forEach(({ plus, minus }, i) => {
+        lossPlus += batches[i]!.share * plus;
+        lossMinus += batches[i]!.share * minus;
+      });
       return { lossPlus, lossMinus };
     });
 }

@@ -3,7 +3,7 @@ import { embed } from "../kernels/embed.ts";
 import { lastTokens, packBatch } from "../nn/batch.ts";
 import type { Head, KeysValues, Network } from "../nn/network.ts";
 import { features, featuresWithCache } from "../nn/run.ts";
-import type { Both } from "../tensor/pair.ts";
+import type { Both, ReadSides } from "../tensor/pair.ts";
 
 /** Most tokens in one forward pass: bounds the activations, whatever the number of examples. */
 export const TOKENS_PER_PASS = 4096;
@@ -89,14 +89,18 @@ export async function runPasses(network: Network, passes: readonly Pass[]): Prom
   return readPasses(passes, values);
 }
 
-/** Runs the passes inside `pairwise`, whose `sides` reads both sides of a tensor: every item's scores on each. */
-export function runPassesOnBothSides(
+/**
+ * Runs the passes inside `pairwise`, whose `sides` reads both sides of a tensor: every item's scores on each. All passes are run before the
+ * first await.
+ */
+export async function runPassesOnBothSides(
   network: Network,
   passes: readonly Pass[],
-  sides: (tensor: tf.Tensor) => Both<Float32Array>,
-): Both<number[][]> {
-  const both: Both<Float32Array>[] = [];
-  for (const tensor of scoreTensors(network, passes)) both.push(sides(tensor));
+  sides: ReadSides,
+): Promise<Both<number[][]>> {
+  const reads: Promise<Both<Float32Array>>[] = [];
+  for (const tensor of scoreTensors(network, passes)) reads.push(sides(tensor));
+  const both = await Promise.all(reads);
   const [plus, minus] = [both.map((values) => values.plus), both.map((values) => values.minus)];
   return { plus: readPasses(passes, plus), minus: readPasses(passes, minus) };
 }

@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs-core";
+import type * as tf from "@tensorflow/tfjs-core";
 import type { Checkpoint } from "../checkpoints/folder.ts";
 import { findQuantization } from "../checkpoints/quantized.ts";
 import type { StoredTensor } from "../checkpoints/safetensors.ts";
@@ -6,10 +6,9 @@ import { transposeStored } from "../checkpoints/transpose.ts";
 import { KitError, listNames } from "../error.ts";
 import type { Network } from "../nn/network.ts";
 import { storage } from "../tensor/backend.ts";
-import { narrow } from "../tensor/halves.ts";
-import { halfTensor, NATIVE } from "../tensor/native/backend.ts";
-import { fillValues, type Parameter } from "../tensor/parameter.ts";
-import { type HalfFormat, type HalfKind, isHalves, type Rounding } from "../tensor/source.ts";
+import type { Parameter } from "../tensor/parameter.ts";
+import type { HalfFormat, HalfKind, Rounding } from "../tensor/source.ts";
+import type { ReadValues } from "../tensor/storage.ts";
 import type { Config } from "./config.ts";
 import { findFamily, type Limits, type ModelFamily } from "./family.ts";
 import "./index.ts";
@@ -35,20 +34,14 @@ export type MakeWeight = (stored: StoredTensor, shape: readonly number[], name: 
 export const weightFormats: readonly WeightFormat[] = ["float32", "float16", "bfloat16"];
 export const roundings: readonly Rounding[] = ["stochastic", "nearest"];
 
-/** Makes the function that makes such weights. Biases and norms stay in float32. Throws a KitError for an unknown format or rounding, and for 16 bits on another backend than native. */
+/** Makes the function that makes such weights. Biases and norms stay in float32. Throws a KitError for an unknown format or rounding. */
 export function weightMaker({ weights = "float32", rounding = "stochastic" }: WeightOptions): MakeWeight {
   if (!weightFormats.includes(weights) || !roundings.includes(rounding))
     throw new KitError(
       `Weights cannot be kept in ${weights}, rounding ${rounding}: choose one of ${weightFormats.join(", ")}, and of ${roundings.join(", ")}.`,
     );
-  const full: MakeWeight = (stored, shape) => {
-    const values = new Float32Array(tf.util.sizeFromShape([...shape]));
-    stored.read(values);
-    return { value: tf.tensor(values, [...shape]) };
-  };
+  const full: MakeWeight = (stored, shape) => ({ value: storage().weight(shape, stored.read) });
   if (weights === "float32") return full;
-  if (tf.getBackend() !== NATIVE)
-    throw new KitError(`Weights in ${weights} need the native backend, and ${tf.getBackend()} was chosen.`);
   return (stored, shape, name) =>
     shape.length < 2 ? full(stored, shape, name) : makeHalf(stored, shape, name, { format: weights, rounding });
 }
@@ -61,21 +54,6 @@ export function halfKind({ weights = "float32", rounding = "stochastic" }: Weigh
 /** Beyond this a number is rounded to infinity. */
 const LARGEST: Readonly<Record<HalfFormat, number>> = { float16: 65_520, bfloat16: 3.3961775e38 };
 
-/** Elements that are read at once for a weight in 16 bits: 1 MiB, so that no weight is ever held in float32 as a whole. */
-const PIECE = 1 << 18;
-/** They are kept here: new ones for each weight would be memory that waits for the garbage collector. */
-let piece: Float32Array | undefined;
-
-/** Calls `use` with one piece of a tensor's values after the other, and the element that it begins with. */
-function readPieces(stored: StoredTensor, size: number, use: (values: Float32Array, from: number) => void): void {
-  piece ??= new Float32Array(PIECE);
-  for (let from = 0; from < size; from += PIECE) {
-    const values = piece.subarray(0, Math.min(PIECE, size - from));
-    stored.read(values, from);
-    use(values, from);
-  }
-}
-
 /** A weight in 16 bits. Throws a KitError for numbers that are NaN or too large, which the conversion would turn into arbitrary ones. */
 function makeHalf(
   stored: StoredTensor,
@@ -83,24 +61,24 @@ function makeHalf(
   name: string,
   kind: HalfKind,
 ): Omit<Parameter, "name"> {
-  const halves = { ...kind, bits: new Uint16Array(tf.util.sizeFromShape([...shape])) };
   const most = LARGEST[kind.format];
   let wrong = 0;
-  readPieces(stored, halves.bits.length, (values, from) => {
-    for (let i = 0; i < values.length; i++) if (!(Math.abs(values[i]!) < most)) wrong++;
-    narrow(values, halves, from);
-  });
-  if (wrong === 0) return { value: halfTensor(shape, halves), bytes: 2 };
+  const readChecked: ReadValues = (into, from) => {
+    stored.read(into, from);
+    for (let i = 0; i < into.length; i++) if (!(Math.abs(into[i]!) < most)) wrong++;
+  };
+  const value = storage().weight(shape, readChecked, kind);
+  if (wrong === 0) return { value, bytes: 2 };
+  const { size } = value;
+  value.dispose();
   throw new KitError(
-    `The weight ${name} cannot be kept in ${kind.format}, since ${wrong} of its ${halves.bits.length} numbers are NaN, infinite or ${most} and more; load the model in float32, or get a sound checkpoint.`,
+    `The weight ${name} cannot be kept in ${kind.format}, since ${wrong} of its ${size} numbers are NaN, infinite or ${most} and more; load the model in float32, or get a sound checkpoint.`,
   );
 }
 
 /** Gives a weight the values that a checkpoint holds, in place. */
 export function fillFrom(tensor: tf.Tensor, stored: StoredTensor): void {
-  const there = storage().source?.(tensor);
-  if (there && isHalves(there)) readPieces(stored, tensor.size, (values, from) => narrow(values, there, from));
-  else fillValues(tensor, (into) => stored.read(into));
+  storage().refill(tensor, stored.read);
 }
 
 /** What a checkpoint holds for a network: its family, every weight's shape and where it lies. Throws as `loadNetwork` does, reading no weight. */

@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { attention } from "../kernels/attention.ts";
+import "../kernels/backends.ts";
 import { type Activation, activate, add, joinRows } from "../kernels/elementwise.ts";
 import { embed } from "../kernels/embed.ts";
 import { feedForward } from "../kernels/feedForward.ts";

@@ -46,15 +46,12 @@ export function recordLosses({ value, pair, gradient, derivative }: Objective): 
 
 /**
  * The first 16 hexadecimal digits of the SHA-256 over the weights' values in float32, in order: what tells whether recomputed weights
- * are those of the run. Undefined where the weights lie in no memory of this process.
+ * are those of the run.
  */
-export function hashTheta(theta: readonly Parameter[]): string | undefined {
-  const { view } = storage();
-  if (!view) return undefined;
+export async function hashTheta(theta: readonly Parameter[]): Promise<string> {
   const hash = createHash("sha256");
-  for (const { value } of theta) {
-    const { buffer, byteOffset, byteLength } = view(value);
-    hash.update(new Uint8Array(buffer, byteOffset, byteLength));
-  }
+  for (const { value } of theta)
+    for await (const { buffer, byteOffset, byteLength } of storage().read(value))
+      hash.update(new Uint8Array(buffer, byteOffset, byteLength));
   return hash.digest("hex").slice(0, 16);
 }

@@ -8,7 +8,7 @@ import { setNoiseThreads } from "./noise/pieces.ts";
 import { cpu, wasm } from "./plain.ts";
 import { type Products, setProducts, twoSidedProducts } from "./products.ts";
 import type { Backend, Storage } from "./storage.ts";
-import { tensorflow } from "./tensorflow.ts";
+import { tensorflow } from "./tensorflow/backend.ts";
 import { webgpu } from "./webgpu/backend.ts";
 import { type Level, processorLevel, setLibraryThreads } from "./x86/library.ts";
 

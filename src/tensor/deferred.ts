@@ -10,7 +10,7 @@ const MOST_WAITING = 256;
 export interface DeferredSweeps {
   /**
    * A noise whose sweeps are put off while `during` runs, until many have come together. Who reads weights in between sees them as they
-   * were. Where weights lie outside this process, and for a noise without a law, nothing is put off.
+   * were. For a noise without a law nothing is put off.
    */
   through(noise: Perturb): Perturb;
   /** Runs `body`; in the end all sweeps that it asked for have been made, where it fails too. */
@@ -34,7 +34,7 @@ export function deferSweeps(): DeferredSweeps {
   const through = (noise: Perturb): Perturb => {
     const { law } = noise;
     const perturb: Perturb = (theta, scale, draw, keep = 1) => {
-      if (!isDeferring || law === undefined || !storage().view) {
+      if (!isDeferring || law === undefined) {
         flush();
         return noise(theta, scale, draw, keep);
       }

@@ -5,19 +5,16 @@ import type { Stretch } from "./noise/stretch.ts";
 import { wholeStretch } from "./noise/stretch.ts";
 import { moveMany } from "./noise/sweep.ts";
 import type { Draw, Parameter } from "./parameter.ts";
+import type { Both } from "./storage.ts";
 import { type Attributes, type Call, type Inputs, type Interpreter, interpret, type Traced } from "./trace.ts";
+
+export type { Both };
 
 /** The two places theta + eps z and theta − eps z. */
 export interface Shift {
   readonly law: Distribution;
   readonly eps: number;
   readonly z: Draw;
-}
-
-/** Both sides of a tensor. */
-export interface Both<T = tf.Tensor> {
-  readonly plus: T;
-  readonly minus: T;
 }
 
 /** What a pass knows: the key of each weight's z, by tensor id. */
@@ -59,26 +56,30 @@ export const pair: Interpreter<Pass, PairRule> = {
   },
 };
 
-/** Whether both sides can be run at once here: where this process can see the weights. */
-export function canPair(): boolean {
-  return storage().view !== undefined;
-}
-
 /**
  * Runs `body`, made of fused operations alone, at theta + eps z and theta − eps z in one pass, so that z is made once and theta is never
  * disturbed. What does not depend on theta is computed once. `body` sees the plus side; `sides` gives both sides' values of a tensor
- * that it made.
+ * that it made, which the body may await after its last operation. Before that it must not wait for anything: operations are seen while it runs.
  */
-export function pairwise<T>(
-  theta: readonly Parameter[],
-  shift: Shift,
-  body: (sides: (tensor: tf.Tensor) => Both<Float32Array>) => T,
-): T {
+export function pairwise<T>(theta: readonly Parameter[], shift: Shift, body: (sides: ReadSides) => T): T {
   const { seed, step, index } = shift.z;
   const keys = new Map(theta.map(({ name, value }) => [value.id, noiseKey(seed, step, name, index)]));
   return interpret(pair, { keys, shift }, (companion) =>
-    body((tensor) => ({ plus: copyValues(tensor), minus: copyValues(companion(tensor) ?? tensor) })),
+    body((tensor) => readBoth(tensor, companion(tensor) ?? tensor)),
   );
+}
+
+/** Reads both sides' values of a tensor. */
+export type ReadSides = (tensor: tf.Tensor) => Promise<Both<Float32Array>>;
+
+async function readBoth(plus: tf.Tensor, minus: tf.Tensor): Promise<Both<Float32Array>> {
+  const kept = [plus, minus].map((side) => tf.keep(tf.clone(side))); // either may be freed before it is read
+  try {
+    const [atPlus, atMinus] = await Promise.all(kept.map((side) => side.data<"float32">()));
+    return { plus: atPlus!, minus: atMinus! };
+  } finally {
+    tf.dispose(kept);
+  }
 }
 
 const findIn =
@@ -105,17 +106,12 @@ function runWhole<Given extends Inputs, T extends tf.Tensor>(
   { inputs: plus, run }: Call<Given, T>,
   minus: Given,
 ): Traced<T> {
-  const weights = new Map<number, Both>();
-  const stretches = Object.values(plus).flatMap((tensor) => {
-    const key = keys.get(tensor.id);
-    if (!key) return [];
-    const both = { plus: blank(tensor.shape), minus: blank(tensor.shape) };
-    weights.set(tensor.id, both);
-    const view = storage().view!;
-    const sides = { plus: view(both.plus), minus: view(both.minus) };
-    return formFrom(tensor, key, shift)({ from: 0, to: tensor.size, sides });
-  });
-  moveMany(stretches);
+  const inTheta = new Map(
+    Object.values(plus).flatMap((tensor) => (keys.has(tensor.id) ? [[tensor.id, tensor] as const] : [])),
+  );
+  const keyed = [...inTheta.values()].map((tensor) => ({ tensor, key: keys.get(tensor.id)! }));
+  const formed = storage().sides(keyed, shift.eps, shift.law);
+  const weights = new Map(keyed.map(({ tensor }, i) => [tensor.id, formed[i]!]));
   const [value, companion] = (["plus", "minus"] as const).map((side) =>
     run(mapInputs(side === "plus" ? plus : minus, (tensor) => weights.get(tensor.id)?.[side] ?? tensor)),
   );
@@ -136,6 +132,3 @@ function mapInputs<Given extends Inputs>(
   const changed = Array.isArray(inputs) ? entries.map(([, tensor]) => tensor) : Object.fromEntries(entries);
   return changed as unknown as Given;
 }
-
-/** A copy of the values: the buffer may be used again. */
-const copyValues = (tensor: tf.Tensor): Float32Array => storage().view!(tensor).slice();

@@ -9,7 +9,7 @@ export const processor = (): string => cpus()[0]?.model.trim() || process.arch;
 /** TensorFlow.js's own backend in plain JavaScript: a hundred times slower than native, for checks. */
 export const cpu: Backend = {
   about: "plain TensorFlow.js, slow, for checks; always there",
-  storage: inMemory((tensor) => viewTensor(tensor).values as Float32Array),
+  storage: inMemory({ source: (tensor) => viewTensor(tensor).values as Float32Array }),
   load: async () => processor(),
 };
 
@@ -63,7 +63,7 @@ function registerMissingKernels(): void {
 /** TensorFlow.js's WebAssembly backend: one thread, 4 GiB in all, a fifth of native's speed at best. */
 export const wasm: Backend = {
   about: "TensorFlow.js in WebAssembly, one thread and 4 GiB, for checks; comes with npm install",
-  storage: inMemory(floats, forgetPacked),
+  storage: inMemory({ source: floats, changed: forgetPacked }),
   load: async () => {
     await import("@tensorflow/tfjs-backend-wasm");
     registerMissingKernels();

@@ -45,13 +45,13 @@ test("its file makes the weights again, to the bit, and holds the rows in float3
   expect([...held]).toEqual(rows.flatMap((row) => [...row].map(Math.fround)));
   const settings = { steps: 3, batchSize: 2, keepWeights: true, from: probed };
   const run = await tune(model, task, mezo({ lr: 1e-2, eps: 1e-2 }), settings);
-  const hash = hashTheta(model.parameters);
+  const hash = await hashTheta(model.parameters);
   model.restore();
   const file = join(tinyModel(), "run.jsonl");
   writeRun(file, run);
   const again = await replay(model, readRun(file));
   expect(again.checked).toBe(true);
-  expect(hashTheta(model.parameters)).toBe(hash);
+  expect(await hashTheta(model.parameters)).toBe(hash);
   again.dispose();
   model.dispose();
 });

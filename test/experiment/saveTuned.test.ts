@@ -45,7 +45,7 @@ test("a full model's folder is a model's, which loadModel loads as any other", a
   expect(JSON.parse(readFileSync(join(saved, "task.json"), "utf8"))).toEqual({ task: "SST-2" });
   expect(readRun(join(saved, "run.jsonl"))).toEqual(tuned.run);
   const plain = await loadModel(saved);
-  expect(hashTheta(plain.parameters)).toBe(hashTheta(tuned.model.parameters));
+  expect(await hashTheta(plain.parameters)).toBe(await hashTheta(tuned.model.parameters));
   expect(await classify(plain, "SST-2", TEXTS)).toEqual(await classify(tuned.model, task, TEXTS));
   for (const one of [tuned, model, plain]) one.dispose();
 });
@@ -117,11 +117,11 @@ test.each([
   const saved = place();
   await saveTuned(tuned, saved);
   const expected = await classify(tuned.model, task, TEXTS);
-  const hash = hashTheta((tuned.adapted ?? tuned.model).parameters);
+  const hash = await hashTheta((tuned.adapted ?? tuned.model).parameters);
   for (const one of [tuned, model]) one.dispose();
   const loaded = await loadTuned(saved);
   expect(loaded.model.kept).toEqual(model.kept);
-  expect(hashTheta((loaded.adapted ?? loaded.model).parameters)).toBe(hash);
+  expect(await hashTheta((loaded.adapted ?? loaded.model).parameters)).toBe(hash);
   expect(await classify(loaded.model, loaded.task, TEXTS)).toEqual(expected);
   loaded.dispose();
 });
@@ -186,7 +186,7 @@ test("the best of a run is had from its file, but not of FT without kept weights
 
 async function tunedHash(model: LanguageModel, run: Tuned["run"]): Promise<string> {
   const tuned = await bestModel(model, task, run);
-  const hash = hashTheta(tuned.model.parameters)!;
+  const hash = await hashTheta(tuned.model.parameters)!;
   tuned.dispose();
   return hash;
 }

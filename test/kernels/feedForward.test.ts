@@ -70,13 +70,13 @@ describe("feedForward", () => {
     ["all weights", ["up", "upBias", "down", "downBias"]],
     ["up alone", ["up"]],
     ["down and a bias", ["down", "upBias"]],
-  ] as const)("gives both sides of %s in tiles, to the bit what moved weights give", (_what, names) => {
+  ] as const)("gives both sides of %s in tiles, to the bit what moved weights give", async (_what, names) => {
     const [x, weights] = [normal(5, ROWS, WIDTH), weightsOf(WIDE)];
     const theta = names.map((name) => ({ name, value: weights[name] }));
     for (const [law, noise] of [["gaussian", gaussian] as const, ["rademacher", rademacher] as const]) {
       const z = { seed: 3, step: 2 };
       const [before, inUse] = [tf.memory().numTensors, poolBytes().inUse];
-      const both = pairwise(theta, { law, eps: 0.05, z }, (sides) => {
+      const both = await pairwise(theta, { law, eps: 0.05, z }, (sides) => {
         const y = feedForward(x, weights, "relu", x);
         const found = sides(y);
         y.dispose();
@@ -93,11 +93,11 @@ describe("feedForward", () => {
     tf.dispose([x, ...Object.values(weights)]);
   });
 
-  test("shares weights that are not moved between both sides of its input", () => {
+  test("shares weights that are not moved between both sides of its input", async () => {
     const [x, before, weights] = [normal(5, ROWS, WIDTH), normal(6, WIDTH, WIDTH), weightsOf(WIDE)];
     const run = (): tf.Tensor => tf.tidy(() => feedForward(linear(x, before), weights, "relu", x));
     const [theta, z] = [[{ name: "before", value: before }], { seed: 3, step: 2 }];
-    const both = pairwise(theta, { law: "gaussian", eps: 0.05, z }, (sides) => {
+    const both = await pairwise(theta, { law: "gaussian", eps: 0.05, z }, (sides) => {
       const y = run();
       const found = sides(y);
       y.dispose();

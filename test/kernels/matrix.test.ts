@@ -30,9 +30,9 @@ const isHere = processorLevel() !== "none";
 afterEach(() => setProducts(undefined));
 
 /** Both sides of a result in one pass, which leaves no tensor and no memory behind. */
-function passOver(theta: readonly Parameter[], law: Distribution, eps: number, run: () => tf.Tensor) {
+async function passOver(theta: readonly Parameter[], law: Distribution, eps: number, run: () => tf.Tensor) {
   const before = [tf.memory().numTensors, poolBytes().inUse];
-  const both = pairwise(theta, { law, eps, z: Z }, (sides) => {
+  const both = await pairwise(theta, { law, eps, z: Z }, (sides) => {
     const tensor = tf.tidy(run);
     const found = sides(tensor);
     tensor.dispose();
@@ -43,7 +43,7 @@ function passOver(theta: readonly Parameter[], law: Distribution, eps: number, r
 }
 
 /** What `work` gives with these products, none of which ONNX Runtime formed. */
-async function withoutGraphs<T>(products: Products, work: () => T): Promise<T> {
+async function withoutGraphs<T>(products: Products, work: () => T | Promise<T>): Promise<T> {
   setProducts(products);
   const graphs: string[] = [];
   const result = await profileGraphs(
@@ -148,7 +148,7 @@ function drawInputs({ shapes, matrices }: Operation, format?: HalfFormat): Recor
 }
 
 /** Both sides of an operation on the backend in use, the named inputs being theta. */
-function run(
+async function run(
   operation: Operation,
   values: Readonly<Record<string, Float32Array>>,
   moved: readonly string[],
@@ -163,7 +163,7 @@ function run(
   });
   const inputs = Object.fromEntries(entries);
   const theta = moved.map((name) => ({ name, value: inputs[name]! }));
-  const both = passOver(theta, law, 0.05, () => operation.run(inputs));
+  const both = await passOver(theta, law, 0.05, () => operation.run(inputs));
   tf.dispose(inputs);
   return both;
 }
@@ -171,7 +171,7 @@ function run(
 /** The same in TensorFlow.js's own operations, with the weights formed whole. */
 async function reference(...given: Parameters<typeof run>): Promise<Both<Float32Array>> {
   await useBackend("cpu");
-  const both = run(...given);
+  const both = await run(...given);
   await useBackend("native", { threads: 1 });
   return both;
 }
@@ -218,7 +218,7 @@ const WIDE = { hidden_size: 128, ffn_dim: 192, intermediate_size: 192, vocab_siz
 async function passOverNetwork(
   family: "opt" | "roberta" | "llama",
   begin: (typeof TRAINED)[keyof typeof TRAINED],
-  pass: (run: () => Both<Float32Array>) => Promise<Both<Float32Array>> = async (run) => run(),
+  pass: (run: () => Promise<Both<Float32Array>>) => Promise<Both<Float32Array>> = async (run) => run(),
 ) {
   const config = { ...CONFIGS[family], ...WIDE, ...(family === "opt" && { word_embed_proj_dim: 128 }) };
   const network = networkWith(config, (weight, i) => 0.2 * Math.sin(1 + weight + 0.7 * i * (1 + (i % 11))));
@@ -249,7 +249,7 @@ describe.skipIf(!isHere)("both sides of a network by the kit's own kernels", () 
 describe.skipIf(!isHere)("one side by the kit's own kernels", () => {
   test.each(Object.entries(OPERATIONS))("of %s is what TensorFlow.js gives", async (_name, operation) => {
     const values = drawInputs(operation);
-    const once = (): Float32Array => run(operation, values, [], "gaussian").plus;
+    const once = async (): Promise<Float32Array> => (await run(operation, values, [], "gaussian")).plus;
     const { plus: wanted } = await reference(operation, values, [], "gaussian");
     for (const products of EXACT) {
       const found = await withoutGraphs(products, once);

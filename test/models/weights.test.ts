@@ -87,7 +87,7 @@ test("what cannot be kept is refused with what there is", async () => {
   );
   await useBackend("cpu");
   await expect(loadModel(folder, { weights: "float16" })).rejects.toThrow(
-    /float16 need the native backend, and cpu was chosen/,
+    /float16 were asked for, which the cpu backend does not keep: choose native, tensorflow or webgpu/,
   );
   await useBackend("native");
 });

@@ -63,12 +63,12 @@ const bothAt = (theta: readonly Parameter[], law: keyof typeof LAWS, run: () => 
 describe.each(FAMILIES)("both sides of %s in one pass", (family) => {
   describe.each(Object.entries(TRAINED))("for %s", (_what, begin) => {
     test.each(["gaussian", "rademacher"] as const)("are, to the bit, what moved weights give, %s noise", (law) =>
-      withNetwork(family, (network) => {
+      withNetwork(family, async (network) => {
         const trained = begin(network);
         const whole = { ...network, adaptation: {}, ...trained } as Network;
         const bits = trained.parameters.map(({ value }) => value.dataSync().slice());
         const tensors = tf.memory().numTensors;
-        const { plus, minus } = bothAt(trained.parameters, law, body(whole));
+        const { plus, minus } = await bothAt(trained.parameters, law, body(whole));
         expect(tf.memory().numTensors).toBe(tensors);
         trained.parameters.forEach(({ value }, i) => expect(value.dataSync()).toEqual(bits[i]));
         expect([...plus]).toEqual(valuesAt(trained.parameters, +EPS, law, body(whole)));
@@ -86,11 +86,11 @@ describe("both sides in one pass", () => {
     value: tf.randomNormal([rows, width], 0, 1, "float32", 1),
   });
 
-  test("of a vocabulary of several tiles are what moved weights give, the bias moved too", () => {
+  test("of a vocabulary of several tiles are what moved weights give, the bias moved too", async () => {
     const [head, bias] = [table(9001, 4), { name: "bias", value: tf.randomNormal([9001], 0, 1, "float32", 2) }];
     const seen = tf.randomNormal([3, 4], 0, 1, "float32", 3);
     const run = (): tf.Tensor => tokenLogProbs(seen, head.value, tf.tensor1d([0, 4096, 9000], "int32"), bias.value);
-    const { plus, minus } = bothAt([head, bias], "gaussian", run);
+    const { plus, minus } = await bothAt([head, bias], "gaussian", run);
     expect([...plus]).toEqual(valuesAt([head, bias], +EPS, "gaussian", run));
     expect([...minus]).toEqual(valuesAt([head, bias], -EPS, "gaussian", run));
     tf.dispose([head.value, bias.value, seen]);

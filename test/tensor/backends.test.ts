@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { describe, expect, test } from "vitest";
 import { probeBackends, useBackend } from "../../src/tensor/backend.ts";
-import { tensorflow } from "../../src/tensor/tensorflow.ts";
+import { tensorflow } from "../../src/tensor/tensorflow/backend.ts";
 import { backendTests } from "./backendChecks.ts";
 
 describe.each(["cpu", "wasm"] as const)("the backend %s", (backend) => {

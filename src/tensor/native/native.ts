@@ -8,6 +8,7 @@ import {
   areFloats,
   filledTensor,
   findSource,
+  halfTensor,
   type KernelCall,
   nativeKernel,
   registerNativeBackend,
@@ -103,10 +104,11 @@ function describeMachine(): string {
 /** ONNX Runtime and WebAssembly SIMD under TensorFlow.js: the default. */
 export const native: Backend = {
   about: "ONNX Runtime under TensorFlow.js, the default; comes with npm install",
-  storage: {
-    ...inMemory(findSource),
+  storage: inMemory({
+    source: findSource,
     blank: (shape) => tf.engine().makeTensorFromTensorInfo(filledTensor([...shape], () => {})),
-  },
+    halves: (shape, kind) => halfTensor(shape, { ...kind, bits: new Uint16Array(tf.util.sizeFromShape([...shape])) }),
+  }),
   load: async () => {
     registerNativeBackend();
     registerKernels();

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { KitError } from "../../error.ts";
 import type { Distribution, Move } from "../noise/key.ts";
-import type { Backend, Storage } from "../storage.ts";
+import { type Backend, noHalves, type Storage } from "../storage.ts";
 import { noiseProgram, type Program } from "./noise.ts";
 
 /** What is used of TensorFlow.js's WebGPU backend beneath its public face; the version is pinned. */
@@ -13,6 +13,7 @@ interface GpuBackend {
   };
   readonly commandQueueOwnedIds: WeakSet<object>;
   uploadToGPU(dataId: object): void;
+  read(dataId: object): Promise<object>;
   ensureCommandEncoderReady(): void;
   endComputePassEncoder(): void;
   submitQueue(): void;
@@ -64,6 +65,26 @@ export const gpuStorage: Storage = {
     backend.submitQueue();
     backend.queue.writeBuffer(buffer, 0, values);
   },
+  weight: (shape, readValues, kind) => {
+    if (kind) throw noHalves(kind);
+    const values = new Float32Array(tf.util.sizeFromShape([...shape]));
+    readValues(values, 0);
+    return tf.tensor(values, [...shape]);
+  },
+  refill: (tensor, readValues) => gpuStorage.fill(tensor, (values) => readValues(values, 0)),
+  read: async function* (tensor) {
+    yield (await gpu().read(tensor.dataId)) as Float32Array;
+  },
+  sides: (weights, eps, law) =>
+    weights.map(({ tensor, key }) => {
+      const [plus, minus] = [eps, -eps].map((scale) => {
+        const side = tf.zeros<tf.Rank>(tensor.shape);
+        gpuStorage.copy(tensor, side);
+        gpuStorage.move([{ tensor: side, moves: [{ key, scale, keep: 1 }] }], law);
+        return side;
+      });
+      return { plus: plus!, minus: minus! };
+    }),
   copy: (from, to) => {
     const backend = gpu();
     backend.uploadToGPU(from.dataId);

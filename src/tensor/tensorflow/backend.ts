@@ -1,9 +1,9 @@
 import { createRequire } from "node:module";
 import * as tf from "@tensorflow/tfjs-core";
-import { KitError } from "../error.ts";
-import { wholeStretch } from "./noise/stretch.ts";
-import { moveMany } from "./noise/sweep.ts";
-import type { Backend, Storage } from "./storage.ts";
+import { KitError } from "../../error.ts";
+import { wholeStretch } from "../noise/stretch.ts";
+import { moveMany } from "../noise/sweep.ts";
+import { type Backend, noHalves, type Storage } from "../storage.ts";
 
 /** What is used of TensorFlow.js's Node backend beneath its public face; the version is pinned. */
 interface NodeBackend {
@@ -46,6 +46,25 @@ const storage: Storage = {
     replace(tensor, values);
   },
   copy: (from, to) => replace(to, read(from)),
+  weight: (shape, readValues, kind) => {
+    if (kind) throw noHalves(kind);
+    const values = new Float32Array(tf.util.sizeFromShape([...shape]));
+    readValues(values, 0);
+    return tf.tensor(values, [...shape]);
+  },
+  refill: (tensor, readValues) => storage.fill(tensor, (values) => readValues(values, 0)),
+  read: async function* (tensor) {
+    yield read(tensor);
+  },
+  sides: (weights, eps, law) =>
+    weights.map(({ tensor, key }) => {
+      const [plus, minus] = [eps, -eps].map((scale) => {
+        const theta = read(tensor);
+        moveMany([wholeStretch(theta, [{ key, scale, keep: 1 }], law)]);
+        return tf.tensor(theta, tensor.shape);
+      });
+      return { plus: plus!, minus: minus! };
+    }),
 };
 
 /** Loads the first package that brings the backend; of those that do not, tells why of the first one that is installed. */

@@ -1,0 +1,2 @@
+/** The fused operations by TensorFlow's own operations. */
+export {};

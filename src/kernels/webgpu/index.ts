@@ -1,0 +1,2 @@
+/** The fused operations in WGSL. */
+export {};
