@@ -4,6 +4,9 @@ import { KitError } from "../../error.ts";
 import { wholeStretch } from "../noise/stretch.ts";
 import { moveMany } from "../noise/sweep.ts";
 import { type Backend, noHalves, type Storage } from "../storage.ts";
+import { countTensors, tensorBytes } from "./memory.ts";
+import type { NodeBackend as CountedBackend } from "./operations.ts";
+import { isOnGpu } from "./products.ts";
 
 /** What is used of TensorFlow.js's Node backend beneath its public face; the version is pinned. */
 interface NodeBackend {
@@ -91,5 +94,10 @@ function loadPackage(): string {
 export const tensorflow: Backend = {
   about: "TensorFlow's C library, on NVIDIA GPUs through CUDA; npm run gpu:install fetches it",
   storage,
-  load: async () => loadPackage(),
+  load: async () => {
+    const name = loadPackage();
+    countTensors(tf.findBackend("tensorflow") as unknown as CountedBackend);
+    return name;
+  },
+  memory: () => (isOnGpu() ? tensorBytes : undefined),
 };
