@@ -2,6 +2,9 @@ import { createRequire } from "node:module";
 import * as tf from "@tensorflow/tfjs-core";
 import { KitError } from "../../error.ts";
 import type { Backend } from "../storage.ts";
+import { countTensors, tensorBytes } from "./memory.ts";
+import type { NodeBackend } from "./operations.ts";
+import { isOnGpu } from "./products.ts";
 import { tensorflowStorage } from "./storage.ts";
 
 const PACKAGES = ["@tensorflow/tfjs-node-gpu", "@tensorflow/tfjs-node"];
@@ -30,5 +33,10 @@ function loadPackage(): string {
 export const tensorflow: Backend = {
   about: "TensorFlow's C library, on NVIDIA GPUs through CUDA; npm run gpu:install fetches it",
   storage: tensorflowStorage,
-  load: async () => loadPackage(),
+  load: async () => {
+    const name = loadPackage();
+    countTensors(tf.findBackend("tensorflow") as unknown as NodeBackend);
+    return name;
+  },
+  memory: () => (isOnGpu() ? tensorBytes : undefined),
 };
