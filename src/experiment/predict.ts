@@ -6,6 +6,7 @@ import { countTokens } from "../loss/candidates.ts";
 import { TOKENS_PER_PASS } from "../loss/passes.ts";
 import { EXAMPLES_PER_REPORT } from "../loss/score.ts";
 import type { PredictedBytes } from "../record/run.ts";
+import type { BackendName } from "../tensor/backend.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { EncodedExample } from "../text/prompt.ts";
 import type { Resident } from "../tuners/tuner.ts";
@@ -22,6 +23,8 @@ export interface PlannedRun {
   /** Tokens of each example of the largest batch that is run at once. */
   readonly lengths: readonly number[];
   readonly resident: Resident;
+  /** Where it is computed; the backend in use where that is left out. */
+  readonly backend?: BackendName;
 }
 
 /** What MeZO holds beside the weights, and so does scoring: nothing. */
@@ -38,7 +41,7 @@ const FLOAT_BYTES = 4;
 export function predictBytes({ network, theta, execution, lengths, resident }: PlannedRun): PredictedBytes {
   const adapter = theta.filter((weight) => !network.parameters.includes(weight));
   const thetaBytes = FLOAT_BYTES * elements(theta);
-  const tokens = Math.min(TOKENS_PER_PASS, sum(lengths));
+  const tokens = Math.max(Math.min(TOKENS_PER_PASS, sum(lengths)), ...lengths); // an example alone is never divided
   return {
     weights: sum([...network.parameters, ...adapter].map(countBytes)),
     activations: FLOAT_BYTES * tokens * ACTIVATIONS[execution](readSizes(network, adapter)),

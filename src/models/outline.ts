@@ -34,10 +34,9 @@ export async function outlineModel(
   const family = findFamily(id, config);
   const shapes = family.shapes(config);
   const half = halfKind(options);
-  const parameters = [...shapes].map(([name, shape]): Parameter => {
-    const value = shapeAlone(shape);
-    return { name, value, ...(half && shape.length === 2 && { bytes: 2 }) };
-  });
+  const parameters = [...shapes].map(
+    ([name, shape]): Parameter => ({ ...outlineWeight(name, shape), ...(half && shape.length > 1 && { bytes: 2 }) }),
+  );
   const byName = new Map(parameters.map(({ name, value }) => [name, value]));
   return {
     ...{ id, parameters, transposed: [...shapes.keys()].filter((name) => family.isTransposed?.(name)) },
@@ -46,9 +45,10 @@ export async function outlineModel(
   };
 }
 
-/** A stand-in for a tensor, for whoever asks its shape alone. */
-function shapeAlone(shape: readonly number[]): tf.Tensor {
-  return { shape: [...shape], rank: shape.length, size: shape.reduce((a, b) => a * b, 1) } as tf.Tensor;
+/** A weight for whoever asks its shape alone: its tensor has no values. */
+export function outlineWeight(name: string, shape: readonly number[]): Parameter {
+  const value = { shape: [...shape], rank: shape.length, size: shape.reduce((a, b) => a * b, 1) };
+  return { name, value: value as tf.Tensor };
 }
 
 async function findConfig(id: string, { revision, token, onProgress }: Omit<OpenOptions, "untied">): Promise<Config> {

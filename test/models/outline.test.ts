@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
 import { loadModel } from "../../src/models/load.ts";
 import { outlineModel } from "../../src/models/outline.ts";
+import { startFakeHub } from "../checkpoints/fakeHub.ts";
 
 const listed = ({ name, value }: { name: string; value: { shape: number[]; size: number; rank: number } }) => ({
   ...{ name, shape: value.shape, size: value.size, rank: value.rank },
@@ -63,5 +64,22 @@ test("a hub id whose config is not on this machine is refused offline in one sen
   vi.stubEnv("HF_HUB_OFFLINE", "1");
   vi.stubEnv("HF_HUB_CACHE", mkdtempSync(join(tmpdir(), "hub-")));
   await expect(outlineModel("owner/unknown")).rejects.toThrow(/owner\/unknown[^\n]*\.$/);
+  vi.unstubAllEnvs();
+});
+
+test("of a model on the hub its config.json is fetched and nothing else, once", async () => {
+  const sizes = { vocab_size: 100, hidden_size: 8, num_hidden_layers: 2, ffn_dim: 16, num_attention_heads: 2 };
+  const config = JSON.stringify({ model_type: "opt", max_position_embeddings: 10, ...sizes });
+  const files = { "config.json": config, "tokenizer.json": "{}", "model.safetensors": "weights" };
+  const { hubUrl, requests } = await startFakeHub({ revisions: { main: files } });
+  vi.stubEnv("HF_ENDPOINT", hubUrl);
+  vi.stubEnv("HF_HUB_OFFLINE", undefined);
+  vi.stubEnv("HF_HUB_CACHE", mkdtempSync(join(tmpdir(), "hub-")));
+  expect((await outlineModel("org/tiny")).layers).toHaveLength(2);
+  const asked = requests.filter(({ url }) => url.includes("/resolve/")).map(({ url }) => url.split("/").at(-1));
+  expect(asked).toEqual(["config.json"]);
+  const { length } = requests;
+  await outlineModel("org/tiny");
+  expect(requests).toHaveLength(length);
   vi.unstubAllEnvs();
 });
