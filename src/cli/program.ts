@@ -18,6 +18,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   memory: async () => (await import("./memory.ts")).makeMemoryCommand(),
   doctor: async () => (await import("./doctor.ts")).makeDoctorCommand(),
   backends: async () => (await import("./backends.ts")).makeBackendsCommand(),
+  "gpu-link": async () => (await import("./gpuLink.ts")).makeLinkCommand(),
 };
 
 /** The command line with one of its commands, or with all where none is named; its help has that of its main command too. */
