@@ -77,8 +77,8 @@ export interface Shader {
 
 /** One run of a shader. */
 export interface Dispatch {
-  /** Of tensors that were there before and of results alike. */
-  readonly buffers: readonly tf.TensorInfo[];
+  /** Of tensors that were there before and of results alike, and constants. */
+  readonly buffers: readonly (tf.TensorInfo | GPUBufferLike)[];
   readonly params: Readonly<Record<string, Param>>;
   readonly groups: readonly [x: number, y?: number, z?: number];
 }
@@ -95,11 +95,7 @@ const pipelines = new WeakMap<object, Map<string, Pipeline>>();
 export function dispatch(shader: Shader, { buffers, params, groups }: Dispatch): void {
   const backend = gpu();
   const found = findPipeline(backend, shader, params);
-  const resources = buffers.map(({ dataId }) => {
-    backend.uploadToGPU(dataId);
-    backend.commandQueueOwnedIds.add(dataId);
-    return backend.tensorMap.get(dataId).resource as GPUBufferLike;
-  });
+  const resources = buffers.map((buffer) => ("dataId" in buffer ? resourceOf(backend, buffer) : buffer));
   const group = findGroup(backend.device, found, [...resources, parameterBuffer(backend.device, params)]);
   backend.ensureCommandEncoderReady();
   backend.computePassEncoder ??= backend.commandEncoder.beginComputePass();
@@ -111,6 +107,13 @@ export function dispatch(shader: Shader, { buffers, params, groups }: Dispatch):
   if (backend.dispatchCountInPass < BATCH) return;
   backend.endComputePassEncoder();
   backend.submitQueue();
+}
+
+/** A tensor's buffer, which stays until what is recorded now was sent. */
+function resourceOf(backend: GpuBackend, { dataId }: tf.TensorInfo): GPUBufferLike {
+  backend.uploadToGPU(dataId);
+  backend.commandQueueOwnedIds.add(dataId);
+  return backend.tensorMap.get(dataId).resource as GPUBufferLike;
 }
 
 /** Dispatches that are sent to the GPU together. */
