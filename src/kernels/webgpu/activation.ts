@@ -1,6 +1,6 @@
-import { dispatch, output, webgpuKernel } from "../../tensor/webgpu/dispatch.ts";
+import { dispatch, flatGroups, output, webgpuKernel } from "../../tensor/webgpu/dispatch.ts";
 import type { Activation } from "../elementwise.ts";
-import { declare, LANES, main, spread } from "./rows.ts";
+import { declare, LANES, main } from "./rows.ts";
 
 const gelu = `
   let t = 1.0 / (1.0 + ${0.3275911 * Math.SQRT1_2} * abs(v));
@@ -35,7 +35,7 @@ webgpuKernel("Activation", ({ inputs, attrs }) => {
   const y = output(x.shape);
   dispatch(
     { name: `activation ${activation}`, code: shader(activation) },
-    { buffers: [x, y], params: { size: { u32: size } }, groups: spread(Math.ceil(size / LANES)) },
+    { buffers: [x, y], params: { size: { u32: size } }, groups: flatGroups(Math.ceil(size / LANES)) },
   );
   return y;
 });

@@ -1,6 +1,7 @@
 import type * as tf from "@tensorflow/tfjs-core";
 import { constantBuffer } from "../../tensor/webgpu/constants.ts";
-import { dispatch, output, type Param, type Shader, webgpuKernel } from "../../tensor/webgpu/dispatch.ts";
+import { dispatch, output, type Shader, webgpuKernel } from "../../tensor/webgpu/dispatch.ts";
+import type { Param } from "../../tensor/webgpu/uniforms.ts";
 import type { AttentionShape } from "../attention.ts";
 import * as tiles from "./attentionTiles.ts";
 import { declare, LANES } from "./rows.ts";
@@ -13,7 +14,7 @@ const LEAST = "-1e30";
 
 const { COLUMNS } = tiles;
 
-/** WGSL: queries of a block, and keys from `from` on, as rows of a buffer. Those past the last are the last again. */
+/** WGSL: queries of a block, and keys from `start` on, as rows of a buffer. Those past the last are the last again. */
 export const queryRows = (buffer: string): tiles.Source => ({
   buffer,
   row: (i) => `block.x + min(${i}, block.y - 1u)`,
@@ -22,9 +23,9 @@ export const queryRows = (buffer: string): tiles.Source => ({
 });
 export const keyRows = (buffer: string): tiles.Source => ({
   buffer,
-  row: (i) => `block.z + min(from + ${i}, seen - 1u)`,
+  row: (i) => `block.z + min(start + ${i}, seen - 1u)`,
   stride: "params.narrow",
-  head: "head / params.shared",
+  head: "head / params.group",
 });
 
 /** WGSL: the entry of a shader whose workgroup has a block of queries, of which the last sees `seen` keys. */
@@ -46,7 +47,7 @@ export const scaleScores = ({ each }: tiles.Tiling): string => `
   for (var r = 0u; r < ${each}u; r++) {
     let limit = min(seen, block.w + params.step * (y + 8u * r));
     for (var c = 0u; c < 4u; c++) {
-      scores[r * 4u + c] = select(${LEAST}, scores[r * 4u + c] * params.scale, from + x + 8u * c < limit);
+      scores[r * 4u + c] = select(${LEAST}, scores[r * 4u + c] * params.scale, start + x + 8u * c < limit);
     }
   }`;
 
@@ -79,8 +80,8 @@ ${blockMain(`
   var top : array<f32, ${each}>;
   var total : array<f32, ${each}>;
   for (var r = 0u; r < ${each}u; r++) { top[r] = ${LEAST}; }
-  for (var from = 0u; from < seen; from += ${COLUMNS}u) {
-    var scores : array<f32, ${each * 4}>;
+  for (var start = 0u; start < seen; start += ${COLUMNS}u) {
+    var scores = array<f32, ${each * 4}>();
     ${tiles.multiply("scores", queryRows("q"), keyRows("k"), tiling)}
     ${scaleScores(tiling)}
     ${raiseTop(
@@ -93,7 +94,7 @@ ${blockMain(`
       weights[(y + 8u * r) * ${COLUMNS + 1}u + x + 8u * c] = weight;
     }`,
     )}
-    ${tiles.combine("sums", keyRows("v"), `min(${COLUMNS}u, seen - from)`, tiling)}
+    ${tiles.combine("sums", keyRows("v"), `min(${COLUMNS}u, seen - start)`, tiling)}
   }
   ${sumParts("total", tiling)}
   ${tiles.eachResult("sums", tiling, (row, at, vector) => `if (${row} < block.y) { write_result(block.x + ${row}, params.wide, head, ${at}, ${vector} / total[r]); }`)}`)}`;
@@ -164,7 +165,7 @@ export function attentionParams(
   return {
     wide: { u32: wide / unit },
     narrow: { u32: narrow / unit },
-    shared: { u32: wide / narrow },
+    group: { u32: wide / narrow },
     step: { u32: causal ? 1 : 0 },
     scale: { f32: 1 / Math.sqrt(width) },
   };

@@ -1,5 +1,5 @@
-import { dispatch, output, type Shader, webgpuKernel } from "../../tensor/webgpu/dispatch.ts";
-import { declare, LANES, main, spread } from "./rows.ts";
+import { dispatch, flatGroups, output, type Shader, webgpuKernel } from "../../tensor/webgpu/dispatch.ts";
+import { declare, LANES, main } from "./rows.ts";
 
 /** An invocation looks an element up. */
 const EMBED: Shader = {
@@ -18,7 +18,7 @@ webgpuKernel("Embed", ({ inputs }) => {
   dispatch(EMBED, {
     buffers: [ids, table, y],
     params: { size: { u32: size }, width: { u32: width } },
-    groups: spread(Math.ceil(size / LANES)),
+    groups: flatGroups(Math.ceil(size / LANES)),
   });
   return y;
 });

@@ -1,6 +1,13 @@
 import type * as tf from "@tensorflow/tfjs-core";
-import { dispatch, type KernelCall, output, type Shader, webgpuKernel } from "../../tensor/webgpu/dispatch.ts";
-import { declare, LANES, main, spread, TOTAL } from "./rows.ts";
+import {
+  dispatch,
+  flatGroups,
+  type KernelCall,
+  output,
+  type Shader,
+  webgpuKernel,
+} from "../../tensor/webgpu/dispatch.ts";
+import { declare, LANES, main, TOTAL } from "./rows.ts";
 
 const eachColumn = (statement: string): string =>
   `for (var i = lane; i < params.width; i += ${LANES}u) { ${statement} }`;
@@ -33,7 +40,7 @@ function runNorm(shader: Shader, { inputs, attrs }: KernelCall, names: readonly 
   dispatch(shader, {
     buffers: [...names.map((name) => inputs[name]!), y],
     params: { rows: { u32: rows }, width: { u32: width }, epsilon: { f32: attrs.epsilon as number } },
-    groups: spread(rows),
+    groups: flatGroups(rows),
   });
   return y;
 }

@@ -1,7 +1,7 @@
 import { constantBuffer } from "../../tensor/webgpu/constants.ts";
-import { dispatch, output, type Shader, webgpuKernel } from "../../tensor/webgpu/dispatch.ts";
+import { dispatch, flatGroups, output, type Shader, webgpuKernel } from "../../tensor/webgpu/dispatch.ts";
 import type { Angles } from "../rotary.ts";
-import { declare, LANES, main, spread } from "./rows.ts";
+import { declare, LANES, main } from "./rows.ts";
 
 /** An invocation turns a pair. */
 const ROTARY: Shader = {
@@ -27,7 +27,7 @@ webgpuKernel("Rotary", ({ inputs, attrs }) => {
   dispatch(ROTARY, {
     buffers: [x, constantBuffer(cos), constantBuffer(sin), y],
     params: { size: { u32: size }, pairs: { u32: pairs }, turned: { u32: width / 2 } },
-    groups: spread(Math.ceil(size / LANES)),
+    groups: flatGroups(Math.ceil(size / LANES)),
   });
   return y;
 });

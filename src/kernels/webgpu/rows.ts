@@ -1,26 +1,16 @@
 /** Invocations of a workgroup that goes through a row together, or has elements side by side. */
 export const LANES = 64;
 
-/** Workgroups in one dimension of a dispatch. */
-const MOST_GROUPS = 65535;
-
-/** Workgroups for so many units of work, in two dimensions where one does not hold them: perhaps a few too many. */
-export function spread(units: number): readonly [x: number, y: number] {
-  const y = Math.ceil(units / MOST_GROUPS);
-  return [Math.ceil(units / y), y];
-}
-
-/** Declares a shader's buffers in order, each with the type of its elements, and its parameters after them. */
+/** Declares a shader's buffers in order, each with the type of its elements. */
 export function declare(reads: Readonly<Record<string, string>>, writes: Readonly<Record<string, string>>): string {
   const buffers = [
     ...Object.entries(reads).map(([name, type]) => `var<storage, read> ${name} : array<${type}>;`),
     ...Object.entries(writes).map(([name, type]) => `var<storage, read_write> ${name} : array<${type}>;`),
-    "var<uniform> params : Params;",
   ];
   return buffers.map((variable, i) => `@group(0) @binding(${i}) ${variable}`).join("\n");
 }
 
-/** The entry of a shader: its body knows the workgroup's `unit` of those that `spread` shares out, and the invocation's `lane` of LANES. */
+/** The entry of a shader: its body knows the workgroup's `unit` of those that `flatGroups` shares out, and the invocation's `lane` of LANES. */
 export const main = (body: string): string => `
 @compute @workgroup_size(${LANES}) fn main(
   @builtin(local_invocation_index) lane : u32,
@@ -32,7 +22,7 @@ export const main = (body: string): string => `
 }`;
 
 /** WGSL: the sum of the lanes' numbers, in one order always and the same in every lane. */
-export const TOTAL = `
+export const TOTAL: string = `
 var<workgroup> parts : array<f32, ${LANES}>;
 fn total(own : f32, lane : u32) -> f32 {
   workgroupBarrier();

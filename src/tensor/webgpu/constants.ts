@@ -1,15 +1,15 @@
-import { type GPUBufferLike, type GPUDeviceLike, gpu } from "./dispatch.ts";
+import { submit } from "./dispatch.ts";
+import { type GpuBuffer, type GpuDevice, gpu, USAGE } from "./gpu.ts";
 
 /** Constants that are kept on the GPU: those of a few batches. */
 const MOST_KEPT = 64;
 
-const kept = new WeakMap<GPUDeviceLike, Map<object, GPUBufferLike>>();
-const STORAGE = 0x80;
+const kept = new WeakMap<GpuDevice, Map<object, GpuBuffer>>();
 
 /** A buffer that holds these numbers, which must not change: they are uploaded when they are first asked for, and kept for the next times. */
-export function constantBuffer(values: Uint32Array | Float32Array): GPUBufferLike {
+export function constantBuffer(values: Uint32Array | Float32Array): GpuBuffer {
   const { device } = gpu();
-  const buffers = kept.get(device) ?? new Map<object, GPUBufferLike>();
+  const buffers = kept.get(device) ?? new Map<object, GpuBuffer>();
   kept.set(device, buffers);
   const buffer = buffers.get(values) ?? upload(device, values);
   buffers.delete(values);
@@ -18,8 +18,8 @@ export function constantBuffer(values: Uint32Array | Float32Array): GPUBufferLik
   return buffer;
 }
 
-function upload(device: GPUDeviceLike, values: Uint32Array | Float32Array): GPUBufferLike {
-  const buffer = device.createBuffer({ size: values.byteLength, usage: STORAGE, mappedAtCreation: true });
+function upload(device: GpuDevice, values: Uint32Array | Float32Array): GpuBuffer {
+  const buffer = device.createBuffer({ size: values.byteLength, usage: USAGE.storage, mappedAtCreation: true });
   const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
   new Uint8Array(buffer.getMappedRange()).set(bytes);
   buffer.unmap();
@@ -27,11 +27,8 @@ function upload(device: GPUDeviceLike, values: Uint32Array | Float32Array): GPUB
 }
 
 /** Commands that were recorded are sent first: they may read it. */
-function forgetOldest(buffers: Map<object, GPUBufferLike>): void {
-  const backend = gpu();
-  backend.ensureCommandEncoderReady();
-  backend.endComputePassEncoder();
-  backend.submitQueue();
+function forgetOldest(buffers: Map<object, GpuBuffer>): void {
+  submit(gpu());
   const [values, buffer] = buffers.entries().next().value!;
   buffers.delete(values);
   buffer.destroy();
