@@ -7,16 +7,17 @@ import { countTokens } from "../loss/candidates.ts";
 import { TOKENS_PER_PASS } from "../loss/passes.ts";
 import { EXAMPLES_PER_REPORT } from "../loss/score.ts";
 import type { Cost, PredictedBytes } from "../record/run.ts";
-import { runtimeBytes } from "../tensor/backend.ts";
+import { deviceMemory, runtimeBytes } from "../tensor/backend.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { EncodedExample } from "../text/prompt.ts";
 import type { Resident } from "../tuners/tuner.ts";
 
 /**
- * Resets the peak, so that `peakBytes` measures what follows. Only Linux can do this; elsewhere the peak is that of the whole process,
- * and a run that needs its own peak must have its own process.
+ * Resets the peaks, so that `measureCost` measures what follows. That of the process only Linux can reset; elsewhere it is of the whole
+ * process, and a run that needs its own peak must have its own process.
  */
 export function resetPeak(): void {
+  deviceMemory()?.resetPeak();
   try {
     writeFileSync("/proc/self/clear_refs", "5");
   } catch {
@@ -149,8 +150,12 @@ function temporaries(
 /** The cost of a run that began at `started` (performance.now()), with the largest of several predictions of its memory. */
 export function measureCost(started: number, steps: number, predictions: readonly PredictedBytes[]): Cost {
   const widest = predictions.reduce((a, b) => (totalBytes(b) > totalBytes(a) ? b : a));
-  const predicted = { ...widest, runtime: runtimeBytes() ?? 0 };
-  return { seconds: (performance.now() - started) / 1e3, steps, peakBytes: peakBytes(), predicted };
+  const device = deviceMemory();
+  return {
+    ...{ seconds: (performance.now() - started) / 1e3, steps, peakBytes: peakBytes() },
+    ...(device && { devicePeakBytes: device.peak() }),
+    predicted: device ? widest : { ...widest, runtime: runtimeBytes() ?? 0 },
+  };
 }
 
 /** Token counts of the longest examples: of as many as are run at once, `most` in training. */
