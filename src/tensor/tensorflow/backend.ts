@@ -23,10 +23,7 @@ function loadPackage(): string {
   throw new KitError(`TensorFlow's library cannot be used here: ${why}.`);
 }
 
-/**
- * TensorFlow's C library, on NVIDIA GPUs through CUDA or on the processor. A change in place passes through this process, since
- * TensorFlow.js gives no way to write into one of its tensors.
- */
+/** TensorFlow's C library, on NVIDIA GPUs through CUDA or on the processor. */
 export const tensorflow: Backend = {
   about: "TensorFlow's C library, on NVIDIA GPUs through CUDA; npm run gpu:install fetches it",
   storage: tensorflowStorage,

@@ -39,6 +39,7 @@ export const DTYPE = {
   uint8: 4,
   bool: 10,
   bfloat16: 14,
+  uint16: 17,
   float16: 19,
   uint32: 22,
   uint64: 23,
@@ -56,6 +57,7 @@ export const BYTES: Readonly<Record<DType, number>> = {
   uint8: 1,
   bool: 1,
   bfloat16: 2,
+  uint16: 2,
   float16: 2,
   uint32: 4,
   uint64: 8,
@@ -76,6 +78,8 @@ export type Attribute =
   | boolean
   | string
   | { readonly float: number };
+
+const NONE = -1;
 
 const node = (): NodeBackend => tf.backend() as unknown as NodeBackend;
 
@@ -106,6 +110,23 @@ export function upload(values: Float32Array | Int32Array | Uint8Array, shape: re
   return note({ id: node().binding.createTensor(shape, DTYPE[dtype], values), dtype, shape });
 }
 
+/** The numbers of a float32 value, copied into this process. */
+export function download({ id }: Value): Float32Array {
+  return node().binding.tensorDataSync(id) as Float32Array;
+}
+
+const constants = new WeakMap<NodeBackend, Map<string, Value>>();
+
+/** A value that lasts as long as the backend, made when it is first asked for under its name. */
+export function lasting(name: string, make: () => Value): Value {
+  const known = constants.get(node()) ?? new Map<string, Value>();
+  constants.set(node(), known);
+  const value = known.get(name) ?? within(make);
+  if (!known.has(name)) disown(value);
+  known.set(name, value);
+  return value;
+}
+
 function note(value: Value): Value {
   if (!made) throw new Error("A value of TensorFlow's is made outside of within.");
   made.push(value.id);
@@ -131,6 +152,20 @@ export function within<T extends Value | readonly Value[] | undefined>(make: () 
   }
 }
 
+/** Does some work and frees all values that it made. */
+export function freeing(work: () => void): void {
+  within(() => {
+    work();
+    return undefined;
+  });
+}
+
+/** Keeps `within` from freeing a value. */
+function disown({ id }: Value): void {
+  const at = made?.indexOf(id) ?? NONE;
+  if (at !== NONE) made!.splice(at, 1);
+}
+
 /** Frees a value before `within` does. */
 export function free({ id }: Value): void {
   made!.splice(made!.indexOf(id), 1);
@@ -146,8 +181,6 @@ function encode(value: Attribute): { type: number; value: unknown } {
   return { type: binding.TF_ATTR_TYPE!, value: DTYPE[(value as { type: DType }).type] };
 }
 
-const NONE = -1;
-
 /** TensorFlow's value of a tensor of TensorFlow.js, which keeps it: values that wait in this process go there. */
 export function toValue({ dataId, shape }: tf.TensorInfo): Value {
   const entry = node().tensorMap.get(dataId);
@@ -159,23 +192,22 @@ export function toValue({ dataId, shape }: tf.TensorInfo): Value {
 }
 
 /** A tensor of TensorFlow.js that owns a value from here on: float32 to TensorFlow.js, whatever it is kept in. It must come out of `within`. */
-export function toTensor({ id, dtype, shape }: Value): tf.TensorInfo {
-  const at = made?.indexOf(id) ?? NONE;
-  if (at !== NONE) made!.splice(at, 1);
+export function toTensor(value: Value): tf.TensorInfo {
+  disown(value);
+  const { id, dtype, shape } = value;
   const dataId = {};
   node().tensorMap.set(dataId, { shape, dtype: DTYPE[dtype], values: null, id, refCount: 1 });
   return { dataId, shape: [...shape], dtype: dtype === "int32" || dtype === "bool" ? dtype : "float32" };
 }
 
 /** Gives a tensor another value of the same shape, which it owns from here on; the old one is freed. */
-export function replaceValue({ dataId }: tf.TensorInfo, { id, dtype }: Value): void {
-  const at = made?.indexOf(id) ?? NONE;
-  if (at !== NONE) made!.splice(at, 1);
+export function replaceValue({ dataId }: tf.TensorInfo, value: Value): void {
+  disown(value);
   const entry = node().tensorMap.get(dataId);
   if (entry.values === null) node().binding.deleteTensor(entry.id);
   entry.values = null;
-  entry.id = id;
-  entry.dtype = DTYPE[dtype];
+  entry.id = value.id;
+  entry.dtype = DTYPE[value.dtype];
 }
 
 /** The format of a tensor that is kept in 16 bits. */
