@@ -79,9 +79,9 @@ export type Attribute =
   | string
   | { readonly float: number };
 
-const NONE = -1;
-
 const node = (): NodeBackend => tf.backend() as unknown as NodeBackend;
+
+const NONE = -1;
 
 /** What `within` is to free: the values made since the innermost one began. */
 let made: number[] | undefined;
@@ -121,8 +121,7 @@ const constants = new WeakMap<NodeBackend, Map<string, Value>>();
 export function lasting(name: string, make: () => Value): Value {
   const known = constants.get(node()) ?? new Map<string, Value>();
   constants.set(node(), known);
-  const value = known.get(name) ?? within(make);
-  if (!known.has(name)) disown(value);
+  const value = known.get(name) ?? keep(within(make));
   known.set(name, value);
   return value;
 }
@@ -160,15 +159,21 @@ export function freeing(work: () => void): void {
   });
 }
 
-/** Keeps `within` from freeing a value. */
-function disown({ id }: Value): void {
-  const at = made?.indexOf(id) ?? NONE;
-  if (at !== NONE) made!.splice(at, 1);
+/** Frees a value of the innermost `within` before that does. */
+export function free(value: Value): void {
+  release(keep(value));
 }
 
-/** Frees a value before `within` does. */
-export function free({ id }: Value): void {
-  made!.splice(made!.indexOf(id), 1);
+/** Takes a value out of the innermost `within`: from here on it is freed by whoever calls `release`. */
+export function keep(value: Value): Value {
+  const at = made?.indexOf(value.id) ?? NONE;
+  if (at === NONE) throw new Error("A value of TensorFlow's is taken out of a within that did not make it.");
+  made!.splice(at, 1);
+  return value;
+}
+
+/** Frees a value that was kept. */
+export function release({ id }: Value): void {
   node().binding.deleteTensor(id);
 }
 
@@ -192,22 +197,23 @@ export function toValue({ dataId, shape }: tf.TensorInfo): Value {
 }
 
 /** A tensor of TensorFlow.js that owns a value from here on: float32 to TensorFlow.js, whatever it is kept in. It must come out of `within`. */
-export function toTensor(value: Value): tf.TensorInfo {
-  disown(value);
-  const { id, dtype, shape } = value;
+export function toTensor({ id, dtype, shape }: Value): tf.TensorInfo {
+  const at = made?.indexOf(id) ?? NONE;
+  if (at !== NONE) made!.splice(at, 1);
   const dataId = {};
   node().tensorMap.set(dataId, { shape, dtype: DTYPE[dtype], values: null, id, refCount: 1 });
   return { dataId, shape: [...shape], dtype: dtype === "int32" || dtype === "bool" ? dtype : "float32" };
 }
 
 /** Gives a tensor another value of the same shape, which it owns from here on; the old one is freed. */
-export function replaceValue({ dataId }: tf.TensorInfo, value: Value): void {
-  disown(value);
+export function replaceValue({ dataId }: tf.TensorInfo, { id, dtype }: Value): void {
+  const at = made?.indexOf(id) ?? NONE;
+  if (at !== NONE) made!.splice(at, 1);
   const entry = node().tensorMap.get(dataId);
   if (entry.values === null) node().binding.deleteTensor(entry.id);
   entry.values = null;
-  entry.id = value.id;
-  entry.dtype = DTYPE[value.dtype];
+  entry.id = id;
+  entry.dtype = DTYPE[dtype];
 }
 
 /** The format of a tensor that is kept in 16 bits. */

@@ -16,16 +16,15 @@ export function widenInputs(backend: object): void {
   if (changed.has(backend)) return;
   changed.add(backend);
   const stock = backend as StockBackend;
-  const { binding, tensorMap } = stock;
   const { getInputTensorIds, executeSingleOutput, executeMultipleOutputs, readSync } = stock;
   let widened: number[] = [];
   const widen = (id: number): number => {
-    const to = { name: "DstT", type: binding.TF_ATTR_TYPE!, value: DTYPE.float32 };
-    widened.push(binding.executeOp("Cast", [to], [id], 1)[0]!.id);
+    const to = { name: "DstT", type: stock.binding.TF_ATTR_TYPE!, value: DTYPE.float32 };
+    widened.push(stock.binding.executeOp("Cast", [to], [id], 1)[0]!.id);
     return widened.at(-1)!;
   };
   const isHalf = (dataId: object): boolean => {
-    const { dtype } = tensorMap.get(dataId);
+    const { dtype } = stock.tensorMap.get(dataId);
     return dtype === DTYPE.float16 || dtype === DTYPE.bfloat16;
   };
   const freeing =
@@ -34,7 +33,7 @@ export function widenInputs(backend: object): void {
       try {
         return run.apply(stock, of);
       } finally {
-        for (const id of widened) binding.deleteTensor(id);
+        for (const id of widened) stock.binding.deleteTensor(id);
         widened = [];
       }
     };
@@ -46,7 +45,9 @@ export function widenInputs(backend: object): void {
     executeSingleOutput: freeing(executeSingleOutput),
     executeMultipleOutputs: freeing(executeMultipleOutputs),
     readSync: freeing((dataId: object) =>
-      isHalf(dataId) ? binding.tensorDataSync(widen(tensorMap.get(dataId).id)) : readSync.call(stock, dataId),
+      isHalf(dataId)
+        ? stock.binding.tensorDataSync(widen(stock.tensorMap.get(dataId).id))
+        : readSync.call(stock, dataId),
     ),
   });
 }
