@@ -110,7 +110,6 @@ function widenInputs(backend: Patched): void {
 function checkReads(backend: Patched, afterRead: () => void): void {
   const [read, faults] = [backend.read.bind(backend), faultsOf(backend.device)];
   backend.read = async (dataId) => {
-    faults.check();
     try {
       const values = await (isHalf(dataId) ? readWhole(backend, dataId) : read(dataId));
       await faults.settle();
