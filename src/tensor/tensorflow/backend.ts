@@ -1,42 +1,19 @@
-import { createRequire } from "node:module";
 import * as tf from "@tensorflow/tfjs-core";
-import { KitError } from "../../error.ts";
 import type { Backend } from "../storage.ts";
+import { loadTensorFlow } from "./load.ts";
 import { countTensors, tensorBytes } from "./memory.ts";
 import type { NodeBackend } from "./operations.ts";
 import { isOnGpu } from "./products.ts";
 import { tensorflowStorage } from "./storage.ts";
 
-const PACKAGES = ["@tensorflow/tfjs-node-gpu", "@tensorflow/tfjs-node"];
-
-/** Loads the first package that brings the backend; of those that do not, tells why of the first one that is installed. */
-function loadPackage(): string {
-  const require = createRequire(import.meta.url);
-  let why =
-    "neither @tensorflow/tfjs-node-gpu nor @tensorflow/tfjs-node is installed (npm install @tensorflow/tfjs-node-gpu)";
-  for (const name of PACKAGES.toReversed()) {
-    try {
-      require(name);
-      if (tf.findBackendFactory("tensorflow")) return name;
-    } catch (error) {
-      const absent = (error as { code?: string }).code === "MODULE_NOT_FOUND" && String(error).includes(`'${name}'`);
-      if (!absent) why = `${name} is installed without TensorFlow's library, which npm run gpu:install fetches`;
-    }
-  }
-  throw new KitError(`TensorFlow's library cannot be used here: ${why}.`);
-}
-
-/**
- * TensorFlow's C library, on NVIDIA GPUs through CUDA or on the processor. A change in place passes through this process, since
- * TensorFlow.js gives no way to write into one of its tensors.
- */
+/** TensorFlow's C library, on NVIDIA GPUs through CUDA or on the processor. */
 export const tensorflow: Backend = {
-  about: "TensorFlow's C library, on NVIDIA GPUs through CUDA; npm run gpu:install fetches it",
+  about: "TensorFlow's C library, on NVIDIA GPUs through CUDA; npx mezo gpu-link <folder> links one of a Python wheel",
   storage: tensorflowStorage,
   load: async () => {
-    const name = loadPackage();
+    const device = loadTensorFlow();
     countTensors(tf.findBackend("tensorflow") as unknown as NodeBackend);
-    return name;
+    return device;
   },
   memory: () => (isOnGpu() ? tensorBytes : undefined),
 };

@@ -79,6 +79,8 @@ export type Attribute =
 
 const node = (): NodeBackend => tf.backend() as unknown as NodeBackend;
 
+const NONE = -1;
+
 /** What `within` is to free: the values made since the innermost one began. */
 let made: number[] | undefined;
 
@@ -131,9 +133,21 @@ export function within<T extends Value | readonly Value[] | undefined>(make: () 
   }
 }
 
-/** Frees a value before `within` does. */
-export function free({ id }: Value): void {
-  made!.splice(made!.indexOf(id), 1);
+/** Frees a value of the innermost `within` before that does. */
+export function free(value: Value): void {
+  release(keep(value));
+}
+
+/** Takes a value out of the innermost `within`: from here on it is freed by whoever calls `release`. */
+export function keep(value: Value): Value {
+  const at = made?.indexOf(value.id) ?? NONE;
+  if (at === NONE) throw new Error("A value of TensorFlow's is taken out of a within that did not make it.");
+  made!.splice(at, 1);
+  return value;
+}
+
+/** Frees a value that was kept. */
+export function release({ id }: Value): void {
   node().binding.deleteTensor(id);
 }
 
@@ -145,8 +159,6 @@ function encode(value: Attribute): { type: number; value: unknown } {
   if ("float" in value) return { type: binding.TF_ATTR_FLOAT!, value: value.float };
   return { type: binding.TF_ATTR_TYPE!, value: DTYPE[(value as { type: DType }).type] };
 }
-
-const NONE = -1;
 
 /** TensorFlow's value of a tensor of TensorFlow.js, which keeps it: values that wait in this process go there. */
 export function toValue({ dataId, shape }: tf.TensorInfo): Value {
