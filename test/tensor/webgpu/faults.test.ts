@@ -146,11 +146,20 @@ describe.skipIf(!available)(`faults on the GPU${available ? ` on ${detail}` : ` 
     await useBackend("webgpu");
     const tensor = storage().weight([100], (into) => into.fill(1));
     const before = tf.mul(tensor, 2);
-    gpu().device.destroy();
     const lost = /^The GPU was lost \(destroyed.*--resume/;
+    const other = tf.mul(before, 2);
+    const sent = other.data();
+    sent.catch(() => {});
+    gpu().device.destroy();
+    expect(await fails(() => sent)).toMatch(lost);
     expect(await fails(() => before.data())).toMatch(lost);
     const after = tf.mul(tensor, 2);
     expect(await fails(() => after.data())).toMatch(lost);
+    const fresh = (): Promise<unknown> => {
+      const product = tf.tidy(() => tf.mul(tf.tensor1d([1, 2, 3, 4, 5, 6, 7]), tf.fill([7], 3)));
+      return product.data().finally(() => product.dispose());
+    };
+    expect(await fails(fresh)).toMatch(lost);
     const key = { k0: 1, k1: 2, stream: 3 };
     expect(await fails(() => storage().weight([100], (into) => into.fill(1)))).toMatch(lost);
     expect(await fails(() => storage().move([{ tensor, moves: [{ key, scale: 1, keep: 1 }] }], "gaussian"))).toMatch(
@@ -162,6 +171,6 @@ describe.skipIf(!available)(`faults on the GPU${available ? ` on ${detail}` : ` 
         for await (const _ of storage().read(tensor));
       }),
     ).toMatch(lost);
-    tf.dispose([tensor, before, after]);
+    tf.dispose([tensor, before, other, after]);
   });
 });
