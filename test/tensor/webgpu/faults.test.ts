@@ -5,7 +5,7 @@ import { probeBackends, storage, useBackend } from "../../../src/tensor/backend.
 import { dispatch } from "../../../src/tensor/webgpu/dispatch.ts";
 import { faultsOf } from "../../../src/tensor/webgpu/faults.ts";
 import { type GpuBuffer, type GpuDevice, gpu, USAGE } from "../../../src/tensor/webgpu/gpu.ts";
-import { gpuBytes, watchBuffers } from "../../../src/tensor/webgpu/memory.ts";
+import { gpuMemory, watchBuffers } from "../../../src/tensor/webgpu/memory.ts";
 
 const { available, detail } = (await probeBackends()).find(({ name }) => name === "webgpu")!;
 
@@ -108,12 +108,12 @@ describe("a device", () => {
 
   test("has its buffers counted, until they are destroyed, and their peak", () => {
     const { device } = scriptedDevice(limits);
-    const before = gpuBytes().now;
+    const before = gpuMemory.now();
     const buffers = [100, 200].map((size) => device.createBuffer({ size, usage: USAGE.storage }));
-    expect(gpuBytes().now).toBe(before + 300);
+    expect(gpuMemory.now()).toBe(before + 300);
     for (const buffer of [buffers[1]!, buffers[1]!, buffers[0]!]) buffer.destroy();
-    expect(gpuBytes().now).toBe(before);
-    expect(gpuBytes().peak).toBeGreaterThanOrEqual(before + 300);
+    expect(gpuMemory.now()).toBe(before);
+    expect(gpuMemory.peak()).toBeGreaterThanOrEqual(before + 300);
   });
 });
 
@@ -122,11 +122,11 @@ describe.skipIf(!available)(`faults on the GPU${available ? ` on ${detail}` : ` 
     await useBackend("webgpu");
     const most = gpu().device.limits.maxStorageBufferBindingSize!;
     const sentence = `A tensor of ${(most + 4).toLocaleString("en-US")} bytes was asked for on the GPU, which takes at most ${most.toLocaleString("en-US")} in one`;
-    const bytes = gpuBytes().now;
+    const bytes = gpuMemory.now();
     expect(await fails(() => tf.tidy(() => tf.fill([most / 4 + 1], 2)))).toContain(sentence);
     let reads = 0;
     expect(await fails(() => storage().weight([most / 4 + 1], () => reads++))).toContain(sentence);
-    expect([reads, gpuBytes().now]).toEqual([0, bytes]);
+    expect([reads, gpuMemory.now()]).toEqual([0, bytes]);
   });
 
   test("a shader that does not compile makes the next read throw, and only that", async () => {

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { describe, expect, test } from "vitest";
 import { probeBackends, storage, useBackend } from "../../../src/tensor/backend.ts";
-import { gpuBytes, resetGpuPeak } from "../../../src/tensor/webgpu/memory.ts";
+import { gpuMemory } from "../../../src/tensor/webgpu/memory.ts";
 
 const { available, detail } = (await probeBackends()).find(({ name }) => name === "webgpu")!;
 
@@ -19,10 +19,10 @@ describe.skipIf(!available)(`memory of the GPU${available ? ` on ${detail}` : ` 
     const bytes: number[] = [];
     for (let tokens = 1; tokens <= 120; tokens++) {
       expect(await readBatch(tokens)).toBe(2000 * tokens);
-      bytes.push(gpuBytes().now);
+      bytes.push(gpuMemory.now());
     }
     for (let i = 0; i < 20; i++) expect(await readBatch(3)).toBe(6000);
-    const after = gpuBytes().now;
+    const after = gpuMemory.now();
     expect(Math.max(...bytes)).toBeLessThan(2 * 40 * 4000 * 120); // each length's buffers together are 60 times as much
     expect(after).toBeLessThan(2 ** 20);
   });
@@ -30,35 +30,35 @@ describe.skipIf(!available)(`memory of the GPU${available ? ` on ${detail}` : ` 
   test("is used again by batches of one length: none is made after the first", async () => {
     await useBackend("webgpu");
     await readBatch(50);
-    const { now } = gpuBytes();
-    resetGpuPeak();
+    const now = gpuMemory.now();
+    gpuMemory.resetPeak();
     for (let i = 0; i < 10; i++) await readBatch(50);
-    expect(gpuBytes().now).toBe(now);
-    expect(gpuBytes().peak).toBeLessThan(now + 4 * 50_000); // a tensor of the batch; numbers on their way are less
+    expect(gpuMemory.now()).toBe(now);
+    expect(gpuMemory.peak()).toBeLessThan(now + 4 * 50_000); // a tensor of the batch; numbers on their way are less
   });
 
   test("has a peak since it was reset, with weights of 16 bits half as large", async () => {
     await useBackend("webgpu");
     const held = (kind?: { format: "float16"; rounding: "nearest" }): number => {
-      const before = gpuBytes().now;
+      const before = gpuMemory.now();
       const weight = storage().weight([777, 1001], (into) => into.fill(1), kind);
-      const bytes = gpuBytes().now - before;
-      expect(gpuBytes().peak).toBeGreaterThanOrEqual(before + bytes);
+      const bytes = gpuMemory.now() - before;
+      expect(gpuMemory.peak()).toBeGreaterThanOrEqual(before + bytes);
       weight.dispose();
       return bytes;
     };
     expect(held()).toBe(4 * 777 * 1001);
     expect(held({ format: "float16", rounding: "nearest" })).toBe(2 * (777 * 1001 + 1));
     for (let i = 0; i < 20; i++) await readBatch(1);
-    resetGpuPeak();
-    expect(gpuBytes().peak).toBe(gpuBytes().now);
+    gpuMemory.resetPeak();
+    expect(gpuMemory.peak()).toBe(gpuMemory.now());
   });
 
   test("of tensors freed within a step is used by the next of their size, before more is taken", async () => {
     await useBackend("webgpu");
     await readBatch(1);
-    resetGpuPeak();
-    const { now } = gpuBytes();
+    gpuMemory.resetPeak();
+    const now = gpuMemory.now();
     const size = 2 ** 19;
     const x = tf.ones([size]);
     let last = tf.tidy(() => tf.add(x, 1));
@@ -68,7 +68,7 @@ describe.skipIf(!available)(`memory of the GPU${available ? ` on ${detail}` : ` 
       last = next;
     }
     expect((await last.data())[0]).toBe(14);
-    expect(gpuBytes().peak - now).toBeLessThan(5 * 4 * size);
+    expect(gpuMemory.peak() - now).toBeLessThan(5 * 4 * size);
     tf.dispose([x, last]);
   });
 });
