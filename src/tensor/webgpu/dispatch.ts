@@ -17,12 +17,17 @@ export interface Shader {
   readonly code: string;
 }
 
+/** What a shader may read or write: a tensor, or a buffer that is no tensor's. */
+export type Bound = tf.TensorInfo | GpuBuffer;
+
+const isTensor = (bound: Bound): bound is tf.TensorInfo => "dataId" in bound;
+
 /** One run of a shader. */
 export interface Dispatch {
   /**
-   * Of tensors that were there before and of results alike. Where a shader that reads `array<f32>` gets a weight of 16 bits, it sees it widened.
+   * Of tensors that were there before and of results alike, and of constants. Where a shader that reads `array<f32>` gets a weight of 16 bits, it sees it widened.
    */
-  readonly buffers: readonly tf.TensorInfo[];
+  readonly buffers: readonly Bound[];
   readonly params: Readonly<Record<string, Param>>;
   readonly groups: readonly [x: number, y?: number, z?: number];
 }
@@ -41,24 +46,26 @@ export function dispatch(shader: Shader, { buffers, params, groups }: Dispatch):
   if (groups.includes(0)) return;
   const backend = gpu();
   const pipeline = findPipeline(backend, shader, Object.entries(params), buffers.length);
-  const asked = buffers.map((tensor, i) =>
-    pipeline.bindings[i]!.isFloat && formatOf(tensor) !== "float32" ? widened(tensor) : tensor,
+  const asked = buffers.map((bound, i) =>
+    isTensor(bound) && pipeline.bindings[i]!.isFloat && formatOf(bound) !== "float32" ? widened(bound) : bound,
   );
   record(backend, pipeline, asked, Object.values(params), groups);
-  asked.forEach((tensor, i) => {
-    if (tensor !== buffers[i]) backend.disposeData(tensor.dataId);
+  asked.forEach((bound, i) => {
+    if (bound !== buffers[i] && isTensor(bound)) backend.disposeData(bound.dataId);
   });
 }
 
 function record(
   backend: GpuBackend,
   { pipeline, layout, bindings, bindGroups }: Pipeline,
-  buffers: readonly tf.TensorInfo[],
+  buffers: readonly Bound[],
   params: readonly Param[],
   [x, y = 1, z = 1]: Dispatch["groups"],
 ): void {
-  for (const { dataId } of buffers) backend.uploadToGPU(dataId); // which may send what was recorded before
-  const resources = buffers.map(({ dataId }, i) => {
+  for (const { dataId } of buffers.filter(isTensor)) backend.uploadToGPU(dataId); // which may send what was recorded before
+  const resources = buffers.map((bound, i) => {
+    if (!isTensor(bound)) return bound;
+    const { dataId } = bound;
     backend.commandQueueOwnedIds.add(dataId); // it stays until the commands are sent
     const entry = backend.tensorMap.get(dataId);
     if (bindings[i]!.isWritten) entry.values = null; // what was read from it before counts no longer

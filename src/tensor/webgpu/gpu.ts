@@ -7,8 +7,10 @@ export const WEBGPU = "webgpu";
 export interface GpuBackend {
   readonly device: GpuDevice;
   readonly queue: GpuQueue;
-  readonly tensorMap: { get(dataId: object): Entry };
+  readonly tensorMap: { has(dataId: object): boolean; get(dataId: object): Entry };
   readonly bufferManager: BufferManager;
+  /** Freed tensors whose buffers recorded commands still use. */
+  readonly tensorDataPendingDisposal: readonly object[];
   readonly commandQueueOwnedIds: WeakSet<object>;
   readonly commandEncoder: CommandEncoder | null;
   dispatchCountInPass: number;
@@ -23,17 +25,24 @@ export interface GpuBackend {
 
 /** A tensor: its buffer on the GPU, and its values where they were read from there or are not there yet. */
 export interface Entry {
+  readonly shape: readonly number[];
   resource: GpuBuffer | null;
   values: ArrayBufferView | null;
 }
 
 /** What keeps freed buffers for the next tensor of the same size. */
 export interface BufferManager {
-  acquireBuffer(size: number, usage: number): GpuBuffer;
+  readonly freeBuffers: Map<string, GpuBuffer[]>;
+  readonly numBytesUsed: number;
+  numBytesAllocated: number;
+  numFreeBuffers: number;
+  acquireBuffer(size: number, usage: number, isMapped?: boolean, reuse?: boolean): GpuBuffer;
+  releaseBuffer(buffer: GpuBuffer, reuse?: boolean): void;
 }
 
 /** The parts of a GPUQueue that are used. */
 export interface GpuQueue {
+  submit(commands: readonly object[]): void;
   writeBuffer(buffer: GpuBuffer, offset: number, values: ArrayBufferView): void;
 }
 
@@ -74,8 +83,8 @@ export interface GpuDevice {
 export interface GpuBuffer {
   readonly size: number;
   readonly usage: number;
-  mapAsync(mode: number): Promise<void>;
-  getMappedRange(): ArrayBuffer;
+  mapAsync(mode: number, offset?: number, bytes?: number): Promise<void>;
+  getMappedRange(offset?: number, bytes?: number): ArrayBuffer;
   unmap(): void;
   destroy(): void;
 }

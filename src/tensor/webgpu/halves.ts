@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
-import type { HalfFormat, HalfKind } from "../source.ts";
+import type { HalfFormat, HalfKind, Rounding } from "../source.ts";
 import { gpu, TENSOR_USAGE } from "./gpu.ts";
 
 /** The numbers that a buffer of weights holds: float32, or 16 bits packed two to a u32, the element of even index in the lower half. */
@@ -50,6 +50,45 @@ const UNPACK: Readonly<Record<HalfFormat, string>> = {
 
 /** WGSL of `fn unpack(pair : u32) -> vec2<f32>`, the two numbers of a u32, lower half first. */
 export const unpackPair = (format: HalfFormat): string => UNPACK[format];
+
+const ROUND_BFLOAT16: Readonly<Record<Rounding, string>> = {
+  nearest: "(bits + 0x7fffu + ((bits >> 16u) & 1u)) >> 16u",
+  stochastic: "(bits + share) >> 16u",
+};
+
+/** Of the smallest numbers, a count of the last place is rounded; the rest, and what is between, is exact in float32. */
+const ROUND_FLOAT16: Readonly<Record<Rounding, { small: string; normal: string }>> = {
+  nearest: { small: "roundEven(count)", normal: "0xfffu + ((size >> 13u) & 1u)" },
+  stochastic: { small: `floor(count + f32(share) * ${2 ** -16})`, normal: "(share >> 3u)" },
+};
+
+const roundOne = ({ format, rounding }: HalfKind): string =>
+  format === "bfloat16"
+    ? `fn roundOne(bits : u32, share : u32) -> u32 { return ${ROUND_BFLOAT16[rounding]}; }`
+    : `fn roundEven(count : f32) -> f32 {
+  let down = floor(count);
+  let rest = count - down;
+  return down + select(0.0, 1.0, rest > 0.5 || (rest == 0.5 && (u32(down) & 1u) == 1u));
+}
+fn roundOne(bits : u32, share : u32) -> u32 {
+  let sign = (bits >> 16u) & 0x8000u;
+  let size = bits & 0x7fffffffu;
+  if (size < 0x38800000u) {
+    let count = bitcast<f32>(size) * ${2 ** 24};
+    return sign | u32(${ROUND_FLOAT16[rounding].small});
+  }
+  return sign | min((size - 0x38000000u + ${ROUND_FLOAT16[rounding].normal}) >> 13u, 0x7bffu);
+}`;
+
+/**
+ * WGSL of `fn roundPair(values : vec2<f32>, shares : vec2<u32>) -> u32`, with the bits of tensor/halves.ts: to the nearest, or by 16 random
+ * bits a number.
+ */
+export const roundPair = (kind: HalfKind): string => `${roundOne(kind)}
+fn roundPair(values : vec2<f32>, shares : vec2<u32>) -> u32 {
+  let bits = bitcast<vec2<u32>>(values);
+  return roundOne(bits.x, shares.x) | (roundOne(bits.y, shares.y) << 16u);
+}`;
 
 /**
  * WGSL that reads weights of a buffer named `buffer`, `array<weightType(format)>`, in float32: `fn weightAt(i : u32) -> f32` reads element i,
