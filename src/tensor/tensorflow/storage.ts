@@ -22,7 +22,7 @@ import { isOnGpu, productType } from "./products.ts";
 import { widenInputs } from "./stock.ts";
 
 /** Elements that are changed together, a multiple of PIECE: so many that an operation's own price hardly counts on a GPU. */
-const chunk = (): number => (isOnGpu() ? 32 : 1) * PIECE;
+const chunk = (): number => (isOnGpu() ? 32 : 4) * PIECE;
 
 /** Elements that are read together. */
 const READ = 4 * PIECE;
