@@ -1,11 +1,12 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { afterEach, beforeEach, expect } from "vitest";
 import { useBackend } from "../src/tensor/backend.ts";
+import { BACKEND } from "./backend.ts";
 
 let tensorsBefore = 0;
 
 beforeEach(async () => {
-  await useBackend("native", { threads: 1, products: "float32" });
+  await useBackend(BACKEND, { threads: 1, products: "float32" });
   tensorsBefore = tf.memory().numTensors;
 });
 

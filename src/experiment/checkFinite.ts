@@ -25,13 +25,16 @@ export async function whyStopped(error: unknown, model: LanguageModel): Promise<
 
 /** An error that names the weights which hold numbers that are not finite; undefined where none does. */
 async function brokenWeights(model: LanguageModel): Promise<KitError | undefined> {
-  const { view } = storage();
   const broken: string[] = [];
   for (const { name, value } of model.parameters) {
-    const values = view ? view(value) : ((await value.data()) as Float32Array);
-    const [nan, infinite] = counts(values);
+    let [nan, infinite] = [0, 0];
+    for await (const values of storage().read(value)) {
+      const found = counts(values);
+      nan += found[0];
+      infinite += found[1];
+    }
     const kinds = [nan > 0 && `${nan} NaN`, infinite > 0 && `${infinite} infinite`].filter(Boolean).join(" and ");
-    if (kinds !== "") broken.push(`${name} (${kinds} of ${values.length} numbers)`);
+    if (kinds !== "") broken.push(`${name} (${kinds} of ${value.size} numbers)`);
   }
   if (broken.length === 0) return undefined;
   return new KitError(

@@ -1,7 +1,6 @@
 import type { Adapter } from "../adapters/adapter.ts";
 import type { Run } from "../record/run.ts";
-import { storage } from "../tensor/backend.ts";
-import { fillValues, type Parameter } from "../tensor/parameter.ts";
+import { copyValues, fillValues, type Parameter } from "../tensor/parameter.ts";
 
 /** The trained weights as they were after a step, in float32. */
 export interface KeptWeights {
@@ -15,13 +14,9 @@ export async function copyWeights(
   step: number,
   earlier?: KeptWeights,
 ): Promise<KeptWeights> {
-  const { view } = storage();
   const values: Float32Array[] = [];
-  for (const [i, { value }] of theta.entries()) {
-    const into = earlier?.values[i] ?? new Float32Array(value.size);
-    into.set(view ? view(value) : ((await value.data()) as Float32Array));
-    values.push(into);
-  }
+  for (const [i, { value }] of theta.entries())
+    values.push(await copyValues(value, earlier?.values[i] ?? new Float32Array(value.size)));
   return { step, values };
 }
 

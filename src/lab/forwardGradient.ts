@@ -9,7 +9,7 @@ import { linear } from "../kernels/linear.ts";
 import { inverseRms, rowMean, splitRows, standardize } from "../kernels/norm.ts";
 import { type Angles, rotary } from "../kernels/rotary.ts";
 import { gradients } from "../tensor/gradients.ts";
-import { type Parameter, scaledNoise } from "../tensor/parameter.ts";
+import { type Parameter, readValues, scaledNoise } from "../tensor/parameter.ts";
 import { ANY_BACKEND, type Attributes, defineRule, type Inputs, type Interpreter, interpret } from "../tensor/trace.ts";
 import { defineTuner } from "../tuners/define.ts";
 import type { Derivative, Objective, Tuner } from "../tuners/tuner.ts";
@@ -70,22 +70,25 @@ export function forward<T extends tf.Tensor>(
  * Loss and derivative of tail(body()) along a tangent of the weights: forward mode through `body`, which is made of fused operations
  * alone, then backpropagation through `tail`, which may be anything. Throws a KitError where `body` uses an operation that has no rule.
  */
-export function forwardDerivative<T extends tf.Tensor>(
+export async function forwardDerivative<T extends tf.Tensor>(
   body: () => T,
   tail: (features: T) => tf.Tensor,
   theta: readonly Parameter[],
   tangentOf: TangentOf,
-): Derivative {
+): Promise<Derivative> {
   const { value, tangent } = forward(body, theta, tangentOf);
   try {
     const xs = [value, ...theta.map((weight) => weight.value)];
     const { value: loss, grads } = gradients(() => tail(value), xs);
     const [own, ...others] = grads as (tf.Tensor | undefined)[];
-    let derivative = own && tangent ? dot(own, tangent) : 0;
-    others.forEach((gradient, i) => {
-      if (gradient) derivative += tf.tidy(() => dot(gradient, tangentOf(theta[i]!)));
-    });
-    const result = { loss: loss.dataSync()[0]!, derivative };
+    let derivative = own && tangent ? await dot(own, tangent) : 0;
+    for (const [i, gradient] of others.entries()) {
+      if (!gradient) continue;
+      const along = tangentOf(theta[i]!);
+      derivative += await dot(gradient, along);
+      along.dispose();
+    }
+    const result = { loss: (await loss.data())[0]!, derivative };
     tf.dispose([loss, ...(grads as (tf.Tensor | undefined)[]).filter((each) => each !== undefined)]);
     return result;
   } finally {
@@ -95,8 +98,8 @@ export function forwardDerivative<T extends tf.Tensor>(
 }
 
 /** Sum of products, in double precision. */
-function dot(a: tf.Tensor, b: tf.Tensor): number {
-  const [x, y] = [a.dataSync(), b.dataSync()];
+async function dot(a: tf.Tensor, b: tf.Tensor): Promise<number> {
+  const [x, y] = [await readValues(a), await readValues(b)];
   let sum = 0;
   for (let i = 0; i < x.length; i++) sum += x[i]! * y[i]!;
   return sum;
@@ -226,7 +229,7 @@ export const forwardGradient: (options: ForwardGradientOptions) => Tuner = defin
   const { eps: _, ...settings } = zerothOptions(NAME, options);
   const { weightDecay } = settings;
   const begin = zerothOrder(settings, (theta, along, noise) => async ({ objective, z, lr, step }) => {
-    const { loss, derivative } = derivativeOf(objective, theta, (weight) => scaledNoise(weight, noise, z));
+    const { loss, derivative } = await derivativeOf(objective, theta, (weight) => scaledNoise(weight, noise, z));
     if (!Number.isFinite(loss) || !Number.isFinite(derivative))
       throw new NotFinite(
         `The forward gradient stopped at step ${step}: the loss is ${loss} and its derivative along z ${derivative}; ${step === 0 ? "take another model" : "try a learning rate ten times smaller"}.`,
@@ -239,7 +242,11 @@ export const forwardGradient: (options: ForwardGradientOptions) => Tuner = defin
   return { options: describeZeroth(settings), begin };
 });
 
-function derivativeOf(objective: Objective, theta: readonly Parameter[], tangentOf: TangentOf): Derivative {
+async function derivativeOf(
+  objective: Objective,
+  theta: readonly Parameter[],
+  tangentOf: TangentOf,
+): Promise<Derivative> {
   if (!objective.derivative)
     throw new KitError(
       "Forward mode cannot be used with this objective, which has no derivative; use MeZO, which needs only the objective's value.",

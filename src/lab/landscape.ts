@@ -3,8 +3,7 @@ import { type Begin, checkBegin, encodeBatch } from "../loss/encode.ts";
 import { objectiveFor } from "../loss/objective.ts";
 import type { LanguageModel } from "../models/network.ts";
 import type { Task } from "../tasks/task.ts";
-import { storage } from "../tensor/backend.ts";
-import { fillValues, type Parameter } from "../tensor/parameter.ts";
+import { copyValues, fillValues, type Parameter } from "../tensor/parameter.ts";
 import type { Objective } from "../tuners/tuner.ts";
 
 /** Which examples. */
@@ -99,7 +98,7 @@ async function toVector(tensors: readonly Parameter["value"][]): Promise<Float32
   const vector = new Float32Array(tensors.reduce((sum, { size }) => sum + size, 0));
   let at = 0;
   for (const tensor of tensors) {
-    vector.set((storage().view?.(tensor) ?? (await tensor.data())) as Float32Array, at);
+    await copyValues(tensor, vector.subarray(at, at + tensor.size));
     at += tensor.size;
   }
   return vector;

@@ -1,7 +1,5 @@
-import type * as tf from "@tensorflow/tfjs-core";
-import { storage } from "../tensor/backend.ts";
 import { narrow, widen } from "../tensor/halves.ts";
-import { type Draw, type Parameter, type Perturb, scaledNoise } from "../tensor/parameter.ts";
+import { type Draw, type Parameter, type Perturb, readValues, scaledNoise } from "../tensor/parameter.ts";
 import type { HalfFormat } from "../tensor/source.ts";
 import type { Objective } from "../tuners/tuner.ts";
 import { average, rootMeanSquare, type SlopeAt } from "./plateau.ts";
@@ -82,10 +80,6 @@ export async function countSwallowed(
     change.dispose();
   }
   return counts;
-}
-
-async function readValues(tensor: tf.Tensor): Promise<Float32Array> {
-  return storage().view?.(tensor) ?? ((await tensor.data()) as Float32Array);
 }
 
 /** In float32, as a step adds it. */

@@ -52,19 +52,18 @@ export async function computeGradient(
 }
 
 /** Loss and exact derivative along a tangent of parts, which add up: each part's by `differentiate`. */
-export function computeDerivative(
+export async function computeDerivative(
   network: Network,
   parts: readonly LossPart[],
   differentiate: DifferentiateForwards,
-): Derivative {
-  const derivatives = parts.map(({ batch, rows, loss }) =>
-    differentiate(
+): Promise<Derivative> {
+  let sum: Derivative = { loss: 0, derivative: 0 };
+  for (const { batch, rows, loss } of parts) {
+    const part = await differentiate(
       () => features(network, batch, rows),
       (seen) => loss(seen, network.head),
-    ),
-  );
-  return derivatives.reduce((sum, { loss, derivative }) => ({
-    loss: sum.loss + loss,
-    derivative: sum.derivative + derivative,
-  }));
+    );
+    sum = { loss: sum.loss + part.loss, derivative: sum.derivative + part.derivative };
+  }
+  return sum;
 }

@@ -6,8 +6,7 @@ import { COMPANIONS, CONFIG } from "../checkpoints/modelFiles.ts";
 import { transposeValues } from "../checkpoints/transpose.ts";
 import { type StoredAs, safetensorsWriter } from "../checkpoints/write.ts";
 import { checkOptions, KitError } from "../error.ts";
-import { storage } from "../tensor/backend.ts";
-import { fillValues, gaussian, type Parameter } from "../tensor/parameter.ts";
+import { fillValues, gaussian, type Parameter, readValues } from "../tensor/parameter.ts";
 import type { Config } from "./config.ts";
 import { findFamily } from "./family.ts";
 import type { LanguageModel } from "./network.ts";
@@ -92,10 +91,9 @@ async function writeWeights(weights: readonly Saved[], path: string, dtype: Stor
     shape: isTurned ? shape.toReversed() : shape,
   }));
   const writer = safetensorsWriter(path, shapes, { dtype });
-  const { view } = storage();
   try {
     for (const { value, isTurned } of weights) {
-      const values = view ? view(value) : ((await value.data()) as Float32Array);
+      const values = await readValues(value);
       writer.add(isTurned ? transposeValues(values, value.shape as [number, number]) : values);
     }
     writer.finish();

@@ -34,8 +34,8 @@ export function recordLosses({ value, pair, gradient, derivative }: Objective): 
       },
     }),
     ...(derivative && {
-      derivative: (...given) => {
-        const found = derivative(...given);
+      derivative: async (...given) => {
+        const found = await derivative(...given);
         note(found.loss, found.derivative);
         return found;
       },

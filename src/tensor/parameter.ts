@@ -55,29 +55,39 @@ export async function update(
 ): Promise<void> {
   const { view, fill } = storage();
   if (view) return fill(weight.value, (theta) => change(theta, view(other)));
-  const [theta, values] = (await Promise.all([weight.value, other].map((tensor) => tensor.data()))) as Float32Array[];
-  const changed = theta!.slice(); // what was read may be a copy that TensorFlow.js keeps
-  change(changed, values!);
-  fill(weight.value, (into) => into.set(changed));
+  const theta = await readValues(weight.value);
+  change(theta, await readValues(other));
+  fill(weight.value, (into) => into.set(theta));
 }
 
 /** Changes a weight in place by its own values. Where tensors live in the host's memory nothing is copied. */
 export async function rewrite({ value }: Parameter, change: (theta: Float32Array) => void): Promise<void> {
   const { view, fill } = storage();
   if (view) return fill(value, change);
-  const changed = (await value.data<"float32">()).slice(); // what was read may be a copy that TensorFlow.js keeps
-  change(changed);
-  fill(value, (into) => into.set(changed));
+  const theta = await readValues(value);
+  change(theta);
+  fill(value, (into) => into.set(theta));
+}
+
+/** All values of a float32 tensor: in place where they lie in the host's memory, and then to be read only; elsewhere a copy. */
+export async function readValues(tensor: tf.Tensor): Promise<Float32Array> {
+  return storage().view?.(tensor) ?? copyValues(tensor, new Float32Array(tensor.size));
+}
+
+/** Copies all values of a float32 tensor, and gives what they were copied into. */
+export async function copyValues(tensor: tf.Tensor, into: Float32Array): Promise<Float32Array> {
+  let at = 0;
+  for await (const values of storage().read(tensor)) {
+    into.set(values, at);
+    at += values.length;
+  }
+  return into;
 }
 
 /** Euclidean norm of all elements of some tensors together, summed in double precision. */
 export async function norm(tensors: readonly tf.Tensor[]): Promise<number> {
-  const { view } = storage();
   let sum = 0;
-  for (const tensor of tensors) {
-    const values = view ? view(tensor) : await tensor.data();
-    sum += squares(values as Float32Array);
-  }
+  for (const tensor of tensors) sum += squares(await readValues(tensor));
   return Math.sqrt(sum);
 }
 

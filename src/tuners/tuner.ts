@@ -17,14 +17,14 @@ export interface Objective {
     theta: readonly Parameter[],
     tangentOf: (weight: Parameter) => Parameter["value"],
     differentiate: DifferentiateForwards,
-  ): Derivative;
+  ): Derivative | Promise<Derivative>;
 }
 
 /** The loss tail(body()) and its derivative along a tangent: `body` is made of fused operations alone, `tail` may be anything. */
 export type DifferentiateForwards = <T extends Parameter["value"]>(
   body: () => T,
   tail: (features: T) => Parameter["value"],
-) => Derivative;
+) => Promise<Derivative>;
 
 /** The losses on both sides of theta. */
 export interface Pair {

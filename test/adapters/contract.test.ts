@@ -11,7 +11,8 @@ import { features } from "../../src/nn/run.ts";
 import { gaussian } from "../../src/tensor/parameter.ts";
 import { mezo } from "../../src/tuners/mezo.ts";
 import { valueShift } from "../own/valueShift.ts";
-import { apart, BATCH, bitsOf, FAMILIES, ROWS, tail, withNetwork } from "./networks.ts";
+import { allValues, takeValues } from "../values.ts";
+import { apart, BATCH, bitsOf, FAMILIES, lossOf, ROWS, tail, withNetwork } from "./networks.ts";
 
 const AT = { seed: 3, vocabulary: 32 };
 const ADAPTERS: readonly [string, () => Adapter][] = [
@@ -25,37 +26,37 @@ const ADAPTERS: readonly [string, () => Adapter][] = [
 const CASES = FAMILIES.flatMap((family) => ADAPTERS.map(([name, make]) => ({ family, name, make })));
 
 /** A loss of the logits: it depends on the head too. */
-const logitLoss = (network: Network): number =>
-  tf.tidy(() => tail(linear(features(network, BATCH, ROWS), network.head.weight)).dataSync()[0]!);
+const logitLoss = async (network: Network): Promise<number> =>
+  (await takeValues(tf.tidy(() => tail(linear(features(network, BATCH, ROWS), network.head.weight)))))[0]!;
 
 describe.each(CASES)("$name on $family", ({ family, make }) => {
   test("the same seed gives the same weights, under names of their own, and another seed gives others", () =>
-    withNetwork(family, (network) => {
+    withNetwork(family, async (network) => {
       const adapter = make();
       const [a, b, other] = [AT, AT, { ...AT, seed: 4 }].map((at) => adapter.begin(network, at));
       const names = a!.parameters.map(({ name }) => name);
       expect(new Set(names).size).toBe(names.length);
       expect(names.length).toBeGreaterThan(0);
-      expect(bitsOf(a!.parameters)).toEqual(bitsOf(b!.parameters));
-      if (adapter.name !== "head") expect(bitsOf(a!.parameters)).not.toEqual(bitsOf(other!.parameters));
+      expect(await bitsOf(a!.parameters)).toEqual(await bitsOf(b!.parameters));
+      if (adapter.name !== "head") expect(await bitsOf(a!.parameters)).not.toEqual(await bitsOf(other!.parameters));
       for (const adapted of [a, b, other]) adapted!.dispose();
     }));
 
   test("tuning changes the adapter and the loss, and leaves the model's weights as they were, bit for bit", () =>
     withNetwork(family, async (network) => {
-      const before = bitsOf(network.parameters);
+      const before = await bitsOf(network.parameters);
       const adapted = make().begin(network, AT);
       const whole = { ...network, ...adapted };
-      const [weights, loss] = [bitsOf(adapted.parameters), logitLoss(whole)];
+      const [weights, loss] = [await bitsOf(adapted.parameters), await logitLoss(whole)];
       const training = mezo({ lr: 1e-2, eps: 1e-1 }).begin(adapted.parameters);
       for (let step = 0; step < 3; step++)
         await training.step({ value: () => logitLoss(whole) }, { seed: 1, step, total: 3 });
       training.dispose();
-      expect(logitLoss(whole)).not.toBe(loss);
-      bitsOf(adapted.parameters).forEach((bits, i) => expect(bits).not.toEqual(weights[i]));
-      expect(bitsOf(network.parameters)).toEqual(before);
+      expect(await logitLoss(whole)).not.toBe(loss);
+      (await bitsOf(adapted.parameters)).forEach((bits, i) => expect(bits).not.toEqual(weights[i]));
+      expect(await bitsOf(network.parameters)).toEqual(before);
       adapted.dispose();
-      expect(bitsOf(network.parameters)).toEqual(before);
+      expect(await bitsOf(network.parameters)).toEqual(before);
     }));
 });
 
@@ -71,31 +72,29 @@ describe.each(INNER)("the gradient of $name on $family", ({ family, name, make }
       const { parameters } = adapted;
       gaussian(parameters, 0.1, { seed: 5, step: 0 }); // away from LoRA's start, where A has no gradient
       const whole = { ...network, adaptation: adapted.adaptation };
-      const loss = (): number => tf.tidy(() => tail(features(whole, BATCH, ROWS)).dataSync()[0]!);
       const plain = await plainGradient(whole, BATCH, ROWS, tail, parameters);
       const checkpointed = await checkpointedGradient(whole, BATCH, ROWS, tail, parameters);
-      plain.gradients.forEach((of, i) => {
-        const values = [...of.dataSync()];
+      const [gradients, others] = [await allValues(plain.gradients), await allValues(checkpointed.gradients)];
+      gradients.forEach((values, i) => {
         expect(
           values.some((v) => v !== 0),
           parameters[i]!.name,
         ).toBe(true);
-        expect(apart(values, [...checkpointed.gradients[i]!.dataSync()])).toBeLessThan(1e-5);
+        expect(apart([...values], [...others[i]!])).toBeLessThan(1e-5);
       });
-      expect(plain.loss).toBeCloseTo(loss(), 6);
+      expect(plain.loss).toBeCloseTo(await lossOf(whole), 6);
       // z by the tuners' own noise: theta + e z and theta - e z
       const z = { seed: 6, step: 0 };
-      const before = parameters.map(({ value }) => value.dataSync() as Float32Array);
+      const before = await allValues(parameters.map(({ value }) => value));
       gaussian(parameters, 1, z);
-      const direction = parameters.map(({ value }, i) =>
-        (value.dataSync() as Float32Array).map((v, j) => v - before[i]![j]!),
-      );
+      const moved = await allValues(parameters.map(({ value }) => value));
+      const direction = moved.map((values, i) => values.map((v, j) => v - before[i]![j]!));
       const e = 3e-3;
       gaussian(parameters, -1 + e, z);
-      const plus = loss();
+      const plus = await lossOf(whole);
       gaussian(parameters, -2 * e, z);
-      const minus = loss();
-      const slope = sum(plain.gradients.map((of, i) => dot(of.dataSync() as Float32Array, direction[i]!)));
+      const minus = await lossOf(whole);
+      const slope = sum(gradients.map((of, i) => dot(of, direction[i]!)));
       expect(Math.abs(slope), name).toBeGreaterThan(1e-3);
       expect(Math.abs((plus - minus) / (2 * e) / slope - 1)).toBeLessThan(0.02);
       tf.dispose([...plain.gradients, ...checkpointed.gradients]);

@@ -12,6 +12,7 @@ import { type LoadedNetwork, loadNetwork } from "../../src/models/network.ts";
 import { packBatch, type TokenBatch } from "../../src/nn/batch.ts";
 import type { Network } from "../../src/nn/network.ts";
 import { features } from "../../src/nn/run.ts";
+import { allValues, takeValues } from "../values.ts";
 
 const COMMON = { hidden_size: 16, num_hidden_layers: 2, num_attention_heads: 4, max_position_embeddings: 64 };
 
@@ -87,7 +88,8 @@ export const BATCH: TokenBatch = packBatch([
 export const ROWS: readonly number[] = Array.from(BATCH.ids, (_, i) => i);
 
 /** The features of every token of the two sequences. */
-export const featuresOf = (network: Network): number[] => [...tf.tidy(() => features(network, BATCH, ROWS).dataSync())];
+export const featuresOf = (network: Network): Promise<number[]> =>
+  takeValues(tf.tidy(() => features(network, BATCH, ROWS)));
 
 /** A loss of the features, each with a weight of its own, so that no norm makes it the same for all. */
 export const tail = (of: tf.Tensor2D): tf.Scalar => {
@@ -96,11 +98,14 @@ export const tail = (of: tf.Tensor2D): tf.Scalar => {
 };
 
 /** The loss of the two sequences. */
-export const lossOf = (network: Network): number => tf.tidy(() => tail(features(network, BATCH, ROWS)).dataSync()[0]!);
+export const lossOf = async (network: Network): Promise<number> =>
+  (await takeValues(tf.tidy(() => tail(features(network, BATCH, ROWS)))))[0]!;
 
 /** All weights' bits, as numbers. */
-export const bitsOf = (parameters: AdaptableNetwork["parameters"]): number[][] =>
-  parameters.map(({ value }) => [...new Uint32Array((value.dataSync() as Float32Array).buffer)]);
+export async function bitsOf(parameters: AdaptableNetwork["parameters"]): Promise<number[][]> {
+  const values = await allValues(parameters.map(({ value }) => value));
+  return values.map(({ buffer }) => [...new Uint32Array(buffer)]);
+}
 
 /** The largest difference between two lists of numbers; they must be as long. */
 export function apart(a: readonly number[], b: readonly number[]): number {

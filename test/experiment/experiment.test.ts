@@ -13,10 +13,10 @@ import type { RunRecorder } from "../../src/record/run.ts";
 import { createRunFile } from "../../src/record/write.ts";
 import { loadTask } from "../../src/tasks/load.ts";
 import { shuffle } from "../../src/tasks/random.ts";
-import { viewTensor } from "../../src/tensor/native/backend.ts";
 import { mezo } from "../../src/tuners/mezo.ts";
 import type { Tuner } from "../../src/tuners/tuner.ts";
 import { tinyData, tinyModel } from "../tiny.ts";
+import { valuesOf } from "../tuners/weights.ts";
 
 const folder = tinyModel();
 const task = await loadTask("SST-2", { data: tinyData(), train: 24, dev: 12, test: 12, seed: 1 });
@@ -124,7 +124,7 @@ describe("tune", () => {
       record.finish(run.cost);
       expect(readRun(file)).toEqual(run);
       await tune(model, task, mezo({ lr: 1e-2 }), { ...settings, keepWeights: true });
-      weights.push(model.parameters.flatMap(({ value }) => [...viewTensor(value).values]));
+      weights.push(await valuesOf(model.parameters));
       runs.push(run);
       model.dispose();
     }
@@ -161,13 +161,13 @@ describe("tune", () => {
 describe("tune and the model", () => {
   test("begins at the base weights and brings them back, unless it is told to leave the last ones", async () => {
     const model = await loadModel(folder);
-    const weights = (): number[] => model.parameters.flatMap(({ value }) => [...viewTensor(value).values]);
-    const base = weights();
+    const weights = (): Promise<number[]> => valuesOf(model.parameters);
+    const base = await weights();
     const first = await tune(model, task, mezo({ lr: 1e-2 }), { steps: 3, seed: 2 });
-    expect(weights()).toEqual(base);
+    expect(await weights()).toEqual(base);
     const second = await tune(model, task, mezo({ lr: 1e-2 }), { steps: 3, seed: 2, keepWeights: true });
     expect(second.steps).toEqual(first.steps);
-    expect(weights()).not.toEqual(base);
+    expect(await weights()).not.toEqual(base);
     model.dispose();
   });
 

@@ -6,13 +6,13 @@ import { loadModel } from "../../src/models/load.ts";
 import type { LanguageModel } from "../../src/models/network.ts";
 import { loadTask } from "../../src/tasks/load.ts";
 import type { Example, Task } from "../../src/tasks/task.ts";
-import { viewTensor } from "../../src/tensor/native/backend.ts";
 import { tinyData, tinyModel } from "../tiny.ts";
+import { allValues, setValues, valuesOf } from "../values.ts";
 
 const folder = tinyModel();
 const task = await loadTask("SST-2", { data: tinyData(240), train: 120, dev: 8, test: 100, seed: 1 });
-const weightsOf = (model: LanguageModel): number[] =>
-  model.parameters.flatMap(({ value }) => [...viewTensor(value).values]);
+const weightsOf = (model: LanguageModel): Promise<Float32Array[]> =>
+  allValues(model.parameters.map(({ value }) => value));
 
 /** An example of that text, whose options are the words of the tiny vocabulary given. */
 const example = (prompt: string, options: readonly string[], gold: number): Example => ({
@@ -23,7 +23,7 @@ const example = (prompt: string, options: readonly string[], gold: number): Exam
 describe("probe", () => {
   test("is right more often than chance on a tiny model with random weights, the same each time, and leaves them as they were", async () => {
     const model = await loadModel(folder);
-    const weights = weightsOf(model);
+    const weights = await weightsOf(model);
     const told = new Map<string, number>();
     const run = await probe(model, task, {
       onProgress: ({ label, part, done, total }) => told.set(`${label}, ${part}`, done / total),
@@ -41,7 +41,7 @@ describe("probe", () => {
     expect(run.steps).toEqual([]);
     expect(Object.fromEntries(told)).toEqual({ "LP, features": 1, "LP, fits": 1, "LP, test": 1 });
     expect((await probe(model, task)).scores).toEqual(run.scores);
-    expect(weightsOf(model)).toEqual(weights);
+    expect(await weightsOf(model)).toEqual(weights);
     model.dispose();
   });
 
@@ -49,9 +49,10 @@ describe("probe", () => {
     const model = await loadModel(folder);
     const { answers, rows } = await probeHead(model, task);
     const run = await probe(model, task);
-    const matrix = viewTensor(model.head.weight as tf.Tensor).values as Float32Array;
+    const matrix = await valuesOf(model.head.weight);
     // The matrix is the embedding too, but no prompt has an answer in it.
     answers.forEach((id, i) => matrix.set(rows[i]!, id * 16));
+    setValues(model.head.weight, matrix);
     const { score, loss } = (await evaluate(model, task)).scores[0]!;
     expect(run.scores[0]!.score).toBe(score);
     expect(run.scores[0]!.loss).toBeCloseTo(loss!, 5);
@@ -86,7 +87,7 @@ describe("probe", () => {
     expect(answers).toEqual([4, 5, 11]);
     expect(rows.map((row) => row.length)).toEqual([17, 17, 17]);
     expect(rows[0]![16]).toBeCloseTo(-rows[1]![16]!, 6);
-    const own = [...(viewTensor(model.head.weight as tf.Tensor).values as Float32Array).subarray(11 * 16, 12 * 16)];
+    const own = [...(await valuesOf(model.head.weight)).subarray(11 * 16, 12 * 16)];
     expect([...rows[2]!.subarray(0, 16)]).toEqual(own);
     expect(rows[2]![16]).toBeCloseTo(1.1, 6);
     bias.dispose();

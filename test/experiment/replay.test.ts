@@ -26,15 +26,16 @@ import { expectationModified, varianceModified } from "../../src/tuners/layers.t
 import { mezo } from "../../src/tuners/mezo.ts";
 import { mezoMomentum } from "../../src/tuners/rules.ts";
 import type { Tuner } from "../../src/tuners/tuner.ts";
+import { BACKEND } from "../backend.ts";
 import { tinyData, tinyModel, tinyTensors } from "../tiny.ts";
+import { allValues } from "../values.ts";
 
 const folder = tinyModel();
 const task = await loadTask("SST-2", { data: tinyData(), train: 24, dev: 12, test: 12, seed: 1 });
 const STEPS = 8;
 const base = { steps: STEPS, batchSize: 4, evaluateEvery: 3, seed: 5 };
 
-const valuesOf = (theta: readonly Parameter[]): Float32Array[] =>
-  theta.map(({ value }) => Float32Array.from(value.dataSync()));
+const valuesOf = (theta: readonly Parameter[]): Promise<Float32Array[]> => allValues(theta.map(({ value }) => value));
 
 /** A run with the weights that it ended with. */
 async function trainedWith(
@@ -47,11 +48,11 @@ async function trainedWith(
     ...base,
     ...options,
     keepWeights: true,
-    onAdapted: ({ parameters }) => {
-      theta = valuesOf(parameters);
+    onAdapted: async ({ parameters }) => {
+      theta = await valuesOf(parameters);
     },
   });
-  theta ??= valuesOf(model.parameters);
+  theta ??= await valuesOf(model.parameters);
   model.restore();
   return { run, theta };
 }
@@ -60,7 +61,7 @@ async function trainedWith(
 async function replayed(model: LanguageModel, run: UnfinishedRun, step?: number): Promise<Float32Array[]> {
   const again = await replay(model, JSON.parse(JSON.stringify(run)), step === undefined ? {} : { step });
   expect(again.checked).toBe(true);
-  const values = valuesOf(again.adapted?.parameters ?? model.parameters);
+  const values = await valuesOf(again.adapted?.parameters ?? model.parameters);
   again.dispose();
   return values;
 }
@@ -86,14 +87,14 @@ const TUNERS: [string, Tuner][] = [
 describe("a run's weights are recomputed from its numbers, to the bit,", () => {
   test.each(TUNERS)("of %s", async (_name, tuner) => {
     const model = await loadModel(folder);
-    const untouched = valuesOf(model.parameters);
+    const untouched = await valuesOf(model.parameters);
     const { run, theta } = await trainedWith(model, tuner);
     expect(theta).not.toEqual(untouched);
     expect(await replayed(model, run)).toEqual(theta);
     const file = join(mkdtempSync(join(tmpdir(), "replay-")), "run.jsonl");
     writeRun(file, run); // estimates lose what float32 does not hold
     expect(await replayed(model, readRun(file))).toEqual(theta);
-    expect(valuesOf(model.parameters)).toEqual(untouched);
+    expect(await valuesOf(model.parameters)).toEqual(untouched);
     model.dispose();
   });
 
@@ -123,7 +124,7 @@ describe("a run's weights are recomputed from its numbers, to the bit,", () => {
   });
 });
 
-describe("a run of the native backend", () => {
+describe(`a run of the ${BACKEND} backend`, () => {
   test.each(["cpu", "wasm"] as const)("gives the same weights on the %s backend, to the bit", async (backend) => {
     const model = await loadModel(folder);
     const { run, theta } = await trainedWith(model, mezo({ lr: 1e-2, eps: 1e-2, weightDecay: 0.1 }));
@@ -134,7 +135,7 @@ describe("a run of the native backend", () => {
       expect(await replayed(there, run)).toEqual(theta);
     } finally {
       there.dispose();
-      await useBackend("native");
+      await useBackend(BACKEND);
     }
   });
 
@@ -145,7 +146,7 @@ describe("a run of the native backend", () => {
     const half = await loadModel(folder, { weights: "float16", rounding: "nearest" });
     const again = await replay(half, run);
     expect(again.checked).toBe(false);
-    valuesOf(half.parameters).forEach((values, i) => {
+    (await valuesOf(half.parameters)).forEach((values, i) => {
       for (const [j, value] of values.entries())
         expect(Math.abs(value - theta[i]![j]!)).toBeLessThanOrEqual(
           (STEPS + 1) * 2 ** -11 * Math.max(1, Math.abs(value)),
@@ -247,7 +248,7 @@ describe("a run is refused with the reason", () => {
 
   test("where a number was changed, and leaves the base weights", async () => {
     const model = await loadModel(folder);
-    const before = valuesOf(model.parameters);
+    const before = await valuesOf(model.parameters);
     const { run } = await trainedWith(model, mezo(zeroth));
     const [first, ...rest] = run.steps;
     const [lossPlus, lossMinus] = first!.losses as [number, number];
@@ -255,7 +256,7 @@ describe("a run is refused with the reason", () => {
     await expect(replay(model, { ...run, steps: [edited, ...rest] })).rejects.toThrow(/Step 0 .* the run was edited/);
     const both = { ...edited, projectedGrad: Math.fround((lossPlus + 0.01 - lossMinus) / 0.02) };
     await expect(replay(model, { ...run, steps: [both, ...rest] })).rejects.toThrow(/are [0-9a-f]{16} instead of/);
-    expect(valuesOf(model.parameters)).toEqual(before);
+    expect(await valuesOf(model.parameters)).toEqual(before);
     model.dispose();
   });
 

@@ -4,21 +4,21 @@ import { expect } from "vitest";
 import { readTensor } from "../../src/checkpoints/safetensors.ts";
 import { openSafetensors } from "../../src/checkpoints/safetensorsHeader.ts";
 import type { LoadedNetwork } from "../../src/models/network.ts";
-import { viewTensor } from "../../src/tensor/native/backend.ts";
+import { storage } from "../../src/tensor/backend.ts";
 import type { Perturb } from "../../src/tensor/parameter.ts";
 import type { StepResult } from "../../src/tuners/tuner.ts";
 import { shared } from "../shared.ts";
+import { valuesOf } from "../values.ts";
 
 /** z of each step from a golden file, in place of noise. */
 export function givenNoise(file: string): Perturb {
   const z = openSafetensors(shared(`golden/${file}`)!);
   return (theta, scale, { step }, keep = 1) => {
-    for (const { name, value } of theta) {
-      const values = viewTensor(value).values;
-      readTensor(z, `step${step}.${name}`).forEach((v, i) => {
-        values[i] = values[i]! * keep + scale * v;
+    for (const { name, value } of theta)
+      tf.tidy(() => {
+        const own = tf.tensor(readTensor(z, `step${step}.${name}`), value.shape);
+        storage().copy(tf.add(tf.mul(value, keep), tf.mul(own, scale)), value);
       });
-    }
   };
 }
 
@@ -34,29 +34,33 @@ export function expectStep(
 }
 
 /** Checks all weights by the norm and the first values of each. */
-export function expectWeights(
+export async function expectWeights(
   { parameters }: LoadedNetwork,
   want: Readonly<Record<string, { readonly head: number[]; readonly l2: number }>>,
-): void {
+): Promise<void> {
   expect(parameters.map(({ name }) => name).sort()).toEqual(Object.keys(want).sort());
   for (const { name, value } of parameters) {
-    const values = [...viewTensor(value).values];
+    const values = await valuesOf(value);
     want[name]!.head.forEach((v, i) => expect(Math.abs(values[i]! - v), name).toBeLessThan(1e-4));
     expect(Math.abs(Math.hypot(...values) - want[name]!.l2), name).toBeLessThan(1e-3);
   }
 }
 
 /** Checks a gradient against a model's golden file, and disposes of it. */
-export function expectGradients(model: string, { parameters }: LoadedNetwork, gradients: readonly tf.Tensor[]): void {
+export async function expectGradients(
+  model: string,
+  { parameters }: LoadedNetwork,
+  gradients: readonly tf.Tensor[],
+): Promise<void> {
   const file = openSafetensors(shared(`golden/${model}-grad-f64.safetensors`)!);
   let largest = 0;
-  parameters.forEach(({ name }, i) => {
+  for (const [i, { name }] of parameters.entries()) {
     const want = readF64(file.path, file.tensors.get(name)!);
-    const got = gradients[i]!.dataSync();
+    const got = await valuesOf(gradients[i]!);
     expect(got.length).toBe(want.length);
     expect(Math.max(...want.map((v, j) => Math.abs(v - got[j]!))), name).toBeLessThan(1e-4);
     largest = Math.max(largest, ...want.map(Math.abs));
-  });
+  }
   expect(largest).toBeGreaterThan(1e-2);
   tf.dispose([...gradients]);
 }

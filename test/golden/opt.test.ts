@@ -13,6 +13,7 @@ import { features } from "../../src/nn/run.ts";
 import type { EncodedExample } from "../../src/text/prompt.ts";
 import { mezo } from "../../src/tuners/mezo.ts";
 import { needs, shared } from "../shared.ts";
+import { takeValues } from "../values.ts";
 import { expectGradients, expectStep, expectWeights, givenNoise } from "./expect.ts";
 import { goldenNetwork } from "./folder.ts";
 
@@ -41,10 +42,12 @@ const expected = (name: string) => JSON.parse(readFileSync(shared(`golden/${name
 const real = (ids: readonly number[], mask: readonly number[]): number[] => ids.filter((_, i) => mask[i] === 1);
 
 /** Largest difference between the logits of every real token and the expected ones. */
-function logitsError(network: LoadedNetwork, { input_ids, attention_mask, logits_f64 }: Case): number {
+async function logitsError(network: LoadedNetwork, { input_ids, attention_mask, logits_f64 }: Case): Promise<number> {
   const batch = packBatch(input_ids.map((ids, i) => real(ids, attention_mask[i]!)));
   const want = logits_f64.flatMap((row, i) => row.filter((_, j) => attention_mask[i]![j] === 1)).flat();
-  const got = tf.tidy(() => linear(features(network, batch, [...batch.ids.keys()]), network.head.weight).dataSync());
+  const got = await takeValues(
+    tf.tidy(() => linear(features(network, batch, [...batch.ids.keys()]), network.head.weight)),
+  );
   expect(got.length).toBe(want.length);
   return want.reduce((worst, v, i) => Math.max(worst, Math.abs(v - got[i]!)), 0);
 }
@@ -71,9 +74,10 @@ const everyRow = (losses: Losses) => ({
 describe.each(["opt-tiny", "opt-postln-tiny"])(
   `%s against float64 PyTorch${absent ? `: skipped, ${needs(FILE)}` : ""}`,
   (name) => {
-    test.skipIf(absent)("logits of every case", () => {
+    test.skipIf(absent)("logits of every case", async () => {
       const network = goldenNetwork(`${name}.safetensors`, `${name}.config.json`);
-      for (const c of expected(name).cases as Case[]) expect(logitsError(network, c), c.name).toBeLessThan(TOLERANCE);
+      for (const c of expected(name).cases as Case[])
+        expect(await logitsError(network, c), c.name).toBeLessThan(TOLERANCE);
       network.dispose();
     });
   },
@@ -82,13 +86,16 @@ describe.each(["opt-tiny", "opt-postln-tiny"])(
 describe(`opt-tiny against float64 PyTorch${absent ? `: skipped, ${needs(FILE)}` : ""}`, () => {
   const load = (): LoadedNetwork => goldenNetwork(expected("opt-tiny").checkpoint, expected("opt-tiny").config);
 
-  test.skipIf(absent).each(["f16", "bf16"])("logits of the %s checkpoint, under the names that it has", (dtype) => {
-    const { cases, config, [dtype]: half } = expected("opt-tiny");
-    const network = goldenNetwork(half.checkpoint, config);
-    const base = (cases as Case[]).find((c) => c.name === half.case)!;
-    expect(logitsError(network, { ...base, logits_f64: half.logits_f64 })).toBeLessThan(TOLERANCE);
-    network.dispose();
-  });
+  test.skipIf(absent).each(["f16", "bf16"])(
+    "logits of the %s checkpoint, under the names that it has",
+    async (dtype) => {
+      const { cases, config, [dtype]: half } = expected("opt-tiny");
+      const network = goldenNetwork(half.checkpoint, config);
+      const base = (cases as Case[]).find((c) => c.name === half.case)!;
+      expect(await logitsError(network, { ...base, logits_f64: half.logits_f64 })).toBeLessThan(TOLERANCE);
+      network.dispose();
+    },
+  );
 
   test.skipIf(absent)(
     "losses: of the authors' classification and of teacher forcing, and the candidates' scores",
@@ -122,7 +129,7 @@ describe(`opt-tiny against float64 PyTorch${absent ? `: skipped, ${needs(FILE)}`
       tf.neg(tf.mean(tokenLogProbs(seen, network.head.weight, tf.tensor1d(targets, "int32"))));
     const { loss, gradients } = await differentiate(network, batch, rows, tail, network.parameters);
     expect(loss).toBeCloseTo(losses.f64.lm_loss, 5);
-    expectGradients("opt-tiny", network, gradients);
+    await expectGradients("opt-tiny", network, gradients);
     network.dispose();
   });
 
@@ -137,7 +144,7 @@ describe(`opt-tiny against float64 PyTorch${absent ? `: skipped, ${needs(FILE)}`
       expectStep(result, { loss_plus, loss_minus, projected_grad });
     }
     expect(Math.abs((await objective.value()) - want.f64.loss_after)).toBeLessThan(1e-4);
-    expectWeights(network, want.f64.params_after);
+    await expectWeights(network, want.f64.params_after);
     training.dispose();
     network.dispose();
   });

@@ -9,6 +9,7 @@ import { checkpointedGradient, plainGradient } from "../../src/nn/gradient.ts";
 import { features } from "../../src/nn/run.ts";
 import { mezo } from "../../src/tuners/mezo.ts";
 import { needs, shared } from "../shared.ts";
+import { takeValues } from "../values.ts";
 import { expectGradients, expectStep, expectWeights, givenNoise } from "./expect.ts";
 import { goldenNetwork } from "./folder.ts";
 
@@ -28,12 +29,10 @@ const load = (): LoadedNetwork => goldenNetwork(expected().checkpoint, expected(
 const sequences = ({ input_ids, attention_mask }: Case): number[][] =>
   input_ids.map((ids, i) => ids.filter((_, j) => attention_mask[i]![j] === 1));
 
-const logitsOf = (network: LoadedNetwork, rows: number[][]): Float32Array => {
+const logitsOf = (network: LoadedNetwork, rows: number[][]): Promise<number[]> => {
   const batch = packBatch(rows);
   const { weight, bias } = network.head;
-  return tf.tidy(() =>
-    linear(features(network, batch, [...batch.ids.keys()]), weight, { bias: bias! }).dataSync(),
-  ) as Float32Array;
+  return takeValues(tf.tidy(() => linear(features(network, batch, [...batch.ids.keys()]), weight, { bias: bias! })));
 };
 
 /** The masked prompts of the golden loss, as the kit encodes such examples, and what is right. */
@@ -55,10 +54,10 @@ function prompts() {
 }
 
 describe(`roberta-tiny against float64 PyTorch${absent ? `: skipped, ${needs(FILE)}` : ""}`, () => {
-  test.skipIf(absent)("logits of every token of every case", () => {
+  test.skipIf(absent)("logits of every token of every case", async () => {
     const network = load();
     for (const c of expected().cases as Case[]) {
-      const got = logitsOf(network, sequences(c));
+      const got = await logitsOf(network, sequences(c));
       const want = c.logits_f64.flatMap((row, i) => row.filter((_, j) => c.attention_mask[i]![j] === 1)).flat();
       expect(got.length).toBe(want.length);
       expect(Math.max(...want.map((v, i) => Math.abs(v - got[i]!))), c.name).toBeLessThan(5e-5);
@@ -91,7 +90,7 @@ describe(`roberta-tiny against float64 PyTorch${absent ? `: skipped, ${needs(FIL
     };
     const { loss, gradients } = await differentiate(network, batch, rows, tail, network.parameters);
     expect(loss).toBeCloseTo(want.f64, 5);
-    expectGradients("roberta-tiny", network, gradients);
+    await expectGradients("roberta-tiny", network, gradients);
     network.dispose();
   });
 
@@ -106,7 +105,7 @@ describe(`roberta-tiny against float64 PyTorch${absent ? `: skipped, ${needs(FIL
     for (const [step, values] of want.f64.steps.entries())
       expectStep(await training.step(objective, { seed: 0, step, total: 3 }), values);
     expect(Math.abs((await objective.value()) - want.f64.loss_after)).toBeLessThan(1e-4);
-    expectWeights(network, want.f64.params_after);
+    await expectWeights(network, want.f64.params_after);
     training.dispose();
     network.dispose();
   });

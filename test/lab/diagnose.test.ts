@@ -20,12 +20,13 @@ import { type Draw, gaussian } from "../../src/tensor/parameter.ts";
 import type { Objective } from "../../src/tuners/tuner.ts";
 import { tinyData, tinyModel } from "../tiny.ts";
 import { valuesOf, weights, zOf } from "../tuners/weights.ts";
+import { allValues } from "../values.ts";
 
 const draws: Draw[] = [0, 1, 2].map((step) => ({ seed: 1, step }));
 
 /** A loss of weights in double precision, of the sum of squares of theta and a cube. */
 function loss(theta: ReturnType<typeof weights>, of: (values: readonly number[]) => number): Objective {
-  return { value: () => of(valuesOf(theta)) };
+  return { value: async () => of(await valuesOf(theta)) };
 }
 
 const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
@@ -49,22 +50,23 @@ describe("what is measured", () => {
     const square = loss(theta, (values) => sum(values.map((v) => v * v)));
     const at = makeSlopeAt(theta, gaussian, () => {});
     const { mean } = await measureCurvature(at, square, { loss: Number(await square.value()), eps: 0.1 }, draws);
-    const expected = sum(draws.map((z) => 2 * sum(zOf(theta, gaussian, z).map((v) => v * v)))) / draws.length;
+    const zs = await Promise.all(draws.map((z) => zOf(theta, gaussian, z)));
+    const expected = sum(zs.map((z) => 2 * sum(z.map((v) => v * v)))) / draws.length;
     expect(mean / expected).toBeCloseTo(1, 3);
   });
 
   test("is the share of weights that a step leaves unchanged, in each format", async () => {
     const theta = [{ name: "a", value: tf.randomUniform([50, 100], -1, 1, "float32", 5) }];
-    const before = Float32Array.from(valuesOf(theta));
+    const before = Float32Array.from(await valuesOf(theta));
     const scale = 1e-7;
-    const z = zOf(theta, gaussian, draws[0]!);
+    const z = await zOf(theta, gaussian, draws[0]!);
     const found = await countSwallowed(theta, gaussian, scale, draws[0]!);
     const same = before.filter((value, i) => Math.fround(value + Math.fround(Math.fround(scale) * z[i]!)) === value);
     expect(found.of).toBe(5000);
     expect(Math.abs(found.float32 - same.length)).toBeLessThan(10);
     expect(found.float32).toBeLessThan(found.float16);
     expect(found.float16).toBeLessThanOrEqual(found.bfloat16);
-    expect(Float32Array.from(valuesOf(theta))).toEqual(before);
+    expect(Float32Array.from(await valuesOf(theta))).toEqual(before);
     tf.dispose(theta.map(({ value }) => value));
   });
 
@@ -143,8 +145,8 @@ describe("a diagnosis", async () => {
     "of %s says the same each time, in full sentences and a picture, and leaves the weights as they were",
     async (_what, adapter) => {
       const model = await loadModel(folder);
-      const bits = (): Float32Array[] => model.parameters.map(({ value }) => Float32Array.from(value.dataSync()));
-      const before = bits();
+      const bits = (): Promise<Float32Array[]> => allValues(model.parameters.map(({ value }) => value));
+      const before = await bits();
       let [done, all] = [0, 0];
       const options = { lr: 1e-3, eps: 1e-3, batchSize: 8, seed: 1, draws: 4, ...(adapter && { adapter }) };
       const found = await diagnose(model, task, {
@@ -153,7 +155,7 @@ describe("a diagnosis", async () => {
           [done, all] = [progress.done, progress.total];
         },
       });
-      expect(bits()).toEqual(before);
+      expect(await bits()).toEqual(before);
       expect([done, all]).toEqual([all, done]);
       expect(await diagnose(model, task, options)).toEqual(found);
       expect(found.method).toBe(adapter ? `MeZO (${adapter.name})` : "MeZO");

@@ -11,7 +11,9 @@ import type { Network } from "../../src/nn/network.ts";
 import { features } from "../../src/nn/run.ts";
 import type { Parameter } from "../../src/tensor/parameter.ts";
 import { gaussian, scaledNoise } from "../../src/tensor/parameter.ts";
+import type { Derivative } from "../../src/tuners/tuner.ts";
 import { BATCH, FAMILIES, ROWS, tail, withNetwork } from "../adapters/networks.ts";
+import { takeValues } from "../values.ts";
 
 const AT = { seed: 2, vocabulary: 32 };
 const Z = { seed: 8, step: 1 };
@@ -32,20 +34,20 @@ const lossOfFeatures =
   (seen: tf.Tensor2D): tf.Scalar =>
     tail(linear(seen, network.head.weight));
 
-function forwards(network: Network, theta: readonly Parameter[]): { loss: number; derivative: number } {
+function forwards(network: Network, theta: readonly Parameter[]): Promise<Derivative> {
   const tangentOf = (weight: Parameter): tf.Tensor => scaledNoise(weight, gaussian, Z);
   return forwardDerivative(() => features(network, BATCH, ROWS), lossOfFeatures(network), theta, tangentOf);
 }
 
-async function backwards(network: Network, theta: readonly Parameter[]): Promise<{ loss: number; derivative: number }> {
+async function backwards(network: Network, theta: readonly Parameter[]): Promise<Derivative> {
   const { loss, gradients } = await plainGradient(network, BATCH, ROWS, lossOfFeatures(network), theta);
-  const parts = theta.map((weight, i) => {
-    const z = scaledNoise(weight, gaussian, Z);
-    const [g, values] = [gradients[i]!.dataSync(), z.dataSync()];
-    tf.dispose([z, gradients[i]!]);
-    return [...g].reduce((sum, v, j) => sum + v * values[j]!, 0);
-  });
-  return { loss, derivative: parts.reduce((a, b) => a + b, 0) };
+  let derivative = 0;
+  for (const [i, weight] of theta.entries()) {
+    const g = await takeValues(gradients[i]!);
+    const z = await takeValues(scaledNoise(weight, gaussian, Z));
+    derivative += g.reduce((sum, v, j) => sum + v * z[j]!, 0);
+  }
+  return { loss, derivative };
 }
 
 describe.each(FAMILIES)("forward mode through %s", (family) => {
@@ -55,7 +57,7 @@ describe.each(FAMILIES)("forward mode through %s", (family) => {
       const whole = { ...network, adaptation: {}, ...trained } as Network;
       gaussian(trained.parameters, 0.05, { seed: 1, step: 0 }); // away from LoRA's start, where half of the gradient is 0
       const tensors = tf.memory().numTensors;
-      const [found, expected] = [forwards(whole, trained.parameters), await backwards(whole, trained.parameters)];
+      const [found, expected] = [await forwards(whole, trained.parameters), await backwards(whole, trained.parameters)];
       expect(Math.abs(expected.derivative)).toBeGreaterThan(1e-4);
       expect(Math.abs(found.derivative / expected.derivative - 1)).toBeLessThan(1e-5);
       expect(found.loss).toBeCloseTo(expected.loss, 6);
@@ -65,16 +67,16 @@ describe.each(FAMILIES)("forward mode through %s", (family) => {
   );
 
   test("agrees with the two-sided difference to the accuracy of float32 losses", () =>
-    withNetwork(family, (network) => {
-      const { derivative } = forwards(network, network.parameters);
+    withNetwork(family, async (network) => {
+      const { derivative } = await forwards(network, network.parameters);
       const eps = 1e-3;
-      const lossAt = (scale: number): number => {
+      const lossAt = async (scale: number): Promise<number> => {
         gaussian(network.parameters, scale, Z);
-        const loss = tf.tidy(() => lossOfFeatures(network)(features(network, BATCH, ROWS)).dataSync()[0]!);
+        const loss = tf.tidy(() => lossOfFeatures(network)(features(network, BATCH, ROWS)));
         gaussian(network.parameters, -scale, Z);
-        return loss;
+        return (await takeValues(loss))[0]!;
       };
-      const difference = (lossAt(eps) - lossAt(-eps)) / (2 * eps);
+      const difference = ((await lossAt(eps)) - (await lossAt(-eps))) / (2 * eps);
       expect(Math.abs(difference - derivative)).toBeLessThan(0.01 * Math.abs(derivative));
     }));
 });

@@ -10,6 +10,7 @@ import { layerNorm, rmsNorm } from "../../src/kernels/norm.ts";
 import { rotary } from "../../src/kernels/rotary.ts";
 import { tokenLogProbs } from "../../src/kernels/tokenLogProbs.ts";
 import { forward, forwardDerivative } from "../../src/lab/forwardGradient.ts";
+import { takeValues, valuesOf } from "../values.ts";
 
 const SHAPES = {
   x: [5, 8],
@@ -94,28 +95,34 @@ const OPERATIONS: readonly (readonly [string, readonly Name[], (v: Values) => tf
 const mixed = (y: tf.Tensor): tf.Scalar => tf.sum(tf.mul(y, tf.reshape(tf.sin(tf.range(1, y.size + 1)), y.shape)));
 
 describe("forward mode", () => {
-  test.each(OPERATIONS)("through %s gives the derivative that backpropagation gives", (_name, names, operation) => {
-    const [values, changes] = [random(1), random(2)];
-    const theta = names.map((name) => ({ name, value: values[name] }));
-    const { value, tangent } = forward(
-      () => operation(values),
-      theta,
-      ({ name }) => tf.clone(changes[name as Name]),
-    );
-    const [found, expected, plain] = tf.tidy(() => {
-      const gradients = tf.engine().gradients(
-        () => mixed(operation(values)),
-        names.map((name) => values[name]),
-      ).grads;
-      const sums = names.map((name, i) => tf.sum(tf.mul(gradients[i]!, changes[name])).dataSync()[0]!);
-      return [mixed(tangent!).dataSync()[0]!, sums.reduce((a, b) => a + b, 0), operation(values).dataSync()];
-    });
-    expect(tangent!.shape).toEqual(value.shape);
-    expect(value.dataSync()).toEqual(plain);
-    expect(Math.abs(expected)).toBeGreaterThan(1e-3);
-    expect(Math.abs(found / expected - 1)).toBeLessThan(2e-5);
-    tf.dispose([value, tangent!, ...Object.values(values), ...Object.values(changes)]);
-  });
+  test.each(OPERATIONS)(
+    "through %s gives the derivative that backpropagation gives",
+    async (_name, names, operation) => {
+      const [values, changes] = [random(1), random(2)];
+      const theta = names.map((name) => ({ name, value: values[name] }));
+      const { value, tangent } = forward(
+        () => operation(values),
+        theta,
+        ({ name }) => tf.clone(changes[name as Name]),
+      );
+      const results = tf.tidy(() => {
+        const gradients = tf.engine().gradients(
+          () => mixed(operation(values)),
+          names.map((name) => values[name]),
+        ).grads;
+        const sums = names.map((name, i) => tf.sum(tf.mul(gradients[i]!, changes[name])));
+        return [operation(values), mixed(tangent!), ...sums];
+      });
+      const read = (await Promise.all(results.map(takeValues))) as [number[], number[], ...number[][]];
+      const [plain, [found], ...sums] = read;
+      const expected = sums.reduce((all, [sum]) => all + sum!, 0);
+      expect(tangent!.shape).toEqual(value.shape);
+      expect([...(await valuesOf(value))]).toEqual(plain);
+      expect(Math.abs(expected)).toBeGreaterThan(1e-3);
+      expect(Math.abs(found! / expected - 1)).toBeLessThan(2e-5);
+      tf.dispose([value, tangent!, ...Object.values(values), ...Object.values(changes)]);
+    },
+  );
 
   test("makes a weight's tangent at each use, and holds none of a weight nor of a result that is gone", () => {
     const values = random(1);
@@ -141,20 +148,21 @@ describe("forward mode", () => {
     tf.dispose([value, tangent!, ...Object.values(values)]);
   });
 
-  test("ends with backpropagation through a tail of any operations, which may use the weights again", () => {
+  test("ends with backpropagation through a tail of any operations, which may use the weights again", async () => {
     const values = random(3);
     const theta = [{ name: "weight", value: values.weight }];
     const body = (): tf.Tensor2D => linear(values.x, values.weight);
     const tail = (y: tf.Tensor2D): tf.Scalar =>
       tf.neg(tf.sum(tokenLogProbs(y, values.weight, tf.tensor1d([1, 2, 3, 4, 5], "int32"))));
     const change = tf.randomNormal([8, 8], 0, 1, "float32", 9);
-    const { loss, derivative } = forwardDerivative(body, tail, theta, () => tf.clone(change));
-    const [value, expected] = tf.tidy(() => {
+    const { loss, derivative } = await forwardDerivative(body, tail, theta, () => tf.clone(change));
+    const results = tf.tidy(() => {
       const run = tf.engine().gradients(() => tail(body()), [values.weight]);
-      return [run.value.dataSync()[0]!, tf.sum(tf.mul(run.grads[0]!, change)).dataSync()[0]!];
+      return [run.value, tf.sum(tf.mul(run.grads[0]!, change))];
     });
-    expect(loss).toBeCloseTo(value, 5);
-    expect(Math.abs(derivative / expected - 1)).toBeLessThan(1e-5);
+    const [[value], [expected]] = (await Promise.all(results.map(takeValues))) as [number[], number[]];
+    expect(loss).toBeCloseTo(value!, 5);
+    expect(Math.abs(derivative / expected! - 1)).toBeLessThan(1e-5);
     tf.dispose([change, ...Object.values(values)]);
   });
 

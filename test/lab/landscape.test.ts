@@ -11,14 +11,18 @@ import { loadTask } from "../../src/tasks/load.ts";
 import type { Parameter } from "../../src/tensor/parameter.ts";
 import type { Objective } from "../../src/tuners/tuner.ts";
 import { tinyData, tinyModel } from "../tiny.ts";
+import { valuesOf } from "../tuners/weights.ts";
 
 /** ½ Σ λ θ² in two weights of 3 and 2 elements, around theta of all ones. */
 function quadratic(lambda: readonly number[]): { theta: Parameter[]; objective: Objective; dispose: () => void } {
   const theta = [3, lambda.length - 3].map((size, i) => ({ name: `w${i}`, value: tf.ones([size]) }));
   const slopes = tf.tidy(() => [tf.keep(tf.tensor1d(lambda.slice(0, 3))), tf.keep(tf.tensor1d(lambda.slice(3)))]);
-  const values = (): number[] => theta.flatMap(({ value }) => [...value.dataSync()]);
-  const value = (): number => values().reduce((sum, x, i) => sum + 0.5 * lambda[i]! * x * x, 0);
-  const gradient = () => ({ loss: value(), gradients: theta.map((weight, i) => tf.mul(weight.value, slopes[i]!)) });
+  const value = async (): Promise<number> =>
+    (await valuesOf(theta)).reduce((sum, x, i) => sum + 0.5 * lambda[i]! * x * x, 0);
+  const gradient = async () => ({
+    loss: await value(),
+    gradients: theta.map((weight, i) => tf.mul(weight.value, slopes[i]!)),
+  });
   return {
     theta,
     objective: { value, gradient },
@@ -39,7 +43,7 @@ describe("the landscape of a quadratic", () => {
     expect([...(await land.gradient()).gradient]).toEqual(LAMBDA);
     const product = await land.curvature(Float32Array.of(1, 2, 0, 0, 1));
     [10, 8, 0, 0, -2].forEach((value, i) => expect(product[i]).toBeCloseTo(value, 2));
-    expect(theta.flatMap(({ value }) => [...value.dataSync()])).toEqual([1, 1, 1, 1, 1]);
+    expect(await valuesOf(theta)).toEqual([1, 1, 1, 1, 1]);
     dispose();
   });
 
@@ -78,7 +82,7 @@ test("the Hessian of a model's loss agrees with the loss itself along a directio
   const model = await loadModel(tinyModel());
   const task = await loadTask("SST-2", { data: tinyData(), train: 8, dev: 4, test: 4, seed: 1 });
   const land = await landscape(model.parameters, taskObjective(model, task, { examples: 8 }));
-  const before = model.parameters.map(({ value }) => value.dataSync().slice());
+  const before = await valuesOf(model.parameters);
   const { gradient } = await land.gradient();
   // OPT's ReLU has kinks, which in a model this small only a long reach averages out.
   const product = await land.curvature(gradient, 0.3);
@@ -87,26 +91,25 @@ test("the Hessian of a model's loss agrees with the loss itself along a directio
   const bend = (plus! - 2 * at! + minus!) / step ** 2;
   const along = gradient.reduce((sum, value, i) => sum + value * product[i]!, 0);
   expect(Math.abs(along / bend - 1)).toBeLessThan(0.1);
-  model.parameters.forEach(({ value }, i) => expect(value.dataSync()).toEqual(before[i]));
+  expect(await valuesOf(model.parameters)).toEqual(before);
   model.dispose();
 });
 
 test("an untrained twin has the model's shape, biases of 0, gains of 1 and matrices of spread 0.02; the model keeps its weights", async () => {
   const model = await loadModel(tinyModel());
-  const before = model.parameters.map(({ value }) => value.dataSync().slice());
+  const before = await valuesOf(model.parameters);
   const folder = mkdtempSync(join(tmpdir(), "untrained-"));
   await saveUntrained(model, folder, 3);
-  model.parameters.forEach(({ value }, i) => expect(value.dataSync()).toEqual(before[i]));
+  expect(await valuesOf(model.parameters)).toEqual(before);
   const twin = await loadModel(folder);
   expect(twin.parameters.map(({ name, value }) => [name, value.shape])).toEqual(
     model.parameters.map(({ name, value }) => [name, value.shape]),
   );
-  const valuesOf = (end: string): number[] => [
-    ...twin.parameters.find(({ name }) => name.endsWith(end))!.value.dataSync(),
-  ];
-  expect(new Set(valuesOf("final_layer_norm.weight"))).toEqual(new Set([1]));
-  expect(new Set(valuesOf("fc1.bias"))).toEqual(new Set([0]));
-  const matrix = valuesOf("fc1.weight");
+  const ending = (end: string): Promise<number[]> =>
+    valuesOf([twin.parameters.find(({ name }) => name.endsWith(end))!]);
+  expect(new Set(await ending("final_layer_norm.weight"))).toEqual(new Set([1]));
+  expect(new Set(await ending("fc1.bias"))).toEqual(new Set([0]));
+  const matrix = await ending("fc1.weight");
   expect(Math.sqrt(matrix.reduce((sum, value) => sum + value * value, 0) / matrix.length)).toBeCloseTo(0.02, 2);
   twin.dispose();
   model.dispose();

@@ -14,10 +14,11 @@ import { loadModel } from "../../src/models/load.ts";
 import type { LanguageModel } from "../../src/models/network.ts";
 import { loadTask } from "../../src/tasks/load.ts";
 import type { Loss } from "../../src/tasks/task.ts";
-import { fillValues, gaussian } from "../../src/tensor/parameter.ts";
+import { gaussian } from "../../src/tensor/parameter.ts";
 import { adam } from "../../src/tuners/adam.ts";
 import { mezo } from "../../src/tuners/mezo.ts";
 import { tinyData, tinyModel } from "../tiny.ts";
+import { allValues, setValues } from "../values.ts";
 
 const folder = tinyModel();
 const task = await loadTask("SST-2", { data: tinyData(), train: 24, dev: 12, test: 12, seed: 1 });
@@ -122,10 +123,8 @@ describe("the objective of a batch", () => {
       expect(await pieces!.value()).toBeCloseTo(await whole!.value(), 6);
       const a = (await whole!.gradient!(model.parameters)).gradients;
       const b = (await pieces!.gradient!(model.parameters)).gradients;
-      a.forEach((gradient, i) => {
-        const [x, y] = [gradient.dataSync(), b[i]!.dataSync()];
-        x.forEach((v, j) => expect(y[j]).toBeCloseTo(v, 5));
-      });
+      const [x, y] = [await allValues(a), await allValues(b)];
+      x.forEach((values, i) => values.forEach((v, j) => expect(y[i]![j]).toBeCloseTo(v, 5)));
       tf.dispose([...a, ...b]);
     }),
   );
@@ -168,21 +167,19 @@ describe("the objective of a batch", () => {
         const batch = encodeBatch(model, task.train.slice(0, 6), "mezo");
         const objective = objectiveOf(adaptedModel(model, adapted), "candidates")(batch);
         const { gradients } = await objective.gradient!(adapted.parameters);
-        const norm2 = gradients.reduce((sum, g) => sum + [...g.dataSync()].reduce((s, v) => s + v * v, 0), 0);
+        const slopes = await allValues(gradients);
+        const norm2 = slopes.reduce((sum, g) => sum + g.reduce((s, v) => s + v * v, 0), 0);
         expect(norm2).toBeGreaterThan(1e-8);
         const along = async (t: number): Promise<number> => {
-          const moved = adapted.parameters.map(({ value }, i) => {
-            const values = value.dataSync();
-            return tf.tensor(
-              [...values].map((v, j) => v + (t * gradients[i]!.dataSync()[j]!) / Math.sqrt(norm2)),
-              value.shape,
-            );
-          });
-          const before = adapted.parameters.map(({ value }) => value.dataSync());
-          adapted.parameters.forEach(({ value }, i) => fillValues(value, (values) => values.set(moved[i]!.dataSync())));
+          const before = await allValues(adapted.parameters.map(({ value }) => value));
+          adapted.parameters.forEach(({ value }, i) =>
+            setValues(
+              value,
+              before[i]!.map((v, j) => v + (t * slopes[i]![j]!) / Math.sqrt(norm2)),
+            ),
+          );
           const loss = await objective.value();
-          adapted.parameters.forEach(({ value }, i) => fillValues(value, (values) => values.set(before[i]!)));
-          tf.dispose(moved);
+          adapted.parameters.forEach(({ value }, i) => setValues(value, before[i]!));
           return loss;
         };
         const step = 0.005;
@@ -198,8 +195,8 @@ describe("training", () => {
 
   test("by backpropagation learns, with all weights, LoRA or a prefix, and the base weights are as they were, bit for bit", () =>
     withModel(async (model) => {
-      const bits = (): number[] => model.parameters.flatMap(({ value }) => [...value.dataSync()]);
-      const base = bits();
+      const bits = (): Promise<Float32Array[]> => allValues(model.parameters.map(({ value }) => value));
+      const base = await bits();
       for (const [adapter, lr] of [
         [undefined, 1e-2],
         [lora(), 3e-2],
@@ -210,17 +207,18 @@ describe("training", () => {
           part.reduce((sum, { losses }) => sum + losses[0]!, 0) / part.length;
         expect(mean(run.steps.slice(-5))).toBeLessThan(0.9 * mean(run.steps.slice(0, 5)));
         expect(run.header.method).toBe(adapter ? `FT (${adapter.name})` : "FT");
-        expect(bits()).toEqual(base);
+        expect(await bits()).toEqual(base);
       }
     }));
 
   test("of LoRA by MeZO moves the adapter alone", () =>
     withModel(async (model) => {
-      const bits = (): number[] => model.parameters.flatMap(({ value }) => [...value.dataSync()]);
-      const base = bits();
+      const bits = (): Promise<Float32Array[]> => allValues(model.parameters.map(({ value }) => value));
+      const base = await bits();
       let b: number[] = [];
-      const onAdapted: Parameters<typeof tune>[3]["onAdapted"] = ({ parameters }) => {
-        b = parameters.filter(({ name }) => name.includes("lora_B")).flatMap(({ value }) => [...value.dataSync()]);
+      const onAdapted: Parameters<typeof tune>[3]["onAdapted"] = async ({ parameters }) => {
+        const inB = parameters.filter(({ name }) => name.includes("lora_B"));
+        b = (await allValues(inB.map(({ value }) => value))).flatMap((values) => [...values]);
       };
       const run = await tune(model, task, mezo({ lr: 1e-2, eps: 1e-2 }), { ...settings, adapter: lora(), onAdapted });
       expect(run.header).toMatchObject({
@@ -228,7 +226,7 @@ describe("training", () => {
         adapter: { name: "LoRA", options: { rank: 8, alpha: 16 } },
       });
       expect(b.some((v) => v !== 0)).toBe(true);
-      expect(bits()).toEqual(base);
+      expect(await bits()).toEqual(base);
     }));
 
   test("by MeZO may make any number large, such as accuracy, which backpropagation refuses", () =>

@@ -28,7 +28,7 @@ async function differenceOf(one: Oracle, change: (weights: StoredWeight[]) => St
   writeSafetensors(join(folder, "model.safetensors"), change(weightsOf(one)), { dtype: "F32" });
   const network = await loadOracle(folder);
   try {
-    return largestDifference(network, one);
+    return await largestDifference(network, one);
   } finally {
     network.dispose();
   }

@@ -75,7 +75,7 @@ describe.each(Object.entries(FORMATS))("a model in %s", (format, write) => {
     "has the logits that transformers gives, and continues texts alike: %s, %s",
     async (family, _name, oracle) => {
       const network = await loadOracle(write(oracle));
-      const largest = largestDifference(network, oracle);
+      const largest = await largestDifference(network, oracle);
       const row = `| ${family} | ${format}`;
       worst.set(row, Math.max(worst.get(row) ?? 0, largest));
       expect(largest).toBeLessThan(1e-4);
@@ -93,7 +93,7 @@ describe.each(Object.entries(FORMATS))("a model in %s", (format, write) => {
 test("a GGUF file of quantized tensors has the logits that transformers gives", async () => {
   const { ids, last } = JSON.parse(readFileSync(TINY.replace(".gguf", ".json"), "utf8"));
   const network = await loadOracle(TINY);
-  const found = logitsOf(network, ids).at(-1)!;
+  const found = (await logitsOf(network, ids)).at(-1)!;
   const largest = Math.max(...found.map((logit, i) => Math.abs(logit - last[i])));
   worst.set("| llama | GGUF, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, F16, BF16 and F32", largest);
   expect(largest).toBeLessThan(1e-4);

@@ -10,10 +10,11 @@ import { features, runEmbedding } from "../../src/nn/run.ts";
 import { loadTask } from "../../src/tasks/load.ts";
 import { CONFIGS, free, type TinyNetwork, tinyNetwork } from "../nn/networks.ts";
 import { tinyData, tinyModel } from "../tiny.ts";
+import { takeRows, valuesOf } from "../values.ts";
 
 /** The rows of a weight's table. */
-function rowsOf({ parameters }: TinyNetwork, name: string): number[][] {
-  return parameters.find((one) => one.name === name)!.value.arraySync() as number[][];
+function rowsOf({ parameters }: TinyNetwork, name: string): Promise<number[][]> {
+  return (parameters.find((one) => one.name === name)!.value as tf.Tensor2D).array();
 }
 
 const sum = (...rows: readonly number[][]): number[] => rows[0]!.map((_, i) => rows.reduce((s, row) => s + row[i]!, 0));
@@ -25,8 +26,8 @@ function normalized(x: readonly number[], gain: readonly number[], shift: readon
   return x.map((v, i) => ((v - mean) / Math.sqrt(variance + eps)) * gain[i]! + shift[i]!);
 }
 
-const embedded = ({ network }: TinyNetwork, batch: TokenBatch): number[][] =>
-  tf.tidy(() => runEmbedding(network, batch).arraySync());
+const embedded = ({ network }: TinyNetwork, batch: TokenBatch): Promise<number[][]> =>
+  takeRows(tf.tidy(() => runEmbedding(network, batch)));
 
 function expectRows(got: number[][], want: number[][]): void {
   expect(got.length).toBe(want.length);
@@ -36,19 +37,19 @@ function expectRows(got: number[][], want: number[][]): void {
 const ids = [5, 9, 18, 2];
 
 describe("an OPT", () => {
-  test("adds to the token at place i the row i + 2 of its positions, of which there are two more than tokens", () => {
+  test("adds to the token at place i the row i + 2 of its positions, of which there are two more than tokens", async () => {
     const tiny = tinyNetwork(CONFIGS.opt!);
-    const words = rowsOf(tiny, "model.decoder.embed_tokens.weight");
-    const positions = rowsOf(tiny, "model.decoder.embed_positions.weight");
+    const words = await rowsOf(tiny, "model.decoder.embed_tokens.weight");
+    const positions = await rowsOf(tiny, "model.decoder.embed_positions.weight");
     expect(positions.length).toBe(34);
     expect(tiny.network.maxLength).toBe(32);
     const at = (id: number, place: number): number[] => sum(words[id]!, positions[place + 2]!);
-    expectRows(embedded(tiny, packBatch([ids])), ids.map(at));
+    expectRows(await embedded(tiny, packBatch([ids])), ids.map(at));
     const second = [7, 3];
-    expectRows(embedded(tiny, packBatch([ids, second])), [...ids.map(at), ...second.map(at)]);
+    expectRows(await embedded(tiny, packBatch([ids, second])), [...ids.map(at), ...second.map(at)]);
     const later = { ...packBatch([second]), starts: [4] };
     expectRows(
-      embedded(tiny, later),
+      await embedded(tiny, later),
       second.map((id, i) => at(id, 4 + i)),
     );
     free(tiny.parameters);
@@ -79,17 +80,19 @@ describe("an OPT", () => {
 describe("a RoBERTa", () => {
   test.each([1, 0, 3])(
     "adds to the token at place i the row i + 1 + %i of its positions, behind the padding token's",
-    (pad) => {
+    async (pad) => {
       const tiny = tinyNetwork({ ...CONFIGS.roberta, pad_token_id: pad });
-      const at = (name: string): number[][] => rowsOf(tiny, `roberta.embeddings.${name}_embeddings.weight`);
-      const [words, positions, types] = [at("word"), at("position"), at("token_type")];
-      const [gain, shift] = ["weight", "bias"].map((name) =>
-        tiny.parameters.find((one) => one.name === `roberta.embeddings.LayerNorm.${name}`)!.value.dataSync(),
+      const at = (name: string): Promise<number[][]> => rowsOf(tiny, `roberta.embeddings.${name}_embeddings.weight`);
+      const [words, positions, types] = [await at("word"), await at("position"), await at("token_type")];
+      const [gain, shift] = await Promise.all(
+        ["weight", "bias"].map((name) =>
+          valuesOf(tiny.parameters.find((one) => one.name === `roberta.embeddings.LayerNorm.${name}`)!.value),
+        ),
       );
       const want = ids.map((id, i) =>
         normalized(sum(words![id]!, positions![i + 1 + pad]!, types![0]!), [...gain!], [...shift!], 1e-5),
       );
-      expectRows(embedded(tiny, packBatch([ids])), want);
+      expectRows(await embedded(tiny, packBatch([ids])), want);
       expect(tiny.network.maxLength).toBe(34 - (pad + 1));
       free(tiny.parameters);
     },
@@ -101,13 +104,13 @@ describe("a RoBERTa", () => {
   });
 });
 
-test("a Llama turns by powers of 10,000 where its config names no other base", () => {
+test("a Llama turns by powers of 10,000 where its config names no other base", async () => {
   const [plain, named, other] = [{}, { rope_theta: 10_000 }, { rope_theta: 9_999 }].map((change) =>
     tinyNetwork({ ...CONFIGS.llama, ...change }),
   );
-  const seen = ({ network }: TinyNetwork): number[][] =>
-    tf.tidy(() => features(network, packBatch([ids]), [...ids.keys()]).arraySync());
-  expect(seen(plain!)).toEqual(seen(named!));
-  expect(seen(plain!)).not.toEqual(seen(other!));
+  const seen = ({ network }: TinyNetwork): Promise<number[][]> =>
+    takeRows(tf.tidy(() => features(network, packBatch([ids]), [...ids.keys()])));
+  expect(await seen(plain!)).toEqual(await seen(named!));
+  expect(await seen(plain!)).not.toEqual(await seen(other!));
   for (const { parameters } of [plain!, named!, other!]) free(parameters);
 });

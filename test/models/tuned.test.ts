@@ -88,8 +88,8 @@ describe.each(FIRST)("a model of the family %s", (family, oracle) => {
       const folder = mkdtempSync(join(tmpdir(), `${family}-saved-`));
       await saveModel(model, folder);
       await withModel(folder, {}, async (again) => {
-        for (const ids of oracle.texts) expect(logitsOf(again, ids)).toEqual(logitsOf(model, ids));
-        expect(largestDifference(again, oracle)).toBeLessThan(1e-4);
+        for (const ids of oracle.texts) expect(await logitsOf(again, ids)).toEqual(await logitsOf(model, ids));
+        expect(await largestDifference(again, oracle)).toBeLessThan(1e-4);
       });
     });
   });

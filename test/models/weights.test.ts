@@ -6,12 +6,11 @@ import { computeLoss } from "../../src/loss/loss.ts";
 import { type LoadOptions, loadModel } from "../../src/models/load.ts";
 import { loadTask } from "../../src/tasks/load.ts";
 import { useBackend } from "../../src/tensor/backend.ts";
-import { findSource } from "../../src/tensor/native/backend.ts";
-import { fillValues } from "../../src/tensor/parameter.ts";
-import { isHalves } from "../../src/tensor/source.ts";
 import { adam } from "../../src/tuners/adam.ts";
 import { mezo } from "../../src/tuners/mezo.ts";
+import { BACKEND } from "../backend.ts";
 import { tinyData, tinyModel, tinyTensors } from "../tiny.ts";
+import { allValues, setValues, valuesOf } from "../values.ts";
 
 const folder = tinyModel();
 const task = await loadTask("SST-2", { data: tinyData(), train: 24, dev: 12, test: 12, seed: 1 });
@@ -20,8 +19,8 @@ describe.each(["float16", "bfloat16"] as const)("a model kept in %s", (weights) 
   test("computes in float32 with its rounded weights: the losses of a float32 model that holds the same numbers", async () => {
     const [half, full] = [await loadModel(folder, { weights }), await loadModel(folder)];
     for (const [i, { value }] of half.parameters.entries()) {
-      expect(isHalves(findSource(value))).toBe(value.rank === 2);
-      fillValues(full.parameters[i]!.value, (into) => into.set(value.dataSync()));
+      expect(half.parameters[i]!.bytes).toBe(value.rank === 2 ? 2 : undefined);
+      setValues(full.parameters[i]!.value, await valuesOf(value));
     }
     const batch = encodeBatch(half, task.train, "mezo");
     expect(await computeLoss("candidates", half, batch)).toBe(await computeLoss("candidates", full, batch));
@@ -32,7 +31,7 @@ describe.each(["float16", "bfloat16"] as const)("a model kept in %s", (weights) 
 
   test("learns by MeZO with all its weights and with LoRA, by backpropagation with both, and goes back to its file's weights", async () => {
     const model = await loadModel(folder, { weights });
-    const before = model.parameters.map(({ value }) => value.dataSync());
+    const before = await allValues(model.parameters.map(({ value }) => value));
     const runs = [
       await tune(model, task, mezo({ lr: 5e-3 }), { steps: 60 }),
       await tune(model, task, mezo({ lr: 0.02 }), { steps: 60, adapter: lora({ rank: 2 }) }),
@@ -43,7 +42,7 @@ describe.each(["float16", "bfloat16"] as const)("a model kept in %s", (weights) 
       const mean = (some: typeof steps): number => some.reduce((sum, { losses }) => sum + losses[0]!, 0) / some.length;
       expect(mean(steps.slice(-5))).toBeLessThan(mean(steps.slice(0, 5)));
     }
-    model.parameters.forEach(({ value }, i) => expect(value.dataSync()).toEqual(before[i]));
+    expect(await allValues(model.parameters.map(({ value }) => value))).toEqual(before);
     model.dispose();
   });
 });
@@ -51,10 +50,10 @@ describe.each(["float16", "bfloat16"] as const)("a model kept in %s", (weights) 
 test("a small step is kept in the mean where rounding is stochastic, and mostly swallowed where it is to the nearest", async () => {
   const moved = async (options: LoadOptions): Promise<number[]> => {
     const model = await loadModel(folder, options);
-    const matrices = model.parameters.filter(({ value }) => value.rank === 2);
-    const before = matrices.map(({ value }) => value.dataSync());
+    const matrices = model.parameters.filter(({ value }) => value.rank === 2).map(({ value }) => value);
+    const before = await allValues(matrices);
     await tune(model, task, mezo({ lr: 1e-5 }), { steps: 1, keepWeights: true });
-    const changes = matrices.flatMap(({ value }, i) => [...value.dataSync().map((v, j) => v - before[i]![j]!)]);
+    const changes = (await allValues(matrices)).flatMap((now, i) => [...now.map((v, j) => v - before[i]![j]!)]);
     model.dispose();
     return changes;
   };
@@ -89,5 +88,5 @@ test("what cannot be kept is refused with what there is", async () => {
   await expect(loadModel(folder, { weights: "float16" })).rejects.toThrow(
     /float16 were asked for, which the cpu backend does not keep: choose native, tensorflow or webgpu/,
   );
-  await useBackend("native");
+  await useBackend(BACKEND);
 });

@@ -38,7 +38,7 @@ export const MUTATIONS: readonly Mutation[] = [
     ],
     ["loss/gradient.ts", "-total) as tf.Scalar", "-right.length) as tf.Scalar"],
     ["loss/candidates.ts", "NO_CANDIDATE = -1e9", "NO_CANDIDATE = 0"],
-    ["loss/gradient.ts", "derivative: sum.derivative + derivative,", "derivative,"],
+    ["loss/gradient.ts", "derivative: sum.derivative + part.derivative }", "derivative: part.derivative }"],
     ["adapters/head.ts", "tf.mul(head.weight, 1)", "tf.mul(head.weight, 0)"],
   ),
   ...mutationsBy(

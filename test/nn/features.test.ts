@@ -10,13 +10,17 @@ const decoders = Object.entries(CONFIGS).filter(([name]) => !MASKED.includes(nam
 const all = ({ ids }: TokenBatch): number[] => [...ids.keys()];
 const freePast = (past: readonly KeysValues[]): void => tf.dispose(past.flatMap(({ keys, values }) => [keys, values]));
 
-const rowsOf = (network: Network, batch: TokenBatch, rows: readonly number[]): number[][] =>
-  tf.tidy(() => features(network, batch, rows).arraySync());
+async function rowsOf(network: Network, batch: TokenBatch, rows: readonly number[]): Promise<number[][]> {
+  const seen = features(network, batch, rows);
+  const values = await seen.array();
+  seen.dispose();
+  return values;
+}
 
 /** Features of the batch's rows where the tokens before are cached, and what is cached after. */
-function continued(network: Network, batch: TokenBatch, past?: readonly KeysValues[]) {
+async function continued(network: Network, batch: TokenBatch, past?: readonly KeysValues[]) {
   const { features: seen, present } = featuresWithCache(network, batch, all(batch), past);
-  const values = seen.arraySync();
+  const values = await seen.array();
   seen.dispose();
   return { values, present };
 }
@@ -27,19 +31,19 @@ function expectClose(got: readonly (readonly number[])[], want: readonly (readon
 }
 
 describe.each(Object.entries(CONFIGS))("%s", (_name, config) => {
-  test("a token has the same features in a ragged batch as alone, in any order of rows", () => {
+  test("a token has the same features in a ragged batch as alone, in any order of rows", async () => {
     const { network, parameters } = tinyNetwork(config);
-    const alone = rowsOf(network, packBatch([[1, 7, 8]]), [0, 1, 2]);
-    const together = rowsOf(network, packBatch([[1, 4, 5, 6], [1, 7, 8], [3]]), [6, 4, 5]);
+    const alone = await rowsOf(network, packBatch([[1, 7, 8]]), [0, 1, 2]);
+    const together = await rowsOf(network, packBatch([[1, 4, 5, 6], [1, 7, 8], [3]]), [6, 4, 5]);
     expectClose(together, [alone[2]!, alone[0]!, alone[1]!]);
     free(parameters);
   });
 
-  test("an adaptation changes the features, and every correction is asked for by a checkpoint name", () => {
+  test("an adaptation changes the features, and every correction is asked for by a checkpoint name", async () => {
     const plain = tinyNetwork(config);
     const { network, parameters } = tinyAdaptation(plain);
     const batch = packBatch([[1, 7, 8]]);
-    expect(rowsOf(network, batch, [2])).not.toEqual(rowsOf(plain.network, batch, [2]));
+    expect(await rowsOf(network, batch, [2])).not.toEqual(await rowsOf(plain.network, batch, [2]));
     const asked = new Set<string>();
     const spy = {
       ...plain.network,
@@ -50,7 +54,7 @@ describe.each(Object.entries(CONFIGS))("%s", (_name, config) => {
         },
       },
     };
-    expect(rowsOf(spy, batch, [2])).toEqual(rowsOf(plain.network, batch, [2]));
+    expect(await rowsOf(spy, batch, [2])).toEqual(await rowsOf(plain.network, batch, [2]));
     const linearMaps = plain.parameters.filter(
       ({ name, value }) => value.rank === 2 && !/embed|\.w[tp]e\./.test(name) && name !== "lm_head.weight",
     );
@@ -62,11 +66,11 @@ describe.each(Object.entries(CONFIGS))("%s", (_name, config) => {
 describe.each(decoders)("%s", (_name, config) => {
   test.each(["itself", "with a prefix"])(
     "%s: tokens after cached ones have the features that they have in one go",
-    (kind) => {
+    async (kind) => {
       const plain = tinyNetwork(config);
       const adapted = kind === "itself" ? { ...plain, parameters: [] } : tinyAdaptation(plain);
       const { network } = adapted;
-      const whole = rowsOf(
+      const whole = await rowsOf(
         network,
         packBatch([
           [1, 4, 5, 6],
@@ -74,12 +78,12 @@ describe.each(decoders)("%s", (_name, config) => {
         ]),
         [2, 3, 5, 6, 7, 8],
       );
-      const first = continued(network, packBatch([[1, 4], [1]]));
+      const first = await continued(network, packBatch([[1, 4], [1]]));
       const rest = packBatch([
         [5, 6],
         [7, 8, 9, 10],
       ]);
-      const second = continued(network, { ...rest, starts: [2, 1] }, first.present);
+      const second = await continued(network, { ...rest, starts: [2, 1] }, first.present);
       expectClose(second.values, whole);
       const own = kind === "itself" ? 0 : 2;
       expect(second.present[0]!.lengths).toEqual([4 + own, 5 + own]);
@@ -89,20 +93,20 @@ describe.each(decoders)("%s", (_name, config) => {
     },
   );
 
-  test("a causal network's features do not see what follows", () => {
+  test("a causal network's features do not see what follows", async () => {
     const { network, parameters } = tinyNetwork(config);
     const [short, long] = [packBatch([[1, 4]]), packBatch([[1, 4, 9]])];
-    expectClose(rowsOf(network, long, [0, 1]), rowsOf(network, short, [0, 1]));
+    expectClose(await rowsOf(network, long, [0, 1]), await rowsOf(network, short, [0, 1]));
     free(parameters);
   });
 });
 
-test("a masked network's features see what follows", () => {
+test("a masked network's features see what follows", async () => {
   const { network, parameters } = tinyNetwork(CONFIGS.roberta!);
-  const [a, b] = [
-    [1, 4, 9],
-    [1, 4, 10],
-  ].map((ids) => rowsOf(network, packBatch([ids]), [0])[0]!);
+  const [[a], [b]] = [
+    await rowsOf(network, packBatch([[1, 4, 9]]), [0]),
+    await rowsOf(network, packBatch([[1, 4, 10]]), [0]),
+  ];
   expect(Math.max(...a!.map((v, i) => Math.abs(v - b![i]!)))).toBeGreaterThan(1e-3);
   free(parameters);
 });

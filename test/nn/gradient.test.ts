@@ -5,8 +5,8 @@ import { packBatch } from "../../src/nn/batch.ts";
 import { checkpointedGradient, plainGradient } from "../../src/nn/gradient.ts";
 import type { Network } from "../../src/nn/network.ts";
 import { features } from "../../src/nn/run.ts";
-import { viewTensor } from "../../src/tensor/native/backend.ts";
 import type { Parameter } from "../../src/tensor/parameter.ts";
+import { allValues, setValues, takeValues, valuesOf } from "../values.ts";
 import { CONFIGS, free, type TinyNetwork, tinyAdaptation, tinyNetwork } from "./networks.ts";
 
 const batch = packBatch([
@@ -28,32 +28,31 @@ type Differentiate = typeof plainGradient;
 
 async function gradientBy(differentiate: Differentiate, network: Network, theta: readonly Parameter[]) {
   const { loss, gradients } = await differentiate(network, batch, rows, tailOf(network), theta);
-  const values = gradients.map((gradient) => [...gradient.dataSync()]);
+  const values = (await allValues(gradients)).map((each) => [...each]);
   tf.dispose(gradients);
   return { loss, values };
 }
 
-const lossOf = (network: Network): number =>
-  tf.tidy(() => tailOf(network)(features(network, batch, rows)).dataSync()[0]!);
+const lossOf = async (network: Network): Promise<number> =>
+  (await takeValues(tf.tidy(() => tailOf(network)(features(network, batch, rows)))))[0]!;
 
 /** Checks the gradient in three elements of each weight against differences of the loss. */
-function checkByDifferences(network: Network, theta: readonly Parameter[], gradients: number[][]): void {
-  theta.forEach(({ name, value }, i) => {
-    const { values } = viewTensor(value);
+async function checkByDifferences(network: Network, theta: readonly Parameter[], gradients: number[][]): Promise<void> {
+  for (const [i, { name, value }] of theta.entries()) {
+    const values = await valuesOf(value);
     for (const j of new Set([0, values.length >> 1, values.length - 1])) {
       const [old, step] = [values[j]!, 1 / 256];
-      const at = (v: number): number => {
-        values[j] = v;
-        const loss = lossOf(network);
-        values[j] = old;
-        return loss;
+      const at = async (v: number): Promise<number> => {
+        setValues(value, values.with(j, v));
+        return lossOf(network);
       };
-      const difference = (at(old + step) - at(old - step)) / (2 * step);
+      const difference = ((await at(old + step)) - (await at(old - step))) / (2 * step);
+      setValues(value, values);
       expect(Math.abs(gradients[i]![j]! - difference), `${name}[${j}]`).toBeLessThan(
         1e-3 + 0.01 * Math.abs(difference),
       );
     }
-  });
+  }
 }
 
 const adapted: Readonly<Record<string, (of: TinyNetwork) => TinyNetwork>> = {
@@ -71,14 +70,14 @@ describe.each(Object.entries(CONFIGS))("%s", (_name, config) => {
       const { network, parameters } = adapt(tinyNetwork(config));
       const plain = await gradientBy(plainGradient, network, parameters);
       const checkpointed = await gradientBy(checkpointedGradient, network, parameters);
-      expect(plain.loss).toBeCloseTo(lossOf(network), 6);
+      expect(plain.loss).toBeCloseTo(await lossOf(network), 6);
       expect(checkpointed.loss).toBeCloseTo(plain.loss, 6);
       plain.values.forEach((values, i) => {
         const errors = values.map((v, j) => Math.abs(checkpointed.values[i]![j]! - v) / (1 + Math.abs(v)));
         expect(Math.max(...errors), parameters[i]!.name).toBeLessThan(1e-5);
       });
       expect(plain.values.flat().some((v) => Math.abs(v) > 0.05)).toBe(true);
-      checkByDifferences(network, parameters, plain.values);
+      await checkByDifferences(network, parameters, plain.values);
       free(parameters);
     },
   );
@@ -89,7 +88,7 @@ test("a weight that the loss does not depend on has a gradient of zeros, and not
   const stranger = { name: "stranger", value: tf.ones([3]) };
   for (const differentiate of [plainGradient, checkpointedGradient]) {
     expect((await gradientBy(differentiate, network, [stranger])).values).toEqual([[0, 0, 0]]);
-    expect((await gradientBy(differentiate, network, [])).loss).toBeCloseTo(lossOf(network), 6);
+    expect((await gradientBy(differentiate, network, [])).loss).toBeCloseTo(await lossOf(network), 6);
   }
   free([...parameters, stranger]);
 });

@@ -9,11 +9,12 @@ import { tokenLogProbs } from "../../src/kernels/tokenLogProbs.ts";
 import type { Network } from "../../src/nn/network.ts";
 import { features } from "../../src/nn/run.ts";
 import { useBackend } from "../../src/tensor/backend.ts";
-import { viewTensor } from "../../src/tensor/native/backend.ts";
 import { pairwise } from "../../src/tensor/pair.ts";
 import type { Parameter } from "../../src/tensor/parameter.ts";
 import { gaussian, rademacher } from "../../src/tensor/parameter.ts";
 import { BATCH, FAMILIES, ROWS, withNetwork } from "../adapters/networks.ts";
+import { BACKEND } from "../backend.ts";
+import { allValues, setValues, takeValues } from "../values.ts";
 
 const AT = { seed: 2, vocabulary: 32 };
 const Z = { seed: 8, step: 1 };
@@ -44,11 +45,18 @@ const body = (network: Network) => (): tf.Tensor1D => {
   return tokenLogProbs(seen, network.head.weight, ids, network.head.bias);
 };
 
-function valuesAt(theta: readonly Parameter[], scale: number, law: keyof typeof LAWS, run: () => tf.Tensor): number[] {
-  const before = theta.map(({ value }) => value.dataSync().slice());
+const thetaOf = (theta: readonly Parameter[]): Promise<Float32Array[]> => allValues(theta.map(({ value }) => value));
+
+async function valuesAt(
+  theta: readonly Parameter[],
+  scale: number,
+  law: keyof typeof LAWS,
+  run: () => tf.Tensor,
+): Promise<number[]> {
+  const before = await thetaOf(theta);
   LAWS[law](theta, scale, Z);
-  const values = [...tf.tidy(() => run().dataSync())];
-  theta.forEach(({ value }, i) => viewTensor(value).values.set(before[i]!));
+  const values = await takeValues(tf.tidy(run));
+  theta.forEach(({ value }, i) => setValues(value, before[i]!));
   return values;
 }
 
@@ -66,13 +74,13 @@ describe.each(FAMILIES)("both sides of %s in one pass", (family) => {
       withNetwork(family, async (network) => {
         const trained = begin(network);
         const whole = { ...network, adaptation: {}, ...trained } as Network;
-        const bits = trained.parameters.map(({ value }) => value.dataSync().slice());
+        const bits = await thetaOf(trained.parameters);
         const tensors = tf.memory().numTensors;
         const { plus, minus } = await bothAt(trained.parameters, law, body(whole));
         expect(tf.memory().numTensors).toBe(tensors);
-        trained.parameters.forEach(({ value }, i) => expect(value.dataSync()).toEqual(bits[i]));
-        expect([...plus]).toEqual(valuesAt(trained.parameters, +EPS, law, body(whole)));
-        expect([...minus]).toEqual(valuesAt(trained.parameters, -EPS, law, body(whole)));
+        expect(await thetaOf(trained.parameters)).toEqual(bits);
+        expect([...plus]).toEqual(await valuesAt(trained.parameters, +EPS, law, body(whole)));
+        expect([...minus]).toEqual(await valuesAt(trained.parameters, -EPS, law, body(whole)));
         expect(plus).not.toEqual(minus);
         trained.dispose();
       }),
@@ -91,8 +99,8 @@ describe("both sides in one pass", () => {
     const seen = tf.randomNormal([3, 4], 0, 1, "float32", 3);
     const run = (): tf.Tensor => tokenLogProbs(seen, head.value, tf.tensor1d([0, 4096, 9000], "int32"), bias.value);
     const { plus, minus } = await bothAt([head, bias], "gaussian", run);
-    expect([...plus]).toEqual(valuesAt([head, bias], +EPS, "gaussian", run));
-    expect([...minus]).toEqual(valuesAt([head, bias], -EPS, "gaussian", run));
+    expect([...plus]).toEqual(await valuesAt([head, bias], +EPS, "gaussian", run));
+    expect([...minus]).toEqual(await valuesAt([head, bias], -EPS, "gaussian", run));
     tf.dispose([head.value, bias.value, seen]);
   });
 
@@ -110,15 +118,15 @@ describe("both sides in one pass", () => {
 
   test("are the same on TensorFlow.js's own backend, to its rounding", async () => {
     const both: number[][] = [];
-    for (const backend of ["native", "cpu"] as const) {
+    for (const backend of [BACKEND, "cpu"] as const) {
       await useBackend(backend);
       const weight = table(40, 8);
       const run = (): tf.Tensor =>
         tokenLogProbs(embed(tf.tensor1d([1, 7], "int32"), weight.value), weight.value, tf.tensor1d([0, 39], "int32"));
-      both.push(Object.values(bothAt([weight], "gaussian", run)).flatMap((side) => [...side]));
+      both.push(Object.values(await bothAt([weight], "gaussian", run)).flatMap((side) => [...side]));
       weight.value.dispose();
     }
-    await useBackend("native");
+    await useBackend(BACKEND);
     both[0]!.forEach((v, i) => expect(both[1]![i]).toBeCloseTo(v, 5));
   });
 });

@@ -12,7 +12,7 @@ import { mezoMomentum } from "../../src/tuners/rules.ts";
 import { sgd } from "../../src/tuners/sgd.ts";
 import type { Objective, Tuner } from "../../src/tuners/tuner.ts";
 import { clippedMezo } from "../own/clippedMezo.ts";
-import { quadratic, type Summed, started, train, valuesOf, weight, weights } from "./weights.ts";
+import { quadratic, started, train, valuesOf, weight, weights } from "./weights.ts";
 
 /** Every tuner, how to make it with a learning rate, and one that lowers the quadratic in 150 steps. */
 const TUNERS: readonly (readonly [name: string, make: (lr: number) => Tuner, lr: number])[] = [
@@ -65,9 +65,9 @@ function failing(loss: () => number): Objective {
 }
 
 /** As the objective, but the evaluation of that number (from 1) gives something else. */
-function at(objective: Summed, number: number, otherwise: () => number): Objective {
+function at(objective: Objective, number: number, otherwise: () => number): Objective {
   let calls = 0;
-  const value = (): number => (++calls === number ? otherwise() : objective.value());
+  const value = (): number | Promise<number> => (++calls === number ? otherwise() : objective.value());
   return { ...objective, value };
 }
 
@@ -75,9 +75,9 @@ describe.each(TUNERS)("%s", (name, make, lr) => {
   test("lowers a quadratic", async () => {
     const theta = weights(SIZES);
     const objective = quadratic(theta);
-    const before = objective.value();
+    const before = await objective.value();
     await train(make(lr), theta, objective, 150);
-    expect(objective.value()).toBeLessThan(0.6 * before);
+    expect(await objective.value()).toBeLessThan(0.6 * before);
   });
 
   test("gives the same weights for the same seed, and others for another seed where it draws", async () => {
@@ -90,15 +90,15 @@ describe.each(TUNERS)("%s", (name, make, lr) => {
     expect(await tuned(1)).toEqual(first);
     if (drawsNothing(name)) expect(await tuned(2)).toEqual(first);
     else expect(await tuned(2)).not.toEqual(first);
-    expect(first).not.toEqual(valuesOf(weights(SIZES)));
+    expect(first).not.toEqual(await valuesOf(weights(SIZES)));
   });
 
   test("leaves theta as it was at a learning rate of 0: in place, to rounding; without perturbing, to the bit", async () => {
     const theta = weights(SIZES);
-    const before = valuesOf(theta);
+    const before = await valuesOf(theta);
     await train(make(0), theta, quadratic(theta), 5);
-    if (exact(name)) expect(valuesOf(theta)).toEqual(before);
-    else valuesOf(theta).forEach((v, i) => expect(Math.abs(v - before[i]!)).toBeLessThan(5e-6));
+    if (exact(name)) expect(await valuesOf(theta)).toEqual(before);
+    else (await valuesOf(theta)).forEach((v, i) => expect(Math.abs(v - before[i]!)).toBeLessThan(5e-6));
   });
 
   test("keeps no tensor of a step, and none at all once disposed of", async () => {
@@ -115,19 +115,19 @@ describe.each(TUNERS)("%s", (name, make, lr) => {
 
   test.each([Number.NaN, Number.POSITIVE_INFINITY])("stops at a loss of %s, theta as it was", async (loss) => {
     const theta = weights(SIZES);
-    const before = valuesOf(theta);
+    const before = await valuesOf(theta);
     const run = started(make(lr), theta).step(
       failing(() => loss),
       { seed: 0, step: 7, total: 9 },
     );
     await expect(run).rejects.toThrow(/at step 7: .*try a learning rate ten times smaller/);
-    valuesOf(theta).forEach((v, i) => expect(v).toBeCloseTo(before[i]!, 5));
+    (await valuesOf(theta)).forEach((v, i) => expect(v).toBeCloseTo(before[i]!, 5));
   });
 
   test("leaves neither a tensor nor a changed theta behind where the objective throws, whenever that is", async () => {
     for (const number of [1, 2, 3, 4, 5]) {
       const theta = weights(SIZES);
-      const before = valuesOf(theta);
+      const before = await valuesOf(theta);
       const training = started(make(lr), theta);
       const tensors = tf.memory().numTensors;
       const error = (): never => {
@@ -141,7 +141,7 @@ describe.each(TUNERS)("%s", (name, make, lr) => {
       );
       expect(tf.memory().numTensors).toBe(tensors);
       if (number === 1) expect(outcome).toBe("no loss");
-      if (outcome === "no loss") valuesOf(theta).forEach((v, i) => expect(v).toBeCloseTo(before[i]!, 5));
+      if (outcome === "no loss") (await valuesOf(theta)).forEach((v, i) => expect(v).toBeCloseTo(before[i]!, 5));
     }
   });
 
@@ -157,9 +157,9 @@ describe.each(TUNERS)("%s", (name, make, lr) => {
       make(lr),
       theta,
       {
-        value: () => noted(value()),
+        value: async () => noted(await value()),
         gradient: async (of) => noted(await gradient!(of)),
-        derivative: (...given) => noted(derivative!(...given)),
+        derivative: async (...given) => noted(await derivative!(...given)),
       },
       1,
     );

@@ -7,6 +7,7 @@ import { loadModel } from "../../src/models/load.ts";
 import { loadTask } from "../../src/tasks/load.ts";
 import { gaussian, scaledNoise } from "../../src/tensor/parameter.ts";
 import { tinyData, tinyModel } from "../tiny.ts";
+import { allValues } from "../values.ts";
 import { estimate } from "./weights.ts";
 
 const dot = (a: Float64Array, b: Float64Array): number => a.reduce((sum, v, i) => sum + v * b[i]!, 0);
@@ -21,14 +22,14 @@ describe("the two-sided estimate on a tiny model", () => {
     const theta = adapted.parameters;
     const objective = objectiveFor(adaptedModel(model, adapted), task, {})(encodeBatch(model, task.train, "mezo"));
     const { gradients } = await objective.gradient!(theta);
-    const gradient = flat(gradients.map((part) => part.dataSync()));
+    const gradient = flat(await allValues(gradients));
     const sum = new Float64Array(gradient.length);
     const cosines: number[] = [];
     for (let n = 1; n <= 400; n++) {
       const z = { seed: 3, step: n };
       const { projectedGrad } = await estimate(theta, objective, { noise: gaussian, eps: 1e-2, z });
       const noise = theta.map((weight) => scaledNoise(weight, gaussian, z));
-      flat(noise.map((part) => part.dataSync())).forEach((v, i) => {
+      flat(await allValues(noise)).forEach((v, i) => {
         sum[i]! += projectedGrad * v;
       });
       for (const part of [...noise]) part.dispose();

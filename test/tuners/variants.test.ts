@@ -22,9 +22,9 @@ const at = (step: number, total = 100) => ({ seed: 3, step, total });
 /** theta after one step from the standard start, what it reported, and theta before. */
 async function stepped(tuner: Parameters<typeof started>[0]) {
   const theta = weights(SIZES);
-  const before = valuesOf(theta);
+  const before = await valuesOf(theta);
   const result = await started(tuner, theta).step(quadratic(theta), at(5));
-  return { theta, before, after: valuesOf(theta), ...result };
+  return { theta, before, after: await valuesOf(theta), ...result };
 }
 
 function close(a: readonly number[], b: readonly number[], digits = 5): void {
@@ -53,14 +53,14 @@ describe("SPSA's estimate", () => {
     "along n %s z has the gradient as its mean, and the size that theory says",
     async (_name, noise, ratio) => {
       const theta = weights({ a: 12, b: 8 });
-      const gradient = valuesOf(theta);
+      const gradient = await valuesOf(theta);
       const norm2 = gradient.reduce((sum, g) => sum + g * g, 0);
       for (const n of [20, 4000]) {
         const mean = new Float64Array(20);
         for (let index = 0; index < n; index++) {
           const z = { seed: 11, step: n, index };
           const { projectedGrad } = await estimate(theta, quadratic(theta), { noise, eps: 1e-2, z });
-          zOf(theta, noise, z).forEach((v, i) => {
+          (await zOf(theta, noise, z)).forEach((v, i) => {
             mean[i]! += (projectedGrad * v) / n;
           });
         }
@@ -78,7 +78,7 @@ describe("SPSA's estimate", () => {
 describe("n-SPSA", () => {
   test("moves along the mean of n estimates, each with a z of its own (Algorithm 2)", async () => {
     const { theta, before, after, projectedGrad } = await stepped(nSpsa({ lr: 0.1, n: 3 }));
-    const zs = [0, 1, 2].map((index) => zOf(theta, gaussian, { seed: 3, step: 5, index }));
+    const zs = await Promise.all([0, 1, 2].map((index) => zOf(theta, gaussian, { seed: 3, step: 5, index })));
     expect(new Set(zs.map((z) => z[0])).size).toBe(3);
     const g = projectedGrad as readonly number[];
     zs.forEach((z, j) => expect(g[j]! / z.reduce((sum, v, i) => sum + v * before[i]!, 0)).toBeCloseTo(1, 2));
@@ -113,7 +113,7 @@ describe("n-SPSA", () => {
   test("decays the weights once a step", async () => {
     const theta = [weight("fc.weight", [1, 2])];
     await started(nSpsa({ lr: 0.5, n: 4, weightDecay: 0.1 }), theta).step({ value: () => 1 }, at(0));
-    close(valuesOf(theta), [0.95, 1.9], 4);
+    close(await valuesOf(theta), [0.95, 1.9], 4);
   });
 });
 
@@ -152,7 +152,7 @@ describe("scaled perturbations", () => {
       [expectationModified, () => 1],
     ] as const) {
       const run = await stepped(make({ lr: 0.01, scaledBy: "parameter norm" }));
-      const z = zOf(run.theta, gaussian, { seed: 3, step: 5 });
+      const z = await zOf(run.theta, gaussian, { seed: 3, step: 5 });
       const d = groupNorms(run.theta, run.before);
       const g = run.projectedGrad as number;
       expect(g / z.reduce((sum, v, i) => sum + (v / d[i]!) * run.before[i]!, 0)).toBeCloseTo(1, 2);
@@ -205,16 +205,18 @@ describe("layer groups", () => {
 
   test("have gradient norms that are estimated without backpropagation: |g z| with z zero elsewhere", async () => {
     const theta = weights(SIZES);
-    const before = valuesOf(theta);
+    const before = await valuesOf(theta);
     const groups = layerGroups(theta);
     const z = { seed: 1, step: 2 };
     const norms = await layerGradientNorms(groups, quadratic(theta), { noise: gaussian, eps: 1e-2, z });
-    const expected = groups.map(({ parameters }) => {
-      const [values, draws] = [valuesOf(parameters), zOf(parameters, gaussian, z)];
-      return Math.abs(values.reduce((sum, v, i) => sum + v * draws[i]!, 0));
-    });
+    const expected = await Promise.all(
+      groups.map(async ({ parameters }) => {
+        const [values, draws] = [await valuesOf(parameters), await zOf(parameters, gaussian, z)];
+        return Math.abs(values.reduce((sum, v, i) => sum + v * draws[i]!, 0));
+      }),
+    );
     close(norms, expected, 3);
-    close(valuesOf(theta), before);
+    close(await valuesOf(theta), before);
   });
 });
 
@@ -228,7 +230,7 @@ describe("MeZO by layers", () => {
       "embed_tokens.weight",
     ]);
     const run = await stepped(mezoLayers({ lr: 0.1 }));
-    const z = zOf(run.theta, gaussian, { seed: 3, step: 5 });
+    const z = await zOf(run.theta, gaussian, { seed: 3, step: 5 });
     const g = run.projectedGrad as readonly number[];
     const owner = Object.values(SIZES).flatMap((size, i) => Array.from({ length: size }, () => i));
     close(
@@ -241,12 +243,11 @@ describe("MeZO by layers", () => {
 describe("MeZO with moments", () => {
   const estimates = async (make: (lr: number) => Parameters<typeof started>[0]) => {
     const theta = weights(SIZES);
-    const before = valuesOf(theta);
+    const before = await valuesOf(theta);
     const results = await train(make(0.01), theta, quadratic(theta), 3);
-    const gradients = results.map(({ projectedGrad }, step) =>
-      zOf(theta, gaussian, { seed: 4, step }).map((z) => z * (projectedGrad as number)),
-    );
-    return { before, after: valuesOf(theta), gradients };
+    const zs = await Promise.all(results.map((_, step) => zOf(theta, gaussian, { seed: 4, step })));
+    const gradients = results.map(({ projectedGrad }, step) => zs[step]!.map((z) => z * (projectedGrad as number)));
+    return { before, after: await valuesOf(theta), gradients };
   };
 
   test("of momentum moves along m = beta m + g z", async () => {
@@ -280,7 +281,7 @@ describe("MeZO with moments", () => {
 
   test("of signs moves every weight by lr against its own estimate's sign", async () => {
     const run = await stepped(mezoSign({ lr: 0.1 }));
-    const z = zOf(run.theta, gaussian, { seed: 3, step: 5 });
+    const z = await zOf(run.theta, gaussian, { seed: 3, step: 5 });
     close(
       run.after,
       run.before.map((v, i) => v - 0.1 * Math.sign(z[i]! * (run.projectedGrad as number))),
@@ -291,7 +292,7 @@ describe("MeZO with moments", () => {
     for (const tuner of [mezoMomentum({ lr: 0.5, weightDecay: 0.1 }), mezoSign({ lr: 0.5, weightDecay: 0.1 })]) {
       const theta = [weight("fc.weight", [1, -2]), weight("fc.bias", [3])];
       await started(tuner, theta).step({ value: () => 1 }, at(0));
-      close(valuesOf(theta), [0.95, -1.9, 3], 4);
+      close(await valuesOf(theta), [0.95, -1.9, 3], 4);
     }
   });
 });
@@ -300,16 +301,16 @@ describe("conservative MeZO", () => {
   /** Losses in the order of evaluation: plus, minus, here, down, up. */
   const kept = async (losses: readonly number[]) => {
     const theta = weights(SIZES);
-    const before = valuesOf(theta);
+    const before = await valuesOf(theta);
     let calls = 0;
     const result = await started(mezoConservative({ lr: 0.1, eps: 0.5 }), theta).step(
       { value: () => losses[calls++]! },
       at(5),
     );
-    const z = zOf(theta, gaussian, { seed: 3, step: 5 });
+    const z = await zOf(theta, gaussian, { seed: 3, step: 5 });
     expect(calls).toBe(5);
     close(
-      valuesOf(theta),
+      await valuesOf(theta),
       before.map((v, i) => v - result.lr * (result.projectedGrad as number) * z[i]!),
     );
     return result;
@@ -331,7 +332,7 @@ describe("the forward gradient", () => {
       await stepped(forwardGradient({ lr: 0.1 })),
       await stepped(mezo({ lr: 0.1, eps: 1e-2 })),
     ];
-    const z = zOf(exact.theta, gaussian, { seed: 3, step: 5 });
+    const z = await zOf(exact.theta, gaussian, { seed: 3, step: 5 });
     expect(exact.projectedGrad).toBeCloseTo(
       z.reduce((sum, v, i) => sum + v * exact.before[i]!, 0),
       5,

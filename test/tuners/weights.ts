@@ -1,10 +1,10 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { afterEach } from "vitest";
-import { viewTensor } from "../../src/tensor/native/backend.ts";
 import type { Draw, Parameter, Perturb } from "../../src/tensor/parameter.ts";
 import { lineAlong } from "../../src/tuners/line.ts";
 import { type Estimate, estimate as estimateOn } from "../../src/tuners/mezo.ts";
-import type { Objective, StepResult, Training, Tuner } from "../../src/tuners/tuner.ts";
+import type { Derivative, Objective, StepResult, Training, Tuner } from "../../src/tuners/tuner.ts";
+import { allValues } from "../values.ts";
 
 const made: tf.Tensor[] = [];
 const begun: Training[] = [];
@@ -17,15 +17,18 @@ afterEach(() => {
 /** Weights of the given sizes, standard normal, freed after the test. */
 export function weights(sizes: Readonly<Record<string, number>>): Parameter[] {
   return Object.entries(sizes).map(([name, size], i) =>
-    weight(name, [...tf.tidy(() => tf.randomNormal([size], 0, 1, "float32", i + 1).dataSync())]),
+    freed({ name, value: tf.randomNormal([size], 0, 1, "float32", i + 1) }),
   );
 }
 
 /** One weight of these values, freed after the test. */
 export function weight(name: string, values: readonly number[]): Parameter {
-  const value = tf.tensor1d(Float32Array.from(values));
-  made.push(value);
-  return { name, value };
+  return freed({ name, value: tf.tensor1d(Float32Array.from(values)) });
+}
+
+function freed(weight: Parameter): Parameter {
+  made.push(weight.value);
+  return weight;
 }
 
 /** Starts a tuner on weights; disposed of after the test. */
@@ -50,43 +53,33 @@ export async function train(
 }
 
 /** All values of the weights, one after another. */
-export const valuesOf = (theta: readonly Parameter[]): number[] =>
-  theta.flatMap(({ value }) => [...viewTensor(value).values]);
-
-/** An objective whose value is there at once. */
-export type Summed = Omit<Objective, "value"> & { readonly value: () => number };
+export async function valuesOf(theta: readonly Parameter[]): Promise<number[]> {
+  const values = await allValues(theta.map(({ value }) => value));
+  return values.flatMap((each) => [...each]);
+}
 
 /** Half the squared norm of the weights, which is also its own gradient's potential: the gradient is theta, the derivative along z is theta · z. */
-export function quadratic(theta: readonly Parameter[]): Summed {
-  const value = (): number => valuesOf(theta).reduce((sum, v) => sum + (v * v) / 2, 0);
+export function quadratic(theta: readonly Parameter[]): Objective {
+  const value = async (): Promise<number> => (await valuesOf(theta)).reduce((sum, v) => sum + (v * v) / 2, 0);
   return {
     value,
-    gradient: (all) => ({ loss: value(), gradients: all.map((each) => tf.clone(each.value)).map(copied) }),
-    derivative: (all, tangentOf) => {
-      const parts = all.map((each) => {
-        const tangent = tangentOf(each);
-        const dot = valuesOf([each]).reduce((sum, v, i) => sum + v * viewTensor(tangent).values[i]!, 0);
-        tangent.dispose();
-        return dot;
-      });
-      return { loss: value(), derivative: parts.reduce((a, b) => a + b, 0) };
+    // In memory of their own, so that changing the weight does not change its gradient.
+    gradient: async (all) => ({ loss: await value(), gradients: all.map((each) => tf.mul(each.value, 1)) }),
+    derivative: async (all, tangentOf): Promise<Derivative> => {
+      const tangents = all.map((each) => ({ name: each.name, value: tangentOf(each) }));
+      const [x, y] = [await valuesOf(all), await valuesOf(tangents)];
+      tf.dispose(tangents.map((tangent) => tangent.value));
+      return { loss: await value(), derivative: x.reduce((sum, v, i) => sum + v * y[i]!, 0) };
     },
   };
 }
 
-/** The same values in memory of their own, so that changing the weight does not change its gradient. */
-function copied(tensor: tf.Tensor): tf.Tensor {
-  const copy = tf.tensor(tensor.dataSync(), tensor.shape);
-  tensor.dispose();
-  return copy;
-}
-
 /** z of the draw for all weights, one after another. */
-export function zOf(
+export async function zOf(
   theta: readonly Parameter[],
   noise: (theta: readonly Parameter[], scale: number, draw: { seed: number; step: number; index?: number }) => void,
   draw: { seed: number; step: number; index?: number },
-): number[] {
+): Promise<number[]> {
   const zeros = theta.map(({ name, value }) => ({ name, value: tf.zerosLike(value) }));
   made.push(...zeros.map(({ value }) => value));
   noise(zeros, 1, draw);

@@ -1,3 +1,4 @@
+import * as tf from "@tensorflow/tfjs-core";
 import { describe, expect, test } from "vitest";
 import { headTuning } from "../../../src/adapters/head.ts";
 import { measureCost } from "../../../src/experiment/cost.ts";
@@ -7,12 +8,13 @@ import { forwardGradient } from "../../../src/lab/forwardGradient.ts";
 import { accuracy, exactMatch, f1 } from "../../../src/loss/score.ts";
 import type { Run } from "../../../src/record/run.ts";
 import type { Example, Task } from "../../../src/tasks/task.ts";
+import { storage } from "../../../src/tensor/backend.ts";
 import type { Perturb } from "../../../src/tensor/parameter.ts";
-import { fillValues } from "../../../src/tensor/parameter.ts";
 import { mezo } from "../../../src/tuners/mezo.ts";
 import { sgd } from "../../../src/tuners/sgd.ts";
 import type { Tuner } from "../../../src/tuners/tuner.ts";
 import type { ScriptedModel } from "../../scripted.ts";
+import { valuesOf } from "../../values.ts";
 import { ANSWERS, asked, close, example, LONG, SCRIPT, scripted, taskOf, YES_NO } from "./cases.ts";
 
 const { log, sqrt, exp } = Math;
@@ -27,9 +29,10 @@ const along =
   (theta, scale, _draw, keep = 1) => {
     const at = placeOf(model, word, after);
     for (const { value } of theta)
-      fillValues(value, (values) =>
-        values.set(value.dataSync<"float32">().map((v, i) => keep * v + (i === at ? scale : 0))),
-      );
+      tf.tidy(() => {
+        const z = tf.reshape(tf.oneHot([at], value.size), value.shape);
+        storage().copy(tf.add(tf.mul(value, keep), tf.mul(z, scale)), value);
+      });
   };
 
 const setting = { batchSize: 4, seed: 1 };
@@ -152,7 +155,7 @@ describe("tune", () => {
         bad: { blue: 0.5, yes: 0.2, no: 0.25 },
       });
       const place = placeOf(model, word!, after!);
-      const before = model.head.weight.dataSync()[place]!;
+      const before = (await valuesOf(model.head.weight))[place]!;
       const tuner = mezo({ lr: 4, eps: 1, noise: along(model, word!, after!) });
       const settings = {
         ...setting,
@@ -169,7 +172,7 @@ describe("tune", () => {
         losses: [close(-above!), close(-below!)],
         projectedGrad: close((below! - above!) / 2),
       });
-      expect(model.head.weight.dataSync()[place]! - before).toBeCloseTo(2 * (above! - below!), 5);
+      expect((await valuesOf(model.head.weight))[place]! - before).toBeCloseTo(2 * (above! - below!), 5);
     },
   );
 });

@@ -15,6 +15,7 @@ import { features } from "../../../src/nn/run.ts";
 import "../../../src/models/index.ts";
 import { convertConfig, convertWeights } from "../../checkpoints/gguf/converter.ts";
 import { ggufBytes } from "../../checkpoints/gguf/files.ts";
+import { takeRows } from "../../values.ts";
 
 /** A tiny configuration of a family, and what transformers computes with it: families.py made it. */
 export interface Oracle {
@@ -99,17 +100,19 @@ export async function loadOracle(place: string): Promise<LoadedNetwork> {
 }
 
 /** The logits of every token of a text. */
-export function logitsOf(network: Network, ids: readonly number[]): number[][] {
+export function logitsOf(network: Network, ids: readonly number[]): Promise<number[][]> {
   const { weight, bias } = network.head;
-  return tf.tidy(() => {
+  const logits = tf.tidy(() => {
     const seen = features(network, packBatch([ids]), [...ids.keys()]);
-    return linear(seen, weight, bias ? { bias } : {}).arraySync();
+    return linear(seen, weight, bias ? { bias } : {});
   });
+  return takeRows(logits);
 }
 
 /** The largest difference of a network's logits from the oracle's, over all tokens of all texts. */
-export function largestDifference(network: Network, { texts, logits }: Oracle): number {
-  const found = texts.flatMap((ids) => logitsOf(network, ids).flat());
+export async function largestDifference(network: Network, { texts, logits }: Oracle): Promise<number> {
+  const found: number[] = [];
+  for (const ids of texts) found.push(...(await logitsOf(network, ids)).flat());
   const wanted = logits.flat(2);
   if (found.length !== wanted.length) throw new Error(`${found.length} logits where ${wanted.length} were expected`);
   return found.reduce((worst, v, i) => Math.max(worst, Math.abs(v - wanted[i]!)), 0);
