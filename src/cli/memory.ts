@@ -1,7 +1,7 @@
 import { freemem, totalmem } from "node:os";
 import { Command, Option } from "commander";
 import { KitError } from "../error.ts";
-import { totalBytes } from "../experiment/predict.ts";
+import { type Forming, formingOf, totalBytes } from "../experiment/predict.ts";
 import { choices, defaults } from "../measure/makeRequest.ts";
 import { largestBatch, type MemoryQuestion, type MethodMemory, planMemory } from "../measure/memoryPlan.ts";
 import { checkWeights } from "../measure/plan.ts";
@@ -55,19 +55,20 @@ export const makeMemoryCommand = (): Command =>
 
 async function tellMemory(options: MemoryOptions): Promise<void> {
   checkWeights(options);
-  const question = await readQuestion(options);
-  const room = findRoom(question);
+  const backend = options.backend === "auto" ? "native" : options.backend;
+  const room = findRoom(backend);
+  const question = await readQuestion(options, formingOf(backend, room.isGpu));
   const needs = planMemory(question).map((need) => ({ ...need, ...measureFit(need, question, room) }));
   const { batchSize, tokens, weights } = options;
-  const { model, backend } = question;
+  const kept = `${weights}, on ${backend}`;
   const text = options.json
-    ? JSON.stringify({ model: model.id, weights, backend, batchSize, tokens, room, methods: needs }, null, 2)
-    : needsText(needs, question, room, weights);
+    ? JSON.stringify({ model: question.model.id, weights, backend, batchSize, tokens, room, methods: needs }, null, 2)
+    : needsText(needs, question, room, kept);
   process.stdout.write(`${text}\n`);
 }
 
-async function readQuestion(options: MemoryOptions): Promise<MemoryQuestion> {
-  const { model: id, revision, weights, backend, batchSize, tokens, shots, checkpointing } = options;
+async function readQuestion(options: MemoryOptions, forming: Forming): Promise<MemoryQuestion> {
+  const { model: id, revision, weights, batchSize, tokens, shots, checkpointing } = options;
   const progress = terminalProgress();
   try {
     const model = await outlineModel(id, { revision, weights, onProgress: progress.report });
@@ -75,7 +76,7 @@ async function readQuestion(options: MemoryOptions): Promise<MemoryQuestion> {
       throw new KitError(
         `Examples of ${tokens} tokens were asked for, but ${id} reads ${model.maxLength} at most: ask for fewer with --tokens.`,
       );
-    return { ...{ model, batchSize, tokens, shots, checkpointing }, backend: backend === "auto" ? "native" : backend };
+    return { model, forming, batchSize, tokens, shots, checkpointing };
   } finally {
     progress.stop();
   }
@@ -90,7 +91,7 @@ interface Room {
 }
 
 /** The first GPU for a backend that uses one, where one is found; else this machine's memory, or what of it this process may use. */
-function findRoom({ backend }: MemoryQuestion): Room {
+function findRoom(backend: string): Room {
   const [gpu] = backend === "tensorflow" || backend === "webgpu" ? findGpus() : [];
   if (gpu) return { ...gpu, isGpu: true };
   const total = Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
@@ -117,9 +118,9 @@ const HEADINGS = ["method", ...PARTS, "total", "fits", "largest batch"];
 
 function needsText(
   needs: readonly (MethodMemory & Fit)[],
-  { model, backend, batchSize, tokens }: MemoryQuestion,
+  { model, batchSize, tokens }: MemoryQuestion,
   room: Room,
-  weights: string,
+  kept: string,
 ): string {
   const inUnit = unitFor(Math.max(...needs.map((need) => need.totalBytes)));
   const rows = needs.map(({ method, bytes, totalBytes, fits, largestBatch = "–" }) => [
@@ -129,7 +130,7 @@ function needsText(
     String(largestBatch),
   ]);
   const count = model.parameters.reduce((sum, { value }) => sum + value.size, 0);
-  const head = `${model.id}, ${wholeText(count)} weights in ${weights}, on ${backend}; a step of ${batchSize} examples of ${tokens} tokens; in ${inUnit.name}:`;
+  const head = `${model.id}, ${wholeText(count)} weights in ${kept}; a step of ${batchSize} examples of ${tokens} tokens; in ${inUnit.name}:`;
   return [head, toTerminal({ columns: numberColumns(HEADINGS), rows, caption: notes(room) }, true)].join("\n");
 }
 

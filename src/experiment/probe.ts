@@ -110,7 +110,10 @@ export async function probe(model: LanguageModel, task: Task, options: ProbeOpti
   const seen = await computeFeatures(model, findPrompts(test, task), (done, total) =>
     onProgress({ label: "LP", part: "test", done, total }),
   );
-  const cost = measureCost(started, 0, [predictBytes(scoringPlan(model, findLongest(test.examples)))]);
+  const passes = [encodeBatch(model, task.train, begin), test].map(({ examples }) =>
+    predictBytes(scoringPlan(model, findLongest(examples, examples.length))),
+  );
+  const cost = measureCost(started, 0, passes);
   const header = headerWith(head.C, recordRows(model, head));
   return { header, steps: [], scores: [scoreHead(head, seen, test.gold)], cost };
 }

@@ -1,13 +1,12 @@
 import type { Adapter } from "../adapters/adapter.ts";
 import { listQueriesAndValues, lora, loraNames } from "../adapters/lora.ts";
 import { prefix } from "../adapters/prefix.ts";
-import { type Execution, NOTHING, predictBytes, scoringPlan, totalBytes } from "../experiment/predict.ts";
+import { type Execution, type Forming, NOTHING, predictBytes, scoringPlan, totalBytes } from "../experiment/predict.ts";
 import { TOKENS_PER_PASS } from "../loss/passes.ts";
 import { EXAMPLES_PER_REPORT } from "../loss/score.ts";
 import { type ModelOutline, outlineWeight } from "../models/outline.ts";
 import type { PredictedBytes } from "../record/run.ts";
 import { findTask } from "../tasks/index.ts";
-import type { BackendName } from "../tensor/backend.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { adam } from "../tuners/adam.ts";
 import { isMarked, type Method, methods, type TrainingMethod } from "./methods.ts";
@@ -16,7 +15,7 @@ import { backpropagation } from "./runMethod.ts";
 /** A model and a batch whose memory is asked for, before anything is loaded. */
 export interface MemoryQuestion {
   readonly model: ModelOutline;
-  readonly backend: BackendName;
+  readonly forming: Forming;
   /** Examples a step. */
   readonly batchSize: number;
   /** Of an example. */
@@ -63,15 +62,16 @@ function methodsFor({ model }: MemoryQuestion): (Method | TrainingMethod)[] {
 
 /** The wider of a training's passes and of scoring's. */
 function predictMethod(method: Method | TrainingMethod, question: MemoryQuestion): PredictedBytes {
-  const { model, backend, batchSize, tokens, shots, checkpointing } = question;
+  const { model, forming, batchSize, tokens, shots, checkpointing } = question;
   const shown = method.name === "ICL" ? Math.min(model.maxLength, (shots + 1) * tokens) : tokens;
-  const scoring = { ...scoringPlan(model, repeat(EXAMPLES_PER_REPORT, shown)), backend };
+  const atOnce = method.name === "LP" ? TOKENS_PER_PASS : EXAMPLES_PER_REPORT; // probing runs as many as fit a pass
+  const scoring = { ...scoringPlan(model, repeat(atOnce, shown)), forming };
   if (!("trainer" in method)) return predictBytes(scoring);
   const theta = method.adapter ? adapterWeights(model, method.adapter({})) : model.parameters;
   const { resident = NOTHING } = method.trainer === backpropagation ? adam({ lr: 1 }) : {};
   const execution: Execution = resident.gradients === 0 ? "pair" : checkpointing ? "checkpointed" : "backward";
   const plans = [
-    { network: model, theta, execution, lengths: repeat(batchSize, tokens), resident, backend },
+    { network: model, theta, execution, lengths: repeat(batchSize, tokens), resident, forming },
     { ...scoring, theta, resident: { ...resident, gradients: 0 } },
   ];
   return plans.map(predictBytes).reduce((a, b) => (totalBytes(b) > totalBytes(a) ? b : a));
@@ -88,5 +88,7 @@ function adapterWeights(model: ModelOutline, { name, options }: Adapter): Parame
       return [outlineWeight(a, [rank, from]), outlineWeight(b, [out, rank])];
     });
   const shape = [Number(prefix().options.length), model.keyWidth];
-  return model.layers.flatMap((_, i) => [outlineWeight(`${i} keys`, shape), outlineWeight(`${i} values`, shape)]);
+  return model.layers.flatMap((_, i) =>
+    ["keys", "values"].map((part) => outlineWeight(`prompt_embeddings.layers.${i}.${part}`, shape)),
+  );
 }

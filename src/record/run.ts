@@ -161,7 +161,7 @@ export interface PredictedBytes {
   /** Copies of weights in use: both sides of the widest matrix, or a matrix of 16 bits in float32; and the best trained ones, where they are kept. */
   readonly temporaries: number;
   readonly gradients: number;
-  /** What the tuner keeps from step to step. */
+  /** What the tuner keeps from step to step. It lies in the process, so that it is nothing of a GPU's memory. */
   readonly optimizer: number;
 }
 

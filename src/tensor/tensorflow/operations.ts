@@ -39,6 +39,7 @@ export const DTYPE = {
   uint8: 4,
   bool: 10,
   bfloat16: 14,
+  uint16: 17,
   float16: 19,
   uint32: 22,
   uint64: 23,
@@ -56,6 +57,7 @@ export const BYTES: Readonly<Record<DType, number>> = {
   uint8: 1,
   bool: 1,
   bfloat16: 2,
+  uint16: 2,
   float16: 2,
   uint32: 4,
   uint64: 8,
@@ -108,6 +110,22 @@ export function upload(values: Float32Array | Int32Array | Uint8Array, shape: re
   return note({ id: node().binding.createTensor(shape, DTYPE[dtype], values), dtype, shape });
 }
 
+/** The numbers of a float32 value, copied into this process. */
+export function download({ id }: Value): Float32Array {
+  return node().binding.tensorDataSync(id) as Float32Array;
+}
+
+const constants = new WeakMap<NodeBackend, Map<string, Value>>();
+
+/** A value that lasts as long as the backend, made when it is first asked for under its name. */
+export function lasting(name: string, make: () => Value): Value {
+  const known = constants.get(node()) ?? new Map<string, Value>();
+  constants.set(node(), known);
+  const value = known.get(name) ?? keep(within(make));
+  known.set(name, value);
+  return value;
+}
+
 function note(value: Value): Value {
   if (!made) throw new Error("A value of TensorFlow's is made outside of within.");
   made.push(value.id);
@@ -131,6 +149,14 @@ export function within<T extends Value | readonly Value[] | undefined>(make: () 
     for (const id of own) if (!kept.includes(id)) node().binding.deleteTensor(id);
     outer?.push(...kept.filter((id) => own.includes(id)));
   }
+}
+
+/** Does some work and frees all values that it made. */
+export function freeing(work: () => void): void {
+  within(() => {
+    work();
+    return undefined;
+  });
 }
 
 /** Frees a value of the innermost `within` before that does. */

@@ -5,7 +5,7 @@ import { widened } from "./dispatch.ts";
 import { faultsOf } from "./faults.ts";
 import { type GpuBackend, type GpuDevice, WEBGPU } from "./gpu.ts";
 import { formatOf, kindOf } from "./halves.ts";
-import { boundPool, watchBuffers } from "./memory.ts";
+import { boundPool, gpuMemory, watchBuffers } from "./memory.ts";
 import { gpuStorage, readPieces } from "./storage.ts";
 
 /** What is used of WebGPU to find a device. */
@@ -110,7 +110,6 @@ function widenInputs(backend: Patched): void {
 function checkReads(backend: Patched, afterRead: () => void): void {
   const [read, faults] = [backend.read.bind(backend), faultsOf(backend.device)];
   backend.read = async (dataId) => {
-    faults.check();
     try {
       const values = await (isHalf(dataId) ? readWhole(backend, dataId) : read(dataId));
       await faults.settle();
@@ -168,6 +167,7 @@ let opened: Promise<string> | undefined;
 export const webgpu: Backend = {
   about: "any GPU with a driver for Vulkan, Metal or Direct3D 12; comes with npm install",
   storage: gpuStorage,
+  memory: () => gpuMemory,
   load: () => {
     opened ??= open();
     return opened;

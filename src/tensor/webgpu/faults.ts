@@ -3,7 +3,7 @@ import type { GpuDevice } from "./gpu.ts";
 
 /** What a device reported that no call threw: it computes on with zeros, so whoever reads next has to be told. */
 export interface Faults {
-  /** Notes a sentence that is thrown once, by the next `check`; the first one counts. */
+  /** Notes a sentence that is thrown once, by the next `check`; the first one counts, before what the device refused for its sake. */
   readonly report: (sentence: string) => void;
   /** Waits for an answer of the device that may be a report. */
   readonly follow: (answer: Promise<unknown>) => void;
@@ -25,18 +25,24 @@ export function faultsOf(device: GpuDevice): Faults {
 }
 
 function watch(device: GpuDevice): Faults {
-  let [reported, lost] = [undefined as string | undefined, undefined as string | undefined];
+  let reported: string | undefined;
+  let refused: string | undefined;
+  let lost: string | undefined;
   const answers = new Set<Promise<unknown>>();
   const report = (sentence: string): void => {
     reported ??= sentence;
   };
-  device.addEventListener("uncapturederror", ({ error }) => report(refused(error.message)));
+  device.addEventListener("uncapturederror", (event) => {
+    event.preventDefault?.(); // nor is it printed
+    refused ??= refusal(event.error.message);
+  });
   const end = device.lost.then(({ reason, message }) => {
     lost = `The GPU was lost (${[reason, firstLine(message)].filter(Boolean).join(": ")}): the run stopped there; start it again with --resume, in a new process.`;
   });
   const check = (): void => {
-    const sentence = lost ?? reported;
+    const sentence = lost ?? reported ?? refused;
     reported = undefined;
+    refused = undefined;
     if (sentence) throw new KitError(sentence);
   };
   return {
@@ -48,9 +54,11 @@ function watch(device: GpuDevice): Faults {
     },
     settle: async () => {
       await Promise.all(answers);
+      await new Promise(setImmediate); // reports that go together come together
       check();
     },
     explain: async (error) => {
+      if (error instanceof KitError) return error;
       await Promise.race([end, new Promise((done) => setTimeout(done, NOTICE_MS))]);
       return lost ? new KitError(lost) : error;
     },
@@ -60,7 +68,7 @@ function watch(device: GpuDevice): Faults {
 /** How long a device takes at most to say that it was lost, where a command failed. */
 const NOTICE_MS = 1000;
 
-const refused = (message: string): string =>
+const refusal = (message: string): string =>
   `The GPU refused a command (${firstLine(message)}), so what was computed with it is void: run it on another backend, such as native.`;
 
 /** Dawn's messages go on with what was being called. */

@@ -72,7 +72,7 @@ export interface GpuDevice {
   createBuffer(description: { size: number; usage: number; mappedAtCreation?: boolean }): GpuBuffer;
   addEventListener(
     type: "uncapturederror",
-    listen: (event: { readonly error: { readonly message: string } }) => void,
+    listen: (event: { readonly error: { readonly message: string }; preventDefault?(): void }) => void,
   ): void;
   pushErrorScope(filter: string): void;
   popErrorScope(): Promise<{ readonly message: string } | null>;

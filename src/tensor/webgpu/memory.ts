@@ -1,25 +1,19 @@
 import { KitError } from "../../error.ts";
+import type { DeviceMemory } from "../storage.ts";
 import { submit } from "./dispatch.ts";
 import { type Faults, faultsOf } from "./faults.ts";
 import { type GpuBackend, type GpuBuffer, type GpuDevice, USAGE } from "./gpu.ts";
 
-/** Bytes of buffers on the GPU: those that there are, and the most that there were at once since `resetGpuPeak`. */
-export interface GpuBytes {
-  readonly now: number;
-  readonly peak: number;
-}
-
 let [now, peak] = [0, 0];
 
 /** Bytes of all buffers that this process made on the GPU and has not destroyed, freed ones that wait for their next use included. */
-export function gpuBytes(): GpuBytes {
-  return { now, peak };
-}
-
-/** Begins a new peak, at what there is now. */
-export function resetGpuPeak(): void {
-  peak = now;
-}
+export const gpuMemory: DeviceMemory = {
+  now: () => now,
+  peak: () => peak,
+  resetPeak: () => {
+    peak = now;
+  },
+};
 
 /**
  * Makes the device count its buffers, refuse one beyond its limits with a KitError before it is made, and report one for which it has no

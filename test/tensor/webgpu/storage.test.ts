@@ -101,4 +101,67 @@ describe.skipIf(!available)(`weights on the GPU${available ? ` on ${detail}` : `
       },
     );
   });
+
+  test.each(KINDS.map((kind) => [nameOf(kind), kind] as const))(
+    "in %s are refilled, filled and copied, rounded to the nearest",
+    async (_, kind) => {
+      await useBackend("webgpu");
+      for (const size of [1, 5, 2 ** 18 + 1]) {
+        const expected = widen(plainWeight(size, kind));
+        const tensor = storage().weight([size], (into) => into.fill(7), kind);
+        storage().refill(tensor, readValues);
+        expect(countDifferent(await read(tensor), expected)).toBe(0);
+        const wide = storage().weight([size], readValues);
+        storage().fill(tensor, (values) => values.fill(3));
+        expect((await read(tensor)).every((value) => value === 3)).toBe(true);
+        storage().copy(wide, tensor);
+        expect(countDifferent(await read(tensor), expected)).toBe(0);
+        storage().copy(tensor, wide);
+        storage().fill(tensor, (values) => values.fill(5));
+        expect(countDifferent(await read(wide), expected)).toBe(0);
+        expect(new Set(await tensor.data())).toEqual(new Set([5]));
+        tf.dispose([tensor, wide]);
+      }
+    },
+  );
+
+  test.each([undefined, KINDS[1]!])("longer than a piece are read whole", async (kind) => {
+    await useBackend("webgpu");
+    const size = 2 ** 22 + 3;
+    const tensor = storage().weight(
+      [size],
+      (into, from) =>
+        into.forEach((_, i) => {
+          into[i] = (from + i) % 2048;
+        }),
+      kind,
+    );
+    let [at, wrong] = [0, 0];
+    for await (const piece of storage().read(tensor)) for (const value of piece) if (value !== at++ % 2048) wrong++;
+    expect([at, wrong]).toEqual([size, 0]);
+    tensor.dispose();
+  });
+
+  test("written again are read new, by whoever read them before", async () => {
+    await useBackend("webgpu");
+    const tensor = storage().weight([3], (into) => into.fill(1));
+    expect(Array.from(await tensor.data())).toEqual([1, 1, 1]);
+    storage().refill(tensor, (into) => into.fill(2));
+    expect(Array.from(await tensor.data())).toEqual([2, 2, 2]);
+    const product = tf.mul(tensor, 10);
+    storage().refill(tensor, (into) => into.fill(3));
+    expect([...(await product.data()), ...(await tensor.data())]).toEqual([20, 20, 20, 3, 3, 3]);
+    tf.dispose([tensor, product]);
+  });
+
+  test("of no elements are made, moved and read", async () => {
+    await useBackend("webgpu");
+    for (const kind of [undefined, KINDS[1]]) {
+      const tensor = storage().weight([0, 4], () => {}, kind);
+      storage().move([{ tensor, moves: [{ key: KEY, scale: 1, keep: 1 }] }], "gaussian");
+      expect((await read(tensor)).length).toBe(0);
+      const [both] = storage().sides([{ tensor, key: KEY }], 1, "rademacher");
+      tf.dispose([tensor, both!.plus, both!.minus]);
+    }
+  });
 });
