@@ -32,8 +32,8 @@ let threads: number | undefined;
 export const tensorflowThreads = (): number | undefined => threads;
 
 /**
- * Loads TensorFlow's library and registers it with TensorFlow.js, on as many threads as are chosen now; does nothing the second time. Gives what it is and runs on: "TensorFlow
- * 2.21.0, NVIDIA H200, 139.8 GiB, 139 GiB free". Throws a KitError that says why it cannot be loaded.
+ * Loads TensorFlow's library, for as many threads as are chosen by now, and registers it with TensorFlow.js; does nothing the second time. Gives
+ * what it is and runs on: "TensorFlow 2.21.0, NVIDIA H200, 139.8 GiB, 139 GiB free". Throws a KitError that says why it cannot be loaded.
  */
 export function loadTensorFlow(): string {
   device ??= load();
