@@ -21,21 +21,19 @@ export interface BackendCase {
   readonly tokens: number;
   readonly weights: WeightFormat;
   readonly threads: number;
-  /** Forward passes, and MeZO steps after them; one more of each warms up. */
+  /** Forward passes, and MeZO steps after them; one more of each warms up */
   readonly passes: number;
   readonly steps: number;
 }
 
 /**
- * The least seconds of a forward pass, by the clock and of all cores together, which others at work on the machine do not change as much; of
- * a MeZO step; and what of the step forms both sides and moves theta.
+ * The least seconds of a forward pass, by the clock and of all cores together, which others at work on the machine do not change as much; and
+ * of a MeZO step, where one was asked for.
  */
 export interface BackendResult {
   readonly forward: number;
   readonly forwardCpu: number;
-  readonly step: number;
-  readonly sides: number;
-  readonly update: number;
+  readonly mezo?: StepSeconds;
   readonly products: string;
   readonly peakBytes: number;
 }
@@ -53,7 +51,7 @@ export async function measureBackend(request: BackendCase): Promise<BackendResul
   );
   const result = {
     ...{ forward: least(passes, "wall"), forwardCpu: least(passes, "cpu") },
-    ...{ step: least(steps, "step"), sides: least(steps, "sides"), update: least(steps, "update") },
+    ...(steps.length > 0 && { mezo: leastStep(steps) }),
     ...{ products: productsInUse(halfKind(request)), peakBytes: peakBytes() },
   };
   for (const part of [training, network]) part.dispose();
@@ -96,7 +94,8 @@ function lossesOf(network: Network, batch: TokenBatch): tf.Tensor {
   });
 }
 
-type StepSeconds = Readonly<Record<"step" | "sides" | "update", number>>;
+/** Seconds of a MeZO step, and of what in it forms both sides and moves theta. */
+export type StepSeconds = Readonly<Record<"step" | "sides" | "update", number>>;
 
 /** Times a step, and in it the backend's forming of sides and moving of theta. */
 async function timeStep(work: () => Promise<void>): Promise<StepSeconds> {
@@ -119,15 +118,22 @@ async function timeStep(work: () => Promise<void>): Promise<StepSeconds> {
   return { step, sides: taken.sides, update: taken.move };
 }
 
-/** Does something once to warm up and then so many times. */
+/** Does something once to warm up and then so many times; nothing at all where that is 0. */
 async function repeat<T>(times: number, work: (index: number) => Promise<T>): Promise<T[]> {
   const found: T[] = [];
-  for (let i = 0; i <= times; i++) found.push(await work(i));
+  if (times > 0) for (let i = 0; i <= times; i++) found.push(await work(i));
   return found.slice(1);
 }
 
 const least = <Name extends string>(of: readonly Readonly<Record<Name, number>>[], name: Name): number =>
   Math.min(...of.map((one) => one[name]));
+
+/** Of each part the least of several steps. */
+export const leastStep = (steps: readonly StepSeconds[]): StepSeconds => ({
+  step: least(steps, "step"),
+  sides: least(steps, "sides"),
+  update: least(steps, "update"),
+});
 
 /** Seconds by the clock, and of all cores together. */
 async function seconds(work: () => Promise<void>): Promise<Readonly<Record<"wall" | "cpu", number>>> {

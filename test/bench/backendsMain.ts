@@ -6,7 +6,7 @@ import { type WeightFormat, weightFormats } from "../../src/models/weights.ts";
 import { terminalProgress } from "../../src/report/progress.ts";
 import { numberColumns, toTerminal } from "../../src/report/table.ts";
 import { type BackendName, backendNames } from "../../src/tensor/backend.ts";
-import type { BackendCase, BackendResult } from "./backendCase.ts";
+import { type BackendCase, type BackendResult, leastStep } from "./backendCase.ts";
 import { among, count, countFrom } from "./options.ts";
 import { backendResult } from "./ownProcess.ts";
 import { writeResults } from "./results.ts";
@@ -33,7 +33,7 @@ function parseOptions(argv: readonly string[]): Options {
     .option("--rows <n>", "rows a batch", count, 16)
     .option("--tokens <n>", "tokens a row", countFrom(2), 64)
     .option("--passes <n>", "forward passes a turn, after one to warm up", count, 3)
-    .option("--steps <n>", "MeZO steps a turn, after one to warm up", count, 1)
+    .option("--steps <n>", "MeZO steps a turn, after one to warm up", countFrom(0), 1)
     .option("--rounds <n>", "rounds, in each of which all take their turn", count, 3)
     .option("--threads <n>", "threads", count, availableParallelism())
     .option("--output <folder>", "where the results are written", "data/runs")
@@ -46,14 +46,13 @@ interface Row extends BackendResult {
   readonly case: BackendCase;
 }
 
-const SECONDS = ["forward", "forwardCpu", "step", "sides", "update"] as const;
-
 function bestOf(one: BackendCase, turns: readonly BackendResult[]): Row {
-  const least = (part: (typeof SECONDS)[number]): number => Math.min(...turns.map((turn) => turn[part]));
+  const least = (part: "forward" | "forwardCpu"): number => Math.min(...turns.map((turn) => turn[part]));
+  const steps = turns.flatMap(({ mezo }) => (mezo ? [mezo] : []));
   return {
     ...{ case: one, products: turns[0]!.products, peakBytes: Math.max(...turns.map(({ peakBytes }) => peakBytes)) },
     ...{ forward: least("forward"), forwardCpu: least("forwardCpu") },
-    ...{ step: least("step"), sides: least("sides"), update: least("update") },
+    ...(steps.length > 0 && { mezo: leastStep(steps) }),
   };
 }
 
@@ -94,7 +93,7 @@ function tableText(rows: readonly Row[]): string {
     return [
       ...[`${model} ${weights} ${backend}`, row.products, row.forward.toFixed(3), row.forwardCpu.toFixed(3)],
       (row.forwardCpu / first.forwardCpu).toFixed(2),
-      ...[row.step, row.sides, row.update].map((seconds) => seconds.toFixed(3)),
+      ...(["step", "sides", "update"] as const).map((part) => row.mezo?.[part].toFixed(3) ?? ""),
       (row.peakBytes / 2 ** 20).toFixed(0),
     ];
   });
