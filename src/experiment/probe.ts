@@ -17,10 +17,11 @@ import { type Parameter, rewrite } from "../tensor/parameter.ts";
 import type { Progress } from "../tensor/progress.ts";
 import type { SharedPrompt } from "../text/prompt.ts";
 import { checkFinite } from "./checkFinite.ts";
-import { findLongest, measureCost, predictBytes, resetPeak, scoringPlan } from "./cost.ts";
+import { measureCost, resetPeak } from "./cost.ts";
 import { runHeader } from "./header.ts";
 import { dotAt, type StopAt } from "./lbfgs.ts";
 import { FOLDS, fitLogisticCV } from "./logistic.ts";
+import { findLongest, predictBytes, scoringPlan } from "./predict.ts";
 
 /** Fitted rows of the output matrix, one for each answer in the candidates' order; where the model has a bias, it is the last number of each. */
 export interface HeadFit {
@@ -109,7 +110,10 @@ export async function probe(model: LanguageModel, task: Task, options: ProbeOpti
   const seen = await computeFeatures(model, findPrompts(test, task), (done, total) =>
     onProgress({ label: "LP", part: "test", done, total }),
   );
-  const cost = measureCost(started, 0, [predictBytes(scoringPlan(model, findLongest(test.examples)))]);
+  const passes = [encodeBatch(model, task.train, begin), test].map(({ examples }) =>
+    predictBytes(scoringPlan(model, findLongest(examples, examples.length))),
+  );
+  const cost = measureCost(started, 0, passes);
   const header = headerWith(head.C, recordRows(model, head));
   return { header, steps: [], scores: [scoreHead(head, seen, test.gold)], cost };
 }

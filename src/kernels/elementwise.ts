@@ -43,7 +43,8 @@ export function activate(x: tf.Tensor, activation: Activation): tf.Tensor2D {
 /** The normal distribution function. */
 const phi = (x: tf.Tensor): tf.Tensor => tf.mul(0.5, tf.add(1, tf.erf(tf.mul(x, Math.SQRT1_2))));
 
-const TWICE_U = [2 * Math.sqrt(2 / Math.PI), 2 * Math.sqrt(2 / Math.PI) * 0.044715] as const;
+/** 2u of GPT-2's approximation is x times the first of these, and the second times x². */
+export const TWICE_U: readonly [number, number] = [2 * Math.sqrt(2 / Math.PI), 2 * Math.sqrt(2 / Math.PI) * 0.044715];
 
 /** 2u as Hendrycks and Gimpel (2016) have it. */
 const twiceU = (x: tf.Tensor): tf.Tensor => tf.mul(x, tf.add(TWICE_U[0], tf.mul(TWICE_U[1], tf.square(x))));

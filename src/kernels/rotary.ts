@@ -27,10 +27,16 @@ export function rotary(x: tf.Tensor, angles: Angles): tf.Tensor2D {
   });
 }
 
-fusedGradient("Rotary", [], (dy, _saved, attrs) => {
-  const angles = attrs.angles as Angles;
-  return { x: () => rotary(dy, { ...angles, sin: angles.sin.map((v) => -v) }) };
-});
+fusedGradient("Rotary", [], (dy, _saved, attrs) => ({ x: () => rotary(dy, turnBack(attrs.angles as Angles)) }));
+
+const back = new WeakMap<Angles, Angles>();
+
+/** The angles the other way round: computed once, as they are for all layers. */
+function turnBack(angles: Angles): Angles {
+  const known = back.get(angles) ?? { ...angles, sin: angles.sin.map((v) => -v) };
+  back.set(angles, known);
+  return known;
+}
 
 nativeKernel("Rotary", ({ inputs, attrs }) => {
   const { cos, sin, pairs } = attrs.angles as Angles;

@@ -248,9 +248,9 @@ export function checkPrompts(task: TaskDefinition, { id, prompts }: { id: string
 
 /** Throws a KitError for weights in 16 bits on a backend that cannot keep them. */
 export function checkWeights({ weights, backend }: Pick<MeasureRequest, "weights" | "backend">): void {
-  if (weights === "float32" || backend === "auto" || backend === "native") return;
+  if (weights === "float32" || !["cpu", "wasm"].includes(backend)) return;
   throw new KitError(
-    `Weights in ${weights} need the native backend, and ${backend} was chosen: leave out one of them.`,
+    `Weights in ${weights} were asked for, which the ${backend} backend does not keep: choose native, tensorflow or webgpu.`,
   );
 }
 

@@ -100,6 +100,7 @@ function build(c: Decoder, weights: Weights): Network {
     head: { weight: weights(c.tie_word_embeddings ? WORDS : HEAD) },
     keyWidth: keyWidth(c),
     keyHeads: c.num_key_value_heads,
+    isSmooth: true,
     prompts: "autoregressive",
   };
 }

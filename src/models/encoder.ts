@@ -158,6 +158,7 @@ function build(c: Encoder, names: EncoderNames, weights: Weights): Network {
     head: { weight: weights(c.tie_word_embeddings ? nameWords(names) : names.output), bias: weights(names.bias) },
     keyWidth: c.hidden_size,
     keyHeads: c.num_attention_heads,
+    isSmooth: true,
     prompts: "masked",
   };
 }

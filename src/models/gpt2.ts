@@ -128,6 +128,7 @@ function build(config: Config, weights: Weights): Network {
     head: { weight: weights(c.tie_word_embeddings ? WORDS : HEAD) },
     keyWidth: c.n_embd,
     keyHeads: c.n_head,
+    isSmooth: true,
     prompts: "autoregressive",
   };
 }

@@ -63,13 +63,18 @@ export async function findCheckpoint(
   id: string,
   { revision, token, onProgress }: Omit<OpenOptions, "untied">,
 ): Promise<Checkpoint> {
-  const place = isBundled(id) ? BUNDLED[id]! : id;
+  const { place, near } = findPlace(id);
   const folder = await resolveModel(place, {
-    ...{ revision, token, onProgress: downloadProgress(onProgress) },
+    ...{ revision, token, onProgress: downloadProgress(onProgress), near },
     accept: (config) => checkConfig(id, readObject(config)),
-    ...(!existsSync(place) && { near: findNearest(id) }),
   });
   return folder.endsWith(".gguf") ? openGgufCheckpoint(folder) : openCheckpoint(folder);
+}
+
+/** Where a model is looked for: a bundled one in its folder, any other by its name; and a similar name, where nothing has this one. */
+export function findPlace(id: string): { readonly place: string; readonly near: string | undefined } {
+  const place = isBundled(id) ? BUNDLED[id]! : id;
+  return { place, near: existsSync(place) ? undefined : findNearest(id) };
 }
 
 /**

@@ -70,6 +70,8 @@ export interface Network {
   readonly keyWidth: number;
   /** Among how many heads that width is divided: fewer than the queries have where heads share keys. */
   readonly keyHeads: number;
+  /** Whether the activation of its feed-forward part is a smooth function, such as GELU, which takes more room to compute than a ReLU. */
+  readonly isSmooth?: boolean;
   /** How prompts are put to it: text that it continues, or text with one <mask>. */
   readonly prompts: "autoregressive" | "masked";
   readonly adaptation?: Adaptation;

@@ -1,6 +1,7 @@
 import { isMarked, listMethods, methodNames } from "../measure/methods.ts";
 import { type PaperColumn, paperFor, placeInPaper } from "../measure/paper.ts";
 import type { Run } from "../record/run.ts";
+import { shownPeak } from "../report/peak.ts";
 import { markOf, QUIET } from "../report/style.ts";
 import { headline, type MethodSummary, mean, standardErrorOfMean, summarize, testScore } from "../report/summary.ts";
 import { mebibytes, percent } from "../report/table.ts";
@@ -30,6 +31,7 @@ export function meanScores(runs: readonly Run[]): { method: string; score: numbe
 export function besidePaper(runs: readonly Run[], paper: PaperColumn = paperFor(runs)): Record<string, Cell>[] {
   const summaries = summarize(runs);
   const floor = summaries.find(({ method }) => !isMarked(method))?.score;
+  const { heading } = shownPeak(runs);
   return summaries.map((summary) => ({
     method: summary.method,
     "ours, %": percent(summary.score),
@@ -37,7 +39,7 @@ export function besidePaper(runs: readonly Run[], paper: PaperColumn = paperFor(
     "paper, %": paper.scores[summary.method],
     ...comparison(summary, paper.scores[summary.method], floor),
     seeds: summary.seeds.length,
-    ...costs(summary),
+    ...costs(summary, heading),
   }));
 }
 
@@ -74,9 +76,10 @@ function isAtChance(summary: MethodSummary, floor: number | undefined): boolean 
   return floor !== undefined && summary.score - floor <= noise(summary);
 }
 
-function costs({ method, steps, seconds, peakBytes }: MethodSummary): Record<string, Cell> {
-  if (!isMarked(method)) return { steps: null, "s a run": null, "peak MiB": null };
-  return { steps: Math.round(steps), "s a run": seconds.toFixed(1), "peak MiB": Math.round(mebibytes(peakBytes)) };
+/** What a run took; its memory under the heading that `shownPeak` gives it. */
+function costs({ method, steps, seconds, peakBytes }: MethodSummary, memory: string): Record<string, Cell> {
+  if (!isMarked(method)) return { steps: null, "s a run": null, [memory]: null };
+  return { steps: Math.round(steps), "s a run": seconds.toFixed(1), [memory]: Math.round(mebibytes(peakBytes)) };
 }
 
 /** The methods whose score is above the majority class's by more than noise, as `besidePaper` has it; all where no majority class is known. */

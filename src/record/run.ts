@@ -126,8 +126,16 @@ export interface Cost {
   readonly seconds: number;
   readonly steps: number;
   readonly peakBytes: number;
-  /** What the peak was predicted to be, by part; `runtime` is what the process held before a model was loaded, measured. */
-  readonly predicted?: PredictedBytes & { readonly runtime: number };
+  /**
+   * Where tensors lie on a GPU: the most bytes of them at once. What the GPU's libraries take for themselves, such as the workspaces of
+   * matrix products, is not counted.
+   */
+  readonly devicePeakBytes?: number;
+  /**
+   * What the peak was predicted to be, by part, that of the device where there is one; `runtime` is what the process held before a model was
+   * loaded, measured, and absent where the peak is a device's.
+   */
+  readonly predicted?: PredictedBytes & { readonly runtime?: number };
 }
 
 /** The record of a run as far as it has come. With the base model it is the whole of the tuned weights. */
@@ -153,7 +161,7 @@ export interface PredictedBytes {
   /** Copies of weights in use: both sides of the widest matrix, or a matrix of 16 bits in float32; and the best trained ones, where they are kept. */
   readonly temporaries: number;
   readonly gradients: number;
-  /** What the tuner keeps from step to step. */
+  /** What the tuner keeps from step to step. It lies in the process, so that it is nothing of a GPU's memory. */
   readonly optimizer: number;
 }
 

@@ -1,6 +1,7 @@
 import { isMarked, methodNames } from "../measure/methods.ts";
 import { type PaperColumn, paperFor } from "../measure/paper.ts";
 import type { Run, RunHeader } from "../record/run.ts";
+import { shownPeak } from "./peak.ts";
 import { errorCaption } from "./runTables.ts";
 import {
   type Figure,
@@ -42,14 +43,14 @@ export function plotAccuracyMemory(runs: readonly Run[], paper: PaperColumn = pa
   const note = risenLossNote(runs);
   const room = note === undefined ? 0 : NOTE_HEIGHT;
   const header = headline(runs);
-  const memory = memoryRange(summaries);
+  const memory: Memory = { range: memoryRange(summaries), title: shownPeak(runs).title };
   return {
     data: [
       ...seedDots(runs, marked),
       ...marked.map(methodMark),
       errorBars(marked),
       ...paperMarks(paper, marked),
-      ...floors.map((floor) => majorityLine(floor, memory)),
+      ...floors.map((floor) => majorityLine(floor, memory.range)),
     ],
     layout: {
       ...picture,
@@ -83,12 +84,13 @@ const DOT_SIZE = 6;
 
 /** A small dot for every run of the methods with several seeds. */
 function seedDots(runs: readonly Run[], summaries: readonly MethodSummary[]): Part[] {
+  const peak = shownPeak(runs);
   return summaries
     .filter(({ seeds }) => seeds.length > 1)
     .map(({ method }) => {
       const own = runs.filter(({ header }) => header.method === method);
       return {
-        x: own.map(({ cost }) => mebibytes(cost.peakBytes)),
+        x: own.map((run) => mebibytes(peak.of(run))),
         y: own.map((run) => 100 * testScore(run).score),
         ...{ mode: "markers", showlegend: false, marker: { ...markOf(method), size: DOT_SIZE, opacity: 0.5 } },
       };
@@ -156,17 +158,18 @@ function accuracyRange(summaries: readonly MethodSummary[], { scores }: PaperCol
   return [Math.max(0, 10 * Math.floor((lowest - 4) / 10)), 101];
 }
 
-function axes(
-  memory: readonly [number, number],
-  accuracy: readonly [number, number],
-  { task }: PaperColumn,
-  { metric }: RunHeader,
-): Part {
+/** The memory axis. */
+interface Memory {
+  readonly range: readonly [number, number];
+  readonly title: string;
+}
+
+function axes(memory: Memory, accuracy: readonly [number, number], { task }: PaperColumn, { metric }: RunHeader): Part {
   const plain = { showline: true, linecolor: INK, ticks: "outside", tickcolor: INK, zeroline: false, fixedrange: true };
   return {
     xaxis: {
-      ...{ ...plain, range: memory, domain: RUNS_PANEL, separatethousands: true },
-      ...{ showgrid: false, nticks: 8, title: axisTitle("Peak memory of the process (MiB)") },
+      ...{ ...plain, range: memory.range, domain: RUNS_PANEL, separatethousands: true },
+      ...{ showgrid: false, nticks: 8, title: axisTitle(memory.title) },
     },
     xaxis2: { range: [0, 1], domain: PAPER_PANEL, visible: false, fixedrange: true },
     yaxis: {

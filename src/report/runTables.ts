@@ -3,6 +3,7 @@ import { type PaperColumn, paperFor } from "../measure/paper.ts";
 import { dataText, weightsText } from "../record/diff.ts";
 import type { Run, RunHeader } from "../record/run.ts";
 import { levelNames } from "../tensor/x86/library.ts";
+import { shownPeak } from "./peak.ts";
 import { headline, type MethodSummary, risenLossLines, summarize } from "./summary.ts";
 import { mebibytes, numberColumns, percent, type Table, toMarkdown, toTerminal, whole } from "./table.ts";
 
@@ -54,15 +55,15 @@ export function markdownTable(runs: readonly Run[], paper: PaperColumn = paperFo
 function methodTable(runs: readonly Run[], paper: PaperColumn): Table {
   const summaries = summarize(runs);
   const predicted = hasPredictions(summaries);
+  const memory = [shownPeak(runs).heading, ...(predicted ? ["predicted"] : [])];
   return {
-    columns: numberColumns(headings(headline(runs), predicted, paper)),
+    columns: numberColumns(headings(headline(runs), memory, paper)),
     rows: summaries.map((summary) => methodCells(summary, paper, predicted)),
     caption: captionLines(runs, summaries, paper),
   };
 }
 
-function headings({ metric }: RunHeader, predicted: boolean, paper: PaperColumn): string[] {
-  const memory = predicted ? ["peak MiB", "predicted"] : ["peak MiB"];
+function headings({ metric }: RunHeader, memory: readonly string[], paper: PaperColumn): string[] {
   return ["method", `test ${metric}, %`, "steps", "seconds", ...memory, `paper ${paper.model}`];
 }
 
@@ -97,6 +98,7 @@ function captionLines(runs: readonly Run[], summaries: readonly MethodSummary[],
     ...(Object.keys(paper.scores).length > 0
       ? [`Paper: ${paper.model} (${paper.table}), ${paper.runs} on the paper's own ${paper.task} rows.`]
       : []),
+    ...shownPeak(runs).notes,
     ...risenLossLines(runs),
   ];
 }

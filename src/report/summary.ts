@@ -1,9 +1,10 @@
 import { KitError } from "../error.ts";
-import { totalBytes } from "../experiment/cost.ts";
+import { totalBytes } from "../experiment/predict.ts";
 import { isMarked, listMethods } from "../measure/methods.ts";
 import { dataText, findSource, listFields, weightsText } from "../record/diff.ts";
 import type { Run, RunHeader, Score } from "../record/run.ts";
 import { stepsTaken } from "../record/steps.ts";
+import { type ShownPeak, shownPeak } from "./peak.ts";
 
 /** Runs that belong into one table: those of a task and a model, its weights kept and its products formed alike, on one split or on each seed's, and the majority class of the task, once a seed. */
 export function groupRuns(runs: readonly Run[]): Run[][] {
@@ -93,7 +94,7 @@ export interface MethodSummary {
   /** Mean optimization steps and wall-clock seconds of a run. */
   readonly steps: number;
   readonly seconds: number;
-  /** Mean over the runs of the peak of resident memory, in bytes. */
+  /** Mean over the runs of the peak of memory that `shownPeak` says, in bytes. */
   readonly peakBytes: number;
   /** Mean over the runs of what the peak was predicted to be; absent where a run does not say. */
   readonly predictedBytes?: number;
@@ -102,10 +103,12 @@ export interface MethodSummary {
 /** One summary a method, in the order of the paper's tables; throws where a run has no test score or runs do not belong together. */
 export function summarize(runs: readonly Run[]): MethodSummary[] {
   checkComparable(runs);
+  const peak = shownPeak(runs);
   return listMethods(runs).map((method) =>
     summarizeMethod(
       method,
       runs.filter((run) => run.header.method === method),
+      peak,
     ),
   );
 }
@@ -124,11 +127,14 @@ export function testScore(run: Run): Score {
   );
 }
 
-function summarizeMethod(method: string, runs: readonly Run[]): MethodSummary {
+function summarizeMethod(method: string, runs: readonly Run[], peak: ShownPeak): MethodSummary {
   const scores = runs.map(testScore);
   const rows = scores.map(({ n }) => n);
   const values = scores.map(({ score }) => score);
-  const predicted = runs.flatMap(({ cost }) => (cost.predicted ? [totalBytes(cost.predicted)] : []));
+  const predicted = runs.flatMap((run) => {
+    const parts = peak.predicted(run);
+    return parts ? [totalBytes(parts)] : [];
+  });
   return {
     method,
     seeds: runs.map(({ header }) => header.seed),
@@ -137,7 +143,7 @@ function summarizeMethod(method: string, runs: readonly Run[]): MethodSummary {
     n: [Math.min(...rows), Math.max(...rows)],
     steps: mean(runs.map(({ cost }) => cost.steps)),
     seconds: mean(runs.map(({ cost }) => cost.seconds)),
-    peakBytes: mean(runs.map(({ cost }) => cost.peakBytes)),
+    peakBytes: mean(runs.map(peak.of)),
     ...(predicted.length === runs.length && { predictedBytes: mean(predicted) }),
   };
 }

@@ -7,7 +7,7 @@ import { setThreads } from "./native/session.ts";
 import { setNoiseThreads } from "./noise/pieces.ts";
 import { cpu, wasm } from "./plain.ts";
 import { type Products, setProducts, twoSidedProducts } from "./products.ts";
-import type { Backend, Storage } from "./storage.ts";
+import type { Backend, DeviceMemory, Storage } from "./storage.ts";
 import { tensorflow } from "./tensorflow/backend.ts";
 import { webgpu } from "./webgpu/backend.ts";
 import { type Level, processorLevel, setLibraryThreads } from "./x86/library.ts";
@@ -107,6 +107,12 @@ export function storage(): Storage {
   const name = tf.getBackend() as BackendName;
   if (Object.hasOwn(BACKENDS, name)) return BACKENDS[name].storage;
   throw new KitError(`The weights lie on TensorFlow.js's backend "${name}"; choose one with useBackend first.`);
+}
+
+/** The memory of the device that tensors lie on; undefined where that is this process's own. */
+export function deviceMemory(): DeviceMemory | undefined {
+  const name = tf.engine().backendName as BackendName;
+  return Object.hasOwn(BACKENDS, name) ? BACKENDS[name].memory?.() : undefined;
 }
 
 /** Loads a backend and makes it TensorFlow.js's; gives what it runs on. */

@@ -71,6 +71,15 @@ export interface Storage {
   readonly source?: (tensor: tf.TensorInfo) => Source;
 }
 
+/** What the tensors of a backend take, in bytes. */
+export interface DeviceMemory {
+  /** Of all tensors that are alive. */
+  readonly now: () => number;
+  /** The most since `resetPeak`, or since the backend was loaded. */
+  readonly peak: () => number;
+  readonly resetPeak: () => void;
+}
+
 /** A backend of the kit. */
 export interface Backend {
   /** What it runs on and how to get it, in a sentence. */
@@ -78,6 +87,8 @@ export interface Backend {
   readonly storage: Storage;
   /** Loads it, registers it with TensorFlow.js and gives what it runs on here. Throws a KitError that says why it cannot. */
   readonly load: () => Promise<string>;
+  /** The memory of the device that it has loaded; absent or undefined where tensors lie in this process's memory. */
+  readonly memory?: () => DeviceMemory | undefined;
 }
 
 /** What the storage of a backend whose values lie in this process's memory is made of. */

@@ -2,6 +2,7 @@ import { fileURLToPath } from "node:url";
 import { KitError } from "../../src/error.ts";
 import { ProcessEnded, runProcess } from "../../src/measure/process.ts";
 import type { Progress } from "../../src/tensor/progress.ts";
+import type { BackendCase, BackendResult } from "./backendCase.ts";
 import type { Ceilings } from "./ceilings.ts";
 import type { CaseResult } from "./measure.ts";
 import type { Profile } from "./profile.ts";
@@ -13,6 +14,7 @@ export type BenchJob =
   | { readonly measure: CaseRequest }
   | { readonly profile: CaseRequest }
   | { readonly replay: ReplayRequest }
+  | { readonly backend: BackendCase }
   | { readonly threads: number };
 
 const WORKER = fileURLToPath(new URL("worker.js", import.meta.url));
@@ -34,6 +36,15 @@ export function caseProfile(request: CaseRequest, onProgress: Progress): Promise
 export function replayResult(request: ReplayRequest, onProgress: Progress): Promise<ReplayResult> {
   const label = `${request.law} z`;
   return inProcess({ replay: request }, label, (done) => onProgress({ label, done, total: request.steps }));
+}
+
+/** Measures a backend in a process of its own. Throws a KitError where that fails. */
+export async function backendResult(request: BackendCase, onProgress: Progress): Promise<BackendResult> {
+  const label = `${request.model} ${request.weights} ${request.backend}`;
+  onProgress({ label, done: 0, total: 1 });
+  const found = await inProcess<BackendResult>({ backend: request }, label, () => {});
+  onProgress({ label, done: 1, total: 1 });
+  return found;
 }
 
 /** Measures the ceilings in a process of its own. Throws a KitError where that fails. */

@@ -4,7 +4,7 @@ import type { ModelFamily } from "../../src/models/family.ts";
 import type { LoadedNetwork } from "../../src/models/network.ts";
 import { drawUntrained } from "../../src/models/save.ts";
 import { halfKind, type WeightFormat } from "../../src/models/weights.ts";
-import { halfTensor } from "../../src/tensor/native/backend.ts";
+import { storage } from "../../src/tensor/backend.ts";
 import type { Parameter } from "../../src/tensor/parameter.ts";
 
 /** A network whose weights were never trained. Matrices in 16 bits are drawn where they are kept: no weight is ever whole in float32. */
@@ -25,7 +25,6 @@ export function randomNetwork(family: ModelFamily, config: Config, weights: Weig
 /** As `weightMaker` keeps weights: matrices in the format, the rest in float32. */
 function zeros(shape: readonly number[], weights: WeightFormat): Omit<Parameter, "name"> {
   const kind = halfKind({ weights });
-  if (!kind || shape.length < 2) return { value: tf.zeros([...shape]) };
-  const bits = new Uint16Array(tf.util.sizeFromShape([...shape]));
-  return { value: halfTensor(shape, { ...kind, bits }), bytes: 2 };
+  if (!kind || shape.length < 2) return { value: storage().weight(shape, () => {}) };
+  return { value: storage().weight(shape, (into) => into.fill(0), kind), bytes: 2 };
 }

@@ -2,6 +2,7 @@ import type { Config } from "../../src/models/config.ts";
 import type { ModelFamily } from "../../src/models/family.ts";
 import { llama } from "../../src/models/llama.ts";
 import { opt } from "../../src/models/opt.ts";
+import { roberta } from "../../src/models/roberta.ts";
 
 /** The shape of a model: its family, and what its config.json says of sizes. */
 export interface ModelShape {
@@ -40,4 +41,16 @@ export const modelShapes: Readonly<Record<string, ModelShape>> = {
   "opt-350m": { ...OPT_350M, config: { ...OPT_350M.config, word_embed_proj_dim: 512, do_layer_norm_before: false } },
   "opt-1.3b": optShape("OPT-1.3B", 1316, [2048, 24, 32]),
   "opt-6.7b": optShape("OPT-6.7B", 6658, [4096, 32, 32]),
+};
+
+const ROBERTA_BASE: Config = {
+  ...{ vocab_size: 50265, max_position_embeddings: 514, type_vocab_size: 1, layer_norm_eps: 1e-5, pad_token_id: 1 },
+  ...{ hidden_size: 768, intermediate_size: 3072, num_hidden_layers: 12, num_attention_heads: 12 },
+};
+
+/** The shapes that backends are compared in: a masked model too, and one in which a look takes seconds. */
+export const shapesOnBackends: Readonly<Record<string, ModelShape>> = {
+  ...modelShapes,
+  "roberta-base": { name: "RoBERTa-base", millions: 125, family: roberta, config: ROBERTA_BASE },
+  tiny: optShape("a tiny OPT", 3, [64, 2, 2]),
 };

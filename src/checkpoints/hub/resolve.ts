@@ -1,8 +1,9 @@
 import { existsSync, statSync } from "node:fs";
+import { join } from "node:path";
 import { KitError, listNames } from "../../error.ts";
-import { chooseModelFiles, findModelIn, isWeightFile, listGguf } from "../modelFiles.ts";
+import { CONFIG, chooseModelFiles, findModelIn, isWeightFile, listGguf } from "../modelFiles.ts";
 import { chooseRevision, parseHubName } from "./cache.ts";
-import type { Listing, Wanted } from "./listing.ts";
+import type { Listing, Snapshot, Wanted } from "./listing.ts";
 import { findOnHub, type HubOptions, type Search } from "./search.ts";
 
 /** Options of resolveModel. */
@@ -28,6 +29,38 @@ export async function resolveModel(name: string, options: ResolveModelOptions = 
       choose: (list) => chooseModel(list, { id, revision: revision ?? "main", file }),
     },
     options,
+  );
+}
+
+/**
+ * Where a model's configuration lies: a folder that has its config.json, or a file of weights. An existing path is returned; of a name on the hub
+ * what the cache has, or else config.json alone, downloaded to it. Throws a KitError where none of this works.
+ */
+export async function resolveConfig(name: string, options: ResolveModelOptions = {}): Promise<string> {
+  const { revision: asked, near } = options;
+  if (existsSync(name)) return checkLocal(name, asked);
+  const parsed = parseHubName(name);
+  const { id, inside: file } = parsed ?? {};
+  if (!parsed || !id || (file !== undefined && !file.endsWith(".gguf"))) throw noModel(name, near);
+  const revision = chooseRevision(name, parsed, asked);
+  return findOnHub(
+    {
+      ...{ type: "model", id, revision, near },
+      usual: ["main"],
+      find: (folder) => findModelIn(folder, file) ?? (file === undefined ? findConfigIn(folder) : undefined),
+      choose: async (list) => chooseConfig(await list(revision ?? "main"), { id, file }),
+    },
+    options,
+  );
+}
+
+const findConfigIn = (folder: string): string | undefined => (existsSync(join(folder, CONFIG)) ? folder : undefined);
+
+function chooseConfig(snapshot: Snapshot, { id, file }: Pick<Asked, "id" | "file">): Wanted {
+  const files = snapshot.files.filter(({ path }) => path === CONFIG);
+  if (files.length > 0 && file === undefined) return { ...snapshot, files };
+  throw new KitError(
+    `Looking for the config of ${id} on the hub: it is in a GGUF file there, which is not on this machine; download that, and give its path.`,
   );
 }
 

@@ -1,2 +1,9 @@
 /** The fused operations by TensorFlow's own operations. */
-export {};
+import "./activation.ts";
+import "./attention.ts";
+import "./embed.ts";
+import "./feedForward.ts";
+import "./linear.ts";
+import "./logits.ts";
+import "./norm.ts";
+import "./rotary.ts";

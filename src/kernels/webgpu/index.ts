@@ -1,2 +1,6 @@
 /** The fused operations in WGSL. */
-export {};
+import "./activation.ts";
+import "./attention.ts";
+import "./embed.ts";
+import "./norm.ts";
+import "./rotary.ts";

@@ -1,5 +1,6 @@
 import koffi from "koffi";
 import { KitError } from "../../error.ts";
+import { setEnvironment } from "../clib.ts";
 import { libraryPath } from "./library.ts";
 
 /** An address in ONNX Runtime's memory; 0 is none. */
@@ -67,16 +68,8 @@ function load(): Api {
   }
 }
 
-/**
- * Without this, ONNX Runtime writes an id of the machine and a database of events to the home folder as soon as it is loaded, and sends
- * them to its makers. The variable is set in the process itself: that of a Worker's `process.env` is a copy that no library sees.
- */
-function disableTelemetry(): void {
-  const [name, value] = ["ORT_DISABLE_TELEMETRY", "1"];
-  if (process.platform === "win32")
-    koffi.load("kernel32.dll").func("bool SetEnvironmentVariableA(const char *, const char *)")(name, value);
-  else koffi.load(null).func("int setenv(const char *, const char *, int)")(name, value, 1);
-}
+/** Without this, ONNX Runtime writes an id of the machine and a database of events to the home folder when loaded, and sends them to its makers. */
+const disableTelemetry = (): void => setEnvironment("ORT_DISABLE_TELEMETRY", "1");
 
 /** Throws the error of a status, and frees it; no status is success. */
 export function check(status: Pointer | null): void {

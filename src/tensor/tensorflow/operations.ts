@@ -39,6 +39,7 @@ export const DTYPE = {
   uint8: 4,
   bool: 10,
   bfloat16: 14,
+  uint16: 17,
   float16: 19,
   uint32: 22,
   uint64: 23,
@@ -56,6 +57,7 @@ export const BYTES: Readonly<Record<DType, number>> = {
   uint8: 1,
   bool: 1,
   bfloat16: 2,
+  uint16: 2,
   float16: 2,
   uint32: 4,
   uint64: 8,
@@ -78,6 +80,8 @@ export type Attribute =
   | { readonly float: number };
 
 const node = (): NodeBackend => tf.backend() as unknown as NodeBackend;
+
+const NONE = -1;
 
 /** What `within` is to free: the values made since the innermost one began. */
 let made: number[] | undefined;
@@ -106,6 +110,22 @@ export function upload(values: Float32Array | Int32Array | Uint8Array, shape: re
   return note({ id: node().binding.createTensor(shape, DTYPE[dtype], values), dtype, shape });
 }
 
+/** The numbers of a float32 value, copied into this process. */
+export function download({ id }: Value): Float32Array {
+  return node().binding.tensorDataSync(id) as Float32Array;
+}
+
+const constants = new WeakMap<NodeBackend, Map<string, Value>>();
+
+/** A value that lasts as long as the backend, made when it is first asked for under its name. */
+export function lasting(name: string, make: () => Value): Value {
+  const known = constants.get(node()) ?? new Map<string, Value>();
+  constants.set(node(), known);
+  const value = known.get(name) ?? keep(within(make));
+  known.set(name, value);
+  return value;
+}
+
 function note(value: Value): Value {
   if (!made) throw new Error("A value of TensorFlow's is made outside of within.");
   made.push(value.id);
@@ -131,9 +151,29 @@ export function within<T extends Value | readonly Value[] | undefined>(make: () 
   }
 }
 
-/** Frees a value before `within` does. */
-export function free({ id }: Value): void {
-  made!.splice(made!.indexOf(id), 1);
+/** Does some work and frees all values that it made. */
+export function freeing(work: () => void): void {
+  within(() => {
+    work();
+    return undefined;
+  });
+}
+
+/** Frees a value of the innermost `within` before that does. */
+export function free(value: Value): void {
+  release(keep(value));
+}
+
+/** Takes a value out of the innermost `within`: from here on it is freed by whoever calls `release`. */
+export function keep(value: Value): Value {
+  const at = made?.indexOf(value.id) ?? NONE;
+  if (at === NONE) throw new Error("A value of TensorFlow's is taken out of a within that did not make it.");
+  made!.splice(at, 1);
+  return value;
+}
+
+/** Frees a value that was kept. */
+export function release({ id }: Value): void {
   node().binding.deleteTensor(id);
 }
 
@@ -145,8 +185,6 @@ function encode(value: Attribute): { type: number; value: unknown } {
   if ("float" in value) return { type: binding.TF_ATTR_FLOAT!, value: value.float };
   return { type: binding.TF_ATTR_TYPE!, value: DTYPE[(value as { type: DType }).type] };
 }
-
-const NONE = -1;
 
 /** TensorFlow's value of a tensor of TensorFlow.js, which keeps it: values that wait in this process go there. */
 export function toValue({ dataId, shape }: tf.TensorInfo): Value {

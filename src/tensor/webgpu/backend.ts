@@ -1,111 +1,23 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { KitError } from "../../error.ts";
-import type { Distribution, Move } from "../noise/key.ts";
-import { type Backend, noHalves, type Storage } from "../storage.ts";
-import { noiseProgram, type Program } from "./noise.ts";
+import type { Backend } from "../storage.ts";
+import { widened } from "./dispatch.ts";
+import { faultsOf } from "./faults.ts";
+import { type GpuBackend, type GpuDevice, WEBGPU } from "./gpu.ts";
+import { formatOf, kindOf } from "./halves.ts";
+import { boundPool, gpuMemory, watchBuffers } from "./memory.ts";
+import { gpuStorage, readPieces } from "./storage.ts";
 
-/** What is used of TensorFlow.js's WebGPU backend beneath its public face; the version is pinned. */
-interface GpuBackend {
-  readonly tensorMap: { get(dataId: object): Entry };
-  readonly queue: { writeBuffer(buffer: object, offset: number, values: Float32Array): void };
-  readonly commandEncoder: {
-    copyBufferToBuffer(from: object, fromOffset: number, to: object, toOffset: number, bytes: number): void;
-  };
-  readonly commandQueueOwnedIds: WeakSet<object>;
-  uploadToGPU(dataId: object): void;
-  read(dataId: object): Promise<object>;
-  ensureCommandEncoderReady(): void;
-  endComputePassEncoder(): void;
-  submitQueue(): void;
-  runWebGPUProgram(
-    program: Program,
-    inputs: readonly tf.TensorInfo[],
-    dtype: tf.DataType,
-    uniforms: readonly { type: "uint32" | "float32"; data: number[] }[],
-    output: tf.TensorInfo,
-  ): tf.TensorInfo;
-}
-
-/** A tensor: its buffer on the GPU, and its values where they were read from there or are not there yet. */
-interface Entry {
-  readonly resource: object;
-  values: Float32Array | null;
-}
-
-const gpu = (): GpuBackend => tf.backend() as unknown as GpuBackend;
-
-/** The tensor's buffer, about to be written to: what was read from it before counts no longer. */
-function bufferOf({ dataId }: tf.TensorInfo): object {
-  gpu().uploadToGPU(dataId);
-  const entry = gpu().tensorMap.get(dataId);
-  entry.values = null;
-  return entry.resource;
-}
-
-function move(tensor: tf.TensorInfo, { key, scale, keep }: Move, law: Distribution): void {
-  bufferOf(tensor);
-  const integers = [key.k0, key.k1, key.stream, 0].map((value) => ({ type: "uint32" as const, data: [value] }));
-  const floats = [scale, keep].map((value) => ({ type: "float32" as const, data: [value] }));
-  gpu().runWebGPUProgram(noiseProgram(tensor.shape, law), [], "float32", [...integers, ...floats], tensor);
-}
-
-/** Weights in buffers of the GPU. TensorFlow.js collects commands before it sends them: what is written must wait for those. */
-export const gpuStorage: Storage = {
-  move: (weights, law) => {
-    for (const { tensor, moves } of weights)
-      if (!tensor.shape.includes(0)) for (const each of moves) move(tensor, each, law);
-  },
-  fill: (tensor, write) => {
-    const values = new Float32Array(tf.util.sizeFromShape(tensor.shape));
-    write(values);
-    const backend = gpu();
-    const buffer = bufferOf(tensor);
-    backend.ensureCommandEncoderReady();
-    backend.endComputePassEncoder();
-    backend.submitQueue();
-    backend.queue.writeBuffer(buffer, 0, values);
-  },
-  weight: (shape, readValues, kind) => {
-    if (kind) throw noHalves(kind);
-    const values = new Float32Array(tf.util.sizeFromShape([...shape]));
-    readValues(values, 0);
-    return tf.tensor(values, [...shape]);
-  },
-  refill: (tensor, readValues) => gpuStorage.fill(tensor, (values) => readValues(values, 0)),
-  read: async function* (tensor) {
-    yield (await gpu().read(tensor.dataId)) as Float32Array;
-  },
-  sides: (weights, eps, law) =>
-    weights.map(({ tensor, key }) => {
-      const [plus, minus] = [eps, -eps].map((scale) => {
-        const side = tf.zeros<tf.Rank>(tensor.shape);
-        gpuStorage.copy(tensor, side);
-        gpuStorage.move([{ tensor: side, moves: [{ key, scale, keep: 1 }] }], law);
-        return side;
-      });
-      return { plus: plus!, minus: minus! };
-    }),
-  copy: (from, to) => {
-    const backend = gpu();
-    backend.uploadToGPU(from.dataId);
-    const [source, target] = [backend.tensorMap.get(from.dataId).resource, bufferOf(to)];
-    backend.ensureCommandEncoderReady();
-    backend.endComputePassEncoder();
-    backend.commandEncoder.copyBufferToBuffer(source, 0, target, 0, 4 * tf.util.sizeFromShape(to.shape));
-    for (const { dataId } of [from, to]) backend.commandQueueOwnedIds.add(dataId); // neither buffer goes before the copy is made
-  },
-};
-
-/** What is used of WebGPU here; the packages' own types are of different versions of it. */
+/** What is used of WebGPU to find a device. */
 interface Gpu {
-  requestAdapter(options: object): Promise<{ readonly info: AdapterInfo } | null>;
+  requestAdapter(options: object): Promise<Adapter | null>;
 }
 
-interface AdapterInfo {
-  readonly vendor: string;
-  readonly architecture: string;
-  readonly device: string;
-  readonly description: string;
+interface Adapter {
+  readonly info: Readonly<Record<"vendor" | "architecture" | "device" | "description", string>>;
+  readonly features: ReadonlySet<string>;
+  readonly limits: Readonly<Record<string, number>>;
+  requestDevice(description: object): Promise<GpuDevice>;
 }
 
 interface Dawn {
@@ -124,9 +36,25 @@ async function importDawn(): Promise<Dawn> {
   }
 }
 
+/** Dawn hides the feature shader-f16 on NVIDIA's cards but for this. */
+const OPTIONS = ["enable-dawn-features=vulkan_enable_f16_on_nvidia"];
+
+async function findAdapter(): Promise<Adapter> {
+  const { create, globals } = await importDawn();
+  Object.assign(globalThis, globals);
+  const gpu = create(OPTIONS);
+  const adapter = await gpu.requestAdapter({ powerPreference: "high-performance" });
+  if (!adapter)
+    throw unavailable(
+      "no GPU was found; it takes one with a driver for Vulkan (and libvulkan.so.1), Metal or Direct3D 12",
+    );
+  announce(gpu);
+  return adapter;
+}
+
 /**
- * TensorFlow.js looks for `navigator.gpu` while its WebGPU backend is loaded. The object stays reachable from the global one for
- * good: where it is collected, the process hangs.
+ * TensorFlow.js looks for `navigator.gpu` when its WebGPU backend begins. The object stays reachable from the global one for good: where
+ * it is collected, the process hangs.
  */
 function announce(gpu: Gpu): void {
   const scope = globalThis as { navigator?: object };
@@ -134,25 +62,104 @@ function announce(gpu: Gpu): void {
   Object.defineProperty(scope.navigator, "gpu", { value: gpu, configurable: true });
 }
 
-async function open(): Promise<string> {
-  const { create, globals } = await importDawn();
-  Object.assign(globalThis, globals);
-  const gpu = create([]);
-  const adapter = await gpu.requestAdapter({ powerPreference: "high-performance" });
-  if (!adapter)
-    throw unavailable(
-      "no GPU was found; it takes one with a driver for Vulkan (and libvulkan.so.1), Metal or Direct3D 12",
-    );
-  announce(gpu);
-  await import("@tensorflow/tfjs-backend-webgpu");
-  tf.env().set("WEBGPU_CPU_FORWARD", false); // small tensors too are computed on the GPU
-  tf.env().set("WEBGPU_MATMUL_PROGRAM_TYPE", PACKED);
-  const { vendor, architecture, device, description } = adapter.info;
-  return description || device || `${vendor} ${architecture}`;
+/** Features that are asked for where the adapter has them, as people call them. */
+const FEATURES = { "shader-f16": "float16", subgroups: "subgroups", "timestamp-query": "timestamps" } as const;
+
+/** Limits that are asked for as the adapter has them; a device has the least that WebGPU allows otherwise. */
+const LIMITS = [
+  "maxBufferSize",
+  "maxStorageBufferBindingSize",
+  "maxStorageBuffersPerShaderStage",
+  "maxComputeWorkgroupStorageSize",
+  "maxComputeInvocationsPerWorkgroup",
+  "maxComputeWorkgroupSizeX",
+  "maxComputeWorkgroupSizeY",
+  "maxComputeWorkgroupSizeZ",
+  "maxComputeWorkgroupsPerDimension",
+];
+
+async function makeDevice({ features, limits, requestDevice }: Adapter, adapter: Adapter): Promise<GpuDevice> {
+  const device = await requestDevice.call(adapter, {
+    requiredFeatures: Object.keys(FEATURES).filter((feature) => features.has(feature)),
+    requiredLimits: Object.fromEntries(LIMITS.map((name) => [name, limits[name]])),
+  });
+  watchBuffers(device);
+  return device;
+}
+
+/** What of TensorFlow.js's backend is run in another way here. */
+interface Patched extends GpuBackend {
+  read(dataId: object): Promise<ArrayBufferView>;
+  runWebGPUProgram(program: object, inputs: readonly tf.TensorInfo[], ...rest: unknown[]): tf.TensorInfo;
+}
+
+/** Stock kernels see float32 alone: a weight of 16 bits is widened for them, into a tensor that goes with the command. */
+function widenInputs(backend: Patched): void {
+  const run = backend.runWebGPUProgram.bind(backend);
+  backend.runWebGPUProgram = (program, inputs, ...rest) => {
+    const seen = inputs.map((tensor) => (formatOf(tensor) === "float32" ? tensor : widened(tensor)));
+    const result = run(program, seen, ...rest);
+    seen.forEach((tensor, i) => {
+      if (tensor !== inputs[i]) backend.disposeData(tensor.dataId);
+    });
+    return result;
+  };
+}
+
+/** Reads throw what went wrong on the GPU before, and see weights of 16 bits widened. */
+function checkReads(backend: Patched, afterRead: () => void): void {
+  const [read, faults] = [backend.read.bind(backend), faultsOf(backend.device)];
+  backend.read = async (dataId) => {
+    try {
+      const values = await (isHalf(dataId) ? readWhole(backend, dataId) : read(dataId));
+      await faults.settle();
+      afterRead();
+      return values;
+    } catch (error) {
+      if (backend.tensorMap.has(dataId)) backend.tensorMap.get(dataId).values = null; // zeros, maybe
+      throw await faults.explain(error);
+    }
+  };
+}
+
+const isHalf = (dataId: object): boolean => kindOf({ dataId } as tf.TensorInfo) !== undefined;
+
+async function readWhole(backend: GpuBackend, dataId: object): Promise<Float32Array> {
+  const { shape } = backend.tensorMap.get(dataId);
+  const values = new Float32Array(tf.util.sizeFromShape([...shape]));
+  let from = 0;
+  for await (const piece of readPieces({ dataId, shape: [...shape], dtype: "float32" })) {
+    values.set(piece, from);
+    from += piece.length;
+  }
+  return values;
 }
 
 /** The matrix product that adds up in one order always; another one adds floats as they come. */
 const PACKED = 3;
+
+async function open(): Promise<string> {
+  const adapter = await findAdapter();
+  const device = await makeDevice(adapter, adapter);
+  const { WebGPUBackend } = (await import("@tensorflow/tfjs-backend-webgpu")) as unknown as {
+    WebGPUBackend: new (device: GpuDevice, info: object) => Patched & tf.KernelBackend;
+  };
+  const backend = new WebGPUBackend(device, adapter.info);
+  checkReads(backend, boundPool(backend).age);
+  widenInputs(backend);
+  if (tf.findBackendFactory(WEBGPU)) tf.removeBackend(WEBGPU); // the package's own, whose device has no limits of the adapter
+  tf.registerBackend(WEBGPU, () => backend);
+  tf.env().set("WEBGPU_CPU_FORWARD", false); // small tensors too are computed on the GPU
+  tf.env().set("WEBGPU_MATMUL_PROGRAM_TYPE", PACKED);
+  return describe(adapter, device);
+}
+
+function describe({ info: { vendor, architecture, device: name, description } }: Adapter, device: GpuDevice): string {
+  const found = Object.entries(FEATURES).flatMap(([feature, called]) => (device.features.has(feature) ? [called] : []));
+  const gibibytes = (device.limits.maxStorageBufferBindingSize! / 2 ** 30).toFixed(1);
+  const traits = [...found, `tensors of up to ${gibibytes} GiB`].join(", ");
+  return `${description || name || `${vendor} ${architecture}`} (${traits})`;
+}
 
 let opened: Promise<string> | undefined;
 
@@ -160,6 +167,7 @@ let opened: Promise<string> | undefined;
 export const webgpu: Backend = {
   about: "any GPU with a driver for Vulkan, Metal or Direct3D 12; comes with npm install",
   storage: gpuStorage,
+  memory: () => gpuMemory,
   load: () => {
     opened ??= open();
     return opened;

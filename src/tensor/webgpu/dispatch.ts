@@ -1,184 +1,223 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { type GpuBackend, type GpuBuffer, type GpuDevice, gpu, WEBGPU } from "./gpu.ts";
+import { formatOf, loadWeight } from "./halves.ts";
+import { BATCH, type Param, SLOT, uniformsOf } from "./uniforms.ts";
 
-/** The name under which TensorFlow.js knows the backend. */
-export const WEBGPU = "webgpu";
-
-/** What is used of TensorFlow.js's WebGPU backend beneath its public face; the version is pinned. */
-export interface GpuBackend {
-  readonly device: GPUDeviceLike;
-  readonly queue: { writeBuffer(buffer: object, offset: number, values: ArrayBufferView): void };
-  readonly tensorMap: { get(dataId: object): Entry };
-  readonly commandQueueOwnedIds: WeakSet<object>;
-  commandEncoder: CommandEncoder;
-  computePassEncoder: ComputePass | null;
-  dispatchCountInPass: number;
-  uploadToGPU(dataId: object): void;
-  ensureCommandEncoderReady(): void;
-  endComputePassEncoder(): void;
-  submitQueue(): void;
-  makeTensorInfo(shape: readonly number[], dtype: tf.DataType): tf.TensorInfo;
-}
-
-/** A tensor: its buffer on the GPU, and its values where they were read from there or are not there yet. */
-export interface Entry {
-  resource: object;
-  values: ArrayBufferView | null;
-}
-
-interface CommandEncoder {
-  copyBufferToBuffer(from: object, fromOffset: number, to: object, toOffset: number, bytes: number): void;
-  beginComputePass(): ComputePass;
-}
-
-interface ComputePass {
-  setPipeline(pipeline: object): void;
-  setBindGroup(index: number, group: object): void;
-  dispatchWorkgroups(x: number, y: number, z: number): void;
-}
-
-/** The parts of a GPUDevice that are used; the packages' own types are of different versions of WebGPU. */
-export interface GPUDeviceLike {
-  readonly features: ReadonlySet<string>;
-  readonly limits: Readonly<Record<string, number>>;
-  readonly lost: Promise<{ readonly reason: string; readonly message: string }>;
-  createShaderModule(description: { code: string }): object;
-  createComputePipeline(description: object): { getBindGroupLayout(index: number): object };
-  createBindGroup(description: object): object;
-  createBuffer(description: { size: number; usage: number; mappedAtCreation?: boolean }): GPUBufferLike;
-  pushErrorScope(filter: string): void;
-  popErrorScope(): Promise<{ readonly message: string } | null>;
-  destroy(): void;
-}
-
-/** The parts of a GPUBuffer that are used. */
-export interface GPUBufferLike {
-  readonly size: number;
-  getMappedRange(): ArrayBuffer;
-  unmap(): void;
-  destroy(): void;
-}
-
-/** TensorFlow.js's WebGPU backend. */
-export const gpu = (): GpuBackend => tf.backend() as unknown as GpuBackend;
-
-/** A parameter of a shader: an unsigned integer, or a float. */
-export type Param = { readonly u32: number } | { readonly f32: number };
+export type { Param };
 
 /** A program of the kit's own in WGSL. */
 export interface Shader {
   /** Tells it from all others: with the code's variant, not with sizes. */
   readonly name: string;
   /**
-   * WGSL with one `@compute fn main`. Buffers are `@group(0) @binding(i)`, in the order in which `dispatch` gets them; the struct of the
-   * parameters, `params`, is declared before it by `dispatch`, in the order in which it gets them, on the binding after the last buffer.
+   * WGSL with one `@compute fn main`. It declares its buffers, `@group(0) @binding(i) var<storage, read or read_write> name : array<…>;`, in
+   * the order in which `dispatch` gets them; no buffer may be bound twice where it is written. `dispatch` declares the uniform `params`,
+   * a struct of the parameters by name, where there are any.
    */
   readonly code: string;
 }
 
+/** What a shader may read or write: a tensor, or a buffer that is no tensor's. */
+export type Bound = tf.TensorInfo | GpuBuffer;
+
+const isTensor = (bound: Bound): bound is tf.TensorInfo => "dataId" in bound;
+
 /** One run of a shader. */
 export interface Dispatch {
-  /** Of tensors that were there before and of results alike. */
-  readonly buffers: readonly tf.TensorInfo[];
+  /**
+   * Of tensors that were there before and of results alike, and of constants. Where a shader that reads `array<f32>` gets a weight of 16 bits, it sees it widened.
+   */
+  readonly buffers: readonly Bound[];
   readonly params: Readonly<Record<string, Param>>;
   readonly groups: readonly [x: number, y?: number, z?: number];
+}
+
+/** Workgroups in a dimension at most, by WebGPU's rules. */
+const MOST_GROUPS = 65_535;
+
+/** Many workgroups, over two dimensions; the shader's index of one is `group.y * groups.x + group.x`, which may be beyond the last. */
+export function flatGroups(count: number): [number, number] {
+  const y = Math.ceil(count / MOST_GROUPS);
+  return [Math.ceil(count / Math.max(1, y)), y];
+}
+
+/** Records a run of a shader among TensorFlow.js's own commands, in order. Pipelines and bind groups are kept for the next time. */
+export function dispatch(shader: Shader, { buffers, params, groups }: Dispatch): void {
+  if (groups.includes(0)) return;
+  const backend = gpu();
+  const pipeline = findPipeline(backend, shader, Object.entries(params), buffers.length);
+  const asked = buffers.map((bound, i) =>
+    isTensor(bound) && pipeline.bindings[i]!.isFloat && formatOf(bound) !== "float32" ? widened(bound) : bound,
+  );
+  record(backend, pipeline, asked, Object.values(params), groups);
+  asked.forEach((bound, i) => {
+    if (bound !== buffers[i] && isTensor(bound)) backend.disposeData(bound.dataId);
+  });
+}
+
+function record(
+  backend: GpuBackend,
+  { pipeline, layout, bindings, bindGroups }: Pipeline,
+  buffers: readonly Bound[],
+  params: readonly Param[],
+  [x, y = 1, z = 1]: Dispatch["groups"],
+): void {
+  for (const { dataId } of buffers.filter(isTensor)) backend.uploadToGPU(dataId); // which may send what was recorded before
+  const resources = buffers.map((bound, i) => {
+    if (!isTensor(bound)) return bound;
+    const { dataId } = bound;
+    backend.commandQueueOwnedIds.add(dataId); // it stays until the commands are sent
+    const entry = backend.tensorMap.get(dataId);
+    if (bindings[i]!.isWritten) entry.values = null; // what was read from it before counts no longer
+    return entry.resource!;
+  });
+  const uniforms = params.length ? [uniformsOf(backend)] : [];
+  const group = findGroup(backend.device, layout, bindGroups, [
+    ...resources.map((buffer) => ({ buffer })),
+    ...uniforms.map(({ buffer }) => ({ buffer, size: SLOT })),
+  ]);
+  backend.ensureCommandEncoderReady();
+  backend.computePassEncoder ??= backend.commandEncoder!.beginComputePass();
+  const pass = backend.computePassEncoder;
+  pass.setPipeline(pipeline);
+  pass.setBindGroup(
+    0,
+    group,
+    uniforms.map((ring) => ring.put(params)),
+  );
+  pass.dispatchWorkgroups(x, y, z);
+  backend.dispatchCountInPass++;
+  if (backend.dispatchCountInPass >= BATCH) submit(backend);
+}
+
+/** Sends what was recorded to the GPU. */
+export function submit(backend: GpuBackend): void {
+  if (!backend.commandEncoder) return;
+  backend.endComputePassEncoder();
+  backend.submitQueue();
+}
+
+interface Binding {
+  readonly isWritten: boolean;
+  /** Whether the shader sees float32 numbers. */
+  readonly isFloat: boolean;
 }
 
 interface Pipeline {
   readonly pipeline: object;
   readonly layout: object;
-  readonly groups: Map<string, object>;
+  readonly bindings: readonly Binding[];
+  readonly bindGroups: Map<string, object>;
 }
 
 const pipelines = new WeakMap<object, Map<string, Pipeline>>();
 
-/** Records a run of a shader among TensorFlow.js's own commands, in order. Pipelines, parameters and bind groups are kept for the next time. */
-export function dispatch(shader: Shader, { buffers, params, groups }: Dispatch): void {
-  const backend = gpu();
-  const found = findPipeline(backend, shader, params);
-  const resources = buffers.map(({ dataId }) => {
-    backend.uploadToGPU(dataId);
-    backend.commandQueueOwnedIds.add(dataId);
-    return backend.tensorMap.get(dataId).resource as GPUBufferLike;
-  });
-  const group = findGroup(backend.device, found, [...resources, parameterBuffer(backend.device, params)]);
-  backend.ensureCommandEncoderReady();
-  backend.computePassEncoder ??= backend.commandEncoder.beginComputePass();
-  const pass = backend.computePassEncoder;
-  pass.setPipeline(found.pipeline);
-  pass.setBindGroup(0, group);
-  pass.dispatchWorkgroups(groups[0], groups[1] ?? 1, groups[2] ?? 1);
-  backend.dispatchCountInPass++;
-  if (backend.dispatchCountInPass < BATCH) return;
-  backend.endComputePassEncoder();
-  backend.submitQueue();
-}
+type Fields = readonly (readonly [string, Param])[];
 
-/** Dispatches that are sent to the GPU together. */
-const BATCH = 64;
-
-function findPipeline({ device }: GpuBackend, { name, code }: Shader, params: Dispatch["params"]): Pipeline {
+function findPipeline({ device }: GpuBackend, shader: Shader, fields: Fields, buffers: number): Pipeline {
   const known = pipelines.get(device) ?? new Map<string, Pipeline>();
   pipelines.set(device, known);
-  const found = known.get(name);
-  if (found) return found;
-  const fields = Object.entries(params).map(([field, value]) => `${field} : ${"u32" in value ? "u32" : "f32"},`);
-  const module = device.createShaderModule({ code: `struct Params { ${fields.join(" ")} }\n${code}` });
-  const pipeline = device.createComputePipeline({ layout: "auto", compute: { module, entryPoint: "main" } });
-  const made = { pipeline, layout: pipeline.getBindGroupLayout(0), groups: new Map<string, object>() };
-  known.set(name, made);
-  return made;
+  const found = known.get(shader.name) ?? makePipeline(device, shader, fields, buffers);
+  known.set(shader.name, found);
+  return found;
+}
+
+/** A buffer's declaration in WGSL. */
+const BUFFER =
+  /@group\(0\)\s*@binding\((\d+)\)\s*var<storage(?:,\s*(read|read_write))?>\s*\w+\s*:\s*array<([^;]*)>\s*;/g;
+
+const COMPUTE = 4;
+
+function makePipeline(device: GpuDevice, { name, code }: Shader, fields: Fields, buffers: number): Pipeline {
+  const declared = [...code.matchAll(BUFFER)].sort((a, b) => Number(a[1]) - Number(b[1]));
+  if (declared.length !== buffers)
+    throw new Error(`The shader ${name} declares ${declared.length} buffers and got ${buffers}.`);
+  const bindings = declared.map(([, , access, type]) => ({
+    isWritten: access === "read_write",
+    isFloat: type!.includes("f32"),
+  }));
+  const entries = bindings.map(({ isWritten }, binding) => ({
+    binding,
+    visibility: COMPUTE,
+    buffer: { type: isWritten ? "storage" : "read-only-storage" },
+  }));
+  const uniform = { binding: buffers, visibility: COMPUTE, buffer: { type: "uniform", hasDynamicOffset: true } };
+  const layout = device.createBindGroupLayout({ entries: fields.length ? [...entries, uniform] : entries });
+  const module = device.createShaderModule({ code: declareParams(fields, buffers) + code });
+  const pipeline = device.createComputePipeline({
+    label: name,
+    layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }),
+    compute: { module, entryPoint: "main" },
+  });
+  return { pipeline, layout, bindings, bindGroups: new Map() };
+}
+
+function declareParams(fields: Fields, binding: number): string {
+  if (fields.length === 0) return "";
+  const members = fields.map(([field, value]) => `${field} : ${"u32" in value ? "u32" : "f32"},`);
+  return `struct Params { ${members.join(" ")} }\n@group(0) @binding(${binding}) var<uniform> params : Params;\n`;
 }
 
 const numbers = new WeakMap<object, number>();
 let count = 0;
 
+/** No two buffers ever have one number, so that a bind group of a destroyed one is never found again. */
 function numberOf(buffer: object): number {
   const known = numbers.get(buffer) ?? count++;
   numbers.set(buffer, known);
   return known;
 }
 
-/** Bind groups and parameters that are kept: those of many batches' shapes. */
-const MOST_KEPT = 4096;
+/** Bind groups of a pipeline that are kept: those of a model's weights and of some batches' shapes. */
+const MOST_KEPT = 1024;
 
-function findGroup(device: GPUDeviceLike, { layout, groups }: Pipeline, buffers: readonly object[]): object {
-  const key = buffers.map(numberOf).join(" ");
-  const found = groups.get(key);
-  if (found) return found;
-  if (groups.size >= MOST_KEPT) groups.clear();
-  const entries = buffers.map((buffer, binding) => ({ binding, resource: { buffer } }));
-  const made = device.createBindGroup({ layout, entries });
-  groups.set(key, made);
-  return made;
-}
-
-const parameters = new WeakMap<object, Map<string, GPUBufferLike>>();
-const UNIFORM = 0x40;
-
-/** A buffer that holds these parameters and is never written again. */
-function parameterBuffer(device: GPUDeviceLike, params: Dispatch["params"]): GPUBufferLike {
-  const words = new Uint32Array(4 * Math.ceil(Object.keys(params).length / 4));
-  const floats = new Float32Array(words.buffer);
-  Object.values(params).forEach((value, i) => {
-    if ("u32" in value) words[i] = value.u32;
-    else floats[i] = value.f32;
-  });
-  const known = parameters.get(device) ?? new Map<string, GPUBufferLike>();
-  parameters.set(device, known);
-  const key = words.join(" ");
+function findGroup(
+  device: GpuDevice,
+  layout: object,
+  known: Map<string, object>,
+  resources: readonly { readonly buffer: GpuBuffer }[],
+): object {
+  const key = resources.map(({ buffer }) => numberOf(buffer)).join(" ");
   const found = known.get(key);
   if (found) return found;
   if (known.size >= MOST_KEPT) known.clear();
-  const made = device.createBuffer({ size: words.byteLength, usage: UNIFORM, mappedAtCreation: true });
-  new Uint32Array(made.getMappedRange()).set(words);
-  made.unmap();
+  const entries = resources.map((resource, binding) => ({ binding, resource }));
+  const made = device.createBindGroup({ layout, entries });
   known.set(key, made);
   return made;
 }
 
+const WIDEN_GROUP = 256;
+
+const widenShader = (format: "float16" | "bfloat16"): Shader => ({
+  name: `widen ${format}`,
+  code: `
+@group(0) @binding(0) var<storage, read> halves : array<u32>;
+@group(0) @binding(1) var<storage, read_write> result : array<f32>;
+${loadWeight(format, "halves")}
+@compute @workgroup_size(${WIDEN_GROUP})
+fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) groups : vec3<u32>, @builtin(local_invocation_index) lane : u32) {
+  let i = (group.y * groups.x + group.x) * ${WIDEN_GROUP}u + lane;
+  if (i < params.size) { result[i] = weightAt(i); }
+}`,
+});
+
+/** The values of a weight of 16 bits in a new float32 tensor, exactly. */
+export function widened(tensor: tf.TensorInfo): tf.TensorInfo {
+  const size = tf.util.sizeFromShape(tensor.shape);
+  const result = output(tensor.shape);
+  dispatch(widenShader(formatOf(tensor) as "float16" | "bfloat16"), {
+    buffers: [tensor, result],
+    params: { size: { u32: size } },
+    groups: flatGroups(Math.ceil(size / WIDEN_GROUP)),
+  });
+  return result;
+}
+
 /** A tensor for a shader's result. */
 export function output(shape: readonly number[], dtype: tf.DataType = "float32"): tf.TensorInfo {
-  return gpu().makeTensorInfo([...shape], dtype);
+  const isEmpty = shape.includes(0);
+  return gpu().makeTensorInfo([...shape], dtype, isEmpty ? new Float32Array(0) : undefined);
 }
 
 /** Inputs and attributes of a kernel, as TensorFlow.js hands them over. */

@@ -1,19 +1,21 @@
-import type { Distribution } from "../noise/key.ts";
+import type { Distribution, NoiseKey } from "../noise/key.ts";
 import { ANGLE, COSINE, LN2_HIGH, LN2_LOW, LOG, SINE, SQRT_HALF_BITS } from "../noise/plain.ts";
+import type { HalfFormat, HalfKind } from "../source.ts";
+import { flatGroups, type Param, type Shader } from "./dispatch.ts";
+import { roundPair, unpackPair } from "./halves.ts";
 
 /**
- * WGSL lets a compiler fuse a product with a sum and reorder sums. Every result is therefore exclusive-ored with a uniform that is 0,
+ * WGSL lets a compiler fuse a product with a sum and reorder sums. Every result is therefore exclusive-ored with a parameter that is 0,
  * which no compiler can look through: each operation is rounded by itself, and the bits are those of noise/plain.ts.
  */
 const EXACT = `
-fn held(a : f32) -> f32 { return bitcast<f32>(bitcast<u32>(a) ^ uniforms.zero); }
+fn held(a : f32) -> f32 { return bitcast<f32>(bitcast<u32>(a) ^ params.zero); }
 fn times(a : f32, b : f32) -> f32 { return held(a * b); }
 fn plus(a : f32, b : f32) -> f32 { return held(a + b); }
-fn update(at : i32, z : f32) {
-  if (at < uniforms.size) { result[at] = plus(times(result[at], uniforms.keep), times(uniforms.scale, z)); }
-}`;
+fn times2(a : vec2<f32>, b : f32) -> vec2<f32> { return vec2(times(a.x, b), times(a.y, b)); }
+fn plus2(a : vec2<f32>, b : vec2<f32>) -> vec2<f32> { return vec2(plus(a.x, b.x), plus(a.y, b.y)); }`;
 
-/** Philox4x32-10 of the counter (block, 0, stream, 0): noise/key.ts in WGSL, which has no wide product either. */
+/** Philox4x32-10 of the counter (block, use, stream, 0): noise/key.ts in WGSL, which has no wide product either. */
 const PHILOX = `
 fn highPart(a : u32, b : u32) -> u32 {
   let low = vec2<u32>(a & 0xffffu, b & 0xffffu);
@@ -22,10 +24,10 @@ fn highPart(a : u32, b : u32) -> u32 {
   let middle = low.x * high.y + (carry & 0xffffu);
   return high.x * high.y + (carry >> 16u) + (middle >> 16u);
 }
-fn blockWords(block : u32) -> vec4<u32> {
-  var c = vec4<u32>(block, 0u, uniforms.stream, 0u);
+fn blockWords(block : u32, usage : u32) -> vec4<u32> {
+  var c = vec4<u32>(block, usage, params.stream, 0u);
   for (var round = 0u; round < 10u; round++) {
-    let key = vec2<u32>(uniforms.k0 + round * 0x9e3779b9u, uniforms.k1 + round * 0xbb67ae85u);
+    let key = vec2<u32>(params.k0 + round * 0x9e3779b9u, params.k1 + round * 0xbb67ae85u);
     c = vec4<u32>(
       highPart(c.z, 0xcd9e8d57u) ^ c.y ^ key.x, c.z * 0xcd9e8d57u,
       highPart(c.x, 0xd2511f53u) ^ c.w ^ key.y, c.x * 0xd2511f53u);
@@ -90,68 +92,143 @@ fn boxMuller(x : u32, y : u32) -> vec2<f32> {
   return vec2<f32>(times(r, cosine), times(r, sine));
 }`;
 
-/** An invocation makes one block: element 64 g + 16 k + lane is normal k of block 16 g + lane. */
-const GAUSSIAN = `${EXACT}${PHILOX}${BOX_MULLER}
-fn main(index : i32) {
-  let at = index / 16 * 64 + index % 16;
-  if (at >= uniforms.size) { return; }
-  let words = blockWords(u32(index));
-  let first = boxMuller(words.x, words.y);
-  let second = boxMuller(words.z, words.w);
-  update(at, first.x);
-  update(at + 16, first.y);
-  update(at + 32, second.x);
-  update(at + 48, second.y);
+/** The 16 random bits by which both elements of a pair are rounded, with noise/halves.ts's layout in groups of 128. */
+const DRAWS = `
+var<private> draws : array<vec4<u32>, 2>;
+fn beginGroup(group : u32, pair : u32) {
+  draws = array(blockWords(16u * group + 2u * pair, 1u), blockWords(16u * group + 2u * pair + 1u, 1u));
+}
+fn shares(place : u32) -> vec2<u32> {
+  return (vec2(draws[0][place >> 1u], draws[1][place >> 1u]) >> vec2(16u * (place & 1u))) & vec2(0xffffu);
 }`;
 
-/** An invocation makes one block: element 2048 g + 512 k + 16 j + lane has bit 31 - j of word k of block 16 g + lane as its sign. */
-const RADEMACHER = `${EXACT}${PHILOX}
-fn main(index : i32) {
-  let first = index / 16 * 2048 + index % 16;
-  if (first >= uniforms.size) { return; }
-  let words = blockWords(u32(index));
-  for (var k = 0; k < 4; k++) {
-    for (var j = 0; j < 32; j++) {
-      let negative = ((words[k] << u32(j)) & 0x80000000u) != 0u;
-      update(first + 512 * k + 16 * j, select(1.0, -1.0, negative));
+const NO_DRAWS = `
+fn beginGroup(group : u32, pair : u32) {}
+fn shares(place : u32) -> vec2<u32> { return vec2(0u); }`;
+
+const MAIN = `
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) groups : vec3<u32>, @builtin(local_invocation_index) lane : u32) {
+  let index = (group.y * groups.x + group.x) * 64u + lane;
+  let pair = index & 7u;`;
+
+/**
+ * An invocation changes 16 elements of a group of 128, in pairs, so that it alone writes to a word of two 16-bit numbers. Element
+ * 64 g + 16 k + lane is normal k of block 16 g + lane; `change` gets the pair's first element, its z, and the pair's place among the 8.
+ */
+const GAUSSIAN = `${BOX_MULLER}
+fn normals(block : u32) -> array<vec2<f32>, 2> {
+  let words = blockWords(block, 0u);
+  return array(boxMuller(words.x, words.y), boxMuller(words.z, words.w));
+}
+${MAIN}
+  let first = (index >> 3u) * 128u + 2u * pair;
+  if (first >= params.size) { return; }
+  beginGroup(index >> 3u, pair);
+  for (var half = 0u; half < 2u; half++) {
+    let block = (index >> 3u) * 32u + 16u * half + 2u * pair;
+    var left = normals(block);
+    var right = normals(block + 1u);
+    for (var k = 0u; k < 4u; k++) {
+      let place = 4u * half + k;
+      change(first + 16u * place, vec2(left[k >> 1u][k & 1u], right[k >> 1u][k & 1u]), place);
     }
   }
 }`;
 
-const LAWS: Readonly<Record<Distribution, { code: string; group: number }>> = {
-  gaussian: { code: GAUSSIAN, group: 64 },
-  rademacher: { code: RADEMACHER, group: 2048 },
+/** An invocation changes 64 elements: element 2048 g + 512 k + 16 j + lane has bit 31 - j of word k of block 16 g + lane as its sign. */
+const RADEMACHER = `
+${MAIN}
+  let k = (index >> 3u) & 3u;
+  let group2048 = index >> 5u;
+  let first = 2048u * group2048 + 512u * k + 2u * pair;
+  if (first >= params.size) { return; }
+  let block = 16u * group2048 + 2u * pair;
+  let words = vec2(blockWords(block, 0u)[k], blockWords(block + 1u, 0u)[k]);
+  for (var j = 0u; j < 32u; j++) {
+    if ((j & 7u) == 0u) { beginGroup((first + 16u * j) >> 7u, pair); }
+    let negative = ((words << vec2(j)) & vec2(0x80000000u)) != vec2(0u);
+    change(first + 16u * j, select(vec2(1.0), vec2(-1.0), negative), j & 7u);
+  }
+}`;
+
+const LAWS: Readonly<Record<Distribution, { code: string; group: number; invocations: number }>> = {
+  gaussian: { code: GAUSSIAN, group: 128, invocations: 8 },
+  rademacher: { code: RADEMACHER, group: 2048, invocations: 32 },
 };
 
-const LANES = 16;
-const WORKGROUP = 64;
-
-/** A program as TensorFlow.js's WebGPU backend runs them. */
-export interface Program {
-  readonly variableNames: string[];
-  readonly outputShape: number[];
-  readonly uniforms: string;
-  readonly size: boolean;
-  readonly shaderKey: string;
-  readonly workgroupSize: [number, number, number];
-  readonly dispatchLayout: { x: number[] };
-  readonly dispatch: [number, number, number];
-  readonly getUserCode: () => string;
+/** Workgroups that make z of the law for so many elements. */
+export function noiseGroups(law: Distribution, size: number): [number, number] {
+  const { group, invocations } = LAWS[law];
+  return flatGroups(Math.ceil((Math.ceil(size / group) * invocations) / 64));
 }
 
-/** A program that adds z of the law to the values of its own output, [shape]; its uniforms are those of `Uniforms`. */
-export function noiseProgram(shape: readonly number[], law: Distribution): Program {
-  const { code, group } = LAWS[law];
-  const blocks = Math.ceil(shape.reduce((a, b) => a * b, 1) / group) * LANES;
+/** The parameters of the shaders below. */
+export function noiseParams(
+  { k0, k1, stream }: NoiseKey,
+  size: number,
+  scale: number,
+  keep: number,
+): Record<string, Param> {
+  const integers = Object.entries({ k0, k1, stream, zero: 0, size }).map(([name, u32]) => [name, { u32 }] as const);
+  return { ...Object.fromEntries(integers), scale: { f32: scale }, keep: { f32: keep } };
+}
+
+const FLOAT_MOVE = `
+@group(0) @binding(0) var<storage, read_write> theta : array<f32>;
+fn moved(value : f32, z : f32) -> f32 { return plus(times(value, params.keep), times(params.scale, z)); }
+fn change(at : u32, z : vec2<f32>, place : u32) {
+  if (at < params.size) { theta[at] = moved(theta[at], z.x); }
+  if (at + 1u < params.size) { theta[at + 1u] = moved(theta[at + 1u], z.y); }
+}`;
+
+const halfMove = (kind: HalfKind): string => `
+@group(0) @binding(0) var<storage, read_write> theta : array<u32>;
+${unpackPair(kind.format)}
+${roundPair(kind)}
+fn change(at : u32, z : vec2<f32>, place : u32) {
+  if (at >= params.size) { return; }
+  let value = plus2(times2(unpack(theta[at >> 1u]), params.keep), times2(z, params.scale));
+  theta[at >> 1u] = roundPair(value, shares(place));
+}`;
+
+/** theta = keep · theta + scale · z, in place, on weights of a format; those of 16 bits are rounded as their kind says. */
+export function moveShader(law: Distribution, kind?: HalfKind): Shader {
+  const draws = kind?.rounding === "stochastic" ? DRAWS : NO_DRAWS;
   return {
-    variableNames: [],
-    outputShape: [...shape],
-    uniforms: "k0 : u32, k1 : u32, stream : u32, zero : u32, scale : f32, keep : f32,",
-    size: true,
-    shaderKey: `mezo-${law}`,
-    workgroupSize: [WORKGROUP, 1, 1],
-    dispatchLayout: { x: shape.map((_, axis) => axis) },
-    dispatch: [Math.ceil(blocks / WORKGROUP), 1, 1],
-    getUserCode: () => code,
+    name: `move ${law} ${kind ? `${kind.format} ${kind.rounding}` : "float32"}`,
+    code: `${EXACT}${PHILOX}${draws}${kind ? halfMove(kind) : FLOAT_MOVE}${LAWS[law].code}`,
+  };
+}
+
+const FLOAT_PAIR = `
+@group(0) @binding(0) var<storage, read> theta : array<f32>;
+fn thetaPair(at : u32) -> vec2<f32> { return vec2(theta[at], theta[min(at + 1u, params.size - 1u)]); }`;
+
+const halfPair = (format: HalfFormat): string => `
+@group(0) @binding(0) var<storage, read> theta : array<u32>;
+${unpackPair(format)}
+fn thetaPair(at : u32) -> vec2<f32> { return unpack(theta[at >> 1u]); }`;
+
+/** above = theta + scale · z and below = theta - scale · z, in float32. */
+export function sidesShader(law: Distribution, kind?: HalfKind): Shader {
+  return {
+    name: `sides ${law} ${kind?.format ?? "float32"}`,
+    code: `${EXACT}${PHILOX}${NO_DRAWS}${kind ? halfPair(kind.format) : FLOAT_PAIR}
+@group(0) @binding(1) var<storage, read_write> above : array<f32>;
+@group(0) @binding(2) var<storage, read_write> below : array<f32>;
+fn change(at : u32, z : vec2<f32>, place : u32) {
+  if (at >= params.size) { return; }
+  let middle = thetaPair(at);
+  let step = times2(z, params.scale);
+  let high = plus2(middle, step);
+  let low = plus2(middle, -step);
+  above[at] = high.x;
+  below[at] = low.x;
+  if (at + 1u < params.size) {
+    above[at + 1u] = high.y;
+    below[at + 1u] = low.y;
+  }
+}${LAWS[law].code}`,
   };
 }

@@ -1,0 +1,125 @@
+import * as tf from "@tensorflow/tfjs-core";
+import { countTokens } from "../loss/candidates.ts";
+import { TOKENS_PER_PASS } from "../loss/passes.ts";
+import { EXAMPLES_PER_REPORT } from "../loss/score.ts";
+import type { PredictedBytes } from "../record/run.ts";
+import { deviceMemory } from "../tensor/backend.ts";
+import type { Parameter } from "../tensor/parameter.ts";
+import type { EncodedExample } from "../text/prompt.ts";
+import type { Resident } from "../tuners/tuner.ts";
+import { type Execution, readSizes, type SizedNetwork } from "./networkSizes.ts";
+import { resultsOfTiles, temporariesOfTiles } from "./predictTiles.ts";
+import { resultsOfWhole } from "./predictWhole.ts";
+
+export type { Execution };
+
+/**
+ * How an operation's weights are formed for a pass over both sides, and in what its products are computed: by the kit's own kernels a tile at a
+ * time; whole in the numbers that weights are kept in, as on a GPU; or whole in float32, as elsewhere.
+ */
+export type Forming = "in tiles" | "as kept" | "in float32";
+
+/** How a backend forms weights; a GPU's are those of a backend that has found one. */
+export function formingOf(backend: string, isOnGpu: boolean): Forming {
+  if (backend === "native") return "in tiles";
+  return isOnGpu ? "as kept" : "in float32";
+}
+
+const formingInUse = (): Forming => formingOf(tf.getBackend(), deviceMemory() !== undefined);
+
+/** What the prediction of a run's memory depends on. */
+export interface PlannedRun {
+  readonly network: SizedNetwork;
+  /** The weights that are tuned; empty where none are. */
+  readonly theta: readonly Parameter[];
+  readonly execution: Execution;
+  /** Tokens of each example of the largest batch that is run at once. */
+  readonly lengths: readonly number[];
+  readonly resident: Resident;
+  /** That of the backend in use where it is left out. */
+  readonly forming?: Forming;
+}
+
+/** What MeZO holds beside the weights, and so does scoring: nothing. */
+export const NOTHING: Resident = { gradients: 0, optimizer: 0 };
+
+/** Scoring with the present weights. */
+export function scoringPlan(network: PlannedRun["network"], lengths: readonly number[]): PlannedRun {
+  return { network, theta: [], execution: "forward", lengths, resident: NOTHING };
+}
+
+const FLOAT_BYTES = 4;
+
+/** The predicted bytes of a run, from nothing but the shapes of its weights and the tokens of its widest pass. */
+export function predictBytes(run: PlannedRun): PredictedBytes {
+  const { network, theta, execution, lengths, resident, forming = formingInUse() } = run;
+  const adapter = theta.filter((weight) => !network.parameters.includes(weight));
+  const thetaBytes = FLOAT_BYTES * elements(theta);
+  const sizes = readSizes(network, adapter);
+  const longest = Math.max(0, ...lengths);
+  const tokens = Math.max(Math.min(TOKENS_PER_PASS, sum(lengths)), longest); // an example alone is never divided
+  const results =
+    forming === "in tiles"
+      ? tokens * resultsOfTiles[execution](sizes)
+      : resultsOfWhole[execution](sizes, { tokens, longest });
+  const activations = FLOAT_BYTES * results;
+  return {
+    weights: sum([...network.parameters, ...adapter].map(countBytes)),
+    activations,
+    temporaries: TEMPORARIES[forming]({ network, theta, execution }, activations),
+    gradients: resident.gradients * thetaBytes,
+    optimizer: forming === "as kept" ? 0 : resident.optimizer * thetaBytes, // tuners keep it in the process
+  };
+}
+
+/** All parts together. */
+export function totalBytes(parts: PredictedBytes): number {
+  return sum(Object.values(parts));
+}
+
+const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
+const elements = (weights: readonly Parameter[]): number => sum(weights.map(({ value }) => value.size));
+const countBytes = ({ value, bytes }: Parameter): number => value.size * (bytes ?? FLOAT_BYTES);
+
+/** Bytes of weights' copies beside so many of results. */
+type Temporaries = (run: Pick<PlannedRun, "network" | "theta" | "execution">, activations: number) => number;
+
+const TEMPORARIES: Readonly<Record<Forming, Temporaries>> = {
+  "in tiles": (run) => FLOAT_BYTES * temporariesOfTiles(run),
+  "as kept": wholeSides(countBytes, () => 0),
+  "in float32": wholeSides(
+    ({ value }) => FLOAT_BYTES * value.size,
+    ({ value, bytes }) => (bytes === 2 ? FLOAT_BYTES * value.size : 0),
+  ),
+};
+
+/**
+ * Both sides of an operation's weights, and what products with a weight itself are formed from: of a layer's widest operation beside the
+ * results, or of a table of embeddings, when there are hardly any.
+ */
+function wholeSides(side: (weight: Parameter) => number, copy: (weight: Parameter) => number): Temporaries {
+  return ({ network, theta, execution }, activations) => {
+    const moved = new Set(execution === "pair" ? theta : []);
+    const bytes = (weight: Parameter): number => (moved.has(weight) ? 2 * side(weight) : copy(weight));
+    const tables = network.parameters.filter(({ name }) => network.embeddings.includes(name) && moved.size > 0);
+    return Math.max(widestOperation(network, bytes), ...tables.map((table) => bytes(table) - activations));
+  };
+}
+
+/** The bytes of the weights of a layer's widest operation: of a matrix, or of both of a feed-forward part that is one operation. */
+function widestOperation({ parameters, layers }: SizedNetwork, bytes: (weight: Parameter) => number): number {
+  const own = new Set(layers[0]!.parameters);
+  const matrices = parameters.filter(({ name, value }) => own.has(name) && value.rank === 2);
+  const widest = Math.max(...matrices.map(({ value }) => value.size));
+  const pair = matrices.filter(({ value }) => value.size === widest);
+  const isOne = pair.length === 2;
+  return isOne ? sum(pair.map(bytes)) : Math.max(0, ...matrices.map(bytes));
+}
+
+/** Token counts of the longest examples: of as many as are run at once, `most` in training. */
+export function findLongest(examples: readonly EncodedExample[], most: number = EXAMPLES_PER_REPORT): number[] {
+  return examples
+    .map((example) => example.shared?.ids.length ?? countTokens(example))
+    .sort((a, b) => b - a)
+    .slice(0, most);
+}

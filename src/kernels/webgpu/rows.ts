@@ -1,0 +1,36 @@
+/** Invocations of a workgroup that goes through a row together, or has elements side by side. */
+export const LANES = 64;
+
+/** Declares a shader's buffers in order, each with the type of its elements. */
+export function declare(reads: Readonly<Record<string, string>>, writes: Readonly<Record<string, string>>): string {
+  const buffers = [
+    ...Object.entries(reads).map(([name, type]) => `var<storage, read> ${name} : array<${type}>;`),
+    ...Object.entries(writes).map(([name, type]) => `var<storage, read_write> ${name} : array<${type}>;`),
+  ];
+  return buffers.map((variable, i) => `@group(0) @binding(${i}) ${variable}`).join("\n");
+}
+
+/** The entry of a shader: its body knows the workgroup's `unit` of those that `flatGroups` shares out, and the invocation's `lane` of LANES. */
+export const main = (body: string): string => `
+@compute @workgroup_size(${LANES}) fn main(
+  @builtin(local_invocation_index) lane : u32,
+  @builtin(workgroup_id) group : vec3<u32>,
+  @builtin(num_workgroups) groups : vec3<u32>,
+) {
+  let unit = group.y * groups.x + group.x;
+  ${body}
+}`;
+
+/** WGSL: the sum of the lanes' numbers, in one order always and the same in every lane. */
+export const TOTAL: string = `
+var<workgroup> parts : array<f32, ${LANES}>;
+fn total(own : f32, lane : u32) -> f32 {
+  workgroupBarrier();
+  parts[lane] = own;
+  workgroupBarrier();
+  var sums = vec4<f32>();
+  for (var i = 0u; i < ${LANES}u; i += 4u) {
+    sums += vec4<f32>(parts[i], parts[i + 1u], parts[i + 2u], parts[i + 3u]);
+  }
+  return (sums.x + sums.y) + (sums.z + sums.w);
+}`;
