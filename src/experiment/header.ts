@@ -61,7 +61,7 @@ export function runHeader({ model, task, seed }: Setting, method: string, settin
     ...(model?.untied && { untied: true }),
     backend: tf.engine().backendName ?? "none",
     threads: threadCount(),
-    ...(model && { products: productsInUse(), processor: levelInUse() }),
+    ...(model && { products: productsInUse(model.kept), processor: levelInUse() }),
     task: task.name,
     data: task.data,
     ...(task.remark !== undefined && { remark: task.remark }),

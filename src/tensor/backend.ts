@@ -6,9 +6,11 @@ import { native } from "./native/native.ts";
 import { setThreads } from "./native/session.ts";
 import { setNoiseThreads } from "./noise/pieces.ts";
 import { cpu, wasm } from "./plain.ts";
-import { type Products, setProducts, twoSidedProducts } from "./products.ts";
+import { type FormedProducts, type Products, setProducts, twoSidedProducts } from "./products.ts";
+import type { HalfKind } from "./source.ts";
 import type { Backend, DeviceMemory, Storage } from "./storage.ts";
 import { tensorflow } from "./tensorflow/backend.ts";
+import { formedProducts } from "./tensorflow/products.ts";
 import { webgpu } from "./webgpu/backend.ts";
 import { type Level, processorLevel, setLibraryThreads } from "./x86/library.ts";
 
@@ -68,9 +70,11 @@ export async function ensureBackend(): Promise<BackendName> {
   return useBackend(chosen ?? "auto");
 }
 
-/** How the backend in use forms a product at both sides of theta; backends other than native form float32 ones alone. */
-export function productsInUse(): Products {
-  return tf.engine().backendName === "native" ? twoSidedProducts() : "float32";
+/** How the backend in use forms a product at both sides of theta with a model's matrices, which may be kept in 16 bits. */
+export function productsInUse(kept?: HalfKind): FormedProducts {
+  const { backendName } = tf.engine();
+  if (backendName === "native") return twoSidedProducts();
+  return backendName === "tensorflow" ? formedProducts(kept?.format) : "float32";
 }
 
 /** The level of the kit's own kernels that compute here; backends other than native use none. */

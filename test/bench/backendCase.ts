@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { peakBytes } from "../../src/experiment/cost.ts";
 import { tokenLogProbs } from "../../src/kernels/tokenLogProbs.ts";
-import type { WeightFormat } from "../../src/models/weights.ts";
+import { halfKind, type WeightFormat } from "../../src/models/weights.ts";
 import { lastTokens, packBatch, type TokenBatch } from "../../src/nn/batch.ts";
 import type { Network } from "../../src/nn/network.ts";
 import { features } from "../../src/nn/run.ts";
@@ -50,7 +50,7 @@ export async function measureBackend(request: BackendCase): Promise<BackendResul
   const middle = (part: keyof StepSeconds): number => median(steps.slice(1).map((step) => step[part]));
   const result = {
     ...{ forward: median(forward.slice(1)), step: middle("step"), sides: middle("sides"), update: middle("update") },
-    ...{ products: productsInUse(), peakBytes: peakBytes() },
+    ...{ products: productsInUse(halfKind(request)), peakBytes: peakBytes() },
   };
   for (const part of [training, network]) part.dispose();
   return result;
