@@ -136,6 +136,10 @@ function valuesAndGradients({ inputs, run }: (typeof operations)[string]): Promi
   return Promise.all(tensors.map(takeValues));
 }
 
+/** How many tensors TensorFlow holds. */
+const countTensors = (): number =>
+  (tf.backend() as unknown as { binding: { getNumOfTensors(): number } }).binding.getNumOfTensors();
+
 /** The backends that have kernels of their own for these operations, and the one that is tested; why one is not here, where it is not. */
 const found = (await probeBackends()).filter(({ name }) => ["native", "tensorflow", BACKEND].includes(name));
 
@@ -159,6 +163,22 @@ describe.each(found)("the backend $name", ({ name: backend, available, detail })
     );
   });
 });
+
+const onTensorflow = found.find(({ name }) => name === "tensorflow")!;
+
+test.skipIf(!onTensorflow.available)(
+  `on TensorFlow no operation leaves a tensor behind, nor does its gradient${onTensorflow.available ? "" : ` (skipped: ${onTensorflow.detail})`}`,
+  async () => {
+    await useBackend("tensorflow");
+    for (const [name, operation] of Object.entries(operations)) {
+      await valuesAndGradients(operation); // what is made once and lasts is there after this
+      const before = countTensors();
+      await valuesAndGradients(operation);
+      expect(countTensors(), name).toBe(before);
+    }
+    await useBackend(BACKEND);
+  },
+);
 
 /** A weighted sum of an operation's result, at inputs given as plain numbers. */
 async function weightedSum(
