@@ -5,6 +5,8 @@ import { EXAMPLES_PER_REPORT } from "../loss/score.ts";
 import type { PredictedBytes } from "../record/run.ts";
 import { deviceMemory } from "../tensor/backend.ts";
 import type { Parameter } from "../tensor/parameter.ts";
+import { elementsAtOnce } from "../tensor/tensorflow/storage.ts";
+import { LEAST_POOL } from "../tensor/webgpu/memory.ts";
 import type { EncodedExample } from "../text/prompt.ts";
 import type { Resident } from "../tuners/tuner.ts";
 import { type Execution, readSizes, type SizedNetwork } from "./networkSizes.ts";
@@ -13,16 +15,21 @@ import { resultsOfWhole } from "./predictWhole.ts";
 
 export type { Execution };
 
-/**
- * How an operation's weights are formed for a pass over both sides, and in what its products are computed: by the kit's own kernels a tile at a
- * time; whole in the numbers that weights are kept in, as on a GPU; or whole in float32, as elsewhere.
- */
-export type Forming = "in tiles" | "as kept" | "in float32";
+/** How a backend forms an operation's weights for a pass over both sides, and in what it computes products. */
+export interface Forming {
+  /** By the kit's own kernels a tile at a time; whole in the numbers that weights are kept in, as on a GPU; or whole in float32, as elsewhere. */
+  readonly weights: "in tiles" | "as kept" | "in float32";
+  /** Elements of z that are made together, where that takes an operation after the other, each of which leaves its result. */
+  readonly noiseAtOnce: number;
+  /** Whether memory that results gave back waits for its next use. */
+  readonly isPooled: boolean;
+}
 
-/** How a backend forms weights; a GPU's are those of a backend that has found one. */
+/** How a backend forms weights, on a GPU or not. */
 export function formingOf(backend: string, isOnGpu: boolean): Forming {
-  if (backend === "native") return "in tiles";
-  return isOnGpu ? "as kept" : "in float32";
+  if (backend === "native") return { weights: "in tiles", noiseAtOnce: 0, isPooled: false };
+  const noiseAtOnce = backend === "tensorflow" ? elementsAtOnce(isOnGpu) : 0;
+  return { weights: isOnGpu ? "as kept" : "in float32", noiseAtOnce, isPooled: backend === "webgpu" };
 }
 
 const formingInUse = (): Forming => formingOf(tf.getBackend(), deviceMemory() !== undefined);
@@ -59,18 +66,23 @@ export function predictBytes(run: PlannedRun): PredictedBytes {
   const longest = Math.max(0, ...lengths);
   const tokens = Math.max(Math.min(TOKENS_PER_PASS, sum(lengths)), longest); // an example alone is never divided
   const results =
-    forming === "in tiles"
+    forming.weights === "in tiles"
       ? tokens * resultsOfTiles[execution](sizes)
       : resultsOfWhole[execution](sizes, { tokens, longest });
-  const activations = FLOAT_BYTES * results;
+  const weights = sum([...network.parameters, ...adapter].map(countBytes));
+  const activations = FLOAT_BYTES * results + (forming.isPooled ? pooledBytes(FLOAT_BYTES * results, weights) : 0);
   return {
-    weights: sum([...network.parameters, ...adapter].map(countBytes)),
+    weights,
     activations,
-    temporaries: TEMPORARIES[forming]({ network, theta, execution }, activations),
+    temporaries: TEMPORARIES[forming.weights]({ network, theta, execution }, activations) + noiseBytes(run, forming),
     gradients: resident.gradients * thetaBytes,
-    optimizer: forming === "as kept" ? 0 : resident.optimizer * thetaBytes, // tuners keep it in the process
+    optimizer: forming.weights === "as kept" ? 0 : resident.optimizer * thetaBytes, // tuners keep it in the process
   };
 }
+
+/** What results that were freed take on webgpu, until they are used again: 1.4 times as much, as counted, or all that its pool may hold. */
+const pooledBytes = (results: number, weights: number): number =>
+  Math.min(1.4 * results, Math.max(LEAST_POOL, (results + weights) / 2));
 
 /** All parts together. */
 export function totalBytes(parts: PredictedBytes): number {
@@ -84,7 +96,7 @@ const countBytes = ({ value, bytes }: Parameter): number => value.size * (bytes 
 /** Bytes of weights' copies beside so many of results. */
 type Temporaries = (run: Pick<PlannedRun, "network" | "theta" | "execution">, activations: number) => number;
 
-const TEMPORARIES: Readonly<Record<Forming, Temporaries>> = {
+const TEMPORARIES: Readonly<Record<Forming["weights"], Temporaries>> = {
   "in tiles": (run) => FLOAT_BYTES * temporariesOfTiles(run),
   "as kept": wholeSides(countBytes, () => 0),
   "in float32": wholeSides(
@@ -92,6 +104,14 @@ const TEMPORARIES: Readonly<Record<Forming, Temporaries>> = {
     ({ value, bytes }) => (bytes === 2 ? FLOAT_BYTES * value.size : 0),
   ),
 };
+
+/** Results of the operations that make z, as many as are there at once. */
+const NOISE_RESULTS = 5;
+
+function noiseBytes({ theta, execution }: PlannedRun, { noiseAtOnce }: Forming): number {
+  const largest = execution === "pair" ? Math.max(0, ...theta.map(({ value }) => value.size)) : 0;
+  return NOISE_RESULTS * FLOAT_BYTES * Math.min(noiseAtOnce, largest);
+}
 
 /**
  * Both sides of an operation's weights, and what products with a weight itself are formed from: of a layer's widest operation beside the

@@ -1,4 +1,4 @@
-import { type DType, free, op, upload, type Value } from "../../tensor/tensorflow/operations.ts";
+import { type DType, free, lasting, op, upload, type Value } from "../../tensor/tensorflow/operations.ts";
 
 // TensorFlow's operations that kernels are made of. Those of two values broadcast as NumPy's do.
 
@@ -18,8 +18,9 @@ export const elementwise = (name: string, ...inputs: Value[]): Value =>
 /** a + b of one shape, faster than with broadcasting. */
 export const addSame = (a: Value, b: Value): Value => op("AddN", [a, b], { T: { type: a.dtype }, N: 2 });
 
-/** A single float32 number. */
-export const scalar = (value: number): Value => upload(Float32Array.of(value), [], "float32");
+/** A single float32 number, which lasts: kernels use few different ones. */
+export const scalar = (value: number): Value =>
+  lasting(`number ${value}`, () => upload(Float32Array.of(value), [], "float32"));
 
 const whole = (...values: number[]): Value => upload(Int32Array.from(values), [values.length], "int32");
 

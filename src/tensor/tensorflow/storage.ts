@@ -22,7 +22,8 @@ import { isOnGpu, productType } from "./products.ts";
 import { widenInputs } from "./stock.ts";
 
 /** Elements that are changed together, a multiple of PIECE: so many that an operation's own price hardly counts on a GPU. */
-const chunk = (): number => (isOnGpu() ? 32 : 4) * PIECE;
+export const elementsAtOnce = (onGpu: boolean): number => (onGpu ? 32 : 4) * PIECE;
+const chunk = (): number => elementsAtOnce(isOnGpu());
 
 /** Elements that are read together. */
 const READ = 4 * PIECE;
