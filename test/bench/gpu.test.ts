@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { command, folder } from "../cli/mezo.ts";
-import type { GpuPart } from "./gpuPart.ts";
+import type { GpuPart, StepResult } from "./gpuPart.ts";
 import { planParts, productCeiling, SIZES, weightBytes } from "./gpuPlan.ts";
 import type { GpuResults } from "./gpuRun.ts";
 
@@ -10,8 +10,7 @@ import type { GpuResults } from "./gpuRun.ts";
 function check(...args: string[]): GpuResults {
   const output = join(folder(), "check.json");
   const small = ["--small", "--backend", "native", "--python", "no-python", "--output", output];
-  const { status, stderr } = command("bench/gpuMain", [...small, ...args]);
-  expect([status, stderr]).toEqual([0, ""]);
+  expect(command("bench/gpuMain", [...small, ...args]).status).toBe(0);
   return JSON.parse(readFileSync(output, "utf8")) as GpuResults;
 }
 
@@ -30,9 +29,9 @@ test("the check finds what there is, z to the bit, rates of products and of both
   for (const { valuesPerSecond } of resultsOf("noise")) expect(valuesPerSecond).toBeGreaterThan(0);
   expect(resultsOf("product")).toHaveLength(3);
   for (const { flops } of resultsOf("product")) expect(flops).toBeGreaterThan(0);
-  expect(resultsOf("step")).toEqual([
-    expect.objectContaining({ step: expect.any(Number), forward: expect.any(Number) }),
-  ]);
+  expect(resultsOf("step")).toHaveLength(1);
+  for (const { forward, mezo } of resultsOf("step") as unknown as StepResult[])
+    for (const seconds of [forward, mezo?.step]) expect(seconds).toBeGreaterThan(0);
   expect(found.missed).toEqual([]);
 });
 
@@ -47,7 +46,7 @@ test("a part that cannot be measured has its reason in a sentence", () => {
 });
 
 test("what was not reached in the time is listed", () => {
-  const { measured, missed } = check("--seconds", "5");
+  const { measured, missed } = check("--seconds", "1");
   expect(measured).toEqual([]);
   expect(missed.map((part) => (part as GpuPart).kind)).toEqual([
     ...["noise", "noise", "product", "product", "product", "step", "peer"],

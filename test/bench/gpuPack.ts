@@ -22,6 +22,7 @@ const MAIN = join(import.meta.dirname, "gpuMain.js");
 /** Files that are no scripts, or that only another machine's run takes. */
 const FURTHER = [
   "node_modules/webgpu/dist/linux-x64/dawn.node",
+  "node_modules/@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.wasm",
   "node_modules/@tensorflow/tfjs-node-gpu/binding",
   "node_modules/node-api-headers/package.json",
   "node_modules/node-api-headers/index.js",

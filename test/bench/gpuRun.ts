@@ -35,7 +35,7 @@ export interface GpuRequest {
 export async function checkGpu(request: GpuRequest, onDone: (result: PartResult) => void): Promise<GpuResults> {
   const end = performance.now() + 1e3 * request.seconds;
   const left = (): number => (end - performance.now()) / 1e3;
-  const device = await measured<DeviceResult>({ kind: "device" }, Math.min(60, left()));
+  const device = await measured<DeviceResult>({ kind: "device" }, DEVICE_SECONDS);
   onDone({ part: { kind: "device" }, result: device });
   const there = request.backends.filter((name) => device.backends.some((one) => one.name === name && one.available));
   const found: PartResult[] = [];
@@ -47,6 +47,9 @@ export async function checkGpu(request: GpuRequest, onDone: (result: PartResult)
   }
   return { device, measured: found, missed };
 }
+
+/** What finding the card may take, whatever the time for the rest. */
+const DEVICE_SECONDS = 60;
 
 /** No part is begun with less. */
 const LEAST_SECONDS = 5;
