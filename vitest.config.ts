@@ -7,7 +7,7 @@ const config: ViteUserConfig = {
   test: {
     include: ["test/**/*.test.ts"],
     setupFiles: ["test/setup.ts"],
-    globalSetup: ["test/temporary.ts"],
+    globalSetup: ["test/temporary.ts", "test/checkBackend.ts"],
     testTimeout: HANGS,
     hookTimeout: HANGS,
     teardownTimeout: HANGS,

@@ -10,6 +10,9 @@ const COLUMNS = [
   { name: "what it is", align: "left", width: 42 },
 ] as const;
 
+/** As much of a word, a folder's path, as the third column is wide. */
+const LONG_WORD = new RegExp(`\\S{${COLUMNS[2].width}}`, "g");
+
 /** The command that says where this machine can compute. */
 export const makeBackendsCommand = (): Command =>
   new Command("backends")
@@ -29,6 +32,6 @@ async function backendsReport(): Promise<string> {
 const row = ({ name, about, available, detail }: Availability): string[] => [
   name,
   available ? "yes" : "no",
-  detail,
+  detail.replace(LONG_WORD, "$& "),
   about,
 ];

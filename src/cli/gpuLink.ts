@@ -7,9 +7,9 @@ import { gibibytes } from "../tensor/tensorflow/messages.ts";
 
 const EXAMPLES = `
 Examples:
-  python3 -m venv tf && tf/bin/pip install 'tensorflow[and-cuda]'
-  npx mezo gpu-link tf
-  npx mezo --backend tensorflow`;
+  npx mezo gpu-link path/to/venv                 where python3 -m venv and pip install 'tensorflow[and-cuda]' have put one
+  npx mezo gpu-link /usr/lib/python3/dist-packages/tensorflow
+  npx mezo --backend tensorflow                  then computes on it`;
 
 /** The command that links the backend `tensorflow` to a TensorFlow on this machine. */
 export const makeLinkCommand = (): Command =>

@@ -17,8 +17,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   show: async () => (await import("./show.ts")).makeShowCommand(),
   memory: async () => (await import("./memory.ts")).makeMemoryCommand(),
   doctor: async () => (await import("./doctor.ts")).makeDoctorCommand(),
-  backends: async () => (await import("./backends.ts")).makeBackendsCommand(),
   "gpu-link": async () => (await import("./gpuLink.ts")).makeLinkCommand(),
+  backends: async () => (await import("./backends.ts")).makeBackendsCommand(),
 };
 
 /** The command line with one of its commands, or with all where none is named; its help has that of its main command too. */

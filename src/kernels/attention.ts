@@ -5,7 +5,7 @@ import { runGraph, type View } from "../tensor/native/session.ts";
 import { fused, fusedGradient } from "../tensor/trace.ts";
 import { attend } from "../tensor/x86/rows.ts";
 import { causalMask, type Group, groupAttention, groupGradient, type Rows, splitHeads } from "./attentionHeads.ts";
-import { attentionGradients } from "./gradients.ts";
+import "./gradients.ts";
 
 /** What decides an attention's graph: q's heads, those of the keys, a head's width, and how future keys are left out. */
 export interface AttentionGraph {
@@ -105,8 +105,6 @@ const countKeyHeads = (q: tf.TensorInfo, k: tf.TensorInfo, heads: number): numbe
 fusedGradient("Attention", ["q", "k", "v"], (dy, saved, attrs) => {
   const shape = attrs as unknown as AttentionShape;
   const own = countKeyHeads(saved[0]!, saved[1]!, shape.heads);
-  const found = attentionGradients(dy, saved, { ...shape, keyHeads: own, width: saved[0]!.shape[1]! / shape.heads });
-  if (found) return found;
   const parts = groupSequences(shape).map((group) =>
     groupGradient(dy, splitHeads(saved, group, shape.heads), group, own, shape.causal),
   );

@@ -3,7 +3,7 @@ import { hasLibrary, nativeKernel, runInLibrary, runKernel } from "../tensor/nat
 import { floats, type Graph, node } from "../tensor/native/onnx.ts";
 import { fused, fusedGradient } from "../tensor/trace.ts";
 import * as rows from "../tensor/x86/rows.ts";
-import { normGradients } from "./gradients.ts";
+import "./gradients.ts";
 
 /** The mean of each row, [rows, 1]. */
 export const rowMean = (t: tf.Tensor): tf.Tensor => tf.mean(t, -1, true);
@@ -24,8 +24,6 @@ export function standardize(x: tf.Tensor, epsilon: number): { normal: tf.Tensor;
 }
 
 fusedGradient("LayerNorm", ["x", "weight"], (dy, [x, weight], { epsilon }) => {
-  const own = normGradients(dy, x!, weight!, { epsilon: epsilon as number, isCentred: true });
-  if (own) return own;
   const { normal, scale } = standardize(x!, epsilon as number);
   const dNormal = tf.mul(dy, weight!);
   return {
@@ -69,8 +67,6 @@ export const inverseRms = (x: tf.Tensor, epsilon: number): tf.Tensor =>
   tf.rsqrt(tf.add(rowMean(tf.square(x)), epsilon));
 
 fusedGradient("RmsNorm", ["x", "weight"], (dy, [x, weight], { epsilon }) => {
-  const own = normGradients(dy, x!, weight!, { epsilon: epsilon as number, isCentred: false });
-  if (own) return own;
   const [heads, dHeads] = [splitRows(x!, weight!), splitRows(dy, weight!)];
   const scale = inverseRms(heads, epsilon as number);
   const normal = tf.mul(heads, scale);

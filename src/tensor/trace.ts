@@ -181,17 +181,32 @@ export type FusedGradient = (
 /** Makes the gradient in one input, or adds it to the sum of the others. */
 export type MakeGradient = (sum?: tf.Tensor) => tf.Tensor;
 
-/** Registers the gradient of a fused operation, which needs some of the inputs again, and last, where it says so, the result. */
+/** As `FusedGradient`, or undefined where it does not serve. */
+export type OwnGradient = (...given: Parameters<FusedGradient>) => ReturnType<FusedGradient> | undefined;
+
+const ownGradients = new Map<string, OwnGradient>();
+
+/** Gives a backend gradients of its own for a fused operation, made of the same inputs as the others. */
+export function defineGradient(operation: string, backend: string, gradient: OwnGradient): void {
+  ownGradients.set(`${operation} ${backend}`, gradient);
+}
+
+/**
+ * Registers the gradient of a fused operation, for backends that have none of their own. It needs some of the inputs again, and last, where
+ * it says so, the result.
+ */
 export function fusedGradient(
   kernelName: string,
   inputsToSave: string[],
   gradFunc: FusedGradient,
   saveResult = false,
 ): void {
+  const find: FusedGradient = (...given) =>
+    ownGradients.get(`${kernelName} ${tf.getBackend()}`)?.(...given) ?? gradFunc(...given);
   tf.registerGradient({
     kernelName,
     inputsToSave,
     outputsToSave: [saveResult],
-    gradFunc: (dy, saved, attrs) => gradFunc(dy as tf.Tensor, saved, attrs as Attributes),
+    gradFunc: (dy, saved, attrs) => find(dy as tf.Tensor, saved, attrs as Attributes),
   });
 }

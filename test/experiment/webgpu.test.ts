@@ -3,9 +3,10 @@ import { replay } from "../../src/experiment/replay.ts";
 import { tune } from "../../src/experiment/tune.ts";
 import { loadModel, useBackend } from "../../src/index.ts";
 import type { WeightFormat } from "../../src/models/weights.ts";
-import type { Run } from "../../src/record/run.ts";
+import type { Run, RunHeader, RunRecorder, Score, StepRecord } from "../../src/record/run.ts";
 import { loadTask } from "../../src/tasks/load.ts";
 import { type BackendName, probeBackends } from "../../src/tensor/backend.ts";
+import { gpu } from "../../src/tensor/webgpu/gpu.ts";
 import { mezo } from "../../src/tuners/mezo.ts";
 import { tinyData, tinyModel } from "../tiny.ts";
 
@@ -55,4 +56,37 @@ describe.skipIf(!available)(`runs on the GPU${available ? ` on ${detail}` : ` (s
         );
     },
   );
+
+  test("stop where the device is lost, in a sentence, and are resumed from what was recorded", async () => {
+    await useBackend("webgpu");
+    const model = await loadModel(folder);
+    const settings = { steps: 8, batchSize: 2, evaluateEvery: 8, seed: 5 };
+    const tuner = mezo({ lr: 1e-3, eps: 1e-2 });
+    const [steps, scores]: [StepRecord[], Score[]] = [[], []];
+    let header: RunHeader | undefined;
+    const record: RunRecorder = {
+      start: (given) => {
+        header = given;
+      },
+      step: (step) => {
+        steps.push(step);
+        if (steps.length === 3) gpu().device.destroy();
+      },
+      score: (score) => scores.push(score),
+    };
+    await expect(tune(model, task, tuner, { ...settings, record })).rejects.toThrow(
+      /^The GPU was lost \(destroyed.*--resume/,
+    );
+    expect(steps.length).toBe(3);
+    model.dispose();
+    await useBackend("native"); // this process has no GPU any more
+    const again = await loadModel(folder);
+    const run = await tune(again, task, tuner, {
+      ...settings,
+      resume: { header: { ...header!, backend: "native" }, steps, scores },
+    });
+    expect(run.steps.slice(0, 3)).toEqual(steps);
+    expect(run.steps.length).toBe(8);
+    again.dispose();
+  });
 });

@@ -1,11 +1,14 @@
 import "@tensorflow/tfjs"; // the gradients of all operations, of which the cpu backend's compositions are made
 import * as tf from "@tensorflow/tfjs-core";
-import { afterEach, beforeAll, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test } from "vitest";
 import { attention } from "../../src/kernels/attention.ts";
 import { type Activation, activationGradient } from "../../src/kernels/elementwise.ts";
 import { layerNorm, rmsNorm } from "../../src/kernels/norm.ts";
-import { useBackend } from "../../src/tensor/backend.ts";
+import "../../src/kernels/backends.ts";
+import { type BackendName, useBackend } from "../../src/tensor/backend.ts";
 import { gradients } from "../../src/tensor/gradients.ts";
+import { BACKEND } from "../backend.ts";
+import { allValues, takeValues } from "../values.ts";
 
 /** Rows and widths that fill vectors, blocks of rows and threads' parts, or none of them. */
 const SHAPES = [
@@ -18,15 +21,15 @@ const SHAPES = [
   [259, 320],
 ] as const;
 
-afterEach(async () => void (await useBackend("native")));
+afterEach(async () => void (await useBackend(BACKEND)));
 
 const drawn = (seed: number, ...shape: number[]): tf.Tensor => tf.randomNormal(shape, 0.2, 1.5, "float32", seed);
 
 /** The values of tensors computed on a backend. */
-async function on(backend: "native" | "cpu", run: () => tf.Tensor[]): Promise<Float32Array[]> {
+async function on(backend: BackendName, run: () => tf.Tensor[]): Promise<Float32Array[]> {
   await useBackend(backend);
   const tensors = tf.tidy(run);
-  const values = tensors.map((tensor) => tensor.dataSync() as Float32Array);
+  const values = await allValues(tensors);
   tf.dispose(tensors);
   return values;
 }
@@ -38,7 +41,7 @@ function worst(found: Float32Array, expected: Float32Array): number {
 }
 
 async function expectEqual(run: () => tf.Tensor[], tolerance: number): Promise<void> {
-  const [found, expected] = [await on("native", run), await on("cpu", run)];
+  const [found, expected] = [await on(BACKEND, run), await on("cpu", run)];
   expect(found.length).toBe(expected.length);
   for (const [i, values] of expected.entries()) {
     expect(found[i]!.length).toBe(values.length);
@@ -54,41 +57,38 @@ function gradientsOf(run: (...xs: tf.Tensor[]) => tf.Tensor, xs: tf.Tensor[]): t
   return grads as tf.Tensor[];
 }
 
-describe.each(SHAPES)(
-  "the native backend's gradient of %i rows, %i wide, is the cpu backend's composition",
-  (rows, width) => {
-    test("of a layer norm", async () => {
+describe.each(SHAPES)("the backend's gradient of %i rows, %i wide, is the cpu backend's composition", (rows, width) => {
+  test("of a layer norm", async () => {
+    const run = (): tf.Tensor[] =>
+      gradientsOf(
+        (x, weight, bias) => layerNorm(x!, weight!, bias!, 1e-3),
+        [drawn(1, rows, width), drawn(2, width), drawn(3, width)],
+      );
+    await expectEqual(run, 2e-5);
+  });
+
+  test("of an RMS norm, of rows and of their heads", async () => {
+    for (const heads of [1, 3]) {
       const run = (): tf.Tensor[] =>
-        gradientsOf(
-          (x, weight, bias) => layerNorm(x!, weight!, bias!, 1e-3),
-          [drawn(1, rows, width), drawn(2, width), drawn(3, width)],
-        );
+        gradientsOf((x, weight) => rmsNorm(x!, weight!, 1e-3), [drawn(1, rows, heads * width), drawn(2, width)]);
       await expectEqual(run, 2e-5);
-    });
+    }
+  });
 
-    test("of an RMS norm, of rows and of their heads", async () => {
-      for (const heads of [1, 3]) {
-        const run = (): tf.Tensor[] =>
-          gradientsOf((x, weight) => rmsNorm(x!, weight!, 1e-3), [drawn(1, rows, heads * width), drawn(2, width)]);
-        await expectEqual(run, 2e-5);
-      }
-    });
-
-    test.each(["relu", "gelu", "gelu_new", "silu"] as const)("of %s", async (activation: Activation) => {
-      const run = (): tf.Tensor[] => [
-        activationGradient(drawn(1, rows, width), tf.mul(drawn(2, rows, width), 3), activation),
-      ];
-      await expectEqual(run, 5e-6);
-    });
-  },
-);
+  test.each(["relu", "gelu", "gelu_new", "silu"] as const)("of %s", async (activation: Activation) => {
+    const run = (): tf.Tensor[] => [
+      activationGradient(drawn(1, rows, width), tf.mul(drawn(2, rows, width), 3), activation),
+    ];
+    await expectEqual(run, 5e-6);
+  });
+});
 
 test.each([
   { lengths: [1, 17, 40], heads: 2, keyHeads: 2, width: 5, causal: true },
   { lengths: [3, 1, 20], keyLengths: [10, 70, 33], heads: 4, keyHeads: 2, width: 24, causal: true },
   { lengths: [16, 2], keyLengths: [16, 19], heads: 3, keyHeads: 1, width: 33, causal: false },
   { lengths: [67, 67], heads: 2, keyHeads: 2, width: 64, causal: true },
-])("the native backend's gradient of attention is the cpu backend's composition: %o", async (of) => {
+])("the backend's gradient of attention is the cpu backend's composition: %o", async (of) => {
   const { lengths, heads, keyHeads, width, causal, keyLengths = lengths } = of;
   const count = (each: readonly number[]): number => each.reduce((a, b) => a + b, 0);
   const run = (): tf.Tensor[] =>
@@ -115,13 +115,10 @@ describe("the slope of an activation", () => {
       return s * (1 + x * c * (1 + 3 * 0.044715 * x * x) * (1 - s));
     },
   };
-  let ones: tf.Tensor;
-  beforeAll(() => {
-    ones = tf.ones([at.length]);
-  });
-
-  test.each(Object.entries(SLOPES))("is that of double precision, far out too: %s", (name, slope) => {
-    const found = tf.tidy(() => activationGradient(ones, tf.tensor1d(at), name as Activation).dataSync());
+  test.each(Object.entries(SLOPES))("is that of double precision, far out too: %s", async (name, slope) => {
+    const found = await takeValues(
+      tf.tidy(() => activationGradient(tf.ones([at.length]), tf.tensor1d(at), name as Activation)),
+    );
     at.forEach((x, i) => expect(Math.abs(found[i]! - slope(x)), `${x}`).toBeLessThan(2e-6));
   });
 });

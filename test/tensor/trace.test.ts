@@ -2,6 +2,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, test } from "vitest";
 import { useBackend } from "../../src/tensor/backend.ts";
 import { ANY_BACKEND, constant, defineRule, fused, type Interpreter, interpret } from "../../src/tensor/trace.ts";
+import { BACKEND } from "../backend.ts";
 
 /** Carries a second value along: of the weight its triple, and of an operation what it gives of the second values. */
 const triples: Interpreter<tf.Tensor, "negative"> = {
@@ -38,7 +39,7 @@ function run(body: (weight: tf.Tensor, one: tf.Tensor) => tf.Tensor): [number, n
 }
 
 describe("a trace", () => {
-  beforeAll(() => useBackend("native"));
+  beforeAll(() => useBackend(BACKEND));
 
   test("carries companions through operations, and runs once what depends on no weight", () => {
     runs = 0;
@@ -60,7 +61,7 @@ describe("a trace", () => {
     expect(run((weight, one) => sum(weight, one, "TestNegative"))).toEqual([6, 16]);
     await useBackend("cpu");
     expect(run((weight, one) => sum(weight, one, "TestNegative"))).toEqual([6, -16]);
-    await useBackend("native");
+    await useBackend(BACKEND);
     defineRule(triples, "TestAnywhere", ANY_BACKEND, "negative");
     expect(run((weight, one) => sum(weight, one, "TestAnywhere"))).toEqual([6, -16]);
   });

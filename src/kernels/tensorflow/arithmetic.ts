@@ -1,4 +1,4 @@
-import { type DType, free, op, upload, type Value } from "../../tensor/tensorflow/operations.ts";
+import { type DType, free, lasting, op, upload, type Value } from "../../tensor/tensorflow/operations.ts";
 
 // TensorFlow's operations that kernels are made of. Those of two values broadcast as NumPy's do.
 
@@ -18,8 +18,9 @@ export const elementwise = (name: string, ...inputs: Value[]): Value =>
 /** a + b of one shape, faster than with broadcasting. */
 export const addSame = (a: Value, b: Value): Value => op("AddN", [a, b], { T: { type: a.dtype }, N: 2 });
 
-/** A single float32 number. */
-export const scalar = (value: number): Value => upload(Float32Array.of(value), [], "float32");
+/** A single float32 number, which lasts: kernels use few different ones. */
+export const scalar = (value: number): Value =>
+  lasting(`number ${value}`, () => upload(Float32Array.of(value), [], "float32"));
 
 const whole = (...values: number[]): Value => upload(Int32Array.from(values), [values.length], "int32");
 
@@ -49,11 +50,12 @@ export function join(parts: readonly Value[], dimension = 0): Value {
 export const reduceLast = (name: string, x: Value): Value =>
   op(name, [x, whole(-1)], { T: { type: x.dtype }, Tidx: { type: "int32" }, keep_dims: true });
 
-/** Products of matrices [..., m, k] and [..., k, n], or [..., n, k] where the second is turned. */
+/**
+ * Products of matrices [..., m, k] and [..., k, n], or [..., n, k] where the second is turned. By BatchMatMul even where there is one of each:
+ * with a second one that is turned, MatMul takes up to twice as long on a processor.
+ */
 export const multiplyMatrices = (a: Value, b: Value, turned: boolean): Value =>
-  a.shape.length === 2
-    ? op("MatMul", [a, b], { T: { type: a.dtype }, transpose_a: false, transpose_b: turned })
-    : op("BatchMatMulV2", [a, b], { T: { type: a.dtype }, adj_x: false, adj_y: turned });
+  op("BatchMatMulV2", [a, b], { T: { type: a.dtype }, adj_x: false, adj_y: turned });
 
 /** Rows of a table, or elements of a vector. */
 export const gather = (table: Value, ids: Value): Value =>

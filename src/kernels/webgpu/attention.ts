@@ -10,7 +10,7 @@ import { declare, LANES } from "./rows.ts";
 // are met, so that none lie in memory. A workgroup has a block of queries of one head of one sequence.
 
 /** Below any score, and far from what float32 cannot hold: WGSL knows no infinity. */
-const LEAST = "-1e30";
+export const LEAST = "-1e30";
 
 const { COLUMNS } = tiles;
 
@@ -120,38 +120,60 @@ function findTiling(width: number, lengths: readonly number[]): tiles.Tiling {
 
 const shaders = new Map<string, Shader>();
 
-function findShader(tiling: tiles.Tiling): Shader {
-  const name = `attention ${tiling.width} ${tiling.each}`;
-  const shader = shaders.get(name) ?? { name, code: forward(tiling) };
+/** The shader of a name, whose text is made when it is first asked for. */
+export function keptShader(name: string, code: () => string): Shader {
+  const shader = shaders.get(name) ?? { name, code: code() };
   shaders.set(name, shader);
   return shader;
 }
 
-const MOST_KEPT = 64;
-const tables = new Map<string, Uint32Array>();
-
-/**
- * Blocks of at most `rows` queries of one sequence: the first one's row, how many they are, the row of the sequence's first key, and how many
- * of its keys the first query sees. The same table for the same shape.
- */
-export function queryBlocks({ lengths, keyLengths, causal }: AttentionShape, rows: number): Uint32Array {
-  const name = `${rows} ${causal} ${lengths} ${keyLengths}`;
-  const known = tables.get(name);
-  if (known) return known;
-  const numbers: number[] = [];
-  let [row, keyRow] = [0, 0];
-  lengths.forEach((length, i) => {
-    const keys = keyLengths[i]!;
-    for (let first = 0; first < length; first += rows)
-      numbers.push(row + first, Math.min(rows, length - first), keyRow, causal ? keys - length + first + 1 : keys);
-    row += length;
-    keyRow += keys;
-  });
-  if (tables.size >= MOST_KEPT) tables.clear();
-  const table = Uint32Array.from(numbers);
-  tables.set(name, table);
-  return table;
+/** A sequence: its first query's row and its first key's, how many of both there are, and how many keys the first query sees. */
+interface Sequence {
+  readonly row: number;
+  readonly keyRow: number;
+  readonly length: number;
+  readonly keys: number;
+  readonly seen: number;
 }
+
+const MOST_KEPT = 64;
+
+/** Tables of blocks of at most `rows` queries or keys of a sequence each: the same one for the same shape, so that it is uploaded once. */
+export function keptTables(): (
+  shape: AttentionShape,
+  rows: number,
+  list: (of: Sequence) => readonly number[],
+) => Uint32Array {
+  const tables = new Map<string, Uint32Array>();
+  return ({ lengths, keyLengths, causal }, rows, list) => {
+    const name = `${rows} ${causal} ${lengths} ${keyLengths}`;
+    const known = tables.get(name);
+    if (known) return known;
+    let [row, keyRow] = [0, 0];
+    const numbers = lengths.flatMap((length, i) => {
+      const keys = keyLengths[i]!;
+      const found = list({ row, keyRow, length, keys, seen: causal ? keys - length + 1 : keys });
+      row += length;
+      keyRow += keys;
+      return found;
+    });
+    if (tables.size >= MOST_KEPT) tables.clear();
+    const table = Uint32Array.from(numbers);
+    tables.set(name, table);
+    return table;
+  };
+}
+
+const tables = keptTables();
+
+/** Blocks of queries, 4 numbers each: the first one's row, how many they are, the row of the first key, and how many keys the first sees. */
+export const queryBlocks = (shape: AttentionShape, rows: number): Uint32Array =>
+  tables(shape, rows, ({ row, keyRow, length, seen }) => {
+    const numbers: number[] = [];
+    for (let first = 0; first < length; first += rows)
+      numbers.push(row + first, Math.min(rows, length - first), keyRow, shape.causal ? seen + first : seen);
+    return numbers;
+  });
 
 /** Sizes that the shaders of attention have as parameters. */
 export function attentionParams(
@@ -177,10 +199,13 @@ webgpuKernel("Attention", ({ inputs, attrs }) => {
   const tiling = findTiling(q.shape[1]! / shape.heads, shape.lengths);
   const blocks = queryBlocks(shape, tiles.rowsOf(tiling));
   const result = output(q.shape);
-  dispatch(findShader(tiling), {
-    buffers: [q, k, v, constantBuffer(blocks), result],
-    params: attentionParams(q, k, shape),
-    groups: [blocks.length / 4, shape.heads],
-  });
+  dispatch(
+    keptShader(`attention ${tiling.width} ${tiling.each}`, () => forward(tiling)),
+    {
+      buffers: [q, k, v, constantBuffer(blocks), result],
+      params: attentionParams(q, k, shape),
+      groups: [blocks.length / 4, shape.heads],
+    },
+  );
   return result;
 });

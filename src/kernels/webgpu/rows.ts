@@ -10,9 +10,9 @@ export function declare(reads: Readonly<Record<string, string>>, writes: Readonl
   return buffers.map((variable, i) => `@group(0) @binding(${i}) ${variable}`).join("\n");
 }
 
-/** The entry of a shader: its body knows the workgroup's `unit` of those that `flatGroups` shares out, and the invocation's `lane` of LANES. */
-export const main = (body: string): string => `
-@compute @workgroup_size(${LANES}) fn main(
+/** The entry of a shader: its body knows the workgroup's `unit` of those that `flatGroups` shares out, and the invocation's `lane`. */
+export const main = (body: string, lanes: number = LANES): string => `
+@compute @workgroup_size(${lanes}) fn main(
   @builtin(local_invocation_index) lane : u32,
   @builtin(workgroup_id) group : vec3<u32>,
   @builtin(num_workgroups) groups : vec3<u32>,

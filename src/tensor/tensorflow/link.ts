@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import { KitError, NotInstalled, shorten } from "../../error.ts";
 import type { Library } from "./library.ts";
 import { readGpuReason } from "./messages.ts";
-import type { Tried } from "./tryAddon.ts";
+import type { Failed, Tried } from "./tryAddon.ts";
 
 const PACKAGE = "@tensorflow/tfjs-node-gpu";
 
@@ -109,27 +109,22 @@ function tryAddon(addon: string, { folder, files, headers }: Library): Linked {
     encoding: "utf8",
     env: { ...process.env, TF_FORCE_GPU_ALLOW_GROWTH: "true", TF_CPP_MIN_LOG_LEVEL: "0" },
   });
-  if (status !== 0) throw explainEnd(signal ?? stderr, folder);
-  const { version, graphVersion, isOnGpu, product } = JSON.parse(stdout) as Tried;
+  if (status !== 0) throw explainFailed(`it ended by ${signal ?? `exit code ${status}`}`, folder);
+  const tried = JSON.parse(stdout) as Tried | Failed;
+  if ("failure" in tried) throw explainFailed(tried.failure.replaceAll(`${addon}: `, ""), folder);
+  const { version, graphVersion, isOnGpu, product } = tried;
   checkHeaders(headers, version, graphVersion);
   if (product.join() !== "7,10,15,22")
-    throw new KitError(
-      `TensorFlow ${version} of ${folder} says that [[1,2],[3,4]] squared is [${product}]: install another.`,
-    );
+    throw explainFailed(`it says that [[1,2],[3,4]] squared is [${product}]`, folder);
   return { version, folder, isOnGpu, reason: isOnGpu ? undefined : readGpuReason(stderr) };
 }
 
-function explainEnd(said: string, folder: string): KitError {
-  const reason = /^(?:\w*Error: )?(.*(?:undefined symbol|cannot open shared object|No such file|version `).*)$/m.exec(
-    said,
-  )?.[1];
-  const wanted = `The addon was compiled for the TensorFlow in ${folder}`;
-  if (reason && /undefined symbol|version `/.test(reason))
-    return new KitError(
-      `${wanted}, but its libraries are of different versions (${shorten(reason)}): install it anew into an empty folder.`,
-    );
+function explainFailed(reason: string, folder: string): KitError {
+  const isMixed = /undefined symbol|version `/.test(reason);
+  const finding = isMixed ? "its libraries are of different versions" : "does not work";
+  const advice = isMixed ? "install it anew into an empty folder" : "install it anew, or another";
   return new KitError(
-    `${wanted}, but does not load (${shorten(reason ?? said.trim().split("\n").at(-1)!)}): install that TensorFlow anew, or another.`,
+    `The addon was compiled for the TensorFlow in ${folder}, but ${finding} (${shorten(reason)}): ${advice}.`,
   );
 }
 

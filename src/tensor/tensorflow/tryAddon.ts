@@ -15,6 +15,15 @@ export interface Tried {
   readonly product: readonly number[];
 }
 
+/** What it writes where that cannot be done. */
+export interface Failed {
+  /** "/path/addon.node: undefined symbol: x" */
+  readonly failure: string;
+}
+
+/** TensorFlow's number for it. */
+const FLOAT32 = 1;
+
 /** The version of graphs, out of a message of protobuf's whose first field it is. */
 function readGraphVersion(path: string): number {
   const library = koffi.load(path);
@@ -32,18 +41,29 @@ function readGraphVersion(path: string): number {
   return bytes.slice(0, end + 1).reduceRight((value, byte) => value * 0x80 + (byte & 0x7f), 0);
 }
 
-const [addon, library] = process.argv.slice(2);
-const binding = createRequire(import.meta.url)(addon!) as Binding & { isUsingGpuDevice(): boolean };
-const matrix = binding.createTensor([2, 2], 1, Float32Array.of(1, 2, 3, 4));
-const attributes = [
-  { name: "T", type: binding.TF_ATTR_TYPE!, value: 1 },
-  ...["transpose_a", "transpose_b"].map((name) => ({ name, type: binding.TF_ATTR_BOOL!, value: false })),
-];
-const [square] = binding.executeOp("MatMul", attributes, [matrix, matrix], 1);
-const tried: Tried = {
-  version: binding.TF_Version,
-  graphVersion: readGraphVersion(library!),
-  isOnGpu: binding.isUsingGpuDevice(),
-  product: [...(binding.tensorDataSync(square!.id) as Float32Array)],
-};
-process.stdout.write(JSON.stringify(tried));
+function tryOut(addon: string, library: string): Tried {
+  const binding = createRequire(import.meta.url)(addon) as Binding & { isUsingGpuDevice(): boolean };
+  const matrix = binding.createTensor([2, 2], FLOAT32, Float32Array.of(1, 2, 3, 4));
+  const attributes = [
+    { name: "T", type: binding.TF_ATTR_TYPE!, value: FLOAT32 },
+    ...["transpose_a", "transpose_b"].map((name) => ({ name, type: binding.TF_ATTR_BOOL!, value: false })),
+  ];
+  const [square] = binding.executeOp("MatMul", attributes, [matrix, matrix], 1);
+  return {
+    version: binding.TF_Version,
+    graphVersion: readGraphVersion(library),
+    isOnGpu: binding.isUsingGpuDevice(),
+    product: [...(binding.tensorDataSync(square!.id) as Float32Array)],
+  };
+}
+
+function answer(): Tried | Failed {
+  const [addon, library] = process.argv.slice(2);
+  try {
+    return tryOut(addon!, library!);
+  } catch (error) {
+    return { failure: (error as Error).message };
+  }
+}
+
+process.stdout.write(JSON.stringify(answer()));

@@ -7,6 +7,7 @@ import { type GpuBackend, type GpuDevice, WEBGPU } from "./gpu.ts";
 import { formatOf, kindOf } from "./halves.ts";
 import { boundPool, gpuMemory, watchBuffers } from "./memory.ts";
 import { gpuStorage, readPieces } from "./storage.ts";
+import { BATCH } from "./uniforms.ts";
 
 /** What is used of WebGPU to find a device. */
 interface Gpu {
@@ -151,6 +152,7 @@ async function open(): Promise<string> {
   tf.registerBackend(WEBGPU, () => backend);
   tf.env().set("WEBGPU_CPU_FORWARD", false); // small tensors too are computed on the GPU
   tf.env().set("WEBGPU_MATMUL_PROGRAM_TYPE", PACKED);
+  tf.env().set("WEBGPU_DEFERRED_SUBMIT_BATCH_SIZE", BATCH);
   return describe(adapter, device);
 }
 

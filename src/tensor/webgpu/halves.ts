@@ -25,9 +25,10 @@ export function formatBytes(format: GpuFormat, elements: number): number {
 /** A tensor of TensorFlow.js's dtype float32 whose values are kept in 16 bits; they are unspecified at first. */
 export function halfTensor(shape: readonly number[], kind: HalfKind): tf.Tensor {
   const backend = gpu();
-  const info = backend.makeTensorInfo([...shape], "float32");
   const bytes = Math.max(4, formatBytes(kind.format, tf.util.sizeFromShape([...shape])));
-  backend.tensorMap.get(info.dataId).resource = backend.bufferManager.acquireBuffer(bytes, TENSOR_USAGE);
+  const buffer = backend.bufferManager.acquireBuffer(bytes, TENSOR_USAGE);
+  const info = backend.makeTensorInfo([...shape], "float32");
+  backend.tensorMap.get(info.dataId).resource = buffer;
   kinds.set(info.dataId, kind);
   return tf.engine().makeTensorFromTensorInfo(info);
 }

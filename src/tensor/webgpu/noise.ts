@@ -15,7 +15,10 @@ fn plus(a : f32, b : f32) -> f32 { return held(a + b); }
 fn times2(a : vec2<f32>, b : f32) -> vec2<f32> { return vec2(times(a.x, b), times(a.y, b)); }
 fn plus2(a : vec2<f32>, b : vec2<f32>) -> vec2<f32> { return vec2(plus(a.x, b.x), plus(a.y, b.y)); }`;
 
-/** Philox4x32-10 of the counter (block, use, stream, 0): noise/key.ts in WGSL, which has no wide product either. */
+/**
+ * Philox4x32-10 of the counter (block, use, stream, 0): noise/key.ts in WGSL, which has no wide product either. Its words are chosen, not
+ * indexed by a variable, which would put them in memory.
+ */
 const PHILOX = `
 fn highPart(a : u32, b : u32) -> u32 {
   let low = vec2<u32>(a & 0xffffu, b & 0xffffu);
@@ -33,6 +36,10 @@ fn blockWords(block : u32, usage : u32) -> vec4<u32> {
       highPart(c.x, 0xd2511f53u) ^ c.w ^ key.y, c.x * 0xd2511f53u);
   }
   return c;
+}
+fn wordOf(words : vec4<u32>, k : u32) -> u32 {
+  let two = select(words.xy, words.zw, k >= 2u);
+  return select(two.x, two.y, (k & 1u) == 1u);
 }`;
 
 const f32 = (value: number): string => `f32(${value})`;
@@ -92,14 +99,20 @@ fn boxMuller(x : u32, y : u32) -> vec2<f32> {
   return vec2<f32>(times(r, cosine), times(r, sine));
 }`;
 
-/** The 16 random bits by which both elements of a pair are rounded, with noise/halves.ts's layout in groups of 128. */
+/**
+ * The 16 random bits by which both elements of a pair are rounded, in the layout of tensor/halves.ts: place p of a group of 128 has half
+ * p % 2 of word p / 2.
+ */
 const DRAWS = `
-var<private> draws : array<vec4<u32>, 2>;
+var<private> leftDraws : vec4<u32>;
+var<private> rightDraws : vec4<u32>;
 fn beginGroup(group : u32, pair : u32) {
-  draws = array(blockWords(16u * group + 2u * pair, 1u), blockWords(16u * group + 2u * pair + 1u, 1u));
+  leftDraws = blockWords(16u * group + 2u * pair, 1u);
+  rightDraws = blockWords(16u * group + 2u * pair + 1u, 1u);
 }
 fn shares(place : u32) -> vec2<u32> {
-  return (vec2(draws[0][place >> 1u], draws[1][place >> 1u]) >> vec2(16u * (place & 1u))) & vec2(0xffffu);
+  let words = vec2(wordOf(leftDraws, place >> 1u), wordOf(rightDraws, place >> 1u));
+  return (words >> vec2(16u * (place & 1u))) & vec2(0xffffu);
 }`;
 
 const NO_DRAWS = `
@@ -117,9 +130,9 @@ fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) group
  * 64 g + 16 k + lane is normal k of block 16 g + lane; `change` gets the pair's first element, its z, and the pair's place among the 8.
  */
 const GAUSSIAN = `${BOX_MULLER}
-fn normals(block : u32) -> array<vec2<f32>, 2> {
+fn normals(block : u32) -> vec4<f32> {
   let words = blockWords(block, 0u);
-  return array(boxMuller(words.x, words.y), boxMuller(words.z, words.w));
+  return vec4(boxMuller(words.x, words.y), boxMuller(words.z, words.w));
 }
 ${MAIN}
   let first = (index >> 3u) * 128u + 2u * pair;
@@ -127,12 +140,11 @@ ${MAIN}
   beginGroup(index >> 3u, pair);
   for (var half = 0u; half < 2u; half++) {
     let block = (index >> 3u) * 32u + 16u * half + 2u * pair;
-    var left = normals(block);
-    var right = normals(block + 1u);
-    for (var k = 0u; k < 4u; k++) {
-      let place = 4u * half + k;
-      change(first + 16u * place, vec2(left[k >> 1u][k & 1u], right[k >> 1u][k & 1u]), place);
-    }
+    let left = normals(block);
+    let right = normals(block + 1u);
+    let at = first + 64u * half;
+    let place = 4u * half;
+    ${["x", "y", "z", "w"].map((k, i) => `change(at + ${16 * i}u, vec2(left.${k}, right.${k}), place + ${i}u);`).join("\n    ")}
   }
 }`;
 
@@ -144,7 +156,7 @@ ${MAIN}
   let first = 2048u * group2048 + 512u * k + 2u * pair;
   if (first >= params.size) { return; }
   let block = 16u * group2048 + 2u * pair;
-  let words = vec2(blockWords(block, 0u)[k], blockWords(block + 1u, 0u)[k]);
+  let words = vec2(wordOf(blockWords(block, 0u), k), wordOf(blockWords(block + 1u, 0u), k));
   for (var j = 0u; j < 32u; j++) {
     if ((j & 7u) == 0u) { beginGroup((first + 16u * j) >> 7u, pair); }
     let negative = ((words << vec2(j)) & vec2(0x80000000u)) != vec2(0u);

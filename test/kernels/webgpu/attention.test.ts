@@ -2,6 +2,7 @@ import "@tensorflow/tfjs"; // the gradients of all operations, of which the cpu 
 import type * as tf from "@tensorflow/tfjs-core";
 import { describe, expect, test } from "vitest";
 import { attention } from "../../../src/kernels/attention.ts";
+import { gradients } from "../../../src/tensor/gradients.ts";
 import { drawn, expectSame, isHere, on, where, worst } from "./compare.ts";
 
 interface Case {
@@ -53,5 +54,21 @@ describe.skipIf(!isHere)(`attention in WGSL${where}`, () => {
     };
     const [[found], [expected]] = [await on("webgpu", run), await on("cpu", run)];
     expect(worst(found!, expected!)).toBeLessThan(1e-4);
+  });
+
+  test.each([1, 2, 4, 9, 11].map((i) => CASES[i]!))("has the gradients of the other backends: %o", async (of) => {
+    const { lengths, keyLengths = lengths, heads, keyHeads, width, causal } = of;
+    await expectSame(() => {
+      const q = drawn(1, sum(lengths), heads * width);
+      const [k, v] = [2, 3].map((seed) => drawn(seed, sum(keyLengths), keyHeads * width));
+      const dy = drawn(4, sum(lengths), heads * width);
+      const { value, grads } = gradients(
+        () => attention(q, k!, v!, { lengths, keyLengths, heads, causal }),
+        [q, k!, v!],
+        dy,
+      );
+      value.dispose();
+      return grads as tf.Tensor[];
+    }, 2e-5);
   });
 });

@@ -5,7 +5,9 @@ import { activate } from "../../../src/kernels/elementwise.ts";
 import { embed } from "../../../src/kernels/embed.ts";
 import { layerNorm, rmsNorm } from "../../../src/kernels/norm.ts";
 import { type Angles, rotary } from "../../../src/kernels/rotary.ts";
-import { drawn, expectSame, isHere, on, where } from "./compare.ts";
+import { storage } from "../../../src/tensor/backend.ts";
+import { gradients } from "../../../src/tensor/gradients.ts";
+import { drawn, expectSame, isHere, on, where, worst } from "./compare.ts";
 
 /** Rows and widths that fill a workgroup's lanes, or do not. */
 const SHAPES = [
@@ -24,14 +26,36 @@ describe.skipIf(!isHere)(`rows and lookups in WGSL${where}`, () => {
     ]);
   });
 
+  test.each(SHAPES)("norms of %i rows, %i wide, have the other backends' gradients", async (rows, width) => {
+    const of = (run: (...xs: tf.Tensor[]) => tf.Tensor, ...xs: tf.Tensor[]): tf.Tensor[] => {
+      const { value, grads } = gradients(() => run(...xs), xs, drawn(9, ...xs[0]!.shape));
+      value.dispose();
+      return grads as tf.Tensor[];
+    };
+    const rms = (x?: tf.Tensor, weight?: tf.Tensor): tf.Tensor => rmsNorm(x!, weight!, 1e-3);
+    await expectSame(
+      () => [
+        ...of(
+          (x, weight, bias) => layerNorm(x!, weight!, bias!, 1e-3),
+          drawn(1, rows, width),
+          drawn(2, width),
+          drawn(3, width),
+        ),
+        ...of(rms, drawn(1, rows, width), drawn(2, width)),
+        ...of(rms, drawn(1, rows, 3 * width), drawn(2, width)),
+      ],
+      2e-5,
+    );
+  });
+
   test("a layer norm of rows whose mean is large keeps its digits", async () => {
     const x = (): tf.Tensor => tf.add(tf.mul(drawn(1, 4, 96), 0.01), 100);
     await expectSame(() => [layerNorm(x(), tf.ones([96]), tf.zeros([96]), 1e-6)], 1e-3);
   });
 
-  test("more rows than one dimension of a dispatch holds are all normalized", async () => {
-    const [values] = await on("webgpu", () => [rmsNorm(tf.fill([70_000, 2], 3), tf.ones([2]), 0)]);
-    expect(values!.every((v) => Math.abs(v - 1) < 1e-6)).toBe(true);
+  test("what takes more workgroups than one dimension of a dispatch holds is computed whole", async () => {
+    const [values] = await on("webgpu", () => [activate(tf.fill([70_000, 64], 3), "relu")]);
+    expect(values!.every((v) => v === 3)).toBe(true);
   });
 
   test.each(["relu", "gelu", "gelu_new", "silu"] as const)(
@@ -72,5 +96,21 @@ describe.skipIf(!isHere)(`rows and lookups in WGSL${where}`, () => {
   test("looks rows up in tables of rows and of numbers", async () => {
     const ids = (): tf.Tensor1D => tf.tensor1d([5, 0, 5, 2], "int32");
     await expectSame(() => [embed(ids(), drawn(1, 6, 5)), embed(ids(), drawn(1, 6))], 1e-9);
+  });
+
+  test.each(["float16", "bfloat16"] as const)("reads gains, shifts and tables that are kept in %s", async (format) => {
+    const kept = (seed: number, ...shape: number[]): tf.Tensor => {
+      const values = drawn(seed, ...shape).dataSync(); // where it was drawn: in this process
+      const kind = { format, rounding: "nearest" } as const;
+      return storage().weight(shape, (into, from) => into.set(values.subarray(from, from + into.length)), kind);
+    };
+    const run = (): tf.Tensor[] => {
+      const [weight, bias, table] = [kept(1, 7), kept(2, 7), kept(3, 9, 7)];
+      const x = embed(tf.tensor1d([8, 0, 3], "int32"), table);
+      return [x, layerNorm(x, weight, bias), rmsNorm(x, weight, 1e-5), layerNorm(x, weight, drawn(4, 7))];
+    };
+    const [found, expected] = [await on("webgpu", run), await on("native", run)];
+    expect(found[0]).toEqual(expected[0]);
+    found.forEach((values, i) => expect(worst(values, expected[i]!)).toBeLessThan(1e-5));
   });
 });

@@ -5,9 +5,15 @@ import { gpuMemory } from "../../../src/tensor/webgpu/memory.ts";
 
 const { available, detail } = (await probeBackends()).find(({ name }) => name === "webgpu")!;
 
-/** A result of a batch of some tokens, read as a step's is. */
+const KEY = { k0: 1, k1: 2, stream: 3 };
+
+/** A result of a batch of some tokens, of a shader of the kit's and TensorFlow.js's own, read as a step's is. */
 async function readBatch(tokens: number): Promise<number> {
-  const sum = tf.tidy(() => tf.sum(tf.mul(tf.fill([tokens, 1000], 1), 2)));
+  const sum = tf.tidy(() => {
+    const ones = tf.fill([tokens, 1000], 1);
+    storage().move([{ tensor: ones, moves: [{ key: KEY, scale: 2, keep: 0 }] }], "rademacher");
+    return tf.sum(tf.abs(ones));
+  });
   const [value] = await sum.data();
   sum.dispose();
   return value!;
