@@ -29,13 +29,13 @@ class AuthorsStep:
     def sweep(self, seed, scale):
         torch.manual_seed(seed)
         for weight in self.weights:
-            z = torch.normal(mean=0, std=1, size=weight.size(), dtype=weight.dtype)
+            z = torch.normal(mean=0, std=1, size=weight.size(), device=weight.device, dtype=weight.dtype)
             weight.data = weight.data + scale * z * EPS
 
     def update(self, seed, projected):
         torch.manual_seed(seed)
         for weight in self.weights:
-            z = torch.normal(mean=0, std=1, size=weight.size(), dtype=weight.dtype)
+            z = torch.normal(mean=0, std=1, size=weight.size(), device=weight.device, dtype=weight.dtype)
             weight.data = weight.data - LR * (projected * z)
 
     def finish(self, seed, projected):
