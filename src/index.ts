@@ -1,7 +1,7 @@
 export { KitError } from "./error.ts";
 export type { Progress, ProgressEvent } from "./tensor/progress.ts";
 export { type BackendName, type BackendOptions, backendNames, useBackend } from "./tensor/backend.ts";
-export type { Products } from "./tensor/products.ts";
+export type { FormedProducts, Products } from "./tensor/products.ts";
 
 // Models and how they are run.
 export { BUNDLED_MODEL, type LoadOptions, loadModel } from "./models/load.ts";

@@ -201,7 +201,7 @@ function isRepeated(header: RunHeader, { kept }: LanguageModel): boolean {
   const { weights, adapter, backend, products = "float32", processor = "none" } = header;
   const isKeptAlike = weights?.format === kept?.format && weights?.rounding === kept?.rounding;
   const isComputedAlike = (): boolean =>
-    backend === tf.getBackend() && products === productsInUse() && processor === levelInUse();
+    backend === tf.getBackend() && products === productsInUse(kept) && processor === levelInUse();
   return isKeptAlike && (adapter?.name !== "prefix" || isComputedAlike());
 }
 

@@ -8,7 +8,7 @@ import { restoreQuietly } from "../models/network.ts";
 import type { Task } from "../tasks/task.ts";
 import { levelInUse, productsInUse } from "../tensor/backend.ts";
 import { type Draw, gaussian, type Parameter, type Perturb } from "../tensor/parameter.ts";
-import type { Products } from "../tensor/products.ts";
+import type { FormedProducts } from "../tensor/products.ts";
 import type { Progress } from "../tensor/progress.ts";
 import type { HalfKind } from "../tensor/source.ts";
 import type { Level } from "../tensor/x86/library.ts";
@@ -108,7 +108,7 @@ export interface Diagnosis {
   /** How the model's matrices are kept where not in float32. */
   readonly weights?: HalfKind;
   /** How matrix products are formed, and by which of the kit's own kernels. */
-  readonly products: Products;
+  readonly products: FormedProducts;
   readonly processor: Level;
   readonly task: string;
   readonly method: string;
@@ -186,7 +186,7 @@ function describeSubject(
   return {
     ...{ model: id, task: task.name, method: adapter ? `MeZO (${adapter.name})` : "MeZO" },
     ...(kept !== undefined && { weights: kept }),
-    ...{ products: productsInUse(), processor: levelInUse() },
+    ...{ products: productsInUse(kept), processor: levelInUse() },
     settings: { lr, eps, batchSize, seed },
     trainingRows: task.train.length,
   };

@@ -9,7 +9,7 @@ import type { LanguageModel } from "../models/network.ts";
 import { drawDemonstrationSeeds, drawDemonstrations } from "../tasks/split.ts";
 import type { Example, Task } from "../tasks/task.ts";
 import { productsInUse } from "../tensor/backend.ts";
-import type { Products } from "../tensor/products.ts";
+import type { FormedProducts } from "../tensor/products.ts";
 
 /** Which row of a task to look at, and how it is put to the model, as `evaluate` has it. */
 export interface RowChoice {
@@ -46,7 +46,7 @@ export interface RowView extends RowChoice {
   readonly task: string;
   readonly model: string;
   /** How the matrix products behind the numbers are formed. */
-  readonly products: Products;
+  readonly products: FormedProducts;
   /** How many rows the part has. */
   readonly rows: number;
   /** What stands before the options; with a masked model the whole sequence, in which an option takes the place of the mask. */
@@ -81,7 +81,7 @@ export async function viewRow(model: LanguageModel, task: Task, choice: RowChoic
     return { text, tokens: own, mean, isGold: example.gold.includes(i) };
   });
   const ending = await decide(model, task, { example, options, demonstrations, begin: choice.begin });
-  const where = { task: task.name, model: model.id, products: productsInUse(), ...choice, rows: rows.length };
+  const where = { task: task.name, model: model.id, products: productsInUse(model.kept), ...choice, rows: rows.length };
   return { ...where, prompt, ...(mask !== undefined && { mask }), options, ...ending };
 }
 

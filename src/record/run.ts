@@ -1,5 +1,5 @@
 import type { DataSource, Metric } from "../tasks/task.ts";
-import type { Products } from "../tensor/products.ts";
+import type { FormedProducts } from "../tensor/products.ts";
 import type { HalfKind } from "../tensor/source.ts";
 import type { Level } from "../tensor/x86/library.ts";
 
@@ -23,7 +23,7 @@ export interface RunHeader {
   readonly backend: string;
   readonly threads: number;
   /** How matrix products were formed; float32 where it is absent. */
-  readonly products?: Products;
+  readonly products?: FormedProducts;
   /** The processor's level, by which the last digits of losses differ, but no z and no replayed weight; "none" where it is absent. */
   readonly processor?: Level;
   readonly task: string;

@@ -25,6 +25,9 @@ const DEFAULTS: Readonly<Record<Level, Products>> = {
   "amx-emulated": "bf16x3",
 };
 
+/** How products were formed, on any backend: as `Products`, or in float16, which TensorFlow does with such weights on a GPU. */
+export type FormedProducts = Products | "float16";
+
 let chosen: Products | undefined;
 
 /**

@@ -6,3 +6,6 @@ import "./embed.ts";
 import "./norm.ts";
 import "./normGradient.ts";
 import "./rotary.ts";
+import "./linear.ts";
+import "./productGradients.ts";
+import "./vocabulary.ts";
