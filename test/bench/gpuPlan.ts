@@ -43,7 +43,9 @@ export function planParts(backends: readonly BackendName[], sizes: GpuSizes): Pl
   const threads = availableParallelism();
   const step = models.flatMap((model) =>
     batches.flatMap(([rows, tokens]) =>
-      on((backend) => [{ kind: "step", backend, model, rows, tokens, weights: "float16", threads, steps }]),
+      on((backend) => [
+        { kind: "step", backend, model, rows, tokens, weights: "float16", threads, passes: steps, steps },
+      ]),
     ),
   );
   return [
