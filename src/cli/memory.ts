@@ -3,7 +3,13 @@ import { Command, Option } from "commander";
 import { KitError } from "../error.ts";
 import { type Forming, formingOf, totalBytes } from "../experiment/predict.ts";
 import { choices, defaults } from "../measure/makeRequest.ts";
-import { largestBatch, type MemoryQuestion, type MethodMemory, planMemory } from "../measure/memoryPlan.ts";
+import {
+  largestBatch,
+  type MemoryQuestion,
+  type MethodMemory,
+  planMemory,
+  TOKENS_PER_PASS,
+} from "../measure/memoryPlan.ts";
 import { checkWeights } from "../measure/plan.ts";
 import type { MeasureRequest } from "../measure/request.ts";
 import { BUNDLED_MODEL } from "../models/load.ts";
@@ -130,8 +136,12 @@ function needsText(
     String(largestBatch),
   ]);
   const count = model.parameters.reduce((sum, { value }) => sum + value.size, 0);
-  const head = `${model.id}, ${wholeText(count)} weights in ${kept}; a step of ${batchSize} examples of ${tokens} tokens; in ${inUnit.name}:`;
-  return [head, toTerminal({ columns: numberColumns(HEADINGS), rows, caption: notes(room) }, true)].join("\n");
+  const head = `${model.id}, ${wholeText(count)} weights in ${kept}; a step of ${batchSize} ${batchSize === 1 ? "example" : "examples"} of ${tokens} tokens; in ${inUnit.name}:`;
+  const caption = [
+    ...notes(room),
+    ...(room.isGpu ? [`What the optimizer keeps stays in the process: for FT ${inGibibytes(8 * count)}.`] : []),
+  ];
+  return [head, toTerminal({ columns: numberColumns(HEADINGS), rows, caption }, true)].join("\n");
 }
 
 /** GiB for what does not fit a few of them, else MiB. */
@@ -140,13 +150,15 @@ function unitFor(bytes: number): { readonly name: string; readonly text: (bytes:
   return { name: "GiB", text: (part) => (part / 2 ** 30).toFixed(1) };
 }
 
+const inGibibytes = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+
 function notes({ name, isGpu, totalBytes, freeBytes }: Room): string[] {
-  const [free, total] = [freeBytes, totalBytes].map((bytes) => `${(bytes / 2 ** 30).toFixed(1)} GiB`);
+  const [free, total] = [freeBytes, totalBytes].map(inGibibytes);
   const beside = isGpu
     ? "the GPU's libraries take some hundred MiB for themselves"
     : `the process without a model takes about ${wholeText(mebibytes(process.memoryUsage.rss()))} MiB`;
   return [
     `Fits: in the ${free} that are free of the ${total} of ${name}; beside it ${beside}.`,
-    "Largest batch: any, where passes of the most tokens that the kit runs at once fit; larger batches take several.",
+    `Largest batch: any, where a pass of ${wholeText(TOKENS_PER_PASS)} tokens fits, the most that are run at once; larger batches take several.`,
   ];
 }

@@ -36,6 +36,7 @@ Examples:
   npm start -- --model roberta-large --task TREC --data path/to/trec --k 16 --seeds 13,21,42,87,100
   npm start -- --data reviews.csv --method mezo a CSV with the columns sentence,label
   npm start -- --resume                         resumes what was cut short, to the bit
+  npx mezo memory                               what memory each method needs, before a model is loaded
   npx mezo doctor                               what a run of MeZO depends on, measured before it starts
   npx mezo replay run.jsonl --save folder       replays a run's weights; mezo diff and mezo compact: more on run files
   npx mezo backends                             where this machine can compute, and what is missing elsewhere

@@ -4,8 +4,7 @@ import type { LanguageModel } from "../models/network.ts";
 import { RUN_FORMAT } from "../record/lines.ts";
 import type { RunHeader, RunSettings } from "../record/run.ts";
 import type { Task } from "../tasks/task.ts";
-import { levelInUse, productsInUse } from "../tensor/backend.ts";
-import { threadCount } from "../tensor/native/session.ts";
+import { levelInUse, productsInUse, threadsInUse } from "../tensor/backend.ts";
 import type { Tuner } from "../tuners/tuner.ts";
 import type { TuneSettings } from "./tuneOptions.ts";
 
@@ -60,7 +59,7 @@ export function runHeader({ model, task, seed }: Setting, method: string, settin
     ...(model?.kept !== undefined && { weights: model.kept }),
     ...(model?.untied && { untied: true }),
     backend: tf.engine().backendName ?? "none",
-    threads: threadCount(),
+    threads: threadsInUse(),
     ...(model && { products: productsInUse(model.kept), processor: levelInUse() }),
     task: task.name,
     data: task.data,

@@ -6,6 +6,7 @@ import type { PredictedBytes } from "../record/run.ts";
 import { deviceMemory } from "../tensor/backend.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { elementsAtOnce } from "../tensor/tensorflow/storage.ts";
+import { LEAST_POOL } from "../tensor/webgpu/memory.ts";
 import type { EncodedExample } from "../text/prompt.ts";
 import type { Resident } from "../tuners/tuner.ts";
 import { type Execution, readSizes, type SizedNetwork } from "./networkSizes.ts";
@@ -20,13 +21,15 @@ export interface Forming {
   readonly weights: "in tiles" | "as kept" | "in float32";
   /** Elements of z that are made together, where that takes an operation after the other, each of which leaves its result. */
   readonly noiseAtOnce: number;
+  /** Whether memory that results gave back waits for its next use. */
+  readonly isPooled: boolean;
 }
 
 /** How a backend forms weights, on a GPU or not. */
 export function formingOf(backend: string, isOnGpu: boolean): Forming {
-  if (backend === "native") return { weights: "in tiles", noiseAtOnce: 0 };
+  if (backend === "native") return { weights: "in tiles", noiseAtOnce: 0, isPooled: false };
   const noiseAtOnce = backend === "tensorflow" ? elementsAtOnce(isOnGpu) : 0;
-  return { weights: isOnGpu ? "as kept" : "in float32", noiseAtOnce };
+  return { weights: isOnGpu ? "as kept" : "in float32", noiseAtOnce, isPooled: backend === "webgpu" };
 }
 
 const formingInUse = (): Forming => formingOf(tf.getBackend(), deviceMemory() !== undefined);
@@ -66,15 +69,20 @@ export function predictBytes(run: PlannedRun): PredictedBytes {
     forming.weights === "in tiles"
       ? tokens * resultsOfTiles[execution](sizes)
       : resultsOfWhole[execution](sizes, { tokens, longest });
-  const activations = FLOAT_BYTES * results;
+  const weights = sum([...network.parameters, ...adapter].map(countBytes));
+  const activations = FLOAT_BYTES * results + (forming.isPooled ? pooledBytes(FLOAT_BYTES * results, weights) : 0);
   return {
-    weights: sum([...network.parameters, ...adapter].map(countBytes)),
+    weights,
     activations,
     temporaries: TEMPORARIES[forming.weights]({ network, theta, execution }, activations) + noiseBytes(run, forming),
     gradients: resident.gradients * thetaBytes,
     optimizer: forming.weights === "as kept" ? 0 : resident.optimizer * thetaBytes, // tuners keep it in the process
   };
 }
+
+/** What results that were freed take on webgpu, until they are used again: 1.4 times as much, as counted, or all that its pool may hold. */
+const pooledBytes = (results: number, weights: number): number =>
+  Math.min(1.4 * results, Math.max(LEAST_POOL, (results + weights) / 2));
 
 /** All parts together. */
 export function totalBytes(parts: PredictedBytes): number {

@@ -12,6 +12,8 @@ import { adam } from "../tuners/adam.ts";
 import { isMarked, type Method, methods, type TrainingMethod } from "./methods.ts";
 import { backpropagation } from "./runMethod.ts";
 
+export { TOKENS_PER_PASS };
+
 /** A model and a batch whose memory is asked for, before anything is loaded. */
 export interface MemoryQuestion {
   readonly model: ModelOutline;

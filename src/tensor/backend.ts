@@ -3,13 +3,14 @@ import { KitError } from "../error.ts";
 import "./gradients.ts";
 import { silence } from "./native/backend.ts";
 import { native } from "./native/native.ts";
-import { setThreads } from "./native/session.ts";
+import { setThreads, threadCount } from "./native/session.ts";
 import { setNoiseThreads } from "./noise/pieces.ts";
 import { cpu, wasm } from "./plain.ts";
 import { type FormedProducts, type Products, setProducts, twoSidedProducts } from "./products.ts";
 import type { HalfKind } from "./source.ts";
 import type { Backend, DeviceMemory, Storage } from "./storage.ts";
 import { tensorflow } from "./tensorflow/backend.ts";
+import { tensorflowThreads } from "./tensorflow/load.ts";
 import { formedProducts } from "./tensorflow/products.ts";
 import { webgpu } from "./webgpu/backend.ts";
 import { type Level, processorLevel, setLibraryThreads } from "./x86/library.ts";
@@ -38,7 +39,7 @@ let chosen: BackendName | undefined;
 
 /** How a backend computes; what is left out stays as it was. */
 export interface BackendOptions {
-  /** One a core at first. */
+  /** One a core at first. TensorFlow keeps as many as were chosen when it was first used. */
   readonly threads?: number | undefined;
   /** How matrix products are formed, on `native`; at first the processor's default, which `mezo backends` tells. */
   readonly products?: Products | undefined;
@@ -75,6 +76,11 @@ export function productsInUse(kept?: HalfKind): FormedProducts {
   const { backendName } = tf.engine();
   if (backendName === "native") return twoSidedProducts();
   return backendName === "tensorflow" ? formedProducts(kept?.format) : "float32";
+}
+
+/** How many threads the backend in use computes with: TensorFlow keeps as many as were chosen when it was loaded. */
+export function threadsInUse(): number {
+  return (tf.engine().backendName === "tensorflow" && tensorflowThreads()) || threadCount();
 }
 
 /** The level of the kit's own kernels that compute here; backends other than native use none. */

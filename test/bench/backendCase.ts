@@ -10,7 +10,6 @@ import { pairwise } from "../../src/tensor/pair.ts";
 import type { Parameter } from "../../src/tensor/parameter.ts";
 import { mezo } from "../../src/tuners/mezo.ts";
 import type { Objective } from "../../src/tuners/tuner.ts";
-import { median } from "./median.ts";
 import { randomNetwork } from "./randomNetwork.ts";
 import { shapesOnBackends } from "./shapes.ts";
 
@@ -22,15 +21,19 @@ export interface BackendCase {
   readonly tokens: number;
   readonly weights: WeightFormat;
   readonly threads: number;
+  /** Forward passes, and MeZO steps after them; one more of each warms up */
+  readonly passes: number;
   readonly steps: number;
 }
 
-/** Seconds, medians of the steps after the first: a forward pass, a MeZO step, and what of that forms both sides and moves theta. */
+/**
+ * The least seconds of a forward pass, by the clock and of all cores together, which others at work on the machine do not change as much; and
+ * of a MeZO step, where one was asked for.
+ */
 export interface BackendResult {
   readonly forward: number;
-  readonly step: number;
-  readonly sides: number;
-  readonly update: number;
+  readonly forwardCpu: number;
+  readonly mezo?: StepSeconds;
   readonly products: string;
   readonly peakBytes: number;
 }
@@ -41,15 +44,14 @@ export async function measureBackend(request: BackendCase): Promise<BackendResul
   const { family, config } = shapesOnBackends[request.model]!;
   const network = randomNetwork(family, config, request.weights);
   const objective = objectiveOf(network, request);
-  const [forward, steps] = [[] as number[], [] as StepSeconds[]];
+  const passes = await repeat(request.passes, () => seconds(async () => void (await objective.value())));
   const training = mezo({ lr: 1e-7, eps: 1e-3 }).begin(network.parameters);
-  for (let step = 0; step <= request.steps; step++) {
-    forward.push(await seconds(async () => void (await objective.value())));
-    steps.push(await timeStep(async () => void (await training.step(objective, { seed: 1, step, total: 100 }))));
-  }
-  const middle = (part: keyof StepSeconds): number => median(steps.slice(1).map((step) => step[part]));
+  const steps = await repeat(request.steps, (step) =>
+    timeStep(async () => void (await training.step(objective, { seed: 1, step, total: request.steps + 1 }))),
+  );
   const result = {
-    ...{ forward: median(forward.slice(1)), step: middle("step"), sides: middle("sides"), update: middle("update") },
+    ...{ forward: least(passes, "wall"), forwardCpu: least(passes, "cpu") },
+    ...(steps.length > 0 && { mezo: leastStep(steps) }),
     ...{ products: productsInUse(halfKind(request)), peakBytes: peakBytes() },
   };
   for (const part of [training, network]) part.dispose();
@@ -92,11 +94,8 @@ function lossesOf(network: Network, batch: TokenBatch): tf.Tensor {
   });
 }
 
-interface StepSeconds {
-  readonly step: number;
-  readonly sides: number;
-  readonly update: number;
-}
+/** Seconds of a MeZO step, and of what in it forms both sides and moves theta. */
+export type StepSeconds = Readonly<Record<"step" | "sides" | "update", number>>;
 
 /** Times a step, and in it the backend's forming of sides and moving of theta. */
 async function timeStep(work: () => Promise<void>): Promise<StepSeconds> {
@@ -114,13 +113,32 @@ async function timeStep(work: () => Promise<void>): Promise<StepSeconds> {
     };
   const { sides, move } = own;
   Object.assign(own, { sides: timed("sides", sides), move: timed("move", move) });
-  const step = await seconds(work);
+  const { wall: step } = await seconds(work);
   Object.assign(own, { sides, move });
   return { step, sides: taken.sides, update: taken.move };
 }
 
-async function seconds(work: () => Promise<void>): Promise<number> {
-  const started = performance.now();
+/** Does something once to warm up and then so many times; nothing at all where that is 0. */
+async function repeat<T>(times: number, work: (index: number) => Promise<T>): Promise<T[]> {
+  const found: T[] = [];
+  if (times > 0) for (let i = 0; i <= times; i++) found.push(await work(i));
+  return found.slice(1);
+}
+
+const least = <Name extends string>(of: readonly Readonly<Record<Name, number>>[], name: Name): number =>
+  Math.min(...of.map((one) => one[name]));
+
+/** Of each part the least of several steps. */
+export const leastStep = (steps: readonly StepSeconds[]): StepSeconds => ({
+  step: least(steps, "step"),
+  sides: least(steps, "sides"),
+  update: least(steps, "update"),
+});
+
+/** Seconds by the clock, and of all cores together. */
+async function seconds(work: () => Promise<void>): Promise<Readonly<Record<"wall" | "cpu", number>>> {
+  const [started, before] = [performance.now(), process.cpuUsage()];
   await work();
-  return (performance.now() - started) / 1e3;
+  const { user, system } = process.cpuUsage(before);
+  return { wall: (performance.now() - started) / 1e3, cpu: (user + system) / 1e6 };
 }

@@ -6,7 +6,7 @@ import { type WeightFormat, weightFormats } from "../../src/models/weights.ts";
 import { terminalProgress } from "../../src/report/progress.ts";
 import { numberColumns, toTerminal } from "../../src/report/table.ts";
 import { type BackendName, backendNames } from "../../src/tensor/backend.ts";
-import type { BackendCase, BackendResult } from "./backendCase.ts";
+import { type BackendCase, type BackendResult, leastStep } from "./backendCase.ts";
 import { among, count, countFrom } from "./options.ts";
 import { backendResult } from "./ownProcess.ts";
 import { writeResults } from "./results.ts";
@@ -32,7 +32,8 @@ function parseOptions(argv: readonly string[]): Options {
     ])
     .option("--rows <n>", "rows a batch", count, 16)
     .option("--tokens <n>", "tokens a row", countFrom(2), 64)
-    .option("--steps <n>", "passes and steps a turn, after one to warm up", count, 3)
+    .option("--passes <n>", "forward passes a turn, after one to warm up", count, 3)
+    .option("--steps <n>", "MeZO steps a turn, after one to warm up", countFrom(0), 1)
     .option("--rounds <n>", "rounds, in each of which all take their turn", count, 3)
     .option("--threads <n>", "threads", count, availableParallelism())
     .option("--output <folder>", "where the results are written", "data/runs")
@@ -46,10 +47,12 @@ interface Row extends BackendResult {
 }
 
 function bestOf(one: BackendCase, turns: readonly BackendResult[]): Row {
-  const least = (part: "forward" | "step" | "sides" | "update"): number => Math.min(...turns.map((turn) => turn[part]));
+  const least = (part: "forward" | "forwardCpu"): number => Math.min(...turns.map((turn) => turn[part]));
+  const steps = turns.flatMap(({ mezo }) => (mezo ? [mezo] : []));
   return {
     ...{ case: one, products: turns[0]!.products, peakBytes: Math.max(...turns.map(({ peakBytes }) => peakBytes)) },
-    ...{ forward: least("forward"), step: least("step"), sides: least("sides"), update: least("update") },
+    ...{ forward: least("forward"), forwardCpu: least("forwardCpu") },
+    ...(steps.length > 0 && { mezo: leastStep(steps) }),
   };
 }
 
@@ -75,24 +78,29 @@ async function main(argv: readonly string[]): Promise<void> {
   process.stdout.write(`Results: ${relative(process.cwd(), file)}\n`);
 }
 
-const HEAD = ["", "products", "forward, s", "over the first", "step, s", "of it sides, s", "update, s", "peak, MiB"];
+const HEAD = [
+  "",
+  "products",
+  ...["forward, s", "of CPU", "over the first"],
+  ...["step, s", "sides", "update"],
+  "peak, MiB",
+];
 
 function tableText(rows: readonly Row[]): string {
   const cells = rows.map((row) => {
     const { model, weights, backend } = row.case;
     const first = rows.find((other) => other.case.model === model)!;
     return [
-      ...[
-        `${model} ${weights} ${backend}`,
-        row.products,
-        row.forward.toFixed(3),
-        (row.forward / first.forward).toFixed(2),
-      ],
-      ...[row.step, row.sides, row.update].map((seconds) => seconds.toFixed(3)),
+      ...[`${model} ${weights} ${backend}`, row.products, row.forward.toFixed(3), row.forwardCpu.toFixed(3)],
+      (row.forwardCpu / first.forwardCpu).toFixed(2),
+      ...(["step", "sides", "update"] as const).map((part) => row.mezo?.[part].toFixed(3) ?? ""),
       (row.peakBytes / 2 ** 20).toFixed(0),
     ];
   });
-  return toTerminal({ columns: numberColumns(HEAD), rows: cells });
+  return `${toTerminal({ columns: numberColumns(HEAD), rows: cells })}\n${LEGEND}`;
 }
+
+const LEGEND =
+  "Least seconds of all rounds: a forward pass, by the clock and of all cores together, and the latter over that of the model's first row; a MeZO step, and what of it forms both sides and moves theta.";
 
 await runCommand(main);

@@ -41,6 +41,7 @@ export const modelShapes: Readonly<Record<string, ModelShape>> = {
   "opt-350m": { ...OPT_350M, config: { ...OPT_350M.config, word_embed_proj_dim: 512, do_layer_norm_before: false } },
   "opt-1.3b": optShape("OPT-1.3B", 1316, [2048, 24, 32]),
   "opt-6.7b": optShape("OPT-6.7B", 6658, [4096, 32, 32]),
+  "opt-13b": optShape("OPT-13B", 12853, [5120, 40, 40]),
 };
 
 const ROBERTA_BASE: Config = {

@@ -53,6 +53,7 @@ describe("feedForward", () => {
     const [x, weights] = [normal(5, ROWS, WIDTH), weightsOf(WIDE)];
     const halves: Record<string, tf.Tensor> = {};
     for (const [name, weight] of Object.entries(weights)) {
+      if (weight.rank < 2 && BACKEND !== "native") continue; // models keep vectors in float32
       const drawn = await valuesOf(weight);
       halves[name] = storage().weight(
         weight.shape,
@@ -64,7 +65,7 @@ describe("feedForward", () => {
       );
       setValues(weight, await valuesOf(halves[name]));
     }
-    const kept = halves as unknown as FeedForwardWeights;
+    const kept = { ...weights, ...halves };
     const [found, wanted] = [
       await values(() => feedForward(x, kept, "relu", x)),
       await values(() => feedForward(x, weights, "relu", x)),

@@ -176,7 +176,7 @@ test.skipIf(!onTensorflow.available)(
       await valuesAndGradients(operation);
       expect(countTensors(), name).toBe(before);
     }
-    await useBackend("native");
+    await useBackend(BACKEND);
   },
 );
 

@@ -15,6 +15,9 @@ import { allValues, setValues, valuesOf } from "../values.ts";
 const folder = tinyModel();
 const task = await loadTask("SST-2", { data: tinyData(), train: 24, dev: 12, test: 12, seed: 1 });
 
+/** TensorFlow may round what meets a weight in a product to the weight's own 11 or 8 bits; the other backends widen the weight alone. */
+const ROUNDING = { float16: 2 ** -11, bfloat16: 2 ** -8 } as const;
+
 describe.each(["float16", "bfloat16"] as const)("a model kept in %s", (weights) => {
   test("computes in float32 with its rounded weights: the losses of a float32 model that holds the same numbers", async () => {
     const [half, full] = [await loadModel(folder, { weights }), await loadModel(folder)];
@@ -23,8 +26,11 @@ describe.each(["float16", "bfloat16"] as const)("a model kept in %s", (weights) 
       setValues(full.parameters[i]!.value, await valuesOf(value));
     }
     const batch = encodeBatch(half, task.train, "mezo");
-    expect(await computeLoss("candidates", half, batch)).toBe(await computeLoss("candidates", full, batch));
-    expect(await computeLoss("answer", half, batch)).toBe(await computeLoss("answer", full, batch));
+    for (const loss of ["candidates", "answer"] as const) {
+      const [found, wanted] = [await computeLoss(loss, half, batch), await computeLoss(loss, full, batch)];
+      if (BACKEND === "tensorflow") expect(Math.abs(found - wanted)).toBeLessThan(ROUNDING[weights] * wanted);
+      else expect(found).toBe(wanted);
+    }
     half.dispose();
     full.dispose();
   });

@@ -4,6 +4,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { KitError } from "../../error.ts";
 import { captureStderr, setEnvironment } from "../clib.ts";
 import { findGpus } from "../gpu.ts";
+import { threadCount } from "../native/session.ts";
 import { readLinked } from "./link.ts";
 import { explainFailure, gibibytes, readGpuReason } from "./messages.ts";
 import type { Binding } from "./operations.ts";
@@ -21,11 +22,18 @@ const ENVIRONMENT: Readonly<Record<string, string>> = {
   NVIDIA_TF32_OVERRIDE: "0",
 };
 
+/** How many threads an operation may use, which TensorFlow reads once too. */
+const THREADS = "TF_NUM_INTRAOP_THREADS";
+
 let device: string | undefined;
+let threads: number | undefined;
+
+/** How many threads TensorFlow's operations may use on the processor; undefined until it is loaded. */
+export const tensorflowThreads = (): number | undefined => threads;
 
 /**
- * Loads TensorFlow's library and registers it with TensorFlow.js; does nothing the second time. Gives what it is and runs on: "TensorFlow
- * 2.21.0, NVIDIA H200, 139.8 GiB, 139 GiB free". Throws a KitError that says why it cannot be loaded.
+ * Loads TensorFlow's library, for as many threads as are chosen by now, and registers it with TensorFlow.js; does nothing the second time. Gives
+ * what it is and runs on: "TensorFlow 2.21.0, NVIDIA H200, 139.8 GiB, 139 GiB free". Throws a KitError that says why it cannot be loaded.
  */
 export function loadTensorFlow(): string {
   device ??= load();
@@ -34,6 +42,17 @@ export function loadTensorFlow(): string {
 
 function load(): string {
   for (const [name, value] of Object.entries(ENVIRONMENT)) if (!process.env[name]) setEnvironment(name, value);
+  const given = process.env[THREADS];
+  threads = Number(given) || threadCount();
+  setEnvironment(THREADS, String(threads));
+  try {
+    return loadPackage();
+  } finally {
+    if (given === undefined) delete process.env[THREADS]; // processes that this one starts choose for themselves
+  }
+}
+
+function loadPackage(): string {
   mendUtil();
   let failure =
     "neither @tensorflow/tfjs-node-gpu nor @tensorflow/tfjs-node is installed (npm install --ignore-scripts @tensorflow/tfjs-node-gpu)";

@@ -69,7 +69,7 @@ function makeScoped(device: GpuDevice, { report, follow }: Faults, make: () => G
 }
 
 /** What freed buffers may take: that much, or half of what is in use. */
-const LEAST_POOL = 2 ** 28;
+export const LEAST_POOL: number = 2 ** 28;
 /** Reads of a result for which a freed buffer waits for its next use: those of some steps. */
 const LONGEST_WAIT = 16;
 /** Below that many bytes a new buffer costs less than commands sent early. */
