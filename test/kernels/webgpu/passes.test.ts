@@ -12,7 +12,7 @@ import type { HalfFormat } from "../../../src/tensor/source.ts";
 import { submit } from "../../../src/tensor/webgpu/dispatch.ts";
 import { gpu } from "../../../src/tensor/webgpu/gpu.ts";
 import { CONFIGS, free, tinyNetwork } from "../../nn/networks.ts";
-import { drawn, isHere, where, worst } from "./compare.ts";
+import { drawn, expectSame, isHere, where, worst } from "./compare.ts";
 
 const batch = packBatch([
   [2, 6, 7, 8],
@@ -96,6 +96,16 @@ describe.skipIf(!isHere)(`passes in WGSL${where}`, () => {
     const [native, found] = [await bothSides("native"), await bothSides("webgpu")];
     found.forEach((side, i) => expect(worst(side, native[i]!)).toBeLessThan(1e-5));
     expect(worst(native[0]!, native[1]!)).toBeGreaterThan(1e-3);
+  });
+});
+
+describe.skipIf(!isHere)(`gradients of products in WGSL${where}`, () => {
+  test.each([
+    ["a linear map with ReLU", (x: tf.Tensor, w: tf.Tensor) => linear(x, w, { activation: "relu" })],
+    ["a linear map with GELU", (x: tf.Tensor, w: tf.Tensor) => linear(x, w, { activation: "gelu" })],
+    ["log-probabilities", (x: tf.Tensor, w: tf.Tensor) => tokenLogProbs(x, w, tf.range(0, 9, 1, "int32"))],
+  ] as const)("of %s are the other backends'", async (_what, run) => {
+    await expectSame(() => tf.grads((x, w) => tf.sum(tf.square(run(x!, w!))))([drawn(1, 9, 20), drawn(2, 13, 20)]));
   });
 });
 
