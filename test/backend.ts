@@ -11,10 +11,7 @@ export interface Need {
 }
 
 /** Weights in 16 bits. */
-export const HALVES: Need = {
-  here: ["native", "tensorflow", "webgpu"].includes(BACKEND),
-  why: "weights are float32 there",
-};
+export const HALVES: Need = { here: !["cpu", "wasm"].includes(BACKEND), why: "weights are float32 there" };
 
 /** What is native's own: how it is made, not what any backend gives. */
 export const NATIVES_OWN: Need = { here: BACKEND === "native", why: "this is of native itself" };
@@ -26,23 +23,55 @@ export const describeWhere = ({ here, why }: Need, name: string, body: () => voi
 /** What is added to the name of a test that is skipped on this backend: nothing where it is not. */
 export const skipped = ({ here, why }: Need): string => (here ? "" : ` (skipped on ${BACKEND}: ${why})`);
 
-/** Files of tests that other backends than native leave out, by how their paths in test/ begin, and why. */
-const LEFT_OUT: Readonly<Partial<Record<BackendName | "others", Readonly<Record<string, string>>>>> = {
-  others: {
-    "tensor/native/": NATIVES_OWN.why,
-    "tensor/x86/": NATIVES_OWN.why,
-    "kernels/matrix.test.ts": "the kit's library for x86-64 is native's",
-    "experiment/memoryPlan.test.ts": "it predicts what native's pool of buffers takes",
-  },
+/** Why tests are left out, by how their file's path in test/, or that and their name, begins. */
+type Reasons = Readonly<Record<string, string>>;
+
+const list = (why: string, beginnings: readonly string[]): Reasons =>
+  Object.fromEntries(beginnings.map((beginning) => [beginning, why]));
+
+/** What no backend but native has. */
+const OF_NATIVE: Reasons = {
+  ...list(NATIVES_OWN.why, ["tensor/native/", "tensor/x86/"]),
+  ...list("the kit's library for x86-64 is native's", ["kernels/matrix.test.ts"]),
+  ...list("it predicts what native's pool of buffers takes", ["experiment/memoryPlan.test.ts"]),
+};
+
+const OF_HALVES: Reasons = list(HALVES.why, [
+  "models/weights.test.ts",
+  "models/gguf.test.ts: has the weights and logits of the checkpoint that it was made of",
+  "models/save.test.ts: in F16",
+  "models/save.test.ts: in BF16",
+  "models/tuned.test.ts: is tuned by MeZO, and its run replayed to the weights' hash: all weights in bfloat16",
+  "experiment/replay.test.ts: of weights kept in 16 bits",
+  "experiment/replay.test.ts: gives weights as near as 16 bits",
+  "experiment/saveTuned.test.ts: a model in 16 bits",
+  "experiment/saveTuned.test.ts: an adapter of a model in 16 bits",
+]);
+
+const LEFT_OUT: Readonly<Record<BackendName, Reasons>> = {
+  native: {},
+  cpu: { ...OF_NATIVE, ...OF_HALVES },
+  wasm: { ...OF_NATIVE, ...OF_HALVES },
   tensorflow: {
-    "tensor/gradients.test.ts": "TensorFlow.js's Node package brings the gradients of all operations itself",
-    "tensor/missingGradients.test.ts": "TensorFlow.js's Node package brings the gradients of all operations itself",
+    ...OF_NATIVE,
+    ...list("TensorFlow.js's Node package brings the gradients of all operations itself", [
+      "tensor/gradients.test.ts",
+      "tensor/missingGradients.test.ts",
+      "tensor/backpropagate.test.ts: what was saved is freed",
+    ]),
+  },
+  webgpu: {
+    ...OF_NATIVE,
+    ...list("it reads results at once, which the GPU's cannot be", [
+      "tensor/gradients.test.ts",
+      "tensor/missingGradients.test.ts",
+      "tensor/backpropagate.test.ts",
+      "tensor/trace.test.ts",
+    ]),
   },
 };
 
-/** Why a file of tests is left out on this backend; undefined where it is not. */
-export function whyLeftOut(path: string): string | undefined {
-  if (BACKEND === "native") return undefined;
-  const reasons = Object.entries({ ...LEFT_OUT.others, ...LEFT_OUT[BACKEND] });
-  return reasons.find(([beginning]) => path.startsWith(beginning))?.[1];
+/** Why a test is left out on this backend, given its file's path in test/ and its name; undefined where it is not. */
+export function whyLeftOut(path: string, name: string): string | undefined {
+  return Object.entries(LEFT_OUT[BACKEND]).find(([beginning]) => `${path}: ${name}`.startsWith(beginning))?.[1];
 }

@@ -7,7 +7,7 @@ import { BACKEND, whyLeftOut } from "./backend.ts";
 let tensorsBefore = 0;
 
 beforeEach(async ({ task, skip }) => {
-  const why = whyLeftOut(relative(import.meta.dirname, task.file.filepath));
+  const why = whyLeftOut(relative(import.meta.dirname, task.file.filepath), task.name);
   if (why) skip(`not run on ${BACKEND}: ${why}`);
   await useBackend(BACKEND, { threads: 1, products: "float32" });
   tensorsBefore = tf.memory().numTensors;

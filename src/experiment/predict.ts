@@ -74,7 +74,7 @@ export function predictBytes(run: PlannedRun): PredictedBytes {
   return {
     weights,
     activations,
-    temporaries: TEMPORARIES[forming.weights]({ network, theta, execution }, activations) + noiseBytes(run, forming),
+    temporaries: TEMPORARIES[forming.weights](run, activations, forming),
     gradients: resident.gradients * thetaBytes,
     optimizer: forming.weights === "as kept" ? 0 : resident.optimizer * thetaBytes, // tuners keep it in the process
   };
@@ -94,7 +94,7 @@ const elements = (weights: readonly Parameter[]): number => sum(weights.map(({ v
 const countBytes = ({ value, bytes }: Parameter): number => value.size * (bytes ?? FLOAT_BYTES);
 
 /** Bytes of weights' copies beside so many of results. */
-type Temporaries = (run: Pick<PlannedRun, "network" | "theta" | "execution">, activations: number) => number;
+type Temporaries = (run: PlannedRun, activations: number, forming: Forming) => number;
 
 const TEMPORARIES: Readonly<Record<Forming["weights"], Temporaries>> = {
   "in tiles": (run) => FLOAT_BYTES * temporariesOfTiles(run),
@@ -108,32 +108,40 @@ const TEMPORARIES: Readonly<Record<Forming["weights"], Temporaries>> = {
 /** Results of the operations that make z, as many as are there at once. */
 const NOISE_RESULTS = 5;
 
-function noiseBytes({ theta, execution }: PlannedRun, { noiseAtOnce }: Forming): number {
-  const largest = execution === "pair" ? Math.max(0, ...theta.map(({ value }) => value.size)) : 0;
-  return NOISE_RESULTS * FLOAT_BYTES * Math.min(noiseAtOnce, largest);
-}
-
 /**
- * Both sides of an operation's weights, and what products with a weight itself are formed from: of a layer's widest operation beside the
- * results, or of a table of embeddings, when there are hardly any.
+ * Both sides of an operation's weights, with their noise in the making, and what products with a weight itself are formed from: of a layer's
+ * widest operation beside the results, or of a table of embeddings, when there are hardly any; or the noise of a move of all weights, after them.
  */
 function wholeSides(side: (weight: Parameter) => number, copy: (weight: Parameter) => number): Temporaries {
-  return ({ network, theta, execution }, activations) => {
+  return ({ network, theta, execution }, activations, { noiseAtOnce }) => {
     const moved = new Set(execution === "pair" ? theta : []);
-    const bytes = (weight: Parameter): number => (moved.has(weight) ? 2 * side(weight) : copy(weight));
-    const tables = network.parameters.filter(({ name }) => network.embeddings.includes(name) && moved.size > 0);
-    return Math.max(widestOperation(network, bytes), ...tables.map((table) => bytes(table) - activations));
+    const noise = (weights: readonly Parameter[]): number =>
+      NOISE_RESULTS * FLOAT_BYTES * Math.min(noiseAtOnce, elements(weights));
+    const formed = (weight: Parameter): number => (moved.has(weight) ? 2 * side(weight) : copy(weight));
+    const tables = network.parameters.filter((weight) => network.embeddings.includes(weight.name) && moved.has(weight));
+    return Math.max(
+      widestOperation(network, formed) + noise(widestMatrix(network, moved)),
+      ...tables.map((table) => formed(table) + noise([table]) - activations),
+      noise([...moved]) - activations,
+    );
   };
 }
 
+const layerMatrices = ({ parameters, layers }: SizedNetwork): Parameter[] =>
+  parameters.filter(({ name, value }) => layers[0]!.parameters.includes(name) && value.rank === 2);
+
+/** The largest of a layer's matrices that are moved, where any is. */
+function widestMatrix(network: SizedNetwork, moved: ReadonlySet<Parameter>): Parameter[] {
+  const matrices = layerMatrices(network).filter((weight) => moved.has(weight));
+  return matrices.toSorted((a, b) => b.value.size - a.value.size).slice(0, 1);
+}
+
 /** The bytes of the weights of a layer's widest operation: of a matrix, or of both of a feed-forward part that is one operation. */
-function widestOperation({ parameters, layers }: SizedNetwork, bytes: (weight: Parameter) => number): number {
-  const own = new Set(layers[0]!.parameters);
-  const matrices = parameters.filter(({ name, value }) => own.has(name) && value.rank === 2);
+function widestOperation(network: SizedNetwork, bytes: (weight: Parameter) => number): number {
+  const matrices = layerMatrices(network);
   const widest = Math.max(...matrices.map(({ value }) => value.size));
-  const pair = matrices.filter(({ value }) => value.size === widest);
-  const isOne = pair.length === 2;
-  return isOne ? sum(pair.map(bytes)) : Math.max(0, ...matrices.map(bytes));
+  const alike = matrices.filter(({ value }) => value.size === widest);
+  return alike.length === 2 ? sum(alike.map(bytes)) : Math.max(0, ...matrices.map(bytes));
 }
 
 /** Token counts of the longest examples: of as many as are run at once, `most` in training. */

@@ -17,6 +17,14 @@ describe("a run file", () => {
     expect(readRun(file)).toEqual(run);
   });
 
+  test("of a run on a GPU has that one's peak beside the process's, and a prediction without what the process held before", () => {
+    const file = join(scratch(), "run.jsonl");
+    const predicted = { weights: 2 ** 20, activations: 5, temporaries: 6, gradients: 0, optimizer: 0 };
+    const onGpu = { ...run, cost: { ...run.cost, devicePeakBytes: 2 ** 21, predicted } };
+    writeRun(file, onGpu);
+    expect(readRun(file)).toEqual(onGpu);
+  });
+
   test("holds steps and scores in the order they were made", () => {
     const file = join(scratch(), "run.jsonl");
     writeRun(file, run);

@@ -7,7 +7,8 @@ import * as tiles from "./attentionTiles.ts";
 import { declare, LANES } from "./rows.ts";
 
 // Flash attention (Dao et al. 2022): the scores of a block of queries with some keys at a time, whose softmax is corrected when larger ones
-// are met, so that none lie in memory. A workgroup has a block of queries of one head of one sequence.
+// are met, so that none lie in memory. A workgroup has a block of queries of one head of one sequence. Variables in a loop are given their zeros:
+// WGSL says that they begin with them, but Dawn on Vulkan sets them once.
 
 /** Below any score, and far from what float32 cannot hold: WGSL knows no infinity. */
 export const LEAST = "-1e30";

@@ -49,7 +49,7 @@ export function multiply(
     const shader = fewShader({ ...operands, places: placesFor(rows) }, ending);
     dispatch(shader, { ...call, groups: fewGroups(columns) });
   } else {
-    const height = tileHeight(rows, columns);
+    const height = tileHeight(rows, columns, operands.x.isWide && operands.w.isWide && ending.wide);
     const shader = tileShader({ ...operands, height }, ending);
     dispatch(shader, { ...call, groups: tileGroups(height, rows, columns) });
   }
@@ -97,12 +97,13 @@ function declareEnding({ hasBias, hasResidual, activation, wide }: Ending): stri
   return `${buffers.join("\n")}
 ${activation ? activateFunction(activation) : ""}
 fn finish(row : u32, column : u32, sum : ${type}) {
-  if (row >= params.rows || column >= params.columns) { return; }
-  let at = row * ${width} + ${place};
-  var v = sum;
-  ${hasBias ? `v += bias[${place}];` : ""}
-  ${activation ? `v = ${type}(${parts});` : ""}
-  y[at] = v${hasResidual ? " + residual[at]" : ""};
+  if (row < params.rows && column < params.columns) {
+    let at = row * ${width} + ${place};
+    var v = sum;
+    ${hasBias ? `v += bias[${place}];` : ""}
+    ${activation ? `v = ${type}(${parts});` : ""}
+    y[at] = v${hasResidual ? " + residual[at]" : ""};
+  }
 }`;
 }
 

@@ -4,7 +4,7 @@ import { dispatch, flatGroups, output, type Shader } from "../../tensor/webgpu/d
 import { gpu, WEBGPU } from "../../tensor/webgpu/gpu.ts";
 import { formatOf, type GpuFormat, loadWeight, weightType } from "../../tensor/webgpu/halves.ts";
 import { eachColumn, standardize } from "./norm.ts";
-import { declare, main, TOTAL } from "./rows.ts";
+import { declare, main, SUM_COLUMNS, sumRowsMain, TOTAL } from "./rows.ts";
 
 /** Of a row: dx = scale (dn − mean(dn) − n mean(dn ∘ n)) with n the row normalized and dn = dy ∘ gain, and the row's mean and scale. */
 const ofRows = (format: GpuFormat, isCentred: boolean): Shader => ({
@@ -22,30 +22,16 @@ ${loadWeight(format, "weight")}${main(`
   if (lane == 0u) { moments[unit] = vec2<f32>(mean, scale); }`)}`,
 });
 
-/** Columns of a workgroup, and invocations that share out the rows of each. */
-const [COLUMNS, SHARES] = [16, 16];
-
 /** Of columns: dGain = Σ dy ∘ n and dShift = Σ dy over the rows. */
 const ofColumns: Shader = {
   name: "norm gradient of columns",
-  code: `${declare({ x: "f32", dy: "f32", moments: "vec2<f32>" }, { dWeight: "f32", dBias: "f32" })}
-var<workgroup> parts : array<vec2<f32>, ${COLUMNS * SHARES}>;
-${main(
-  `
-  let column = unit * ${COLUMNS}u + lane % ${COLUMNS}u;
-  var own = vec2<f32>();
-  for (var row = lane / ${COLUMNS}u; row < params.rows && column < params.width; row += ${SHARES}u) {
-    let d = dy[row * params.width + column];
-    own += vec2<f32>(d * (x[row * params.width + column] - moments[row].x) * moments[row].y, d);
-  }
-  parts[lane] = own;
-  workgroupBarrier();
-  if (lane >= ${COLUMNS}u || column >= params.width) { return; }
-  for (var i = 1u; i < ${SHARES}u; i++) { own += parts[lane + i * ${COLUMNS}u]; }
-  dWeight[column] = own.x;
-  dBias[column] = own.y;`,
-  COLUMNS * SHARES,
-)}`,
+  code:
+    declare({ x: "f32", dy: "f32", moments: "vec2<f32>" }, { dWeight: "f32", dBias: "f32" }) +
+    sumRowsMain(
+      "vec2<f32>",
+      "vec2<f32>(dy[at] * (x[at] - moments[row].x) * moments[row].y, dy[at])",
+      "dWeight[column] = own.x; dBias[column] = own.y;",
+    ),
 };
 
 const normGradient =
@@ -64,7 +50,7 @@ const normGradient =
     dispatch(ofColumns, {
       buffers: [x!, dy, moments, dWeight, dBias],
       params: sizes,
-      groups: flatGroups(Math.ceil(width / COLUMNS)),
+      groups: flatGroups(Math.ceil(width / SUM_COLUMNS)),
     });
     gpu().disposeData(moments.dataId);
     const [inX, inWeight, inBias] = [dx, dWeight, dBias].map((made) => tf.engine().makeTensorFromTensorInfo(made));

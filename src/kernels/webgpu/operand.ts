@@ -30,7 +30,8 @@ export const elementType = ({ format, isWide }: Operand): string => TYPES[format
 
 /**
  * WGSL that declares the buffer `name` and `fn NAMEFour(line : u32, at : u32) -> vec4<f32>`: four numbers of a line, the first of which is a
- * multiple of four; zeros beyond the buffer's `lines` and `width`, which are expressions.
+ * multiple of four; zeros beyond the buffer's `lines` and `width`, which are expressions. There
+ * are no branches, which some drivers are slow to compile.
  */
 export function declareOperand(name: string, binding: number, operand: Operand, size: Size): string {
   return `
@@ -48,9 +49,9 @@ function readWide(name: string, { format }: Operand, { lines, width }: Size): st
   const value = format === "float32" ? "found" : `vec4(${name}Unpack(found.x), ${name}Unpack(found.y))`;
   return `${unpack(name, format)}
 fn ${name}Four(line : u32, at : u32) -> vec4<f32> {
-  if (line >= ${lines} || at >= ${width}) { return vec4<f32>(); }
-  let found = ${name}[line * (${width} / 4u) + at / 4u];
-  return ${value};
+  let inside = line < ${lines} && at < ${width};
+  let found = ${name}[select(0u, line * (${width} / 4u) + at / 4u, inside)];
+  return select(vec4<f32>(), ${value}, inside);
 }`;
 }
 
@@ -58,9 +59,9 @@ function readNarrow(name: string, { format }: Operand, { lines, width }: Size): 
   const value = format === "float32" ? `${name}[i]` : `${name}Unpack(${name}[i >> 1u])[i & 1u]`;
   return `${unpack(name, format)}
 fn ${name}One(line : u32, at : u32) -> f32 {
-  if (line >= ${lines} || at >= ${width}) { return 0.0; }
-  let i = line * ${width} + at;
-  return ${value};
+  let inside = line < ${lines} && at < ${width};
+  let i = select(0u, line * ${width} + at, inside);
+  return select(0.0, ${value}, inside);
 }
 fn ${name}Four(line : u32, at : u32) -> vec4<f32> {
   return vec4(${name}One(line, at), ${name}One(line, at + 1u), ${name}One(line, at + 2u), ${name}One(line, at + 3u));

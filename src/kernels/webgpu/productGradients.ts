@@ -1,9 +1,11 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { defineGradient } from "../../tensor/trace.ts";
+import { dispatch, flatGroups, output, type Shader } from "../../tensor/webgpu/dispatch.ts";
 import { WEBGPU } from "../../tensor/webgpu/gpu.ts";
 import { type Activation, activate, activationGradient } from "../elementwise.ts";
 import { linear } from "../linear.ts";
 import { multiply } from "./linear.ts";
+import { declare, SUM_COLUMNS, sumRowsMain } from "./rows.ts";
 
 /** The product a b of a [n, k] and b [k, m]. */
 const times = (a: tf.Tensor, b: tf.Tensor): tf.Tensor =>
@@ -13,12 +15,29 @@ const times = (a: tf.Tensor, b: tf.Tensor): tf.Tensor =>
 const turnedTimes = (a: tf.Tensor, b: tf.Tensor): tf.Tensor =>
   tf.engine().makeTensorFromTensorInfo(multiply({ x: a, weight: b }, undefined, { x: true, weight: true }));
 
+const SUM: Shader = {
+  name: "sum of rows",
+  code: declare({ x: "f32" }, { sum: "f32" }) + sumRowsMain("f32", "x[at]", "sum[column] = own;"),
+};
+
+/** The sum of the rows of x [rows, width]: [width]. */
+function sumRows(x: tf.Tensor): tf.Tensor {
+  const [rows, width] = x.shape as [number, number];
+  const sum = output([width]);
+  dispatch(SUM, {
+    buffers: [x, sum],
+    params: { rows: { u32: rows }, width: { u32: width } },
+    groups: flatGroups(Math.ceil(width / SUM_COLUMNS)),
+  });
+  return tf.engine().makeTensorFromTensorInfo(sum);
+}
+
 defineGradient("Linear", WEBGPU, (dy, [x, weight, y], { activation }) => {
   const dProduct = activation ? activationGradient(dy, y!, activation as Activation) : dy; // a ReLU passes on where its result is positive
   return {
     x: () => times(dProduct, weight!),
     weight: () => turnedTimes(dProduct, x!),
-    bias: () => tf.sum(dProduct, 0),
+    bias: () => sumRows(dProduct),
     residual: () => tf.clone(dy),
   };
 });
@@ -28,7 +47,7 @@ defineGradient("SmoothLinear", WEBGPU, (dy, [x, weight, bias], { activation }) =
   return {
     x: () => times(dProduct, weight!),
     weight: () => turnedTimes(dProduct, x!),
-    bias: () => tf.sum(dProduct, 0),
+    bias: () => sumRows(dProduct),
   };
 });
 
@@ -39,9 +58,9 @@ defineGradient("FeedForward", WEBGPU, (dy, [x, up, upBias, down], attrs) => {
   return {
     x: () => times(dBefore, up!),
     up: () => turnedTimes(dBefore, x!),
-    upBias: () => tf.sum(dBefore, 0),
+    upBias: () => sumRows(dBefore),
     down: () => turnedTimes(dy, activate(before, activation)),
-    downBias: () => tf.sum(dy, 0),
+    downBias: () => sumRows(dy),
     residual: () => tf.clone(dy),
   };
 });
@@ -53,6 +72,6 @@ defineGradient("TokenLogProbs", WEBGPU, (dy, [features, table, ids, bias]) => {
   return {
     features: () => times(dLogits, table!),
     table: () => turnedTimes(dLogits, features!),
-    bias: () => tf.sum(dLogits, 0),
+    bias: () => sumRows(dLogits),
   };
 });

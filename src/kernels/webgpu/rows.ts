@@ -34,3 +34,29 @@ fn total(own : f32, lane : u32) -> f32 {
   }
   return (sums.x + sums.y) + (sums.z + sums.w);
 }`;
+
+/** Columns of a workgroup that sums rows, and invocations that share out the rows of each. */
+export const SUM_COLUMNS = 16;
+const SHARES = 16;
+
+/**
+ * The entry of a shader that sums over params.rows rows, params.width wide: a workgroup has SUM_COLUMNS columns. `value` gives in WGSL what is
+ * summed, of a type, at index `at` of a row; `write` writes the sum `own` of a column.
+ */
+export const sumRowsMain = (type: string, value: string, write: string): string => `
+var<workgroup> shares : array<${type}, ${SUM_COLUMNS * SHARES}>;
+${main(
+  `
+  let column = unit * ${SUM_COLUMNS}u + lane % ${SUM_COLUMNS}u;
+  var own = ${type}();
+  for (var row = lane / ${SUM_COLUMNS}u; row < params.rows && column < params.width; row += ${SHARES}u) {
+    let at = row * params.width + column;
+    own += ${value};
+  }
+  shares[lane] = own;
+  workgroupBarrier();
+  if (lane >= ${SUM_COLUMNS}u || column >= params.width) { return; }
+  for (var i = 1u; i < ${SHARES}u; i++) { own += shares[lane + i * ${SUM_COLUMNS}u]; }
+  ${write}`,
+  SUM_COLUMNS * SHARES,
+)}`;

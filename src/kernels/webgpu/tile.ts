@@ -11,16 +11,21 @@ const DEPTH = 16;
 
 /** The tiles' heights, with the rows of a lane and its vectors of four columns: high ones for speed, low ones for few rows or few tiles. */
 const OWN = { 64: { rows: 8, vectors: 2 }, 16: { rows: 4, vectors: 1 } } as const;
+
+/** The height of a tile in rows. */
 export type TileHeight = keyof typeof OWN;
 
 /** Up to so many rows, or in fewer high tiles than so many, a product is divided into low ones: they occupy more of a GPU. */
 const FEW_ROWS = 32;
 const FEW_TILES = 32;
 
-/** The height of the tiles of a product. */
-export function tileHeight(rows: number, columns: number): TileHeight {
+/**
+ * The height of the tiles of a product. High ones are for what is wide alone: where numbers are read one by one a driver may take minutes
+ * to compile them.
+ */
+export function tileHeight(rows: number, columns: number, allWide: boolean): TileHeight {
   const tiles = Math.ceil(rows / 64) * Math.ceil(columns / TILE_COLUMNS);
-  return rows <= FEW_ROWS || tiles < FEW_TILES ? 16 : 64;
+  return rows <= FEW_ROWS || tiles < FEW_TILES || !allWide ? 16 : 64;
 }
 
 /** A product x wᵀ in tiles. */

@@ -33,8 +33,7 @@ const BEST: Fold = {
   code: `
 fn one(logit : f32, token : u32) -> vec2<f32> { return vec2(logit, f32(token)); }
 fn join(a : vec2<f32>, b : vec2<f32>) -> vec2<f32> {
-  if (b.x > a.x || (b.x == a.x && b.y < a.y)) { return b; }
-  return a;
+  return select(a, b, b.x > a.x || (b.x == a.x && b.y < a.y));
 }`,
 };
 
@@ -52,10 +51,11 @@ function foldTiles(
   own?: { readonly ids: tf.TensorInfo; readonly picked: tf.TensorInfo },
 ): tf.TensorInfo {
   const [rows, columns, inner] = [features.shape[0]!, table.shape[0]!, features.shape[1]!];
-  const height = tileHeight(rows, columns);
+  const operands = { x: findOperand(features), w: findOperand(table) };
+  const height = tileHeight(rows, columns, operands.x.isWide && operands.w.isWide);
   const groups = tileGroups(height, rows, columns);
   const pairs = output([rows, groups[1], 2]);
-  const product = { x: findOperand(features), w: findOperand(table), height };
+  const product = { ...operands, height };
   dispatch(tileShader(fold, product, { hasBias: !!bias, picks: !!own }), {
     buffers: [features, table, pairs, ...(bias ? [bias] : []), ...(own ? [own.ids, own.picked] : [])],
     params: { rows: { u32: rows }, columns: { u32: columns }, inner: { u32: inner }, tiles: { u32: groups[1] } },
@@ -80,10 +80,10 @@ ${extras.map((buffer, i) => `@group(0) @binding(${i + 3}) ${buffer}`).join("\n")
 ${fold.code}
 var<workgroup> parts : array<vec2<f32>, ${product.height * lanesOfRow(product)}>;
 fn ofToken(row : u32, token : u32, sum : f32) -> vec2<f32> {
-  if (token >= params.columns) { return vec2(${LOWEST}, 0.0); }
-  let logit = sum${hasBias ? " + bias[token]" : ""};
-  ${picks ? "if (row < params.rows && u32(ids[row]) == token) { picked[row] = logit; }" : ""}
-  return one(logit, token);
+  let inside = token < params.columns;
+  let logit = sum${hasBias ? " + bias[min(token, params.columns - 1u)]" : ""};
+  ${picks ? "if (row < params.rows && inside && u32(ids[row]) == token) { picked[row] = logit; }" : ""}
+  return select(vec2(${LOWEST}, 0.0), one(logit, token), inside);
 }`;
   return {
     name: `${fold.name} tiles ${nameProduct(product)} ${hasBias ? "bias" : ""} ${picks ? "picks" : ""}`,

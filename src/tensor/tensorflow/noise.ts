@@ -106,22 +106,21 @@ const WORDS: Formula = variable("uint32");
 function normals(): Formula {
   const pairs = transpose(reshape(WORDS, -1, 16, 2, 2), 3, 0, 2, 1); // [word of a pair, group, pair, lane]
   const r = radius(at(pairs, 0));
-  const turn = add(shiftRight(at(pairs, 1), 8), 2 ** 21);
-  const quadrant = shiftRight(turn, 22);
-  const a = multiply(subtract(cast(and(turn, 2 ** 22 - 1), "float32"), 2 ** 21), ANGLE);
+  const turn = add(at(pairs, 1), 1 << 29); // its two upper bits are the quadrant, the 22 below them the remainder + 2^21
+  const a = multiply(subtract(cast(shiftRight(and(turn, 0x3fffffff), 8), "float32"), 2 ** 21), ANGLE);
   const a2 = multiply(a, a);
   const s = add(multiply(multiply(polynomial(SINE, a2), a2), a), a);
   const c = add(subtract(multiply(multiply(polynomial(COSINE, a2), a2), a2), multiply(a2, 0.5)), 1);
-  const isOdd = cast(and(quadrant, 1), "bool");
-  const cosine = multiply(signed(select(isOdd, s, c), add(quadrant, 1)), r);
-  const sine = multiply(signed(select(isOdd, c, s), quadrant), r);
+  const isOdd = cast(and(turn, 0x40000000), "bool");
+  const cosine = multiply(signed(select(isOdd, s, c), add(turn, 0x40000000)), r);
+  const sine = multiply(signed(select(isOdd, c, s), turn), r);
   return reshape(stack([cosine, sine], 2), -1);
 }
 
-/** sqrt(-2 log u) with u = (x's upper 23 bits + 1/2) / 2^23. */
+/** sqrt(-2 log u) with u = (x's upper 23 bits + 1/2) / 2^23, which is what those stand for behind a 1, less 1 - 2^-24. */
 function radius(x: Formula): Formula {
-  const u = multiply(add(cast(shiftRight(x, 9), "float32"), 0.5), 2 ** -23);
-  const d = subtract(bits(u, "uint32"), numbers([SQRT_HALF_BITS], [], "uint32"));
+  const u = subtract(bits(or(shiftRight(x, 9), 0x3f800000), "float32"), 1 - 2 ** -24);
+  const d = subtract(bits(u, "uint32"), SQRT_HALF_BITS);
   const e = subtract(cast(shiftRight(add(d, 32 << 23), 23), "float32"), 32);
   const f = subtract(bits(add(and(d, 0x7fffff), SQRT_HALF_BITS), "float32"), 1);
   const f2 = multiply(f, f);
@@ -135,9 +134,9 @@ function polynomial([first, second, ...others]: readonly number[], x: Formula): 
   return others.reduce((sum, c) => add(multiply(sum, x), c), add(multiply(x, first!), second!));
 }
 
-/** x with its sign turned where bit 1 of n is set. */
+/** x with its sign turned where the uppermost bit of n is set. */
 function signed(x: Formula, n: Formula): Formula {
-  return bits(xor(bits(x, "uint32"), shiftLeft(and(n, 2), 30)), "float32");
+  return bits(xor(bits(x, "uint32"), and(n, 0x80000000)), "float32");
 }
 
 /** ±1 by a bit of Philox's each: as in noise/plain.ts, where the layout is told. */

@@ -60,16 +60,20 @@ function cut({ tensor, from, size }: Part): Value {
   return size === sizeOf(tensor) ? vector : op("Slice", [vector, integers(from), integers(size)]);
 }
 
-/** Writes a vector to the place of a part, whoever holds the value's buffer. */
+/** Writes a vector to the place of a part, in the value's own buffer. */
 function put(into: Value, { from, size }: Omit<Part, "tensor">, vector: Value): void {
-  const row = size === sizeOf(into) ? size : commonDivisor(sizeOf(into), PIECE);
+  const isWhole = size === sizeOf(into);
+  const row = isWhole ? size : commonDivisor(sizeOf(into), PIECE);
   const [rows, values] = [into, vector].map((value) => op("Reshape", [value, integers(-1, row)]));
-  op("InplaceUpdate", [rows!, places(from / row, size / row), values!]);
+  const places = countFrom(from / row, size / row, isWhole ? 1 : chunk() / row);
+  op("InplaceUpdate", [rows!, places, values!]);
 }
 
-/** The numbers from `first` on, counted on the device. */
-function places(first: number, count: number): Value {
-  const counted = lasting(`places ${count}`, () => uint32(Int32Array.from({ length: count }, (_, i) => i)));
+/** So many numbers from `first` on, out of the `most` that are counted once where the weights are. */
+function countFrom(first: number, count: number, most: number): Value {
+  const all = lasting(`count to ${most}`, () => uint32(Int32Array.from({ length: most }, (_, i) => i)));
+  const [begin, end, step] = [0, count, 1].map((place) => integers(place));
+  const counted = count === most ? all : op("StridedSlice", [all, begin!, end!, step!]);
   return op("Bitcast", [op("AddV2", [counted, uint32(Int32Array.of(first))])], { type: { type: "int32" } });
 }
 

@@ -46,13 +46,17 @@ export function dispatch(shader: Shader, { buffers, params, groups }: Dispatch):
   if (groups.includes(0)) return;
   const backend = gpu();
   const pipeline = findPipeline(backend, shader, Object.entries(params), buffers.length);
-  const asked = buffers.map((bound, i) =>
-    isTensor(bound) && pipeline.bindings[i]!.isFloat && formatOf(bound) !== "float32" ? widened(bound) : bound,
-  );
+  const asked = buffers.map((bound, i) => asFloats(bound, pipeline.bindings[i]!, shader));
   record(backend, pipeline, asked, Object.values(params), groups);
   asked.forEach((bound, i) => {
     if (bound !== buffers[i] && isTensor(bound)) backend.disposeData(bound.dataId);
   });
+}
+
+function asFloats(bound: Bound, { isFloat, isWritten }: Binding, { name }: Shader): Bound {
+  if (!isTensor(bound) || !isFloat || formatOf(bound) === "float32") return bound;
+  if (isWritten) throw new Error(`The shader ${name} writes float32, but was given a weight of 16 bits.`);
+  return widened(bound);
 }
 
 function record(

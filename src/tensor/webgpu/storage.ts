@@ -17,7 +17,7 @@ function sound(): GpuBackend {
   return backend;
 }
 
-/** The tensor's buffer; what is recorded already will be done before what is written to it now. */
+/** The tensor's buffer, made where there is none yet. */
 function bufferOf(backend: GpuBackend, { dataId }: tf.TensorInfo): GpuBuffer {
   backend.uploadToGPU(dataId);
   return backend.tensorMap.get(dataId).resource!;
@@ -25,8 +25,9 @@ function bufferOf(backend: GpuBackend, { dataId }: tf.TensorInfo): GpuBuffer {
 
 const blank = (shape: readonly number[]): tf.Tensor => tf.engine().makeTensorFromTensorInfo(output(shape));
 
-/** Bytes written after which they are sent, so that the driver's copies of them do not add up. */
+/** Bytes written after which they are sent, so that the driver's copies of them do not add up over a model's weights. */
 const SENT_BYTES = 2 ** 26;
+let waitingBytes = 0;
 
 /** Writes values to a tensor's buffer as they come, rounded to the nearest where it is kept in 16 bits. */
 function writePieces(tensor: tf.TensorInfo, readValues: ReadValues): void {
@@ -35,14 +36,13 @@ function writePieces(tensor: tf.TensorInfo, readValues: ReadValues): void {
   const buffer = bufferOf(backend, tensor);
   submit(backend); // what still reads the old values
   backend.tensorMap.get(tensor.dataId).values = null;
-  let waiting = 0;
   eachPiece(size, readValues, (values, from) => {
     const piece = kind ? pack(values, kind) : values;
     backend.queue.writeBuffer(buffer, formatBytes(formatOf(tensor), from), piece);
-    waiting += piece.byteLength;
-    if (waiting < SENT_BYTES) return;
+    waitingBytes += piece.byteLength;
+    if (waitingBytes < SENT_BYTES) return;
     backend.queue.submit([]);
-    waiting = 0;
+    waitingBytes = 0;
   });
 }
 
@@ -101,6 +101,8 @@ function copy(from: tf.TensorInfo, to: tf.TensorInfo): void {
 
 /** Bytes that are read at a time. */
 const READ_BYTES = 2 ** 23;
+/** WebGPU's number for a buffer that this process is to read. */
+const MAP_READ = 1;
 
 /** Reads a tensor's buffer a piece at a time, the next one on its way while one is looked at; each is valid until the next. */
 async function* readBytes(tensor: tf.TensorInfo): AsyncGenerator<ArrayBuffer> {
@@ -134,8 +136,6 @@ async function* readBytes(tensor: tf.TensorInfo): AsyncGenerator<ArrayBuffer> {
     for (const buffer of staging) buffer.destroy();
   }
 }
-
-const MAP_READ = 1;
 
 /** The values in float32, exactly, a piece at a time, each valid until the next. */
 export async function* readPieces(tensor: tf.TensorInfo): AsyncGenerator<Float32Array> {

@@ -82,4 +82,17 @@ describe.skipIf(!available)(`blocks on TensorFlow${available ? "" : ` (skipped: 
     expect(farthest! / largest!).toBeLessThan(1e-5);
     expect(got.bytes / MIB).toBeLessThan(100);
   });
+
+  test("of masks and angles, which are kept for the next call, only so many stay", async () => {
+    await useBackend("tensorflow");
+    const before = tensorBytes.now();
+    const kept = [2300, 2200, 2100, 2000, 1900, 2300, 2300].map((length) => {
+      const run = attend(1, 1, { lengths: [length], keyLengths: [length], causal: true });
+      tf.tidy(() => run().dataSync()); // its mask takes 14 to 20 MiB
+      return tensorBytes.now();
+    });
+    expect(Math.max(...kept) - before).toBeLessThan(65 * MIB);
+    expect(kept.at(-1)).toBe(kept.at(-2));
+    await useBackend("native");
+  });
 });

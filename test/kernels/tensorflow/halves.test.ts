@@ -9,11 +9,13 @@ import { tokenLogProbs } from "../../../src/kernels/tokenLogProbs.ts";
 import { probeBackends, storage, useBackend } from "../../../src/tensor/backend.ts";
 import { narrow, widenAll } from "../../../src/tensor/halves.ts";
 import type { HalfFormat } from "../../../src/tensor/source.ts";
-import { toValue } from "../../../src/tensor/tensorflow/operations.ts";
+import { type NodeBackend, toValue } from "../../../src/tensor/tensorflow/operations.ts";
 import { productType } from "../../../src/tensor/tensorflow/products.ts";
 
 const { available, detail } = (await probeBackends()).find(({ name }) => name === "tensorflow")!;
-const FORMATS = ["float16", "bfloat16"] as const;
+/** As on the processor that the tests run on, and with the choices that are made on a GPU: there both formats are multiplied as they are. */
+const PLACES = ["processor", "GPU"] as const;
+const CASES = (["float16", "bfloat16"] as const).flatMap((format) => PLACES.map((place) => [format, place] as const));
 
 /** Seeded normals. */
 const normal = (seed: number, size: number): Float32Array =>
@@ -63,11 +65,19 @@ const most = (values: ArrayLike<number>): number => Math.max(...Array.from(value
 
 const [ROWS, WIDTH, WIDE] = [6, 40, 96];
 
-describe.skipIf(!available).each(FORMATS)(
-  `products with weights in %s on TensorFlow${available ? "" : ` (skipped: ${detail})`}`,
-  (format) => {
-    beforeEach(async () => void (await useBackend("tensorflow")));
-    afterEach(async () => void (await useBackend("native")));
+describe.skipIf(!available).each(CASES)(
+  `products with weights in %s on TensorFlow, as on a %s${available ? "" : ` (skipped: ${detail})`}`,
+  (format, place) => {
+    let isUsingGpuDevice = false;
+    beforeEach(async () => {
+      await useBackend("tensorflow");
+      ({ isUsingGpuDevice } = tf.backend() as unknown as NodeBackend);
+      Object.assign(tf.backend(), { isUsingGpuDevice: place === "GPU" });
+    });
+    afterEach(async () => {
+      Object.assign(tf.backend(), { isUsingGpuDevice });
+      await useBackend("native");
+    });
 
     const x = normal(1, ROWS * WIDTH);
     const floats = (values: Float32Array, ...shape: number[]): tf.Tensor => tf.tensor(values, shape);

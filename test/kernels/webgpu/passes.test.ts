@@ -9,9 +9,10 @@ import { storage, useBackend } from "../../../src/tensor/backend.ts";
 import { narrow, widenAll } from "../../../src/tensor/halves.ts";
 import { pairwise } from "../../../src/tensor/pair.ts";
 import type { HalfFormat } from "../../../src/tensor/source.ts";
+import { submit } from "../../../src/tensor/webgpu/dispatch.ts";
 import { gpu } from "../../../src/tensor/webgpu/gpu.ts";
 import { CONFIGS, free, tinyNetwork } from "../../nn/networks.ts";
-import { drawn, isHere, where, worst } from "./compare.ts";
+import { drawn, expectSame, isHere, where, worst } from "./compare.ts";
 
 const batch = packBatch([
   [2, 6, 7, 8],
@@ -42,6 +43,7 @@ async function bothSides(backend: "native" | "webgpu"): Promise<Float32Array[]> 
 /** Dispatches that `run` records. */
 function countDispatches(run: () => tf.Tensor): number {
   const backend = gpu();
+  submit(backend); // what is counted begins a pass of its own
   const begin = backend.ensureCommandEncoderReady;
   const counted = new WeakSet<object>();
   let count = 0;
@@ -75,7 +77,6 @@ async function countOf(name: string, layers: number): Promise<number> {
   const config = { ...CONFIGS[name]!, num_hidden_layers: layers };
   const { network, parameters } = tinyNetwork(config);
   const run = (): tf.Tensor => features(network, batch, [3, 9]);
-  await tf.tidy(run).data();
   const count = countDispatches(run);
   free(parameters);
   await useBackend("native");
@@ -95,6 +96,16 @@ describe.skipIf(!isHere)(`passes in WGSL${where}`, () => {
     const [native, found] = [await bothSides("native"), await bothSides("webgpu")];
     found.forEach((side, i) => expect(worst(side, native[i]!)).toBeLessThan(1e-5));
     expect(worst(native[0]!, native[1]!)).toBeGreaterThan(1e-3);
+  });
+});
+
+describe.skipIf(!isHere)(`gradients of products in WGSL${where}`, () => {
+  test.each([
+    ["a linear map with ReLU", (x: tf.Tensor, w: tf.Tensor) => linear(x, w, { activation: "relu" })],
+    ["a linear map with GELU", (x: tf.Tensor, w: tf.Tensor) => linear(x, w, { activation: "gelu" })],
+    ["log-probabilities", (x: tf.Tensor, w: tf.Tensor) => tokenLogProbs(x, w, tf.range(0, 9, 1, "int32"))],
+  ] as const)("of %s are the other backends'", async (_what, run) => {
+    await expectSame(() => tf.grads((x, w) => tf.sum(tf.square(run(x!, w!))))([drawn(1, 9, 20), drawn(2, 13, 20)]));
   });
 });
 

@@ -166,6 +166,9 @@ ${MAIN}
     const weight = halfTensor([5], { format: "float16", rounding: "nearest" });
     writeWords(gpu(), weight, new Uint32Array(bits.buffer));
     expect(await values(scaled(weight, 2, 1))).toEqual([4, -3, 2 * 0.0999755859375 + 1, 7, 15].map(Math.fround));
+    expect(() => addOne(weight)).toThrow(
+      "The shader test increment writes float32, but was given a weight of 16 bits.",
+    );
     weight.dispose();
   });
 });
