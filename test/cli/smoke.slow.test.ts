@@ -24,15 +24,8 @@ describe.each(found)("the command in small on the backend $name", ({ name, avail
   test.skipIf(!available)(
     `ends with the table of all methods, their runs computed there and their weights hashed${available ? "" : ` (skipped: ${detail})`}`,
     () => {
-      const { status, stdout, stderr, cwd } = mezo(
-        "--backend",
-        name,
-        "--smoke",
-        "--out",
-        "runs",
-        "--figures",
-        "figures",
-      );
+      const places = ["--out", "runs", "--figures", "figures"];
+      const { status, stdout, stderr, cwd } = mezo("--backend", name, ...SUBJECTS[name]!(), "--smoke", ...places);
       expect(stderr).not.toContain("Error");
       expect(status).toBe(0);
       for (const method of METHODS)
