@@ -61,7 +61,7 @@ describe("--resume", () => {
         /to be resumed, but tuner\.options\.lr is 0\.0001 in one and 0\.0005 in the other/,
       ],
       [["--resume", "--batch-size", "3"], /to be resumed, but settings\.batchSize is/],
-      [["--resume", "--backend", "cpu"], /to be resumed, but backend is native in one and cpu in the other/],
+      [["--resume", "--backend", "cpu"], /to be resumed, but backend is "native" in one and "cpu" in the other/],
       [[], /mezo-seed1\.jsonl\.part: a run was cut short there after \d+ steps: resume it with --resume, or remove/],
     ];
     for (const [args, sentence] of refusals) {
