@@ -1,7 +1,7 @@
 import { freemem, totalmem } from "node:os";
 import { Command, Option } from "commander";
 import { KitError } from "../error.ts";
-import { type Forming, formingOf, totalBytes } from "../experiment/predict.ts";
+import { type Forming, formingOf, totalBytes } from "../experiment/cost.ts";
 import { choices, defaults } from "../measure/makeRequest.ts";
 import {
   largestBatch,

@@ -9,9 +9,8 @@ import { drawDemonstrationSeeds, drawDemonstrations } from "../tasks/split.ts";
 import type { Task } from "../tasks/task.ts";
 import type { Progress } from "../tensor/progress.ts";
 import { checkFinite } from "./checkFinite.ts";
-import { measureCost, resetPeak } from "./cost.ts";
+import { findLongest, measureCost, predictBytes, resetPeak, scoringPlan } from "./cost.ts";
 import { runHeader } from "./header.ts";
-import { findLongest, predictBytes, scoringPlan } from "./predict.ts";
 
 /** Settings of an evaluation without training. */
 export interface EvaluateOptions {

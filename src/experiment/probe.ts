@@ -17,11 +17,10 @@ import { type Parameter, rewrite } from "../tensor/parameter.ts";
 import type { Progress } from "../tensor/progress.ts";
 import type { SharedPrompt } from "../text/prompt.ts";
 import { checkFinite } from "./checkFinite.ts";
-import { measureCost, resetPeak } from "./cost.ts";
+import { findLongest, measureCost, predictBytes, resetPeak, scoringPlan } from "./cost.ts";
 import { runHeader } from "./header.ts";
 import { dotAt, type StopAt } from "./lbfgs.ts";
 import { FOLDS, fitLogisticCV } from "./logistic.ts";
-import { findLongest, predictBytes, scoringPlan } from "./predict.ts";
 
 /** Fitted rows of the output matrix, one for each answer in the candidates' order; where the model has a bias, it is the last number of each. */
 export interface HeadFit {

@@ -10,9 +10,8 @@ import type { Task } from "../tasks/task.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { ProgressEvent } from "../tensor/progress.ts";
 import type { Resident, Training, Tuner } from "../tuners/tuner.ts";
-import { measureCost } from "./cost.ts";
+import { type Execution, findLongest, measureCost, NOTHING, predictBytes } from "./cost.ts";
 import { copyWeights, type KeptWeights, noteBest } from "./keptWeights.ts";
-import { type Execution, findLongest, NOTHING, predictBytes } from "./predict.ts";
 import type { TuneSettings } from "./tuneOptions.ts";
 
 /** A model that runs score: its weights as they are now, the tuned ones among them, and the task. */

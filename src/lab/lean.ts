@@ -1,5 +1,4 @@
-import { type Distribution, type Move, noiseKey } from "../tensor/noise/key.ts";
-import { wholeStretch } from "../tensor/noise/stretch.ts";
+import { type Distribution, type Move, noiseKey, wholeStretch } from "../tensor/noise/key.ts";
 import { moveMany } from "../tensor/noise/sweep.ts";
 import { type Draw, type Parameter, type Perturb, rewrite } from "../tensor/parameter.ts";
 import { type AdamSettings, adamSettings, descendByMoments, intoMoments } from "../tuners/adam.ts";

@@ -1,6 +1,6 @@
+import seedrandom from "seedrandom";
 import { KitError } from "../error.ts";
 import type { LanguageModel } from "../models/network.ts";
-import { shuffle } from "../tasks/random.ts";
 import type { Example, Form, Forms } from "../tasks/task.ts";
 import { encodeMasked, type MaskedPrompt } from "../text/maskedPrompt.ts";
 import { type EncodedExample, encodePrompt } from "../text/prompt.ts";
@@ -103,4 +103,15 @@ function pickRows({ examples, gold, texts, begin }: LabelledBatch, rows: readonl
     texts: rows.map((i) => texts[i]!),
     begin,
   };
+}
+
+/** A copy of the items in an order that the seed alone decides (Fisher–Yates on seedrandom's Alea generator). */
+export function shuffle<Item>(items: readonly Item[], seed: string): Item[] {
+  const random = seedrandom.alea(seed);
+  const shuffled = [...items];
+  for (let i = shuffled.length - 1; i > 0; i--) {
+    const j = Math.floor(random() * (i + 1));
+    [shuffled[i], shuffled[j]] = [shuffled[j]!, shuffled[i]!];
+  }
+  return shuffled;
 }

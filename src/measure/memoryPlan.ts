@@ -1,7 +1,7 @@
 import type { Adapter } from "../adapters/adapter.ts";
 import { listQueriesAndValues, lora, loraNames } from "../adapters/lora.ts";
 import { prefix } from "../adapters/prefix.ts";
-import { type Execution, type Forming, NOTHING, predictBytes, scoringPlan, totalBytes } from "../experiment/predict.ts";
+import { type Execution, type Forming, NOTHING, predictBytes, scoringPlan, totalBytes } from "../experiment/cost.ts";
 import { TOKENS_PER_PASS } from "../loss/passes.ts";
 import { EXAMPLES_PER_REPORT } from "../loss/score.ts";
 import { type ModelOutline, outlineWeight } from "../models/outline.ts";

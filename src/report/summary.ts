@@ -1,5 +1,5 @@
 import { KitError } from "../error.ts";
-import { totalBytes } from "../experiment/predict.ts";
+import { totalBytes } from "../experiment/cost.ts";
 import { isMarked, listMethods } from "../measure/methods.ts";
 import { dataText, findSource, listFields, weightsText } from "../record/diff.ts";
 import type { Run, RunHeader, Score } from "../record/run.ts";

@@ -1,8 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { storage } from "./backend.ts";
-import { type Distribution, type NoiseKey, noiseKey } from "./noise/key.ts";
-import type { Stretch } from "./noise/stretch.ts";
-import { wholeStretch } from "./noise/stretch.ts";
+import { type Distribution, type NoiseKey, noiseKey, type Stretch, wholeStretch } from "./noise/key.ts";
 import { moveMany } from "./noise/sweep.ts";
 import type { Draw, Parameter } from "./parameter.ts";
 import type { Both } from "./storage.ts";

@@ -1,8 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { KitError } from "../error.ts";
 import { narrow, widen, widenAll } from "./halves.ts";
-import type { Distribution, Move, NoiseKey } from "./noise/key.ts";
-import { wholeStretch } from "./noise/stretch.ts";
+import { type Distribution, type Move, type NoiseKey, wholeStretch } from "./noise/key.ts";
 import { moveMany } from "./noise/sweep.ts";
 import { type HalfKind, type Halves, isHalves, type Source } from "./source.ts";
 
@@ -91,6 +90,17 @@ export interface Backend {
   readonly memory?: () => DeviceMemory | undefined;
 }
 
+/** A new tensor whose values `fill` writes; where that throws, the tensor is freed. */
+export function filled(tensor: tf.Tensor, fill: () => void): tf.Tensor {
+  try {
+    fill();
+    return tensor;
+  } catch (error) {
+    tensor.dispose();
+    throw error;
+  }
+}
+
 /** What the storage of a backend whose values lie in this process's memory is made of. */
 interface Memory {
   readonly source: (tensor: tf.TensorInfo) => Source;
@@ -135,8 +145,7 @@ export function inMemory({ source, changed = () => {}, blank, halves }: Memory):
       if (kind && !halves) throw noHalves(kind);
       const size = tf.util.sizeFromShape([...shape]);
       const tensor = kind ? halves!(shape, kind) : tf.tensor(new Float32Array(size), [...shape]);
-      refill(tensor, readValues);
-      return tensor;
+      return filled(tensor, () => refill(tensor, readValues));
     },
     read: async function* (tensor) {
       const values = source(tensor);

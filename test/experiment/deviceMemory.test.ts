@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { totalBytes } from "../../src/experiment/predict.ts";
+import { totalBytes } from "../../src/experiment/cost.ts";
 import { makeRequest } from "../../src/measure/makeRequest.ts";
 import { findMethod } from "../../src/measure/methods.ts";
 import { loadModel } from "../../src/models/load.ts";

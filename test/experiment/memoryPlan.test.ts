@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { describe, expect, test } from "vitest";
 import { adaptedModel } from "../../src/adapters/adapter.ts";
 import { lora } from "../../src/adapters/lora.ts";
-import { type Execution, findLongest, NOTHING, predictBytes, totalBytes } from "../../src/experiment/predict.ts";
+import { type Execution, findLongest, NOTHING, predictBytes, totalBytes } from "../../src/experiment/cost.ts";
 import { encodeBatch } from "../../src/loss/encode.ts";
 import { objectiveFor } from "../../src/loss/objective.ts";
 import { loadModel } from "../../src/models/load.ts";

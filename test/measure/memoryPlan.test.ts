@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { type Forming, formingOf, totalBytes } from "../../src/experiment/predict.ts";
+import { type Forming, formingOf, totalBytes } from "../../src/experiment/cost.ts";
 import { largestBatch, type MemoryQuestion, planMemory } from "../../src/measure/memoryPlan.ts";
 import { paperData } from "../../src/measure/paper.ts";
 import { outlineModel } from "../../src/models/outline.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { shuffle } from "../../src/tasks/random.ts";
+import { shuffle } from "../../src/loss/encode.ts";
 import { drawDemonstrationSeeds, drawDemonstrations } from "../../src/tasks/split.ts";
 import type { Example } from "../../src/tasks/task.ts";
 

@@ -1,8 +1,8 @@
 import { availableParallelism } from "node:os";
 import { KitError } from "../../error.ts";
 import { isHalves } from "../source.ts";
+import { groupStart, type Stretch } from "./key.ts";
 import { movePlainly } from "./plain.ts";
-import { groupStart, type Stretch } from "./stretch.ts";
 import { LAYOUT, NoiseThreads } from "./threads.ts";
 import { wasmSweep } from "./wasm.ts";
 import { PIECE } from "./webassembly.ts";

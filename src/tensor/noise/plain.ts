@@ -1,7 +1,6 @@
 import { narrow, widenAll } from "../halves.ts";
 import { isHalves } from "../source.ts";
-import { blockWords, type Move, type NoiseKey, type Words } from "./key.ts";
-import type { Stretch } from "./stretch.ts";
+import { blockWords, type Move, type NoiseKey, type Stretch, type Words } from "./key.ts";
 
 const { fround, sqrt } = Math;
 

@@ -1,7 +1,7 @@
 import { processorLevel } from "../x86/library.ts";
 import { moveInLibrary } from "../x86/moves.ts";
+import type { Stretch } from "./key.ts";
 import { moveInPieces } from "./pieces.ts";
-import type { Stretch } from "./stretch.ts";
 
 let milliseconds = 0;
 

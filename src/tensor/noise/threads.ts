@@ -1,6 +1,5 @@
 import { Worker } from "node:worker_threads";
-import type { Move } from "./key.ts";
-import { groupStart, type Stretch } from "./stretch.ts";
+import { groupStart, type Move, type Stretch } from "./key.ts";
 import { sharedMemoryModule } from "./wasm.generated.ts";
 import { copyIn, copyOut, firstBlock, kernelName, PLACE } from "./wasm.ts";
 import { type KernelName, PAGE, PIECE, type Wasm, wasm } from "./webassembly.ts";

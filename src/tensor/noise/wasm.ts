@@ -1,6 +1,6 @@
 import { narrow, widen } from "../halves.ts";
 import { isHalves } from "../source.ts";
-import { GROUP, groupStart, type Stretch } from "./stretch.ts";
+import { GROUP, groupStart, type Stretch } from "./key.ts";
 import { ownMemoryModule } from "./wasm.generated.ts";
 import { type KernelName, PAGE, PIECE, wasm } from "./webassembly.ts";
 

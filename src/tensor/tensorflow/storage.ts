@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Distribution, Move } from "../noise/key.ts";
 import type { Rounding } from "../source.ts";
-import { eachPiece, type KeyedWeight, PIECE, type Storage, type WeightMoves } from "../storage.ts";
+import { eachPiece, filled, type KeyedWeight, PIECE, type Storage, type WeightMoves } from "../storage.ts";
 import { narrow, type RoundingDraw, widen } from "./halves.ts";
 import { scalar, scaledNoise } from "./noise.ts";
 import {
@@ -186,8 +186,7 @@ export const tensorflowStorage: Storage = {
     owned.set(info.dataId, toValue(info).id);
     if (kind) roundings.set(info.dataId, kind.rounding);
     const tensor = asTensor(info);
-    tensorflowStorage.refill(tensor, readValues);
-    return tensor;
+    return filled(tensor, () => tensorflowStorage.refill(tensor, readValues));
   },
   refill: (tensor, readValues) => {
     const into = ownValue(tensor);

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { narrow, widen } from "../halves.ts";
 import type { HalfFormat, HalfKind } from "../source.ts";
-import { type Both, eachPiece, type ReadValues, type Storage } from "../storage.ts";
+import { type Both, eachPiece, filled, type ReadValues, type Storage } from "../storage.ts";
 import { dispatch, flatGroups, output, type Shader, submit, widened } from "./dispatch.ts";
 import { faultsOf } from "./faults.ts";
 import { type GpuBackend, type GpuBuffer, gpu, USAGE } from "./gpu.ts";
@@ -194,13 +194,7 @@ export const gpuStorage: Storage = {
   weight: (shape, readValues, kind) => {
     sound();
     const tensor = kind ? halfTensor(shape, kind) : blank(shape);
-    try {
-      writePieces(tensor, readValues);
-    } catch (error) {
-      tensor.dispose();
-      throw error;
-    }
-    return tensor;
+    return filled(tensor, () => writePieces(tensor, readValues));
   },
   refill: writePieces,
   read: readPieces,

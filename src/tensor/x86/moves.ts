@@ -1,6 +1,5 @@
 import koffi from "koffi";
-import type { Distribution } from "../noise/key.ts";
-import type { Stretch } from "../noise/stretch.ts";
+import type { Distribution, Stretch } from "../noise/key.ts";
 import { countValues, isHalves } from "../source.ts";
 import { callLibrary, libraryThreads } from "./library.ts";
 

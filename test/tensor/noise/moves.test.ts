@@ -1,8 +1,7 @@
 import { afterEach, describe, expect, test } from "vitest";
 import { narrow } from "../../../src/tensor/halves.ts";
-import { type Move, noiseKey } from "../../../src/tensor/noise/key.ts";
+import { type Move, noiseKey, wholeStretch } from "../../../src/tensor/noise/key.ts";
 import { moveInPieces, setNoiseThreads } from "../../../src/tensor/noise/pieces.ts";
-import { wholeStretch } from "../../../src/tensor/noise/stretch.ts";
 import type { Halves } from "../../../src/tensor/source.ts";
 import { sweepMany } from "./sweeps.ts";
 

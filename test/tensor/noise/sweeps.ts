@@ -1,5 +1,4 @@
-import type { Distribution, NoiseKey } from "../../../src/tensor/noise/key.ts";
-import { wholeStretch } from "../../../src/tensor/noise/stretch.ts";
+import { type Distribution, type NoiseKey, wholeStretch } from "../../../src/tensor/noise/key.ts";
 import { moveMany } from "../../../src/tensor/noise/sweep.ts";
 import type { Source } from "../../../src/tensor/source.ts";
 

@@ -1,8 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { probeBackends, storage, useBackend } from "../../../src/tensor/backend.ts";
 import { narrow, widenAll } from "../../../src/tensor/halves.ts";
-import { noiseKey } from "../../../src/tensor/noise/key.ts";
-import { wholeStretch } from "../../../src/tensor/noise/stretch.ts";
+import { noiseKey, wholeStretch } from "../../../src/tensor/noise/key.ts";
 import { moveMany } from "../../../src/tensor/noise/sweep.ts";
 import type { Source } from "../../../src/tensor/source.ts";
 import { tensorBytes } from "../../../src/tensor/tensorflow/memory.ts";

@@ -1,9 +1,8 @@
 import type * as tf from "@tensorflow/tfjs-core";
 import { storage } from "../../../src/tensor/backend.ts";
 import { plainNarrow, plainWiden } from "../../../src/tensor/halves.ts";
-import { type Distribution, type Move, noiseKey } from "../../../src/tensor/noise/key.ts";
+import { type Distribution, type Move, noiseKey, wholeStretch } from "../../../src/tensor/noise/key.ts";
 import { movePlainly } from "../../../src/tensor/noise/plain.ts";
-import { wholeStretch } from "../../../src/tensor/noise/stretch.ts";
 import type { HalfFormat, Rounding, Source } from "../../../src/tensor/source.ts";
 
 export const LAWS = ["gaussian", "rademacher"] as const;

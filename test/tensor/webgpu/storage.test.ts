@@ -2,9 +2,8 @@ import * as tf from "@tensorflow/tfjs-core";
 import { describe, expect, test } from "vitest";
 import { probeBackends, storage, useBackend } from "../../../src/tensor/backend.ts";
 import { plainNarrow, plainWiden } from "../../../src/tensor/halves.ts";
-import type { Distribution } from "../../../src/tensor/noise/key.ts";
+import { type Distribution, wholeStretch } from "../../../src/tensor/noise/key.ts";
 import { movePlainly } from "../../../src/tensor/noise/plain.ts";
-import { wholeStretch } from "../../../src/tensor/noise/stretch.ts";
 import type { HalfKind, Source } from "../../../src/tensor/source.ts";
 
 const { available, detail } = (await probeBackends()).find(({ name }) => name === "webgpu")!;

@@ -2,9 +2,8 @@ import { createHash } from "node:crypto";
 import { Worker } from "node:worker_threads";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { plainNarrow, plainWiden } from "../../../src/tensor/halves.ts";
-import { type Distribution, type Move, noiseKey } from "../../../src/tensor/noise/key.ts";
+import { type Distribution, type Move, noiseKey, type Stretch, wholeStretch } from "../../../src/tensor/noise/key.ts";
 import { addGaussian, addRademacher } from "../../../src/tensor/noise/plain.ts";
-import { type Stretch, wholeStretch } from "../../../src/tensor/noise/stretch.ts";
 import { type HalfFormat, type Halves, isHalves, type Rounding, type Source } from "../../../src/tensor/source.ts";
 import { atLevel, COMPILED, isHere, libraryAt, needsLevel } from "./levels.ts";
 
