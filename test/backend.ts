@@ -33,7 +33,10 @@ const list = (why: string, beginnings: readonly string[]): Reasons =>
 const OF_NATIVE: Reasons = {
   ...list(NATIVES_OWN.why, ["tensor/native/", "tensor/x86/"]),
   ...list("the kit's library for x86-64 is native's", ["kernels/matrix.test.ts"]),
-  ...list("it predicts what native's pool of buffers takes", ["experiment/memoryPlan.test.ts"]),
+  ...list("it predicts what native's kernels and pool of buffers take", [
+    "experiment/memoryPlan.test.ts",
+    "experiment/scripted/tune.test.ts: says its steps, and predicts",
+  ]),
 };
 
 const OF_HALVES: Reasons = list(HALVES.why, [
