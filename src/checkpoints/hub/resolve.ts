@@ -15,12 +15,9 @@ export interface ResolveModelOptions extends HubOptions, Pick<Search, "accept" |
  * layout, or a GGUF file. Throws a KitError where none of this works.
  */
 export async function resolveModel(name: string, options: ResolveModelOptions = {}): Promise<string> {
-  const { revision: asked, near, accept } = options;
-  if (existsSync(name)) return checkLocal(name, asked);
-  const parsed = parseHubName(name);
-  const { id, inside: file } = parsed ?? {};
-  if (!parsed || !id || (file !== undefined && !file.endsWith(".gguf"))) throw noModel(name, near);
-  const revision = chooseRevision(name, parsed, asked);
+  const { near, accept } = options;
+  if (existsSync(name)) return checkLocal(name, options.revision);
+  const { id, file, revision } = readName(name, options);
   return findOnHub(
     {
       ...{ type: "model", id, revision, near, accept },
@@ -37,12 +34,9 @@ export async function resolveModel(name: string, options: ResolveModelOptions = 
  * what the cache has, or else config.json alone, downloaded to it. Throws a KitError where none of this works.
  */
 export async function resolveConfig(name: string, options: ResolveModelOptions = {}): Promise<string> {
-  const { revision: asked, near } = options;
-  if (existsSync(name)) return checkLocal(name, asked);
-  const parsed = parseHubName(name);
-  const { id, inside: file } = parsed ?? {};
-  if (!parsed || !id || (file !== undefined && !file.endsWith(".gguf"))) throw noModel(name, near);
-  const revision = chooseRevision(name, parsed, asked);
+  const { near } = options;
+  if (existsSync(name)) return checkLocal(name, options.revision);
+  const { id, file, revision } = readName(name, options);
   return findOnHub(
     {
       ...{ type: "model", id, revision, near },
@@ -52,6 +46,17 @@ export async function resolveConfig(name: string, options: ResolveModelOptions =
     },
     options,
   );
+}
+
+/** What a name means on the hub: a model, maybe one GGUF file of it, at a revision where one is named. Throws a KitError where it is none. */
+function readName(
+  name: string,
+  { revision, near }: ResolveModelOptions,
+): Pick<Asked, "id" | "file"> & { readonly revision: string | undefined } {
+  const parsed = parseHubName(name);
+  const { id, inside: file } = parsed ?? {};
+  if (!parsed || !id || (file !== undefined && !file.endsWith(".gguf"))) throw noModel(name, near);
+  return { id, file, revision: chooseRevision(name, parsed, revision) };
 }
 
 const findConfigIn = (folder: string): string | undefined => (existsSync(join(folder, CONFIG)) ? folder : undefined);
