@@ -107,7 +107,7 @@ function findRoom(backend: string): Room {
 interface Fit {
   readonly totalBytes: number;
   readonly fits: boolean;
-  /** Infinity where every batch fits; absent for a method that takes no steps. */
+  /** "any" where every batch fits; absent for a method that takes no steps. */
   readonly largestBatch?: number | "any";
 }
 

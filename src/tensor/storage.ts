@@ -79,6 +79,22 @@ export interface DeviceMemory {
   readonly resetPeak: () => void;
 }
 
+/** A meter of bytes that are taken and, with a minus, given back. */
+export function meterBytes(): DeviceMemory & { readonly count: (bytes: number) => void } {
+  let [now, peak] = [0, 0];
+  return {
+    now: () => now,
+    peak: () => peak,
+    resetPeak: () => {
+      peak = now;
+    },
+    count: (bytes) => {
+      now += bytes;
+      peak = Math.max(peak, now);
+    },
+  };
+}
+
 /** A backend of the kit. */
 export interface Backend {
   /** What it runs on and how to get it, in a sentence. */

@@ -1,4 +1,4 @@
-import type { DeviceMemory } from "../storage.ts";
+import { meterBytes } from "../storage.ts";
 import { type Binding, BYTES, DTYPE, type DType, type NodeBackend } from "./operations.ts";
 
 /** Memory that holds values, which several tensors may share: it is freed with the last of them. */
@@ -17,20 +17,12 @@ interface Made {
 /** The tensors that are alive, by their numbers. */
 const alive = new Map<number, { readonly made: Made; readonly held: Held }>();
 const counted = new WeakSet<NodeBackend>();
-let now = 0;
-let peak = 0;
 
 /**
  * The bytes of all of TensorFlow's tensors, counted from their shapes, shared ones once. What its libraries take for themselves is not
  * in it: cuBLAS's and cuDNN's workspaces, scratch memory inside an operation, and the CUDA context, a few hundred MB together.
  */
-export const tensorBytes: DeviceMemory = {
-  now: () => now,
-  peak: () => peak,
-  resetPeak: () => {
-    peak = now;
-  },
-};
+export const tensorBytes: ReturnType<typeof meterBytes> = meterBytes();
 
 /** Has a backend count the bytes of its tensors from here on, if it does not yet. It must have none before. */
 export function countTensors(backend: NodeBackend): void {
@@ -59,16 +51,15 @@ export function countTensors(backend: NodeBackend): void {
 }
 
 function add(made: Made, held: Held = { bytes: countBytes(made), tensors: 0 }): void {
-  if (held.tensors === 0) now += held.bytes;
+  if (held.tensors === 0) tensorBytes.count(held.bytes);
   held.tensors++;
   alive.set(made.id, { made, held });
-  peak = Math.max(peak, now);
 }
 
 function remove(id: number): void {
   const held = alive.get(id)?.held;
   alive.delete(id);
-  if (held && --held.tensors === 0) now -= held.bytes;
+  if (held && --held.tensors === 0) tensorBytes.count(-held.bytes);
 }
 
 const BYTES_BY_NUMBER = new Map<number, number>(

@@ -1,19 +1,11 @@
 import { KitError } from "../../error.ts";
-import type { DeviceMemory } from "../storage.ts";
+import { meterBytes } from "../storage.ts";
 import { submit } from "./dispatch.ts";
 import { type Faults, faultsOf } from "./faults.ts";
 import { type GpuBackend, type GpuBuffer, type GpuDevice, USAGE } from "./gpu.ts";
 
-let [now, peak] = [0, 0];
-
 /** Bytes of all buffers that this process made on the GPU and has not destroyed, freed ones that wait for their next use included. */
-export const gpuMemory: DeviceMemory = {
-  now: () => now,
-  peak: () => peak,
-  resetPeak: () => {
-    peak = now;
-  },
-};
+export const gpuMemory: ReturnType<typeof meterBytes> = meterBytes();
 
 /**
  * Makes the device count its buffers, refuse one beyond its limits with a KitError before it is made, and report one for which it has no
@@ -25,21 +17,16 @@ export function watchBuffers(device: GpuDevice): void {
   device.createBuffer = (description) => {
     checkLimits(device, description);
     const buffer = makeScoped(device, faults, () => make(description), description.size);
-    count(buffer.size);
+    gpuMemory.count(buffer.size);
     const destroy = buffer.destroy.bind(buffer);
     let isThere = true;
     buffer.destroy = () => {
       destroy();
-      if (isThere) count(-buffer.size);
+      if (isThere) gpuMemory.count(-buffer.size);
       isThere = false;
     };
     return buffer;
   };
-}
-
-function count(bytes: number): void {
-  now += bytes;
-  peak = Math.max(peak, now);
 }
 
 const whole = (bytes: number): string => bytes.toLocaleString("en-US");
@@ -56,7 +43,7 @@ function checkLimits({ limits }: GpuDevice, { size, usage }: { size: number; usa
 }
 
 function makeScoped(device: GpuDevice, { report, follow }: Faults, make: () => GpuBuffer, size: number): GpuBuffer {
-  const full = `The GPU has no memory for ${whole(size)} bytes more, beside the ${whole(now)} in use there: ${CURE}.`;
+  const full = `The GPU has no memory for ${whole(size)} bytes more, beside the ${whole(gpuMemory.now())} in use there: ${CURE}.`;
   device.pushErrorScope("out-of-memory");
   try {
     return make();
