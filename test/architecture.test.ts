@@ -116,8 +116,8 @@ test("every file of src/ is under 300 lines, generated ones aside", () => {
   expect(long).toEqual([]);
 });
 
-test("src/ has at most 345 files", () => {
-  expect(files.length).toBeLessThanOrEqual(345);
+test("src/ has at most 365 files", () => {
+  expect(files.length).toBeLessThanOrEqual(365);
 });
 
 /** A package of npm's that is imported in any form; its parts, after a slash, count as the package. */
