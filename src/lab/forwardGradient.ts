@@ -225,7 +225,7 @@ const NAME = "forward-gradient";
  * mode, in place of the difference. Unlike the paper, which found that z must be stored, z is generated again for each use of a weight.
  */
 export const forwardGradient: (options: ForwardGradientOptions) => Tuner = defineTuner(NAME, (options) => {
-  refuseUnknown(NAME, options, ["lr", "schedule", "weightDecay", "noise"]);
+  refuseUnknown(NAME, options, ["lr", "schedule", "weightDecay", "noise", "share"]);
   const { eps: _, ...settings } = zerothOptions(NAME, options);
   const { weightDecay } = settings;
   const begin = zerothOrder(settings, (theta, along, noise) => async ({ objective, z, lr, step }) => {

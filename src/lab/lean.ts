@@ -1,6 +1,6 @@
-import { type Distribution, type Move, noiseKey, wholeStretch } from "../tensor/noise/key.ts";
+import { type Distribution, type Move, wholeStretch } from "../tensor/noise/key.ts";
 import { moveMany } from "../tensor/noise/sweep.ts";
-import { type Draw, type Parameter, type Perturb, rewrite } from "../tensor/parameter.ts";
+import { type Draw, keyOf, type Parameter, type Perturb, rewrite } from "../tensor/parameter.ts";
 import { type AdamSettings, adamSettings, descendByMoments, intoMoments } from "../tuners/adam.ts";
 import { defineTuner } from "../tuners/define.ts";
 import { decays } from "../tuners/line.ts";
@@ -64,11 +64,7 @@ function requireLaw(tuner: string, noise: Perturb, history: number, ...condition
 
 /** One weight's moves along the z of past steps: values · keep + scale · z each. */
 function movesAlong(weight: Parameter, past: readonly PastStep[], keep: number): Move[] {
-  return past.map(({ z: { seed, step, index }, projectedGrad }) => ({
-    key: noiseKey(seed, step, weight.name, index),
-    scale: projectedGrad,
-    keep,
-  }));
+  return past.map(({ z, projectedGrad }) => ({ key: keyOf(z, weight.name), scale: projectedGrad, keep }));
 }
 
 /** Takes values through moves, as if they were a weight's elements from the `from`-th on, a multiple of 2048. */

@@ -1,6 +1,6 @@
 import { storage } from "./backend.ts";
-import { type Distribution, type Move, noiseKey } from "./noise/key.ts";
-import type { Perturb } from "./parameter.ts";
+import type { Distribution, Move } from "./noise/key.ts";
+import { keyOf, type Perturb } from "./parameter.ts";
 import type { WeightMoves } from "./storage.ts";
 
 /** Moves of a weight that wait before all are made: many enough that a pass over its memory hardly counts. */
@@ -40,10 +40,9 @@ export function deferSweeps(): DeferredSweeps {
       }
       if (queue?.law !== law) flush();
       queue ??= { law, weights: new Map() };
-      const { seed, step, index } = draw;
       let most = 0;
       for (const { name, value } of theta)
-        most = Math.max(most, put(queue, value, { key: noiseKey(seed, step, name, index), scale, keep }));
+        most = Math.max(most, put(queue, value, { key: keyOf(draw, name), scale, keep }));
       if (most >= MOST_WAITING) flush();
     };
     return law === undefined ? perturb : Object.assign(perturb, { law });

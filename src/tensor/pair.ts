@@ -1,8 +1,8 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { storage } from "./backend.ts";
-import { type Distribution, type NoiseKey, noiseKey, type Stretch, wholeStretch } from "./noise/key.ts";
+import { type Distribution, type NoiseKey, type Stretch, wholeStretch } from "./noise/key.ts";
 import { moveMany } from "./noise/sweep.ts";
-import type { Draw, Parameter } from "./parameter.ts";
+import { type Draw, keyOf, type Parameter } from "./parameter.ts";
 import type { Both } from "./storage.ts";
 import { type Attributes, type Call, type Inputs, type Interpreter, interpret, type Traced } from "./trace.ts";
 
@@ -60,8 +60,7 @@ export const pair: Interpreter<Pass, PairRule> = {
  * that it made, which the body may await after its last operation. Before that it must not wait for anything: operations are seen while it runs.
  */
 export function pairwise<T>(theta: readonly Parameter[], shift: Shift, body: (sides: ReadSides) => T): T {
-  const { seed, step, index } = shift.z;
-  const keys = new Map(theta.map(({ name, value }) => [value.id, noiseKey(seed, step, name, index)]));
+  const keys = new Map(theta.map(({ name, value }) => [value.id, keyOf(shift.z, name)]));
   return interpret(pair, { keys, shift }, (companion) =>
     body((tensor) => readBoth(tensor, companion(tensor) ?? tensor)),
   );

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { storage } from "./backend.ts";
-import { type Distribution, noiseKey } from "./noise/key.ts";
+import { type Distribution, type Mask, type NoiseKey, noiseKey } from "./noise/key.ts";
 import { processorLevel } from "./x86/library.ts";
 import { sumSquares } from "./x86/weights.ts";
 
@@ -18,6 +18,14 @@ export interface Draw {
   readonly step: number;
   /** Counts the z of one step from 0, where there are several (n-SPSA); 0 where it is left out. */
   readonly index?: number;
+  /** By weight the elements that z is for, where it is 0 at the others; without it z is for all. */
+  readonly masks?: ReadonlyMap<string, Mask>;
+}
+
+/** What a weight's z of a draw is made from. */
+export function keyOf({ seed, step, index, masks }: Draw, name: string): NoiseKey {
+  const mask = masks?.get(name);
+  return { ...noiseKey(seed, step, name, index), ...(mask && { mask }) };
 }
 
 /** In place, for every weight: theta = keep · theta + scale · z, with z of the draw. keep is 1 where it is left out. */
@@ -28,10 +36,10 @@ export interface Perturb {
 }
 
 function perturbWith(law: Distribution): Perturb {
-  const perturb = (theta: readonly Parameter[], scale: number, { seed, step, index }: Draw, keep = 1): void => {
+  const perturb = (theta: readonly Parameter[], scale: number, draw: Draw, keep = 1): void => {
     const weights = theta.map(({ name, value }) => ({
       tensor: value,
-      moves: [{ key: noiseKey(seed, step, name, index), scale, keep }],
+      moves: [{ key: keyOf(draw, name), scale, keep }],
     }));
     storage().move(weights, law);
   };

@@ -50,6 +50,8 @@ export interface KeyedWeight {
 export interface Storage {
   /** values = keep · values + scale · z for every move of every weight; no two may share values. The bits are the same on every backend. */
   readonly move: (weights: readonly WeightMoves[], law: Distribution) => void;
+  /** to = to + scale · from in float32, the product rounded by itself: the bits are the same on every backend. */
+  readonly addScaled: (to: tf.TensorInfo, from: tf.TensorInfo, scale: number) => void;
   /** Lets `write` fill all values. Where there is a `view`, it sees the present ones; elsewhere the content is unspecified. */
   readonly fill: (tensor: tf.TensorInfo, write: (values: Float32Array) => void) => void;
   /** Copies the values of one tensor into another of the same size. */
@@ -153,6 +155,12 @@ export function inMemory({ source, changed = () => {}, blank, halves }: Memory):
     refill,
     ...(blank && { blank }),
     copy: (from, to) => fill(to, (values) => values.set(view(from))),
+    addScaled: (to, from, scale) => {
+      const [factor, other] = [Math.fround(scale), view(from)];
+      fill(to, (values) => {
+        for (let i = 0; i < values.length; i++) values[i] = values[i]! + Math.fround(factor * other[i]!);
+      });
+    },
     move: (weights, law) => {
       moveMany(weights.map(({ tensor, moves }) => wholeStretch(source(tensor), moves, law)));
       for (const { tensor } of weights) changed(tensor);

@@ -1,4 +1,5 @@
 import { KitError } from "../error.ts";
+import { smallest } from "../tensor/mask.ts";
 import type { Distribution } from "../tensor/noise/key.ts";
 import { type Draw, gaussian, type Parameter, type Perturb, rademacher } from "../tensor/parameter.ts";
 import { type Line, lineAlong } from "./line.ts";
@@ -25,18 +26,26 @@ export interface ZerothOptions {
   readonly weightDecay?: number;
   /** The law of z, or its name as a run's header has it. */
   readonly noise?: Perturb | Distribution;
+  /**
+   * The share of each weight tensor that z is for: its elements of least magnitude when the training begins (Sparse-MeZO, Liu et al. 2024). The
+   * others are neither perturbed nor moved by z; all are where it is left out. Weight decay acts on all.
+   */
+  readonly share?: number;
 }
 
 /** The options with the paper's values where they were left out. Throws a KitError for one that is out of range, and for keys besides these and `own`. */
 export function zerothOptions(tuner: string, options: ZerothOptions, own: readonly string[] = []): Zeroth {
-  const { lr, eps = 1e-3, schedule = "constant", weightDecay = 0, noise = "gaussian" } = options;
-  refuseUnknown(tuner, options, ["lr", "eps", "schedule", "weightDecay", "noise", ...own]);
+  const { lr, eps = 1e-3, schedule = "constant", weightDecay = 0, noise = "gaussian", share = 1 } = options;
+  refuseUnknown(tuner, options, ["lr", "eps", "schedule", "weightDecay", "noise", "share", ...own]);
   refuseRate(tuner, lr, schedule);
   refuseUnless(tuner, [
     [eps > 0 && Number.isFinite(eps), `needs an eps above 0, not ${eps}: the paper takes 1e-3`],
     atLeastZero("weight decay", weightDecay),
+    [share > 0 && share <= 1, `needs a share above 0 and up to 1, not ${share}`],
+    [share === 1 || typeof noise === "string" || !!noise.law, "needs gaussian or rademacher noise for a share of it"],
   ]);
-  return { lr, eps, schedule, weightDecay, noise: typeof noise === "string" ? noiseNamed(tuner, noise) : noise };
+  const law = typeof noise === "string" ? noiseNamed(tuner, noise) : noise;
+  return { lr, eps, schedule, weightDecay, noise: law, share };
 }
 
 /** A zeroth-order tuner's options, none left out. */
@@ -51,9 +60,10 @@ function noiseNamed(tuner: string, law: string): Perturb {
   );
 }
 
-/** The options as a run's header has them. */
-export function describeZeroth({ noise, ...numbers }: Partial<Zeroth>): Readonly<Record<string, string | number>> {
-  return { ...numbers, noise: noise?.law ?? "custom" };
+/** The options as a run's header has them; a share that is all is left out. */
+export function describeZeroth(settings: Partial<Zeroth>): Readonly<Record<string, string | number>> {
+  const { noise, share = 1, ...numbers } = settings;
+  return { ...numbers, noise: noise?.law ?? "custom", ...(share < 1 && { share }) };
 }
 
 /** What a zeroth-order step works with: the objective, the step's z and its learning rate. */
@@ -74,16 +84,19 @@ export type TakeStep = (at: ZerothStep) => Promise<Omit<StepResult, "lr"> & Part
 
 /** How a zeroth-order tuner trains: `start` is given the weights and how to draw lines through them, and gives what takes a step. */
 export function zerothOrder(
-  { lr: peak, schedule, noise }: Pick<Zeroth, "lr" | "schedule" | "noise">,
+  { lr: peak, schedule, noise, share = 1 }: Pick<Zeroth, "lr" | "schedule" | "noise"> & Pick<ZerothOptions, "share">,
   start: (theta: readonly Parameter[], along: Along, noise: Perturb) => TakeStep,
 ): Tuner["begin"] {
   return (theta, inFewPasses = (direct) => direct) => {
     const swept = inFewPasses(noise);
+    let masks: Draw["masks"];
     const take = start(theta, (weights, objective, z) => lineAlong(weights, objective, swept, z), swept);
     return {
       step: async (objective, { seed, step, total }) => {
         const lr = peak * scheduled(schedule, step, total);
-        return { lr, ...(await take({ objective, z: { seed, step }, lr, step, total })) };
+        if (share < 1) masks ??= await smallest(theta, share);
+        const z = { seed, step, ...(masks && { masks }) };
+        return { lr, ...(await take({ objective, z, lr, step, total })) };
       },
       dispose: () => {},
     };

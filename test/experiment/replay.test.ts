@@ -21,10 +21,12 @@ import { loadTask } from "../../src/tasks/load.ts";
 import type { Parameter } from "../../src/tensor/parameter.ts";
 import { rademacher } from "../../src/tensor/parameter.ts";
 import { adam, mezoAdam } from "../../src/tuners/adam.ts";
+import { conMezo } from "../../src/tuners/cone.ts";
 import { nSpsa, onePoint } from "../../src/tuners/estimates.ts";
 import { expectationModified, varianceModified } from "../../src/tuners/layers.ts";
 import { mezo } from "../../src/tuners/mezo.ts";
 import { mezoMomentum } from "../../src/tuners/rules.ts";
+import { sparseMezo } from "../../src/tuners/sparse.ts";
 import type { Tuner } from "../../src/tuners/tuner.ts";
 import { BACKEND } from "../backend.ts";
 import { tinyData, tinyModel, tinyTensors } from "../tiny.ts";
@@ -76,6 +78,10 @@ const TUNERS: [string, Tuner][] = [
   ["the expectation-modified estimate", expectationModified({ ...zeroth, scaledBy: "parameter norm", every: 3 })],
   ["MeZO-momentum", mezoMomentum({ ...zeroth, weightDecay: 0.1 })],
   ["MeZO-Adam", mezoAdam({ ...zeroth, weightDecay: 0.1 })],
+  ["Sparse-MeZO", sparseMezo({ ...zeroth, weightDecay: 0.1 })],
+  ["n-SPSA of a share with signs", nSpsa({ ...zeroth, n: 3, share: 0.5, noise: rademacher })],
+  ["momentum of a share", mezoMomentum({ ...zeroth, share: 0.5 })],
+  ["ConMeZO", conMezo({ ...zeroth, warmUp: 5, weightDecay: 0.1 })],
   ["momentum made of the past", leanMomentum({ ...zeroth, history: 5 })],
   ["Adam made of the past", leanAdam({ ...zeroth, history: 5 })],
   ["MeZO by layers", mezoLayers({ ...zeroth, groups: "cycle" })],

@@ -11,9 +11,11 @@ import { loadTask } from "../../src/tasks/load.ts";
 import { type BackendName, probeBackends, useBackend } from "../../src/tensor/backend.ts";
 import { rademacher } from "../../src/tensor/parameter.ts";
 import { mezoAdam } from "../../src/tuners/adam.ts";
+import { conMezo } from "../../src/tuners/cone.ts";
 import { nSpsa } from "../../src/tuners/estimates.ts";
 import { mezo } from "../../src/tuners/mezo.ts";
 import { mezoMomentum } from "../../src/tuners/rules.ts";
+import { sparseMezo } from "../../src/tuners/sparse.ts";
 import type { Tuner } from "../../src/tuners/tuner.ts";
 import { tinyData, tinyModel } from "../tiny.ts";
 
@@ -38,6 +40,12 @@ const CASES: Readonly<Record<string, Case>> = {
   momentum: { tuner: mezoMomentum({ ...zeroth, weightDecay: 0.1 }) },
   Adam: { tuner: mezoAdam({ ...zeroth, weightDecay: 0.1 }) },
   "several z a step": { tuner: nSpsa({ ...zeroth, n: 3 }) },
+  "the small weights alone": { tuner: sparseMezo({ ...decayed, share: 0.3 }) },
+  "the small weights alone, in float16": {
+    tuner: sparseMezo({ ...zeroth, noise: rademacher }),
+    weights: { weights: "float16" },
+  },
+  "a cone": { tuner: conMezo({ ...zeroth, warmUp: 5 }) },
   LoRA: { tuner: mezo(decayed), adapter: lora({ rank: 2 }) },
   "weights in float16": { tuner: mezo(decayed), weights: { weights: "float16" }, steps: 200 },
   "weights in bfloat16, to the nearest": {

@@ -5,11 +5,13 @@ import { leanMomentum } from "../../src/lab/lean.ts";
 import { mezoConservative, mezoLayers, mezoSign } from "../../src/lab/variants.ts";
 import { rademacher } from "../../src/tensor/parameter.ts";
 import { adam, adamw, mezoAdam } from "../../src/tuners/adam.ts";
+import { conMezo } from "../../src/tuners/cone.ts";
 import { nSpsa, onePoint } from "../../src/tuners/estimates.ts";
 import { expectationModified, varianceModified } from "../../src/tuners/layers.ts";
 import { mezo } from "../../src/tuners/mezo.ts";
 import { mezoMomentum } from "../../src/tuners/rules.ts";
 import { sgd } from "../../src/tuners/sgd.ts";
+import { sparseMezo } from "../../src/tuners/sparse.ts";
 import type { Objective, Tuner } from "../../src/tuners/tuner.ts";
 import { clippedMezo } from "../own/clippedMezo.ts";
 import { quadratic, started, train, valuesOf, weight, weights } from "./weights.ts";
@@ -44,6 +46,10 @@ const TUNERS: readonly (readonly [name: string, make: (lr: number) => Tuner, lr:
   ["mezoConservative, rademacher", (lr) => mezoConservative({ lr, noise: rademacher }), 0.01],
   ["forwardGradient", (lr) => forwardGradient({ lr }), 0.01],
   ["forwardGradient, rademacher", (lr) => forwardGradient({ lr, noise: rademacher }), 0.01],
+  ["sparseMezo", (lr) => sparseMezo({ lr, share: 0.9 }), 0.01],
+  ["sparseMezo, rademacher", (lr) => sparseMezo({ lr, share: 0.9, noise: rademacher }), 0.01],
+  ["conMezo", (lr) => conMezo({ lr, warmUp: 0 }), 0.005],
+  ["conMezo, rademacher", (lr) => conMezo({ lr, warmUp: 100, noise: rademacher }), 0.005],
   ["a user's own", (lr) => clippedMezo({ lr }), 0.01],
   ["adam", (lr) => adam({ lr }), 0.05],
   ["adamw", (lr) => adamw({ lr, weightDecay: 0.01 }), 0.05],
@@ -184,6 +190,8 @@ const MAKERS: readonly (readonly [string, Making, object])[] = [
   ["mezoLayers", mezoLayers, {}],
   ["mezoSign", mezoSign, {}],
   ["mezoConservative", mezoConservative, {}],
+  ["sparseMezo", sparseMezo, {}],
+  ["conMezo", conMezo, {}],
   ["forwardGradient", forwardGradient, {}],
   ["adam", adam, {}],
   ["adamw", adamw, {}],
@@ -257,6 +265,8 @@ describe("a step of lr 0.5 with a weight decay of 0.1", () => {
     ["leanMomentum", leanMomentum(settings)],
     ["mezoLayers", mezoLayers(settings)],
     ["mezoSign", mezoSign(settings)],
+    ["sparseMezo", sparseMezo(settings)],
+    ["conMezo", conMezo(settings)],
     ["forwardGradient", forwardGradient(settings)],
   ])("of %s takes a twentieth of all weights but biases and layer_norms", async (_name, tuner) => {
     expectNear(await decayed(tuner), [0.95, -1.9, 3, 4, 7.6]);

@@ -43,11 +43,17 @@ function mulHigh(a: number, b: number): number {
 /** What z is drawn from: gaussian (N(0, 1), Algorithm 1) or rademacher (+1 and -1 with equal chances). */
 export type Distribution = "gaussian" | "rademacher";
 
-/** The three uint32 that choose one tensor's z: a key of Philox and a word of its counter. */
+/**
+ * Which elements of a weight z is for: of element i bit i % 32 of word i / 32, up to a multiple of 2048 elements. z is 0 at the others.
+ */
+export type Mask = Uint32Array;
+
+/** The three uint32 that choose one tensor's z: a key of Philox and a word of its counter. With a mask z is 0 outside of it. */
 export interface NoiseKey {
   readonly k0: number;
   readonly k1: number;
   readonly stream: number;
+  readonly mask?: Mask;
 }
 
 /** What becomes of a weight: theta · keep + scale · z, with the z of the key. */

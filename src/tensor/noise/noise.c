@@ -79,11 +79,18 @@ static inline void half_normals(u32x4 x, u32x4 y, f32x4 *cosine, f32x4 *sine) {
   *cosine = r * (f32x4)((u32x4)c ^ change ^ (odd & SIGN));
 }
 
-// Where z goes: into theta; or, where both sides are wanted, theta + scale z in place and theta - scale z at the distance `minus`.
-typedef struct { float scale, keep; int32_t both, minus; } target;
+// The elements whose bits are 1, the lowest that of the first; 0 for the others.
+static inline f32x4 masked(f32x4 x, uint32_t mask) {
+  u32x4 place = {1, 2, 4, 8};
+  return (f32x4)((u32x4)x & (u32x4)((splat(mask) & place) == place));
+}
 
-static inline __attribute__((always_inline)) void add(float *at, f32x4 z, target to) {
+// Where z goes, and of which elements, where not of all: into theta; or, where both sides are wanted, theta + scale z in place and theta - scale z at the distance `minus`.
+typedef struct { float scale, keep; int32_t both, minus; const uint32_t *mask; } target;
+
+static inline __attribute__((always_inline)) void add(float *at, f32x4 z, target to, int32_t element) {
   f32x4 theta = *(f32x4 *)at, step = z * to.scale;
+  if (to.mask) step = masked(step, to.mask[element / 32] >> element % 32);
   if (to.both) *(f32x4 *)(at + to.minus) = theta - step;
   *(f32x4 *)at = to.both ? theta + step : theta * to.keep + step;
 }
@@ -93,7 +100,7 @@ add_gaussian(float *theta, int32_t n, uint32_t k0, uint32_t k1, uint32_t stream,
   to.scale *= 2;
   stream_start s = start(k0, k1, stream);
   u32x4 counter = (u32x4){0, 1, 2, 3} + block;
-  for (float *end = theta + n; theta < end; theta += 4 * BLOCKS) {
+  for (int32_t element = 0; element < n; element += 4 * BLOCKS) {
     for (int at = 0; at < BLOCKS; at += UNROLL * LANES, counter += UNROLL * LANES) {
       words c[UNROLL];
       UNROLLED for (int i = 0; i < UNROLL; i++) c[i] = first_rounds(counter + i * LANES, s);
@@ -104,8 +111,9 @@ add_gaussian(float *theta, int32_t n, uint32_t k0, uint32_t k1, uint32_t stream,
         UNROLLED for (int k = 0; k < 4; k += 2) {
           f32x4 cosine, sine;
           half_normals(c[i].w[k], c[i].w[k + 1], &cosine, &sine);
-          add(theta + k * BLOCKS + at + i * LANES, cosine, to);
-          add(theta + (k + 1) * BLOCKS + at + i * LANES, sine, to);
+          int32_t first = element + k * BLOCKS + at + i * LANES, second = first + BLOCKS;
+          add(theta + first, cosine, to, first);
+          add(theta + second, sine, to, second);
         }
       }
     }
@@ -117,14 +125,15 @@ add_rademacher(float *theta, int32_t n, uint32_t k0, uint32_t k1, uint32_t strea
   stream_start s = start(k0, k1, stream);
   u32x4 counter = (u32x4){0, 1, 2, 3} + block, size = (u32x4)wasm_f32x4_splat(to.scale);
   to.scale = 1;
-  for (float *end = theta + n; theta < end; theta += 128 * BLOCKS) {
+  for (int32_t element = 0; element < n; element += 128 * BLOCKS) {
     for (int at = 0; at < BLOCKS; at += LANES, counter += LANES) {
       words c = first_rounds(counter, s);
       UNROLLED for (uint32_t round = 2; round < 10; round++) c = next_round(c, k0 + round * BUMP0, k1 + round * BUMP1);
-      float *place = theta + at;
+      int32_t place = element + at;
       for (int bit = 0; bit < 32; bit++, place += BLOCKS) {
         UNROLLED for (int k = 0; k < 4; k++) {
-          add(place + 32 * BLOCKS * k, (f32x4)((c.w[k] & SIGN) ^ size), to);
+          int32_t there = place + 32 * BLOCKS * k;
+          add(theta + there, (f32x4)((c.w[k] & SIGN) ^ size), to, there);
           c.w[k] += c.w[k];
         }
       }
@@ -136,19 +145,36 @@ add_rademacher(float *theta, int32_t n, uint32_t k0, uint32_t k1, uint32_t strea
 
 /** theta[i] = theta[i] * keep + scale * z[i] for i < n rounded up to whole groups of 64. Element 0 is the first of `block`. */
 EXPORT("gaussian")
-void gaussian(PARAMETERS, float keep) { add_gaussian(theta, n, k0, k1, stream, block, (target){scale, keep, 0, 0}); }
+void gaussian(PARAMETERS, float keep) { add_gaussian(theta, n, k0, k1, stream, block, (target){scale, keep, 0, 0, 0}); }
 
 /** The same in whole groups of 2048. */
 EXPORT("rademacher")
-void rademacher(PARAMETERS, float keep) { add_rademacher(theta, n, k0, k1, stream, block, (target){scale, keep, 0, 0}); }
+void rademacher(PARAMETERS, float keep) { add_rademacher(theta, n, k0, k1, stream, block, (target){scale, keep, 0, 0, 0}); }
 
 /** theta[i + minus] = theta[i] - scale * z[i], and theta[i] += scale * z[i], for as many i as gaussian. */
 EXPORT("gaussianSides")
-void gaussian_sides(PARAMETERS, int32_t minus) { add_gaussian(theta, n, k0, k1, stream, block, (target){scale, 1, 1, minus}); }
+void gaussian_sides(PARAMETERS, int32_t minus) { add_gaussian(theta, n, k0, k1, stream, block, (target){scale, 1, 1, minus, 0}); }
 
 /** The same for as many i as rademacher. */
 EXPORT("rademacherSides")
-void rademacher_sides(PARAMETERS, int32_t minus) { add_rademacher(theta, n, k0, k1, stream, block, (target){scale, 1, 1, minus}); }
+void rademacher_sides(PARAMETERS, int32_t minus) { add_rademacher(theta, n, k0, k1, stream, block, (target){scale, 1, 1, minus, 0}); }
+
+#define MASKED PARAMETERS, float keep, int32_t minus, const uint32_t *mask
+#define ONTO(both) (target){scale, keep, both, minus, mask}
+
+/** As gaussian, or where there is a `minus` gaussian_sides, with the z of the elements alone whose bits of `mask` are 1. */
+EXPORT("gaussianMasked")
+void gaussian_masked(MASKED) {
+  if (minus) add_gaussian(theta, n, k0, k1, stream, block, ONTO(1));
+  else add_gaussian(theta, n, k0, k1, stream, block, ONTO(0));
+}
+
+/** As rademacher, or rademacher_sides. */
+EXPORT("rademacherMasked")
+void rademacher_masked(MASKED) {
+  if (minus) add_rademacher(theta, n, k0, k1, stream, block, ONTO(1));
+  else add_rademacher(theta, n, k0, k1, stream, block, ONTO(0));
+}
 
 // Numbers of 16 bits. float16 is widened and narrowed by its exponent's distance to float32's, 112, and 13 bits of the mantissa.
 typedef enum { BFLOAT16, FLOAT16 } format;

@@ -65,6 +65,7 @@ function cut(stretch: Stretch, from: number, to: number): Stretch {
 
 /** Signs are made faster than they are copied, and only the caller can copy: other threads help with many moves alone. */
 function helpersFor(stretches: readonly Stretch[]): NoiseThreads | undefined {
+  if (stretches.some(({ moves }) => moves.some(({ key }) => key.mask))) return undefined; // their masks are here alone
   const normals = stretches.reduce((sum, { from, to, moves }) => sum + (to - from) * moves.length, 0);
   return stretches.some(({ law, moves }) => law === "gaussian" || moves.length >= WORTH_COPYING)
     ? helperThreads(normals)

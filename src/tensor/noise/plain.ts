@@ -28,6 +28,12 @@ function moveSides(
   }
 }
 
+/** Whether z is for an element of the weight. */
+const membership =
+  ({ mask }: NoiseKey) =>
+  (element: number): boolean =>
+    !mask || ((mask[element >>> 5]! >>> (element & 31)) & 1) === 1;
+
 // Layout: 64 elements are made by 16 blocks. Element 64 g + 16 k + lane is normal k of block 16 g + lane, so that SIMD of any
 // width up to 16 stores whole vectors.
 const NORMALS = 64;
@@ -63,11 +69,13 @@ const group = new Float32Array(NORMALS);
 /** theta[i] = theta[i] * keep + scale * z[firstElement + i] in float32, in place; z is N(0, 1) by Box-Muller. */
 export function addGaussian(theta: Float32Array, scale: number, key: NoiseKey, firstElement = 0, keep = 1): void {
   const [factor, kept] = [fround(scale), fround(keep)];
+  const isIn = membership(key);
   for (let at = 0; at < theta.length; ) {
     const from = (firstElement + at) % NORMALS;
     const end = Math.min(theta.length, at + NORMALS - from);
     fillGroup(key, (firstElement + at - from) / 4);
-    for (let i = from; at < end; i++, at++) theta[at] = fround(theta[at]! * kept) + fround(factor * group[i]!);
+    for (let i = from; at < end; i++, at++)
+      theta[at] = fround(theta[at]! * kept) + (isIn(firstElement + at) ? fround(factor * group[i]!) : 0);
   }
 }
 
@@ -130,11 +138,13 @@ const signs = new Float32Array(SIGNS);
 /** theta[i] = theta[i] * keep + scale * z[firstElement + i] in float32, in place; z is +1 or -1, one random bit a weight. */
 export function addRademacher(theta: Float32Array, scale: number, key: NoiseKey, firstElement = 0, keep = 1): void {
   const [factor, kept] = [fround(scale), fround(keep)];
+  const isIn = membership(key);
   for (let at = 0; at < theta.length; ) {
     const from = (firstElement + at) % SIGNS;
     const end = Math.min(theta.length, at + SIGNS - from);
     fillSigns(key, (firstElement + at - from) / 128);
-    for (let i = from; at < end; i++, at++) theta[at] = fround(theta[at]! * kept) + factor * signs[i]!;
+    for (let i = from; at < end; i++, at++)
+      theta[at] = fround(theta[at]! * kept) + (isIn(firstElement + at) ? factor * signs[i]! : 0);
   }
 }
 

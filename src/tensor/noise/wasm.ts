@@ -1,6 +1,6 @@
 import { narrow, widen } from "../halves.ts";
 import { isHalves } from "../source.ts";
-import { GROUP, groupStart, type Stretch } from "./key.ts";
+import { GROUP, groupStart, type Mask, type Stretch } from "./key.ts";
 import { ownMemoryModule } from "./wasm.generated.ts";
 import { type KernelName, PAGE, PIECE, wasm } from "./webassembly.ts";
 
@@ -11,20 +11,32 @@ export const PLACE: number = PIECE + 16;
 export function wasmSweep(): ((piece: Stretch) => void) | undefined {
   try {
     const { Module, Instance, Memory } = wasm()!;
-    const memory = new Memory({ initial: Math.ceil((4 * 2 * PLACE) / PAGE) });
+    const memory = new Memory({ initial: Math.ceil((4 * 2 * PLACE + PIECE / 8) / PAGE) });
     const kernels = new Instance(new Module(Buffer.from(ownMemoryModule, "base64")), { env: { memory } }).exports;
     const floats = new Float32Array(memory.buffer);
+    const masked = new Uint32Array(memory.buffer, 4 * 2 * PLACE, PIECE / 32);
     return (piece) => {
       const at = copyIn(piece, floats, 0);
       const kernel = kernels[kernelName(piece)];
       const [n, block] = [piece.to - groupStart(piece), firstBlock(piece)];
-      for (const { key, scale, keep } of piece.moves)
-        kernel(4 * at, n, key.k0, key.k1, key.stream, block, scale, piece.sides ? PLACE : keep);
+      for (const { key, scale, keep } of piece.moves) {
+        const where = [4 * at, n, key.k0, key.k1, key.stream, block, scale] as const;
+        if (key.mask) {
+          masked.set(maskOf(piece, key.mask));
+          kernels[`${piece.law}Masked`](...where, keep, piece.sides ? PLACE : 0, masked.byteOffset);
+        } else kernel(...where, piece.sides ? PLACE : keep);
+      }
       copyOut(piece, floats, at);
     };
   } catch {
     return undefined;
   }
+}
+
+/** The words of a mask for a piece, from the group of z on that it begins in. */
+function maskOf(piece: Stretch, mask: Mask): Mask {
+  const first = (piece.offset + groupStart(piece)) / 32;
+  return mask.subarray(first, first + PIECE / 32);
 }
 
 /** The function of noise.c that a piece needs. */

@@ -16,7 +16,9 @@ export type Kernel = (
 
 /** The functions of noise.c. */
 export type Kernels = Readonly<
-  Record<KernelName, Kernel> & Record<"widen" | "narrow" | "narrowStochastic", (...of: number[]) => void>
+  Record<KernelName, Kernel> &
+    Record<`${Distribution}Masked`, (...of: number[]) => void> &
+    Record<"widen" | "narrow" | "narrowStochastic", (...of: number[]) => void>
 >;
 
 /** Those that add noise. */

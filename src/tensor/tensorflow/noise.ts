@@ -1,4 +1,4 @@
-import type { Distribution, Move, NoiseKey } from "../noise/key.ts";
+import type { Distribution, Mask, Move, NoiseKey } from "../noise/key.ts";
 import { ANGLE, COSINE, LN2_HIGH, LN2_LOW, LOG, SINE, SQRT_HALF_BITS } from "../noise/plain.ts";
 import {
   add,
@@ -48,8 +48,19 @@ export function scaledNoise(parts: readonly (NoisePart & Pick<Move, "scale">)[],
       );
     const made = evaluate(z, new Map([[WORDS, () => join(words())]]));
     const sizes = parts.map(({ size }, i) => [size, padded[i]! - size] as const);
-    return split(made, sizes).map((values, i) => op("Mul", [values, scalar(parts[i]!.scale)]));
+    return split(made, sizes).map((values, i) => {
+      const scaled = op("Mul", [values, scalar(parts[i]!.scale)]);
+      const mask = parts[i]!.key.mask;
+      return mask ? op("Mul", [scaled, maskOf(mask, parts[i]!)]) : scaled;
+    });
   });
+}
+
+/** 1 for the elements of a part that are in a mask, and 0 for the others. */
+function maskOf(mask: Mask, { from, size }: Omit<NoisePart, "key">): Value {
+  const words = Int32Array.from(mask.subarray(from / 32, Math.ceil((from + size) / 32)));
+  const given = (): Value => op("Bitcast", [upload(words, [words.length], "int32")], { type: { type: "uint32" } });
+  return split(evaluate(MEMBERS, new Map([[MASK_WORDS, given]])), [[size, 32 * words.length - size]])[0]!;
 }
 
 /** What random bits are for: the second word of the counter. */
@@ -102,6 +113,13 @@ function split(vector: Value, parts: readonly (readonly [size: number, rest: num
 /** Philox's words of whole groups. */
 const WORDS: Formula = variable("uint32");
 
+/** Words of a mask, and its bits as numbers. */
+const MASK_WORDS: Formula = variable("uint32");
+const MEMBERS: Formula = reshape(
+  cast(and(shiftRight(reshape(MASK_WORDS, -1, 1), bitPlaces([1, 32])), 1), "float32"),
+  -1,
+);
+
 /** One normal of sqrt(-2 log u) and the cosine, and one of the sine, of an angle: as in noise/plain.ts, where the layout is told. */
 function normals(): Formula {
   const pairs = transpose(reshape(WORDS, -1, 16, 2, 2), 3, 0, 2, 1); // [word of a pair, group, pair, lane]
@@ -142,9 +160,13 @@ function signed(x: Formula, n: Formula): Formula {
 /** ±1 by a bit of Philox's each: as in noise/plain.ts, where the layout is told. */
 function signs(): Formula {
   const words = reshape(transpose(reshape(WORDS, -1, 16, 4), 0, 2, 1), -1, 4, 1, 16); // [group, word, 1, lane]
-  const places = Array.from({ length: 32 }, (_, j) => j);
-  const upper = and(shiftLeft(words, numbers(places, [1, 1, 32, 1], "uint32")), 0x80000000);
+  const upper = and(shiftLeft(words, bitPlaces([1, 1, 32, 1])), 0x80000000);
   return reshape(bits(or(upper, 0x3f800000), "float32"), -1);
+}
+
+/** 0 to 31. */
+function bitPlaces(shape: readonly number[]): Formula {
+  return numbers([...Array(32).keys()], shape, "uint32");
 }
 
 /** By law the elements of a group, and z of all groups. */

@@ -167,6 +167,14 @@ export const tensorflowStorage: Storage = {
     for (const { tensor } of weights) ownValue(tensor);
     for (const batch of batchesOf(weights)) freeing(() => moveBatch(batch, law));
   },
+  addScaled: (to, from, scale) => {
+    const target = ownValue(to);
+    for (const part of partsOf({ tensor: to }))
+      freeing(() => {
+        const step = op("Mul", [widen(cut({ ...part, tensor: from })), scalar(scale)]);
+        put(target, part, rounded(op("AddV2", [widen(cut(part)), step]), target.dtype));
+      });
+  },
   fill: (tensor, write) => {
     const values = new Float32Array(sizeOf(tensor));
     write(values);

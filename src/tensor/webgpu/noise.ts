@@ -144,7 +144,7 @@ ${MAIN}
     let right = normals(block + 1u);
     let at = first + 64u * half;
     let place = 4u * half;
-    ${["x", "y", "z", "w"].map((k, i) => `change(at + ${16 * i}u, vec2(left.${k}, right.${k}), place + ${i}u);`).join("\n    ")}
+    ${["x", "y", "z", "w"].map((k, i) => `change(at + ${16 * i}u, inMask(at + ${16 * i}u, vec2(left.${k}, right.${k})), place + ${i}u);`).join("\n    ")}
   }
 }`;
 
@@ -160,7 +160,8 @@ ${MAIN}
   for (var j = 0u; j < 32u; j++) {
     if ((j & 7u) == 0u) { beginGroup((first + 16u * j) >> 7u, pair); }
     let negative = ((words << vec2(j)) & vec2(0x80000000u)) != vec2(0u);
-    change(first + 16u * j, select(vec2(1.0), vec2(-1.0), negative), j & 7u);
+    let at = first + 16u * j;
+    change(at, inMask(at, select(vec2(1.0), vec2(-1.0), negative)), j & 7u);
   }
 }`;
 
@@ -204,14 +205,39 @@ fn change(at : u32, z : vec2<f32>, place : u32) {
   theta[at >> 1u] = roundPair(value, shares(place));
 }`;
 
-/** theta = keep · theta + scale · z, in place, on weights of a format; those of 16 bits are rounded as their kind says. */
-export function moveShader(law: Distribution, kind?: HalfKind): Shader {
+/** A pair's z, and 0 where it is outside of a mask that is bound there; without a mask all of it. */
+const maskAt = (binding?: number): string =>
+  binding === undefined
+    ? `
+fn inMask(at : u32, z : vec2<f32>) -> vec2<f32> { return z; }`
+    : `
+@group(0) @binding(${binding}) var<storage, read> mask : array<u32>;
+fn inMask(at : u32, z : vec2<f32>) -> vec2<f32> {
+  let bits = vec2(mask[at >> 5u]) >> vec2(at & 31u, (at & 31u) + 1u);
+  return select(vec2(0.0), z, (bits & vec2(1u)) != vec2(0u));
+}`;
+
+/** theta = keep · theta + scale · z, in place, on weights of a format; those of 16 bits are rounded as their kind says. A mask is bound behind theta. */
+export function moveShader(law: Distribution, isMasked: boolean, kind?: HalfKind): Shader {
   const draws = kind?.rounding === "stochastic" ? DRAWS : NO_DRAWS;
   return {
-    name: `move ${law} ${kind ? `${kind.format} ${kind.rounding}` : "float32"}`,
-    code: `${EXACT}${PHILOX}${draws}${kind ? halfMove(kind) : FLOAT_MOVE}${LAWS[law].code}`,
+    name: `move ${law}${isMasked ? " masked" : ""} ${kind ? `${kind.format} ${kind.rounding}` : "float32"}`,
+    code: `${EXACT}${PHILOX}${draws}${kind ? halfMove(kind) : FLOAT_MOVE}${maskAt(isMasked ? 1 : undefined)}${LAWS[law].code}`,
   };
 }
+
+/** theta = theta + scale · other, in float32 and in place: an invocation an element. */
+export const ADD_SCALED: Shader = {
+  name: "add scaled",
+  code: `${EXACT}
+@group(0) @binding(0) var<storage, read_write> theta : array<f32>;
+@group(0) @binding(1) var<storage, read> other : array<f32>;
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group : vec3<u32>, @builtin(num_workgroups) groups : vec3<u32>, @builtin(local_invocation_index) lane : u32) {
+  let i = (group.y * groups.x + group.x) * 64u + lane;
+  if (i < params.size) { theta[i] = plus(theta[i], times(params.scale, other[i])); }
+}`,
+};
 
 const FLOAT_PAIR = `
 @group(0) @binding(0) var<storage, read> theta : array<f32>;
@@ -222,10 +248,10 @@ const halfPair = (format: HalfFormat): string => `
 ${unpackPair(format)}
 fn thetaPair(at : u32) -> vec2<f32> { return unpack(theta[at >> 1u]); }`;
 
-/** above = theta + scale · z and below = theta - scale · z, in float32. */
-export function sidesShader(law: Distribution, kind?: HalfKind): Shader {
+/** above = theta + scale · z and below = theta - scale · z, in float32. A mask is bound behind them. */
+export function sidesShader(law: Distribution, isMasked: boolean, kind?: HalfKind): Shader {
   return {
-    name: `sides ${law} ${kind?.format ?? "float32"}`,
+    name: `sides ${law}${isMasked ? " masked" : ""} ${kind?.format ?? "float32"}`,
     code: `${EXACT}${PHILOX}${NO_DRAWS}${kind ? halfPair(kind.format) : FLOAT_PAIR}
 @group(0) @binding(1) var<storage, read_write> above : array<f32>;
 @group(0) @binding(2) var<storage, read_write> below : array<f32>;
@@ -241,6 +267,6 @@ fn change(at : u32, z : vec2<f32>, place : u32) {
     above[at + 1u] = high.y;
     below[at + 1u] = low.y;
   }
-}${LAWS[law].code}`,
+}${maskAt(isMasked ? 3 : undefined)}${LAWS[law].code}`,
   };
 }

@@ -1,12 +1,14 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { narrow, widen } from "../halves.ts";
+import type { NoiseKey } from "../noise/key.ts";
 import type { HalfFormat, HalfKind } from "../source.ts";
 import { type Both, eachPiece, filled, type ReadValues, type Storage } from "../storage.ts";
+import { constantBuffer } from "./constants.ts";
 import { dispatch, flatGroups, output, type Shader, submit, widened } from "./dispatch.ts";
 import { faultsOf } from "./faults.ts";
 import { type GpuBackend, type GpuBuffer, gpu, USAGE } from "./gpu.ts";
 import { formatBytes, formatOf, halfTensor, kindOf, roundPair } from "./halves.ts";
-import { moveShader, noiseGroups, noiseParams, sidesShader } from "./noise.ts";
+import { ADD_SCALED, moveShader, noiseGroups, noiseParams, sidesShader } from "./noise.ts";
 
 const sizeOf = ({ shape }: tf.TensorInfo): number => tf.util.sizeFromShape(shape);
 
@@ -99,6 +101,16 @@ function copy(from: tf.TensorInfo, to: tf.TensorInfo): void {
   else copyWidened(backend, from, to);
 }
 
+function addScaled(to: tf.TensorInfo, from: tf.TensorInfo, scale: number): void {
+  const [backend, kind, size] = [sound(), kindOf(to), sizeOf(to)];
+  const sum = kind ? widened(to) : to;
+  const params = { zero: { u32: 0 }, size: { u32: size }, scale: { f32: scale } };
+  dispatch(ADD_SCALED, { buffers: [sum, from], params, groups: flatGroups(Math.ceil(size / 64)) });
+  if (!kind) return;
+  narrowInto(sum, to, kind);
+  backend.disposeData(sum.dataId);
+}
+
 /** Bytes that are read at a time. */
 const READ_BYTES = 2 ** 23;
 /** WebGPU's number for a buffer that this process is to read. */
@@ -160,16 +172,20 @@ function makeSides(tensor: tf.TensorInfo): Both {
   return { plus: blank(tensor.shape), minus: blank(tensor.shape) };
 }
 
+/** The buffer of a key's mask, where it has one. */
+const boundMask = ({ mask }: NoiseKey): GpuBuffer[] => (mask ? [constantBuffer(mask)] : []);
+
 /** Weights in buffers of the GPU, in float32 or in 16 bits; z is made there, and no weight leaves it but where it is read. */
 export const gpuStorage: Storage = {
   blank,
   copy,
+  addScaled,
   move: (weights, law) => {
     sound();
     for (const { tensor, moves } of weights)
       for (const { key, scale, keep } of moves)
-        dispatch(moveShader(law, kindOf(tensor)), {
-          buffers: [tensor],
+        dispatch(moveShader(law, key.mask !== undefined, kindOf(tensor)), {
+          buffers: [tensor, ...boundMask(key)],
           params: noiseParams(key, sizeOf(tensor), scale, keep),
           groups: noiseGroups(law, sizeOf(tensor)),
         });
@@ -178,8 +194,8 @@ export const gpuStorage: Storage = {
     sound();
     return weights.map(({ tensor, key }) => {
       const both = makeSides(tensor);
-      dispatch(sidesShader(law, kindOf(tensor)), {
-        buffers: [tensor, both.plus, both.minus],
+      dispatch(sidesShader(law, key.mask !== undefined, kindOf(tensor)), {
+        buffers: [tensor, both.plus, both.minus, ...boundMask(key)],
         params: noiseParams(key, sizeOf(tensor), eps, 1),
         groups: noiseGroups(law, sizeOf(tensor)),
       });

@@ -5,9 +5,13 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
-/** The z of one tensor: a key of Philox and a word of its counter (noise/key.ts). */
+/**
+ * The z of one tensor: a key of Philox and a word of its counter (noise/key.ts). z is 0 where an element's bit of `mask` is, of which a word is
+ * there for each group of 64 and for those up to a multiple of 2048; or it is null.
+ */
 typedef struct {
   uint32_t k0, k1, stream;
+  const uint64_t *mask;
 } noise_key;
 
 /** How values are kept. */
@@ -56,7 +60,7 @@ typedef enum { X_WT, X_W, XT_W } product_order;
  * elements apart in a tensor of `size` elements, from `first` on.
  */
 typedef struct {
-  int64_t kind, sides, order, m, n, k, format, size, first, stride, key[3], law, then, threads;
+  int64_t kind, sides, order, m, n, k, format, size, first, stride, key[3], mask, law, then, threads;
 } product_shape;
 
 /** The numbers of one step of Adam (weights.ts). */

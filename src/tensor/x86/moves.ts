@@ -5,7 +5,7 @@ import { callLibrary, libraryThreads } from "./library.ts";
 
 /** 64-bit words of api.h's `stretch`, and 32-bit words of its `noise_move`. */
 const STRETCH_WORDS = 12;
-const MOVE_WORDS = 5;
+const MOVE_WORDS = 8;
 
 const MOVE = "int mezo_move(int64_t *stretches, int count, const uint32_t *moves, int threads)";
 
@@ -45,8 +45,9 @@ function tableOfMoves(stretches: readonly Stretch[]): Uint32Array {
       words[at] = key.k0;
       words[at + 1] = key.k1;
       words[at + 2] = key.stream;
-      floats[at + 3] = scale;
-      floats[at + 4] = keep;
+      if (key.mask) words.set(halvesOf(address(key.mask)), at + 4);
+      floats[at + 6] = scale;
+      floats[at + 7] = keep;
       at += MOVE_WORDS;
     }
   }
@@ -74,7 +75,10 @@ function wordsOf(stretch: Stretch, firstMove: number): bigint[] {
   return [address(array), plus, minus, ...numbers];
 }
 
-const address = (array: Float32Array | Uint16Array): bigint => koffi.address(array);
+const address = (array: Float32Array | Uint16Array | Uint32Array): bigint => koffi.address(array);
+
+/** The lower and the upper 32 bits. */
+const halvesOf = (address: bigint): number[] => [Number(address & 0xffffffffn), Number(address >> 32n)];
 
 /** What the library cannot see, because it gets addresses alone. */
 function checkSizes({ theta, from, to, sides }: Stretch): void {

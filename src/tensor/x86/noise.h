@@ -11,11 +11,12 @@ typedef struct {
   float scale;
   noise_law law;
   int64_t group;
+  const uint64_t *mask;
   uint32_t signs[64];
 } z_stream;
 
 INLINE z_stream begin_z(noise_key key, noise_law law, float scale) {
-  return (z_stream){.start = start_philox(key, 0), .scale = scale, .law = law, .group = -1};
+  return (z_stream){.start = start_philox(key, 0), .scale = scale, .law = law, .group = -1, .mask = key.mask};
 }
 
 /** sqrt(-2 log u). All constants of the logarithm are times -2, which is exact and saves two products. */
@@ -74,6 +75,16 @@ INLINE void scaled_signs(z_stream *s, int64_t element, f32 out[GROUP / LANES]) {
   }
 }
 
+/** Leaves the elements of a group whose bits are 1; the others become 0. */
+INLINE void keep_masked(uint64_t mask, f32 out[GROUP / LANES]) {
+  u32 place = all_bits(1);
+  UNROLLED for (int lane = 0; lane < LANES; lane++) place[lane] <<= lane;
+  UNROLLED for (int i = 0; i < GROUP / LANES; i++) {
+    u32 bits = all_bits((uint32_t)(mask >> i * LANES)) & place;
+    out[i] = (f32)((u32)out[i] & (u32)(bits == place));
+  }
+}
+
 /**
  * scale · z of the 64 elements of the tensor from `element` on, a multiple of 64. Who asks for signs in another order than ascending saves work by
  * a stream for each row.
@@ -81,4 +92,5 @@ INLINE void scaled_signs(z_stream *s, int64_t element, f32 out[GROUP / LANES]) {
 INLINE void scaled_z(z_stream *s, int64_t element, f32 out[GROUP / LANES]) {
   if (s->law == GAUSSIAN) scaled_normals(s, element, out);
   else scaled_signs(s, element, out);
+  if (s->mask) keep_masked(s->mask[element / GROUP], out);
 }

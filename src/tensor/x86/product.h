@@ -36,7 +36,7 @@ int LEVEL_NAME(product)(const product_shape *s, float eps, const void *w, const 
                         const float *residual1, float *y0, float *y1, void *scratch, int64_t bytes) {
   int64_t needed;
   if (LEVEL_NAME(product_scratch)(s, &needed) != OK || bytes < needed || !is_weight_right(s)) return BAD_SIZE;
-  noise_key key = {(uint32_t)s->key[0], (uint32_t)s->key[1], (uint32_t)s->key[2]};
+  noise_key key = {(uint32_t)s->key[0], (uint32_t)s->key[1], (uint32_t)s->key[2], (const uint64_t *)s->mask};
   weight_rows rows = {w, s->format, s->first, s->n, s->k, s->stride, s->order != X_WT, key, s->law, eps};
   product_side side[2] = {{bias0, residual0, y0}, {bias1, residual1, y1}};
   if (is_few(s)) multiply_few(&(few_job){rows, x0, side[0], s->then, (int)s->m, s->k}, (int)s->threads);

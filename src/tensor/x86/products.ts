@@ -1,3 +1,4 @@
+import koffi from "koffi";
 import { give, take } from "../native/pool.ts";
 import type { Distribution, NoiseKey } from "../noise/key.ts";
 import { PRODUCTS, type Products } from "../products.ts";
@@ -111,12 +112,13 @@ interface Task {
 function shapeOf({ products, sides, order, m, n, k, activation }: Task, matrix: Matrix): BigInt64Array {
   const { source, first, stride, noise } = matrix;
   const format = FORMATS.indexOf(isHalves(source) ? source.format : "float32");
-  const { k0, k1, stream } = noise?.key ?? { k0: 0, k1: 0, stream: 0 };
+  const { k0, k1, stream, mask }: NoiseKey = noise?.key ?? { k0: 0, k1: 0, stream: 0 };
   const threads = m * n * k < WORTH_THREADS ? 1 : libraryThreads();
   return BigInt64Array.from(
     [
       ...[PRODUCTS.indexOf(products), SIDES[sides], ORDERS[order], m, n, k, format, countValues(source), first, stride],
-      ...[k0, k1, stream, LAWS.indexOf(noise?.law ?? "gaussian"), ACTIVATIONS.indexOf(activation ?? "none"), threads],
+      ...[k0, k1, stream, mask ? koffi.address(mask) : 0, LAWS.indexOf(noise?.law ?? "gaussian")],
+      ...[ACTIVATIONS.indexOf(activation ?? "none"), threads],
     ].map(BigInt),
   );
 }

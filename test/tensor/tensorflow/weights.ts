@@ -22,10 +22,12 @@ const KINDS = [
 export const weightsOf = (size: number): Float32Array =>
   Float32Array.from({ length: size }, (_, i) => KINDS[i % 7]?.(i) ?? 0.02 * Math.cos(i));
 
-/** Moves with factors, the second of which keeps all of a weight. */
+const MASK = Uint32Array.from({ length: 2 ** 16 + 64 }, (_, i) => (i * 0x9e3779b9) >>> 0);
+
+/** Moves with factors, the second of which keeps all of a weight, and moves what is in a mask. */
 export const movesOf = (count: number, keep: number): Move[] =>
   Array.from({ length: count }, (_, step) => ({
-    key: noiseKey(7, step, "layer.weight"),
+    key: { ...noiseKey(7, step, "layer.weight"), ...(step % 2 && { mask: MASK }) },
     scale: 1e-3 * (step + 1),
     keep: step % 2 ? 1 : keep,
   }));

@@ -17,7 +17,8 @@ const KINDS: readonly (HalfKind | undefined)[] = [
 ];
 const SIZES = [1, 64, 127, 128, 2048, 5000, 2 ** 18 + 1];
 const KEY = { k0: 0xdeadbeef, k1: 0x80000001, stream: 0xffffffff };
-const OTHER = { k0: 7, k1: 8, stream: 9 };
+const MASK = Uint32Array.from({ length: 2 ** 13 + 64 }, (_, i) => (i * 0x9e3779b9) >>> 0);
+const OTHER = { k0: 7, k1: 8, stream: 9, mask: MASK };
 
 /** Values of a weight's sizes, float16's smallest numbers among them. */
 const valueAt = (i: number): number => Math.fround(Math.sin(i) * 2 ** ((i % 24) - 20));
@@ -87,11 +88,12 @@ describe.skipIf(!available)(`weights on the GPU${available ? ` on ${detail}` : `
       "have both sides in %s with the bits of the plain twin, and stay",
       async (_, kind) => {
         await useBackend("webgpu");
-        for (const size of SIZES) {
+        for (const [i, size] of SIZES.entries()) {
+          const key = i % 2 && kind?.format !== "float16" ? OTHER : KEY; // -0, which float16 has here, is in every mask by size
           const [tensor, plain] = [storage().weight([size], readValues, kind), plainWeight(size, kind)];
           const sides = { plus: new Float32Array(size), minus: new Float32Array(size) };
-          movePlainly({ ...wholeStretch(plain, [{ key: KEY, scale: 1e-3, keep: 1 }], law), sides });
-          const [both] = storage().sides([{ tensor, key: KEY }], 1e-3, law);
+          movePlainly({ ...wholeStretch(plain, [{ key, scale: 1e-3, keep: 1 }], law), sides });
+          const [both] = storage().sides([{ tensor, key }], 1e-3, law);
           expect(countDifferent(await read(both!.plus), sides.plus), `plus of ${size} elements`).toBe(0);
           expect(countDifferent(await read(both!.minus), sides.minus), `minus of ${size} elements`).toBe(0);
           expect(countDifferent(await read(tensor), widen(plain)), `theta of ${size} elements`).toBe(0);

@@ -183,6 +183,22 @@ describe.each(COMPILED)("sweeps %s", (level) => {
       });
     });
 
+    test.each(LAWS)("with %s noise within a mask have the bits of plain.ts, in place and on both sides", (law) => {
+      const mask = Uint32Array.from({ length: 64 * 8 }, (_, i) => (i * 0x9e3779b9) >>> 0);
+      const moves = movesOf("masked", 3).map((one, i) => (i === 1 ? one : { ...one, key: { ...one.key, mask } }));
+      for (const length of LENGTHS) {
+        const [found, expected] = [weight(length, "float32").array, weight(length, "float32").array];
+        movePlainly(wholeStretch(expected, moves, law, 2048));
+        move([wholeStretch(found, moves, law, 2048)]);
+        expect(hashOf(found)).toBe(hashOf(expected));
+        const sides = { plus: new Float32Array(length), minus: new Float32Array(length) };
+        const side = { ...moves[0]!, keep: 1 };
+        move([{ ...wholeStretch(found, [side], law, 2048), sides }]);
+        movePlainly(wholeStretch(expected, [side], law, 2048));
+        expect(hashOf(sides.plus)).toBe(hashOf(expected));
+      }
+    });
+
     test("are refused where a stretch leaves its array, its sides are too short, or it begins within a group", () => {
       const stretch = stretchOf(new Float32Array(5000), "gaussian", 0, 1);
       const sides = { plus: new Float32Array(10), minus: new Float32Array(9) };
@@ -237,11 +253,11 @@ function sweepInWorker(
 ): void {
   const { path, begun, expected, words, offset, threads } = workerData as WorkerTask;
   const move = koffi.load(path).func("int mezo_move(int64_t *, int, uint32_t *, int)");
-  const moves = new Uint32Array(5 * words.length);
+  const moves = new Uint32Array(8 * words.length);
   const floats = new Float32Array(moves.buffer);
   words.forEach(({ k0, k1, stream, scale, keep }, i) => {
-    moves.set([k0, k1, stream], 5 * i);
-    floats.set([scale, keep], 5 * i + 3);
+    moves.set([k0, k1, stream], 8 * i);
+    floats.set([scale, keep], 8 * i + 6);
   });
   let wrong = 0;
   for (let time = 0; time < 60; time++) {

@@ -129,6 +129,20 @@ for (const level of COMPILED)
       });
     });
 
+    test.each(["gaussian", "rademacher"] as const)("with %s noise within a mask are those of float64", (law) => {
+      const mask = Uint32Array.from({ length: 64 * 60 }, (_, i) => (i * 0x9e3779b9) >>> 0);
+      const matrix = { ...matrixOf(N, K, "float32"), noise: { ...NOISE, key: { ...KEY, mask }, law } };
+      const [x, w] = [bothX(M * K), bothSides(matrix)];
+      const found = multiplySides("float32", matrix, x);
+      for (const side of SIDES) {
+        const { y, norms } = exactProduct(x[side], w[side], K);
+        expect(errorOf(found[side], y, norms)).toBeLessThan(ALLOWED.float32.side);
+      }
+      const still = w.plus.filter((value, i) => value === w.minus[i]).length / w.plus.length;
+      expect(still).toBeGreaterThan(0.4);
+      expect(still).toBeLessThan(0.6);
+    });
+
     test.each([3, M])("of %i rows are followed by bias, residual and activation, and touch nothing else", (m) => {
       const matrix = matrixOf(N, K, "float32");
       const [x, bias, residual] = [bothX(m * K).plus, shifted(numbers(N, 4)), shifted(numbers(m * N, 5))];
