@@ -4,8 +4,10 @@ import { prefix } from "../../src/adapters/prefix.ts";
 import { leanAdam, leanMomentum } from "../../src/lab/lean.ts";
 import { gaussian, rademacher } from "../../src/tensor/parameter.ts";
 import { adam, mezoAdam } from "../../src/tuners/adam.ts";
+import { conMezo } from "../../src/tuners/cone.ts";
 import { mezo } from "../../src/tuners/mezo.ts";
 import { mezoMomentum } from "../../src/tuners/rules.ts";
+import { sparseMezo } from "../../src/tuners/sparse.ts";
 import type { Tuner } from "../../src/tuners/tuner.ts";
 import type { BenchRequest } from "./request.ts";
 
@@ -43,10 +45,15 @@ export const benchMethods: readonly BenchMethod[] = [
   { name: "FT (Adam, checkpointing)", forwards: 4, tuner: firstOrder, checkpointing: true },
 ];
 
-/** Methods that are measured where they are named: optimizers on MeZO's estimate, with their moments kept, or made of the last 20 steps. */
+/**
+ * Methods that are measured where they are named: optimizers on MeZO's estimate, with their moments kept, or made of the last 20 steps, and
+ * other directions.
+ */
 export const moreBenchMethods: readonly BenchMethod[] = [
   { name: "MeZO-momentum", forwards: 2, tuner: () => mezoMomentum(ESTIMATE) },
   { name: "MeZO-lean-momentum", forwards: 2, tuner: () => leanMomentum({ ...ESTIMATE, history: 20 }) },
+  { name: "Sparse-MeZO", forwards: 2, noises: 2, tuner: () => sparseMezo(ESTIMATE) },
+  { name: "ConMeZO", forwards: 2, tuner: () => conMezo(ESTIMATE) },
   { name: "MeZO-Adam", forwards: 2, tuner: () => mezoAdam(ESTIMATE) },
   { name: "MeZO-lean-Adam", forwards: 2, tuner: () => leanAdam({ ...ESTIMATE, history: 20 }) },
 ];
