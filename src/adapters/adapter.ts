@@ -1,11 +1,15 @@
-import type * as tf from "@tensorflow/tfjs-core";
+import * as tf from "@tensorflow/tfjs-core";
+import seedrandom from "seedrandom";
 import { KitError } from "../error.ts";
 import type { LanguageModel, LoadedNetwork } from "../models/network.ts";
 import type { Adaptation, Head } from "../nn/network.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 
-/** What adapters need to know of a model: how it runs, and its weights by checkpoint name. They change neither. */
-export type AdaptableNetwork = Omit<LoadedNetwork, "restore" | "dispose">;
+/**
+ * What adapters need to know of a model: how it runs, and its weights by checkpoint name. They change neither; one that trains these too
+ * restores them when it is disposed of.
+ */
+export type AdaptableNetwork = Omit<LoadedNetwork, "restore" | "dispose"> & Partial<Pick<LoadedNetwork, "restore">>;
 
 /** An adapter's options as a run's header has them. */
 export type AdapterOptions = Readonly<Record<string, string | number | boolean>>;
@@ -45,6 +49,8 @@ export interface Adapted {
   readonly parameters: readonly Parameter[];
   readonly adaptation: Adaptation;
   readonly head?: Head;
+  /** How many answers the head tells apart, by their places, where it has a row for each and none for words. */
+  readonly classes?: number;
   /** What a LoRA consists of. */
   readonly lora?: LoraParts;
   /** Names of those of its weights that are looked up row by row instead of multiplied with. */
@@ -54,16 +60,30 @@ export interface Adapted {
 }
 
 /** The model with an adapter beside its weights; it reads fewer tokens where the adapter takes positions. */
-export function adaptedModel(model: LanguageModel, { adaptation, head, embeddings = [] }: Adapted): LanguageModel {
+export function adaptedModel(model: LanguageModel, adapted: Adapted): LanguageModel {
+  const { adaptation, head, classes, embeddings = [] } = adapted;
   const maxLength = model.maxLength - (adaptation.firstPosition ?? 0);
   const own = { maxLength, adaptation, embeddings: [...model.embeddings, ...embeddings] };
-  return { ...model, ...own, ...(head && { head }) };
+  return { ...model, ...own, ...(head && { head }), ...(classes !== undefined && { classes }) };
 }
 
 /** Throws a KitError unless an option is a whole number from 1 on. */
 export function checkCount(adapter: string, option: string, value: number): void {
   if (!(Number.isInteger(value) && value >= 1))
     throw new KitError(`${adapter} needs a whole number from 1 on as ${option}, not ${value}.`);
+}
+
+/** Standard deviation of random starts: that of the models' own weights before pretraining. */
+const RANDOM_DEVIATION = 0.02;
+
+/** A matrix of new weights as models have them before pretraining: normal, by Box and Muller's transform of uniform numbers. */
+export function drawNormal(seed: string, [rows, width]: readonly [number, number]): tf.Tensor2D {
+  const random = seedrandom.alea(seed);
+  const values = Float32Array.from(
+    { length: rows * width },
+    () => RANDOM_DEVIATION * Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random()),
+  );
+  return tf.tensor2d(values, [rows, width]);
 }
 
 const makers = new Map<string, (options: never) => Adapter>();

@@ -4,7 +4,7 @@ import { checkOptions, KitError } from "../error.ts";
 import { packBatch } from "../nn/batch.ts";
 import { featuresWithCache } from "../nn/run.ts";
 import type { Parameter } from "../tensor/parameter.ts";
-import { type AdaptableNetwork, type Adapted, type Adapter, checkCount, defineAdapter } from "./adapter.ts";
+import { type AdaptableNetwork, type Adapted, type Adapter, checkCount, defineAdapter, drawNormal } from "./adapter.ts";
 
 /** Where a prefix's keys and values start: those of real tokens, or random numbers (Table 17 compares them). */
 export type PrefixInit = "activations" | "random";
@@ -15,9 +15,6 @@ export interface PrefixOptions {
   readonly length?: number;
   readonly init?: PrefixInit;
 }
-
-/** Standard deviation of random starts: that of the models' own weights before pretraining. */
-const RANDOM_DEVIATION = 0.02;
 
 /**
  * Prefix tuning (Li and Liang 2021; Appendix E.5): in every layer each sequence attends to `length` tuned keys and values before its
@@ -85,13 +82,3 @@ const STARTS: Readonly<Record<PrefixInit, Start>> = {
 
 /** A copy: tuners write in place, so weights must not share memory with other tensors. */
 const copy = (tensor: tf.Tensor): tf.Tensor => tf.mul(tensor, 1);
-
-/** Box and Muller's transform of uniform numbers. */
-function drawNormal(seed: string, [rows, width]: [number, number]): tf.Tensor {
-  const random = seedrandom.alea(seed);
-  const values = Float32Array.from(
-    { length: rows * width },
-    () => RANDOM_DEVIATION * Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random()),
-  );
-  return tf.tensor2d(values, [rows, width]);
-}

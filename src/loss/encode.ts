@@ -2,8 +2,8 @@ import seedrandom from "seedrandom";
 import { KitError } from "../error.ts";
 import type { LanguageModel } from "../models/network.ts";
 import type { Example, Form, Forms } from "../tasks/task.ts";
-import { encodeMasked, type MaskedPrompt } from "../text/maskedPrompt.ts";
-import { type EncodedExample, encodePrompt } from "../text/prompt.ts";
+import { type EncodeMaskedOptions, encodeMasked, encodeUnmasked, type MaskedPrompt } from "../text/maskedPrompt.ts";
+import { type EncodedExample, encodePrompt, encodeText } from "../text/prompt.ts";
 
 /** Which begin token: "mezo", 0 as the paper's code sets it, or "config", the one that the model's config names. */
 export type Begin = "mezo" | "config";
@@ -30,10 +30,32 @@ export function encodeExample(
   begin: Begin,
   demonstrations: readonly string[] = [],
 ): EncodedExample {
-  if (model.prompts === "masked") return encodeForMask(model, readForm(example, "masked"), begin);
+  if (model.prompts === "masked") {
+    const masked = maskedOptions(model, readForm(example, "masked"), begin);
+    return model.classes === undefined
+      ? encodeMasked(masked)
+      : classified(model.classes, encodeUnmasked(masked), 0, masked);
+  }
   const { tokenizer, maxLength } = model;
   const form = readForm(example, "autoregressive");
-  return encodePrompt({ tokenizer, begin: model.begin[begin], maxLength, demonstrations, ...form });
+  const shown = { tokenizer, begin: model.begin[begin], maxLength, demonstrations, ...form };
+  if (model.classes === undefined) return encodePrompt(shown);
+  const ids = encodeText(shown);
+  return classified(model.classes, ids, ids.length - 1, shown);
+}
+
+/** A text that a classifier reads at one token: its answers are the options' places. Throws a KitError where it has not as many. */
+function classified(
+  classes: number,
+  ids: Int32Array,
+  at: number,
+  { options }: { readonly options: readonly string[] },
+): EncodedExample {
+  if (options.length !== classes)
+    throw new KitError(
+      `A classifier of ${classes} classes was given an example with ${options.length} options: make it with classes: ${options.length}.`,
+    );
+  return { candidates: [], shared: { ids, at, answers: [...options.keys()] } };
 }
 
 /** Examples without demonstrations, with their right answers. */
@@ -57,7 +79,8 @@ export function readForm<Kind extends "masked" | "autoregressive">(
   throw new KitError(`The model is ${kind}, but the task has prompts for ${other} only: choose another model or task.`);
 }
 
-function encodeForMask(model: LanguageModel, form: Form<MaskedPrompt>, begin: Begin): EncodedExample {
+/** What a masked prompt is encoded from. Throws a KitError where the model lacks one of the tokens. */
+function maskedOptions(model: LanguageModel, form: Form<MaskedPrompt>, begin: Begin): EncodeMaskedOptions {
   const { tokenizer, maxLength } = model;
   const { mask, separator } = tokenizer.special;
   const [first, end] = [model.begin[begin], model.ends[0] ?? separator];
@@ -66,7 +89,7 @@ function encodeForMask(model: LanguageModel, form: Form<MaskedPrompt>, begin: Be
       `${model.id} needs a mask token in its tokenizer, and a begin and an end token there or in its config, to fill masks, and one of them is missing: complete them.`,
     );
   const prompt = { ...form.prompt, maxLength: Math.min(form.prompt.maxLength, maxLength) };
-  return encodeMasked({ tokenizer, begin: first, end, mask, prompt, options: form.options });
+  return { tokenizer, begin: first, end, mask, prompt, options: form.options };
 }
 
 /**

@@ -4,7 +4,7 @@ import { checkpointedGradient, plainGradient } from "../nn/gradient.ts";
 import type { Head, Network } from "../nn/network.ts";
 import { features } from "../nn/run.ts";
 import type { Loss } from "../tasks/task.ts";
-import type { Parameter } from "../tensor/parameter.ts";
+import { norm, type Parameter } from "../tensor/parameter.ts";
 import type { Derivative, DifferentiateForwards, Gradient } from "../tuners/tuner.ts";
 import type { LabelledBatch } from "./encode.ts";
 import { losses } from "./loss.ts";
@@ -49,6 +49,24 @@ export async function computeGradient(
     sum = { loss: sum.loss + part.loss, gradients: part.gradients };
   }
   return sum;
+}
+
+/** Norms of the gradient of parts, which add up, in groups of weights; one tensor a weight is held at once. */
+export async function computeGradientNorms(
+  network: Network,
+  parts: readonly LossPart[],
+  groups: readonly (readonly Parameter[])[],
+  checkpointing: boolean,
+): Promise<number[]> {
+  const { gradients } = await computeGradient(network, parts, groups.flat(), checkpointing);
+  const norms: number[] = [];
+  let from = 0;
+  for (const { length } of groups) {
+    norms.push(await norm(gradients.slice(from, from + length)));
+    from += length;
+  }
+  tf.dispose([...gradients]);
+  return norms;
 }
 
 /** Loss and exact derivative along a tangent of parts, which add up: each part's by `differentiate`. */

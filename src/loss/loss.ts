@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { KitError } from "../error.ts";
 import type { Network } from "../nn/network.ts";
 import type { Loss } from "../tasks/task.ts";
 import type { Both, ReadSides } from "../tensor/pair.ts";
@@ -74,7 +75,13 @@ export function lossFromScores(
 
 /** The answers that training aims at, one an example. */
 function rightAnswers({ examples, gold }: LabelledBatch): Candidate[] {
-  return examples.map(({ candidates }, i) => candidates[gold[i]![0]!]!);
+  return examples.map(({ candidates }, i) => {
+    const right = candidates[gold[i]![0]!];
+    if (right) return right;
+    throw new KitError(
+      "The task's loss is over the tokens of right answers, of which a mask and a classifier have none: take a task of classes.",
+    );
+  });
 }
 
 function logSumExp(values: readonly number[]): number {

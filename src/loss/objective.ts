@@ -3,7 +3,7 @@ import type { Loss, Task } from "../tasks/task.ts";
 import { pairwise } from "../tensor/pair.ts";
 import type { Objective } from "../tuners/tuner.ts";
 import { type LabelledBatch, splitBatch } from "./encode.ts";
-import { computeDerivative, computeGradient, type LossPart, lossParts } from "./gradient.ts";
+import { computeDerivative, computeGradient, computeGradientNorms, type LossPart, lossParts } from "./gradient.ts";
 import { computeBothLosses, computeLoss, losses } from "./loss.ts";
 import type { Measure } from "./score.ts";
 
@@ -29,6 +29,7 @@ export function objectiveFor(
       value: () => sumOf(batches, ({ batch }) => computeLoss(task.loss, model, batch)),
       pair: pairedLoss(model, task.loss, batches),
       gradient: (theta) => computeGradient(model, parts(), theta, checkpointing),
+      gradientNorms: (groups) => computeGradientNorms(model, parts(), groups, checkpointing),
       derivative: (_theta, _tangentOf, differentiate) => computeDerivative(model, parts(), differentiate),
     };
   };

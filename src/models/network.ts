@@ -69,6 +69,8 @@ export interface LanguageModel extends LoadedNetwork {
   readonly untied?: boolean;
   /** How matrices are kept where not in float32. */
   readonly kept?: HalfKind;
+  /** How many answers its head tells apart by their places, where a classifier stands in for the output matrix. */
+  readonly classes?: number;
   /** Which of `begin` texts began with while these weights, or the adapter, were tuned: new texts begin with it too. */
   readonly tunedBegin?: "mezo" | "config";
 }

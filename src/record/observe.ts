@@ -9,8 +9,8 @@ export interface RecordedLosses {
   readonly losses: readonly number[];
 }
 
-/** Notes every loss that an objective gives, and every derivative in forward mode after its loss. */
-export function recordLosses({ value, pair, gradient, derivative }: Objective): RecordedLosses {
+/** Notes every loss that an objective gives, every derivative in forward mode after its loss, and the norms of gradients. */
+export function recordLosses({ value, pair, gradient, gradientNorms, derivative }: Objective): RecordedLosses {
   const losses: number[] = [];
   const note = (...numbers: readonly number[]): void => void losses.push(...numbers);
   const objective: Objective = {
@@ -31,6 +31,13 @@ export function recordLosses({ value, pair, gradient, derivative }: Objective): 
         const found = await gradient(theta);
         note(found.loss);
         return found;
+      },
+    }),
+    ...(gradientNorms && {
+      gradientNorms: async (groups) => {
+        const norms = await gradientNorms(groups);
+        note(...norms);
+        return norms;
       },
     }),
     ...(derivative && {

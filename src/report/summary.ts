@@ -242,6 +242,12 @@ function findStart({ header, steps, scores }: Run, first: number): Start | undef
   if (dev) return { loss: dev.loss!, of: "dev" };
   if (steps.length === 0 || header.settings.maximize !== undefined) return undefined;
   const [step] = steps;
-  const losses = header.tuner?.name === "forward-gradient" ? step!.losses.slice(0, 1) : step!.losses; // its derivative comes second
+  const losses = lossesOf(step!, header.tuner);
   return { loss: losses.reduce((sum, loss) => sum + loss, 0) / losses.length, of: "first batch" };
+}
+
+/** The numbers of a step that are losses: a derivative comes after one, and the norms of gradients before both sides'. */
+function lossesOf({ losses }: Run["steps"][number], tuner: Run["header"]["tuner"]): readonly number[] {
+  if (tuner?.name === "forward-gradient") return losses.slice(0, 1);
+  return tuner?.options.scaledBy === "exact gradient norm" ? losses.slice(-2) : losses;
 }

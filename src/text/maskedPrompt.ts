@@ -43,6 +43,14 @@ export function encodeMasked({ tokenizer, begin, end, mask, prompt, options }: E
   return { candidates: [], shared: { ids: Int32Array.from(ids), at, answers } };
 }
 
+/** The pieces of a masked prompt between the begin and the end token, without the mask; what is too long loses its right end. */
+export function encodeUnmasked({ tokenizer, begin, end, prompt }: EncodeMaskedOptions): Int32Array {
+  const pieces = prompt.parts.map((part) =>
+    part === MASK ? [] : tokenizer.encode(part.text).slice(0, part.maxTokens),
+  );
+  return Int32Array.from([begin, ...pieces.flat(), end].slice(0, prompt.maxLength));
+}
+
 const countTokens = (pieces: readonly (readonly number[])[]): number => pieces.flat().length;
 
 /** Shortens the longest piece before the mask, so that the mask stays, and what follows it up to half of the whole. */

@@ -97,18 +97,23 @@ export function encodePrompt(example: EncodePromptOptions): EncodedExample {
  * stay free. Throws a KitError where the model's longest sequence leaves no room for a prompt.
  */
 export function encodeGeneration(example: EncodePromptOptions): Int32Array {
-  const { tokenizer, prompt, maxLength } = example;
+  const { maxLength } = example;
   const most = maxLength - ANSWER_ROOM;
   if (most < 2) {
     throw new KitError(
       `Encoding a prompt for an answer of ${ANSWER_ROOM} tokens: sequences of ${maxLength} tokens leave no room for the prompt; take a model with longer sequences.`,
     );
   }
-  const text = addDemonstrations(example, stripSpaces(prompt));
-  return truncate({ ...example, maxLength: most }, tokenizer.encode(text));
+  return encodeText({ ...example, maxLength: most });
 }
 
-function addDemonstrations({ demonstrations }: EncodePromptOptions, text: string): string {
+/** The ids of the begin token, the demonstrations and the prompt, with no answer after them, truncated at the left. */
+export function encodeText(example: Omit<EncodePromptOptions, "options">): Int32Array {
+  const text = addDemonstrations(example, stripSpaces(example.prompt));
+  return truncate(example, example.tokenizer.encode(text));
+}
+
+function addDemonstrations({ demonstrations }: Pick<EncodePromptOptions, "demonstrations">, text: string): string {
   const shown = strip(demonstrations.map(strip).join(SEPARATOR));
   return stripSpaces(leftStrip(shown + SEPARATOR + text));
 }
@@ -124,7 +129,10 @@ function startsWith(ids: Int32Array, prefix: Int32Array): boolean {
   return ids.length === prefix.length + 1 && prefix.every((id, i) => id === ids[i]);
 }
 
-function truncate({ begin, maxLength }: EncodePromptOptions, ids: readonly number[]): Int32Array {
+function truncate(
+  { begin, maxLength }: Pick<EncodePromptOptions, "begin" | "maxLength">,
+  ids: readonly number[],
+): Int32Array {
   const first = begin === undefined ? [] : [begin];
   return Int32Array.of(...first, ...ids.slice(Math.max(0, ids.length + first.length - maxLength)));
 }

@@ -56,8 +56,11 @@ export async function layerGradientNorms(
 
 /** Settings of MeZO with perturbations scaled by layer. */
 export interface ModifiedOptions extends ZerothOptions {
-  /** What d is, one number for each group of `layerGroups`: the norm of its weights, or that of its gradient, estimated without backpropagation. */
-  readonly scaledBy: "parameter norm" | "gradient norm";
+  /**
+   * What d is, one number for each group of `layerGroups`: the norm of its weights, or that of its gradient, estimated without
+   * backpropagation or exact by it, which takes fine-tuning's memory for the steps that measure.
+   */
+  readonly scaledBy: "parameter norm" | "gradient norm" | "exact gradient norm";
   /** After how many steps d is measured again; where it is left out, only before the first. */
   readonly every?: number;
 }
@@ -107,7 +110,8 @@ function defineModified(
     });
     const again = options.every === undefined ? {} : { every };
     const begin: Tuner["begin"] = (theta) => start(theta); // norms are read between the sweeps
-    return { options: { ...describeZeroth(settings), scaledBy, ...again }, begin };
+    const resident = { gradients: scaledBy === "exact gradient norm" ? 1 : 0, optimizer: 0 };
+    return { options: { ...describeZeroth(settings), scaledBy, ...again }, begin, resident };
   });
 }
 
@@ -117,6 +121,12 @@ const MEASURES = {
     Promise.all(groups.map(({ parameters }) => norm(parameters.map(({ value }) => value)))),
   "gradient norm": (groups: readonly LayerGroup[], objective: Objective, { noise, eps }: Zeroth, z: Draw) =>
     layerGradientNorms(groups, objective, { noise, eps, z }),
+  "exact gradient norm": async (groups: readonly LayerGroup[], { gradientNorms }: Objective) => {
+    if (gradientNorms) return gradientNorms(groups.map(({ parameters }) => parameters));
+    throw new KitError(
+      'The perturbations were to be divided by the exact norm of the gradient, but the objective has none: scale by the "gradient norm", which forward passes estimate.',
+    );
+  },
 } as const;
 
 function scalesOf(groups: readonly LayerGroup[], norms: readonly number[]): Scales {

@@ -9,6 +9,8 @@ export interface Objective {
   pair?(theta: readonly Parameter[], shift: Shift): Pair | Promise<Pair>;
   /** The loss and its gradient by backpropagation, one tensor a weight of theta (disposed of by the caller); absent where there is none. */
   gradient?(theta: readonly Parameter[]): Gradient | Promise<Gradient>;
+  /** The Euclidean norms of the gradient in groups of weights, by backpropagation; runs hold them, so that replay needs no gradient. */
+  gradientNorms?(groups: readonly (readonly Parameter[])[]): Promise<readonly number[]>;
   /**
    * The loss and its exact derivative along a tangent of theta; `tangentOf` makes that of a weight again at each call, and `differentiate`
    * takes the derivative of a pass through a network along it.

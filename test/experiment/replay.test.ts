@@ -2,6 +2,7 @@ import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { classifier } from "../../src/adapters/classifier.ts";
 import { lora } from "../../src/adapters/lora.ts";
 import { prefix } from "../../src/adapters/prefix.ts";
 import { replay } from "../../src/experiment/replay.ts";
@@ -69,12 +70,14 @@ async function replayed(model: LanguageModel, run: UnfinishedRun, step?: number)
 }
 
 const zeroth = { lr: 1e-3, eps: 1e-2 };
+const exactNorms = varianceModified({ ...zeroth, scaledBy: "exact gradient norm", every: 3 });
 const TUNERS: [string, Tuner][] = [
   ["MeZO", mezo({ ...zeroth, schedule: "linear", weightDecay: 0.1 })],
   ["MeZO with signs", mezo({ ...zeroth, noise: rademacher })],
   ["n-SPSA with a growing n", nSpsa({ ...zeroth, n: 3, samples: "linear" })],
   ["the one-point estimate", onePoint(zeroth)],
   ["the variance-modified estimate", varianceModified({ ...zeroth, scaledBy: "gradient norm", every: 3 })],
+  ["the variance-modified estimate by exact norms", exactNorms],
   ["the expectation-modified estimate", expectationModified({ ...zeroth, scaledBy: "parameter norm", every: 3 })],
   ["MeZO-momentum", mezoMomentum({ ...zeroth, weightDecay: 0.1 })],
   ["MeZO-Adam", mezoAdam({ ...zeroth, weightDecay: 0.1 })],
@@ -111,6 +114,34 @@ describe("a run's weights are recomputed from its numbers, to the bit,", () => {
     const model = await loadModel(folder);
     const { run, theta } = await trainedWith(model, mezo({ lr: 1e-2, eps: 1e-2 }), { adapter });
     expect(await replayed(model, run)).toEqual(theta);
+    model.dispose();
+  });
+
+  test("of a classifier and all weights below it, which are brought back afterwards", async () => {
+    const model = await loadModel(folder);
+    const untouched = await valuesOf(model.parameters);
+    const { run, theta } = await trainedWith(model, mezo({ lr: 1e-2, eps: 1e-2 }), { adapter: classifier() });
+    const [head, bias] = theta.slice(-2);
+    expect([head!.length, bias!.length]).toEqual([2 * 16, 2]);
+    expect(theta.length).toBe(model.parameters.length + 2);
+    theta.slice(0, -2).forEach((values, i) => expect(values).not.toEqual(untouched[i]));
+    expect(await replayed(model, run)).toEqual(theta);
+    expect(await valuesOf(model.parameters)).toEqual(untouched);
+    const turned = run.steps.map((step) => ({ ...step, losses: step.losses.toReversed() }));
+    await expect(replay(model, { ...run, steps: turned })).rejects.toThrow(/do not follow from each other/);
+    expect(await valuesOf(model.parameters)).toEqual(untouched);
+    await trainedWith(model, adam({ lr: 1e-3 }), { adapter: classifier(), steps: 1 });
+    expect(await valuesOf(model.parameters)).toEqual(untouched);
+    model.dispose();
+  });
+
+  test("of exact norms, which stand in the run and cannot be changed there", async () => {
+    const model = await loadModel(folder);
+    const { run } = await trainedWith(model, exactNorms);
+    expect(run.steps.map(({ losses }) => losses.length)).toEqual([6, 2, 2, 6, 2, 2, 6, 2]); // 4 groups and both sides
+    const [first, ...others] = run.steps;
+    const steps = [{ ...first!, losses: [2 * first!.losses[0]!, ...first!.losses.slice(1)] }, ...others];
+    await expect(replay(model, { ...run, steps })).rejects.toThrow(/the run was edited/);
     model.dispose();
   });
 

@@ -109,6 +109,20 @@ export const MUTATIONS: readonly Mutation[] = [
     ["experiment/tuneOptions.ts", 'times: 10, chooseBy: "score"', 'times: 10, chooseBy: "loss"'],
   ),
   ...mutationsBy(
+    "experiment/scripted/classifier.test.ts",
+    ["loss/encode.ts", "encodeUnmasked(masked), 0, masked", "encodeUnmasked(masked), 1, masked"],
+    [
+      "loss/encode.ts",
+      "classified(model.classes, ids, ids.length - 1, shown)",
+      "classified(model.classes, ids, 0, shown)",
+    ],
+  ),
+  ...mutationsBy("tuners/variants.test.ts", [
+    "tuners/layers.ts",
+    "(weight) => 1 / d!.get(weight)!",
+    "(weight) => d!.get(weight)!",
+  ]),
+  ...mutationsBy(
     "experiment/experiment.test.ts",
     ["loss/encode.ts", "{seed}/", "{epoch}/"],
     ["loss/encode.ts", "(step % perEpoch) * size", "((step + 1) % perEpoch) * size"],

@@ -173,6 +173,18 @@ describe("scaled perturbations", () => {
     expect(measured).toHaveLength(2 * 5 * 3); // three sweeps for each of five groups, twice
   });
 
+  test("by the exact norm of the gradient, which where it is theta is the parameter norm", async () => {
+    const exact = await stepped(varianceModified({ lr: 0.01, scaledBy: "exact gradient norm" }));
+    const other = await stepped(varianceModified({ lr: 0.01, scaledBy: "parameter norm" }));
+    expect(exact.projectedGrad).toBe(other.projectedGrad);
+    expect(exact.after).toEqual(other.after);
+    const theta = weights(SIZES);
+    const run = started(varianceModified({ lr: 0.01, scaledBy: "exact gradient norm" }), theta);
+    await expect(run.step({ value: () => 1 }, at(0))).rejects.toThrow(
+      /the objective has none: scale by the "gradient norm"/,
+    );
+  });
+
   test("are refused where a norm is 0, by the group's name", async () => {
     const theta = [weight("layers.0.lora_B", [0, 0]), weight("layers.1.lora_A", [1, 1])];
     const run = started(varianceModified({ lr: 0.1, scaledBy: "parameter norm" }), theta).step(quadratic(theta), at(0));

@@ -65,6 +65,7 @@ export function quadratic(theta: readonly Parameter[]): Objective {
     value,
     // In memory of their own, so that changing the weight does not change its gradient.
     gradient: async (all) => ({ loss: await value(), gradients: all.map((each) => tf.mul(each.value, 1)) }),
+    gradientNorms: (groups) => Promise.all(groups.map(async (all) => Math.hypot(...(await valuesOf(all))))),
     derivative: async (all, tangentOf): Promise<Derivative> => {
       const tangents = all.map((each) => ({ name: each.name, value: tangentOf(each) }));
       const [x, y] = [await valuesOf(all), await valuesOf(tangents)];

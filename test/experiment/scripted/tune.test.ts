@@ -10,6 +10,7 @@ import type { Run } from "../../../src/record/run.ts";
 import type { Example, Task } from "../../../src/tasks/task.ts";
 import { storage } from "../../../src/tensor/backend.ts";
 import type { Perturb } from "../../../src/tensor/parameter.ts";
+import { varianceModified } from "../../../src/tuners/layers.ts";
 import { mezo } from "../../../src/tuners/mezo.ts";
 import { sgd } from "../../../src/tuners/sgd.ts";
 import type { Tuner } from "../../../src/tuners/tuner.ts";
@@ -50,6 +51,19 @@ describe("tune", () => {
     ]);
     expect(run.scores[0]).toMatchObject({ on: "dev", loss: close(lossAt(-lr * grad)) });
   });
+
+  test.each([2, 1])(
+    "divides by the gradient's exact norm over the batch, in micro-batches of %i",
+    async (microBatchSize) => {
+      const model = scripted();
+      const tuner = varianceModified({ lr: 0, eps: 1e-3, scaledBy: "exact gradient norm" });
+      const rows = taskOf([asked("good", 0), asked("bad", 1)]);
+      const { steps } = await tune(model, rows, tuner, { ...setting, batchSize: 2, microBatchSize, steps: 1 });
+      // Yes and no after either word are raised and lowered by half of what is wrong with their probabilities.
+      expect(steps[0]!.losses[0]).toBeCloseTo(sqrt(2 * (0.25 / 2) ** 2 + 2 * (0.2 / 2) ** 2), 5);
+      expect(steps[0]!.losses).toHaveLength(3);
+    },
+  );
 
   const OF_THREE = [
     ...[example("it was good", LONG, 0), example("it was bad", LONG, 1, 0)],
