@@ -104,8 +104,14 @@ function scaleOf({ positions }: Knob, axis: "x" | "y"): Scale {
   const all = positions.flatMap(({ drawing }) => seriesOf(drawing).flatMap((one) => one[axis].map(on)));
   const [low, high] = layout.range ?? [Math.min(...all), Math.max(...all)];
   const [from, to] = axis === "x" ? [FRAME.left, FRAME.right] : [FRAME.bottom, FRAME.top];
-  const ticks = layout.tickvals ?? roundNumbers(low, high).map((tick) => (isLog ? 10 ** tick : tick));
+  const ticks = layout.tickvals ?? (isLog ? powersOfTen(low, high) : roundNumbers(low, high));
   return { title: layout.title.text, place: (value) => from + ((on(value) - low) / (high - low)) * (to - from), ticks };
+}
+
+/** The powers of ten whose exponents lie between the two numbers. */
+function powersOfTen(low: number, high: number): number[] {
+  const first = Math.ceil(low - 1e-9);
+  return Array.from({ length: Math.floor(high + 1e-9) - first + 1 }, (_, i) => Number(`1e${first + i}`));
 }
 
 /** Four to nine round numbers from the low to the high one. */
