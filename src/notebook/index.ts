@@ -35,4 +35,5 @@ export {
   testScores,
 } from "./results.ts";
 export { type Recording, recorded, type Scale, scale, settingsFor } from "./runs.ts";
+export { type Knob, type Position, slider } from "./slider.ts";
 export { type Cell, type Frame, frame, type Row, type ShowOptions, show } from "./tables.ts";

@@ -52,7 +52,8 @@ export function toHtml({ columns, rows, caption = [] }: Table): string {
   return `<table>${title}<thead>${line("th", names)}</thead><tbody>${rows.map((row) => line("td", row)).join("")}</tbody></table>`;
 }
 
-const escapeHtml = (text: string): string =>
+/** The text as it stands in a page or an attribute of one. */
+export const escapeHtml = (text: string): string =>
   text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
 
 /** No column of a text is padded to more: one long cell moves the rest of its row, and not all others too. */
