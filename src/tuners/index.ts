@@ -3,6 +3,7 @@ export { type AdamOptions, adam, adamw, type MezoAdamOptions, mezoAdam } from ".
 export { type ConMezoOptions, conMezo } from "./cone.ts";
 export { type NSpsaOptions, nSpsa, onePoint } from "./estimates.ts";
 export { expectationModified, type ModifiedOptions, varianceModified } from "./layers.ts";
+export { type LozoMomentumOptions, type LozoOptions, lozo, lozoMomentum } from "./lozo.ts";
 export { type MezoOptions, mezo } from "./mezo.ts";
 export { type MezoMomentumOptions, mezoMomentum } from "./rules.ts";
 export { type SgdOptions, sgd } from "./sgd.ts";

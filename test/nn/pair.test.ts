@@ -9,6 +9,7 @@ import { tokenLogProbs } from "../../src/kernels/tokenLogProbs.ts";
 import type { Network } from "../../src/nn/network.ts";
 import { features } from "../../src/nn/run.ts";
 import { useBackend } from "../../src/tensor/backend.ts";
+import { lowRank } from "../../src/tensor/factors.ts";
 import { pairwise } from "../../src/tensor/pair.ts";
 import type { Parameter } from "../../src/tensor/parameter.ts";
 import { gaussian, rademacher } from "../../src/tensor/parameter.ts";
@@ -130,3 +131,26 @@ describe("both sides in one pass", () => {
     both[0]!.forEach((v, i) => expect(both[1]![i]).toBeCloseTo(v, 5));
   });
 });
+
+const LOW_RANK = lowRank({ rank: 3, interval: 10 });
+
+test.each(FAMILIES)("both sides of %s along a z of low rank are what moved weights give", (family) =>
+  withNetwork(family, async (network) => {
+    const [theta, run] = [network.parameters, body(network as unknown as Network)];
+    const tensors = tf.memory().numTensors;
+    const found = await pairwise(theta, { law: LOW_RANK.law!, eps: EPS, z: Z }, (sides) => {
+      const tensor = tf.tidy(run);
+      const both = sides(tensor);
+      tensor.dispose();
+      return both;
+    });
+    expect(tf.memory().numTensors).toBe(tensors);
+    for (const [side, scale] of [["plus", EPS] as const, ["minus", -EPS] as const]) {
+      const before = await thetaOf(theta);
+      LOW_RANK(theta, scale, Z);
+      const moved = await takeValues(tf.tidy(run));
+      theta.forEach(({ value }, i) => setValues(value, before[i]!));
+      moved.forEach((value, i) => expect(Math.abs(value - found[side][i]!)).toBeLessThan(1e-4 * Math.abs(value)));
+    }
+  }),
+);

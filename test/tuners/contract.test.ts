@@ -8,6 +8,7 @@ import { adam, adamw, mezoAdam } from "../../src/tuners/adam.ts";
 import { conMezo } from "../../src/tuners/cone.ts";
 import { nSpsa, onePoint } from "../../src/tuners/estimates.ts";
 import { expectationModified, varianceModified } from "../../src/tuners/layers.ts";
+import { lozo, lozoMomentum } from "../../src/tuners/lozo.ts";
 import { mezo } from "../../src/tuners/mezo.ts";
 import { mezoMomentum } from "../../src/tuners/rules.ts";
 import { sgd } from "../../src/tuners/sgd.ts";
@@ -50,6 +51,8 @@ const TUNERS: readonly (readonly [name: string, make: (lr: number) => Tuner, lr:
   ["sparseMezo, rademacher", (lr) => sparseMezo({ lr, share: 0.9, noise: rademacher }), 0.01],
   ["conMezo", (lr) => conMezo({ lr, warmUp: 0 }), 0.005],
   ["conMezo, rademacher", (lr) => conMezo({ lr, warmUp: 100, noise: rademacher }), 0.005],
+  ["lozo", (lr) => lozo({ lr }), 0.01],
+  ["lozoMomentum", (lr) => lozoMomentum({ lr, interval: 20 }), 0.01],
   ["a user's own", (lr) => clippedMezo({ lr }), 0.01],
   ["adam", (lr) => adam({ lr }), 0.05],
   ["adamw", (lr) => adamw({ lr, weightDecay: 0.01 }), 0.05],
