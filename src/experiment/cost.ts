@@ -9,7 +9,7 @@ import type { Parameter } from "../tensor/parameter.ts";
 import { elementsAtOnce } from "../tensor/tensorflow/storage.ts";
 import { LEAST_POOL } from "../tensor/webgpu/memory.ts";
 import type { EncodedExample } from "../text/prompt.ts";
-import type { Resident } from "../tuners/tuner.ts";
+import type { Resident, Tuner } from "../tuners/tuner.ts";
 import {
   type Execution,
   readSizes,
@@ -90,6 +90,14 @@ export interface PlannedRun {
 
 /** What MeZO holds beside the weights, and so does scoring: nothing. */
 export const NOTHING: Resident = { gradients: 0, optimizer: 0 };
+
+/** What a tuner holds beside these weights. */
+export function residentOf(
+  { resident = NOTHING }: Partial<Pick<Tuner, "resident">>,
+  theta: readonly Parameter[],
+): Resident {
+  return typeof resident === "function" ? resident(theta) : resident;
+}
 
 /** Scoring with the present weights. */
 export function scoringPlan(network: PlannedRun["network"], lengths: readonly number[]): PlannedRun {

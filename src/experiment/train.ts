@@ -10,7 +10,7 @@ import type { Task } from "../tasks/task.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { ProgressEvent } from "../tensor/progress.ts";
 import type { Resident, Training, Tuner } from "../tuners/tuner.ts";
-import { type Execution, findLongest, measureCost, NOTHING, predictBytes } from "./cost.ts";
+import { type Execution, findLongest, measureCost, predictBytes, residentOf } from "./cost.ts";
 import { copyWeights, type KeptWeights, noteBest } from "./keptWeights.ts";
 import type { TuneSettings } from "./tuneOptions.ts";
 
@@ -116,7 +116,7 @@ function predictMemory(
   settings: TuneSettings,
   { train, ...others }: Parts,
 ): PredictedBytes[] {
-  const { resident = NOTHING } = tuner;
+  const resident = residentOf(tuner, theta);
   const lengths = findLongest(train.examples, settings.microBatchSize ?? settings.batchSize);
   const kept = { ...resident, gradients: 0 };
   const copied = settings.keepBest ? 4 * theta.reduce((sum, { value }) => sum + value.size, 0) : 0;

@@ -16,7 +16,8 @@ const LEAST_ROWS = 4;
 export function findMatrix({ tensor, inTheta }: FoundWeight, count: number): Matrix | undefined {
   const [rows, columns] = tensor.shape as [number, number];
   const place = { source: findSource(tensor), first: 0, rows, columns, stride: columns };
-  const matrix = inTheta ? { ...place, noise: inTheta.noise } : place;
+  const { noise, lowRank } = inTheta ?? {};
+  const matrix = { ...place, ...(noise && { noise }), ...(lowRank && { lowRank }) };
   const isRead = !inTheta && !isHalves(matrix.source) && count < LEAST_ROWS;
   return fits(matrix) && !isRead ? matrix : undefined;
 }

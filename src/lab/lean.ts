@@ -55,11 +55,11 @@ export function historyFor(beta: number, share: number): number {
 /** The law of z, without which it cannot be generated for a part of a weight. Throws a KitError for settings that make no sense. */
 function requireLaw(tuner: string, noise: Perturb, history: number, ...conditions: readonly Condition[]): Distribution {
   refuseUnless(tuner, [
-    [noise.law !== undefined, "generates z for parts of weights, and needs gaussian or rademacher noise for it"],
+    [typeof noise.law === "string", "generates z for parts of weights, and needs gaussian or rademacher noise for it"],
     wholeFromOne("history", history),
     ...conditions,
   ]);
-  return noise.law!;
+  return noise.law as Distribution;
 }
 
 /** One weight's moves along the z of past steps: values · keep + scale · z each. */

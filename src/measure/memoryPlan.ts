@@ -1,7 +1,7 @@
 import type { Adapter } from "../adapters/adapter.ts";
 import { listQueriesAndValues, lora, loraNames } from "../adapters/lora.ts";
 import { prefix } from "../adapters/prefix.ts";
-import { type Execution, type Forming, NOTHING, predictBytes, scoringPlan, totalBytes } from "../experiment/cost.ts";
+import { type Execution, type Forming, predictBytes, residentOf, scoringPlan, totalBytes } from "../experiment/cost.ts";
 import { TOKENS_PER_PASS } from "../loss/passes.ts";
 import { EXAMPLES_PER_REPORT } from "../loss/score.ts";
 import { type ModelOutline, outlineWeight } from "../models/outline.ts";
@@ -70,7 +70,7 @@ function predictMethod(method: Method | TrainingMethod, question: MemoryQuestion
   const scoring = { ...scoringPlan(model, repeat(atOnce, shown)), forming };
   if (!("trainer" in method)) return predictBytes(scoring);
   const theta = method.adapter ? adapterWeights(model, method.adapter({})) : model.parameters;
-  const { resident = NOTHING } = method.trainer === backpropagation ? adam({ lr: 1 }) : {};
+  const resident = residentOf(method.trainer === backpropagation ? adam({ lr: 1 }) : {}, theta);
   const execution: Execution = resident.gradients === 0 ? "pair" : checkpointing ? "checkpointed" : "backward";
   const plans = [
     { network: model, theta, execution, lengths: repeat(batchSize, tokens), resident, forming },

@@ -1,10 +1,13 @@
-import { storage } from "./backend.ts";
-import type { Distribution, Move } from "./noise/key.ts";
-import { keyOf, type Perturb } from "./parameter.ts";
+import { movesOf, moveWeights } from "./factors.ts";
+import type { Move } from "./noise/key.ts";
+import type { Law, Perturb } from "./parameter.ts";
 import type { WeightMoves } from "./storage.ts";
 
 /** Moves of a weight that wait before all are made: many enough that a pass over its memory hardly counts. */
 const MOST_WAITING = 256;
+
+/** The same of moves that hold factors. */
+const MOST_FACTORS = 32;
 
 /** Sweeps that are put off and then made together: each piece of a weight is taken through all of its moves in one pass, to the same bits. */
 export interface DeferredSweeps {
@@ -18,7 +21,7 @@ export interface DeferredSweeps {
 }
 
 interface Queue {
-  readonly law: Distribution;
+  readonly law: Law;
   readonly weights: Map<object, { readonly tensor: WeightMoves["tensor"]; readonly moves: Move[] }>;
 }
 
@@ -29,7 +32,7 @@ export function deferSweeps(): DeferredSweeps {
   const flush = (): void => {
     const { law, weights } = queue ?? {};
     queue = undefined;
-    if (law && weights) storage().move([...weights.values()], law);
+    if (law && weights) moveWeights([...weights.values()], law);
   };
   const through = (noise: Perturb): Perturb => {
     const { law } = noise;
@@ -41,9 +44,9 @@ export function deferSweeps(): DeferredSweeps {
       if (queue?.law !== law) flush();
       queue ??= { law, weights: new Map() };
       let most = 0;
-      for (const { name, value } of theta)
-        most = Math.max(most, put(queue, value, { key: keyOf(draw, name), scale, keep }));
-      if (most >= MOST_WAITING) flush();
+      for (const { tensor, moves } of movesOf(law, theta, { scale, draw, keep }))
+        most = Math.max(most, put(queue, tensor, moves[0]!));
+      if (most >= (typeof law === "string" ? MOST_WAITING : MOST_FACTORS)) flush();
     };
     return law === undefined ? perturb : Object.assign(perturb, { law });
   };

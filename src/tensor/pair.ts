@@ -1,8 +1,9 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { storage } from "./backend.ts";
-import { type Distribution, type NoiseKey, type Stretch, wholeStretch } from "./noise/key.ts";
+import { denseLaw, factorSides, formPart, movesOf } from "./factors.ts";
+import { type Distribution, type Factors, type Move, type NoiseKey, type Stretch, wholeStretch } from "./noise/key.ts";
 import { moveMany } from "./noise/sweep.ts";
-import { type Draw, keyOf, type Parameter } from "./parameter.ts";
+import type { Draw, Law, Parameter } from "./parameter.ts";
 import type { Both } from "./storage.ts";
 import { type Attributes, type Call, type Inputs, type Interpreter, interpret, type Traced } from "./trace.ts";
 
@@ -10,14 +11,14 @@ export type { Both };
 
 /** The two places theta + eps z and theta − eps z. */
 export interface Shift {
-  readonly law: Distribution;
+  readonly law: Law;
   readonly eps: number;
   readonly z: Draw;
 }
 
-/** What a pass knows: the key of each weight's z, by tensor id. */
+/** What a pass knows: what each weight's z is made from, by tensor id. */
 interface Pass {
-  readonly keys: ReadonlyMap<number, NoiseKey>;
+  readonly moves: ReadonlyMap<number, Move>;
   readonly shift: Shift;
 }
 
@@ -29,8 +30,9 @@ export type InTheta = (tensor: tf.Tensor) => WeightInTheta | undefined;
 
 /** A weight of theta, whose sides are weight ± eps z. */
 export interface WeightInTheta {
-  /** What z is made from. */
-  readonly noise: { readonly key: NoiseKey; readonly law: Distribution; readonly eps: number };
+  /** What z is made from: one of the two. */
+  readonly noise?: { readonly key: NoiseKey; readonly law: Distribution; readonly eps: number };
+  readonly lowRank?: Factors & { readonly eps: number };
   /** Forms both sides of some elements, in the arrays given. */
   readonly form: (parts: readonly WeightPart[]) => void;
 }
@@ -44,7 +46,7 @@ export type WeightPart = Required<Pick<Stretch, "from" | "to" | "sides">>;
  */
 export const pair: Interpreter<Pass, PairRule> = {
   name: "A pass over both sides",
-  isWeight: ({ keys }, { id }) => keys.has(id),
+  isWeight: ({ moves }, { id }) => moves.has(id),
   interpret: (pass, call, companions, rule) => {
     const other = mapInputs(call.inputs, (tensor, i) => companions[i] ?? tensor);
     const both = rule?.({ plus: call.inputs, minus: other }, findIn(pass), call.attrs);
@@ -60,8 +62,9 @@ export const pair: Interpreter<Pass, PairRule> = {
  * that it made, which the body may await after its last operation. Before that it must not wait for anything: operations are seen while it runs.
  */
 export function pairwise<T>(theta: readonly Parameter[], shift: Shift, body: (sides: ReadSides) => T): T {
-  const keys = new Map(theta.map(({ name, value }) => [value.id, keyOf(shift.z, name)]));
-  return interpret(pair, { keys, shift }, (companion) =>
+  const found = movesOf(shift.law, theta, { scale: shift.eps, draw: shift.z, keep: 1 });
+  const moves = new Map(found.map(({ moves: [move] }, i) => [theta[i]!.value.id, move!]));
+  return interpret(pair, { moves, shift }, (companion) =>
     body((tensor) => readBoth(tensor, companion(tensor) ?? tensor)),
   );
 }
@@ -80,40 +83,47 @@ async function readBoth(plus: tf.Tensor, minus: tf.Tensor): Promise<Both<Float32
 }
 
 const findIn =
-  ({ keys, shift }: Pass): InTheta =>
+  ({ moves, shift: { law, eps } }: Pass): InTheta =>
   (tensor) => {
-    const key = keys.get(tensor.id);
-    if (!key) return undefined;
-    const form = formFrom(tensor, key, shift);
-    return {
-      noise: { key, law: shift.law, eps: shift.eps },
-      form: (parts) => moveMany(parts.map(form)),
-    };
+    const move = moves.get(tensor.id);
+    if (!move) return undefined;
+    const { key, factors } = move;
+    if (factors) {
+      const form: WeightInTheta["form"] = (parts) => {
+        for (const part of parts) formPart(tensor, factors, eps, part);
+      };
+      return { lowRank: { ...factors, eps }, form };
+    }
+    const whole = wholeStretch(storage().source!(tensor), [move], denseLaw(law));
+    const form: WeightInTheta["form"] = (parts) => moveMany(parts.map((part) => ({ ...whole, ...part })));
+    return { noise: { key, law: denseLaw(law), eps }, form };
   };
-
-/** What forms both sides of a part of a weight. */
-function formFrom(weight: tf.Tensor, key: NoiseKey, { eps, law }: Shift): (part: WeightPart) => Stretch {
-  const whole = wholeStretch(storage().source!(weight), [{ key, scale: eps, keep: 1 }], law);
-  return (part) => ({ ...whole, ...part });
-}
 
 /** Forms the weights among the inputs whole, runs both sides, and frees them. */
 function runWhole<Given extends Inputs, T extends tf.Tensor>(
-  { keys, shift }: Pass,
+  pass: Pass,
   { inputs: plus, run }: Call<Given, T>,
   minus: Given,
 ): Traced<T> {
-  const inTheta = new Map(
-    Object.values(plus).flatMap((tensor) => (keys.has(tensor.id) ? [[tensor.id, tensor] as const] : [])),
-  );
-  const keyed = [...inTheta.values()].map((tensor) => ({ tensor, key: keys.get(tensor.id)! }));
-  const formed = storage().sides(keyed, shift.eps, shift.law);
-  const weights = new Map(keyed.map(({ tensor }, i) => [tensor.id, formed[i]!]));
+  const weights = formSides(pass, Object.values(plus));
   const [value, companion] = (["plus", "minus"] as const).map((side) =>
     run(mapInputs(side === "plus" ? plus : minus, (tensor) => weights.get(tensor.id)?.[side] ?? tensor)),
   );
   for (const sides of weights.values()) tf.dispose([sides.plus, sides.minus]);
   return { value: value!, companion: companion! };
+}
+
+/** Both sides of the weights among some tensors, by tensor id. */
+function formSides({ moves, shift: { law, eps } }: Pass, tensors: readonly tf.Tensor[]): Map<number, Both> {
+  const inTheta = [...new Map(tensors.map((tensor) => [tensor.id, tensor])).values()].flatMap((tensor) => {
+    const move = moves.get(tensor.id);
+    return move ? [{ tensor, ...move }] : [];
+  });
+  const dense = inTheta.filter(({ factors }) => !factors);
+  const formed = storage().sides(dense, eps, denseLaw(law));
+  const sides = new Map(dense.map(({ tensor }, i) => [tensor.id, formed[i]!]));
+  for (const { tensor, factors } of inTheta) if (factors) sides.set(tensor.id, factorSides(tensor, factors, eps));
+  return sides;
 }
 
 /** A tensor of a shape, whatever it holds. */

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { storage } from "./backend.ts";
-import { type Distribution, type Mask, type NoiseKey, noiseKey } from "./noise/key.ts";
+import { type Distribution, type Factors, type Mask, type NoiseKey, noiseKey } from "./noise/key.ts";
 import { processorLevel } from "./x86/library.ts";
 import { sumSquares } from "./x86/weights.ts";
 
@@ -32,8 +32,13 @@ export function keyOf({ seed, step, index, masks }: Draw, name: string): NoiseKe
 export interface Perturb {
   (theta: readonly Parameter[], scale: number, draw: Draw, keep?: number): void;
   /** The law of z, as a run's header names it; without it the noise is custom, and a run cannot be repeated from its file. */
-  readonly law?: Distribution;
+  readonly law?: Law;
 }
+
+/** What z is drawn from: a distribution, or by weight the factors of a z of low rank, where weights without have a standard normal one. */
+export type Law =
+  | Distribution
+  | { readonly factorsOf: (theta: readonly Parameter[], draw: Draw) => ReadonlyMap<string, Factors> };
 
 function perturbWith(law: Distribution): Perturb {
   const perturb = (theta: readonly Parameter[], scale: number, draw: Draw, keep = 1): void => {

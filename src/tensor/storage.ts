@@ -56,6 +56,8 @@ export interface Storage {
   readonly fill: (tensor: tf.TensorInfo, write: (values: Float32Array) => void) => void;
   /** Copies the values of one tensor into another of the same size. */
   readonly copy: (from: tf.TensorInfo, to: tf.TensorInfo) => void;
+  /** Copies float32 values into a weight of 16 bits, rounded as after a move with the key; absent where this process sees the values. */
+  readonly round?: (from: tf.TensorInfo, to: tf.TensorInfo, key: NoiseKey) => void;
   /** A new weight of these values; of a kind of 16 bits, each rounded to the nearest. Throws a KitError where the backend keeps no such kind. */
   readonly weight: (shape: readonly number[], readValues: ReadValues, kind?: HalfKind) => tf.Tensor;
   /** Gives a weight new values, rounded to the nearest where it is kept in 16 bits. */

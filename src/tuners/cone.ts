@@ -46,7 +46,7 @@ export const conMezo: (options: ConMezoOptions) => Tuner = defineTuner(
       [isAngle, `needs an angle above 0 and up to ${Math.PI / 2}, in radians, not ${angle}`],
       decayRate("beta", beta),
       atLeastZero("warmUp", warmUp),
-      [!!settings.noise.law, "needs gaussian or rademacher noise, whose norm is known"],
+      [typeof settings.noise.law === "string", "needs gaussian or rademacher noise, whose norm is known"],
     ]);
     const cone = { angle, beta, warmUp };
     const begin: Tuner["begin"] = (theta) => {

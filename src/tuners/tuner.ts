@@ -95,5 +95,5 @@ export interface Tuner {
    */
   begin(theta: readonly Parameter[], inFewPasses?: (noise: Perturb) => Perturb): Training;
   /** What it holds beside the weights. Nothing where it is left out: the paper's claim for MeZO (Section 2.1). */
-  readonly resident?: Resident;
+  readonly resident?: Resident | ((theta: readonly Parameter[]) => Resident);
 }

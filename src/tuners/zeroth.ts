@@ -42,7 +42,10 @@ export function zerothOptions(tuner: string, options: ZerothOptions, own: readon
     [eps > 0 && Number.isFinite(eps), `needs an eps above 0, not ${eps}: the paper takes 1e-3`],
     atLeastZero("weight decay", weightDecay),
     [share > 0 && share <= 1, `needs a share above 0 and up to 1, not ${share}`],
-    [share === 1 || typeof noise === "string" || !!noise.law, "needs gaussian or rademacher noise for a share of it"],
+    [
+      share === 1 || typeof noise === "string" || typeof noise.law === "string",
+      "needs gaussian or rademacher noise for a share of it",
+    ],
   ]);
   const law = typeof noise === "string" ? noiseNamed(tuner, noise) : noise;
   return { lr, eps, schedule, weightDecay, noise: law, share };
@@ -63,7 +66,7 @@ function noiseNamed(tuner: string, law: string): Perturb {
 /** The options as a run's header has them; a share that is all is left out. */
 export function describeZeroth(settings: Partial<Zeroth>): Readonly<Record<string, string | number>> {
   const { noise, share = 1, ...numbers } = settings;
-  return { ...numbers, noise: noise?.law ?? "custom", ...(share < 1 && { share }) };
+  return { ...numbers, noise: typeof noise?.law === "string" ? noise.law : "custom", ...(share < 1 && { share }) };
 }
 
 /** What a zeroth-order step works with: the objective, the step's z and its learning rate. */

@@ -5,6 +5,7 @@ import { leanAdam, leanMomentum } from "../../src/lab/lean.ts";
 import { gaussian, rademacher } from "../../src/tensor/parameter.ts";
 import { adam, mezoAdam } from "../../src/tuners/adam.ts";
 import { conMezo } from "../../src/tuners/cone.ts";
+import { lozo, lozoMomentum } from "../../src/tuners/lozo.ts";
 import { mezo } from "../../src/tuners/mezo.ts";
 import { mezoMomentum } from "../../src/tuners/rules.ts";
 import { sparseMezo } from "../../src/tuners/sparse.ts";
@@ -54,6 +55,8 @@ export const moreBenchMethods: readonly BenchMethod[] = [
   { name: "MeZO-lean-momentum", forwards: 2, tuner: () => leanMomentum({ ...ESTIMATE, history: 20 }) },
   { name: "Sparse-MeZO", forwards: 2, noises: 2, tuner: () => sparseMezo(ESTIMATE) },
   { name: "ConMeZO", forwards: 2, tuner: () => conMezo(ESTIMATE) },
+  { name: "LOZO", forwards: 2, tuner: () => lozo(ESTIMATE) },
+  { name: "LOZO-momentum", forwards: 2, tuner: () => lozoMomentum(ESTIMATE) },
   { name: "MeZO-Adam", forwards: 2, tuner: () => mezoAdam(ESTIMATE) },
   { name: "MeZO-lean-Adam", forwards: 2, tuner: () => leanAdam({ ...ESTIMATE, history: 20 }) },
 ];

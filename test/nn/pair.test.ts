@@ -5,10 +5,12 @@ import { headTuning } from "../../src/adapters/head.ts";
 import { lora } from "../../src/adapters/lora.ts";
 import { prefix } from "../../src/adapters/prefix.ts";
 import { embed } from "../../src/kernels/embed.ts";
+import { feedForward } from "../../src/kernels/feedForward.ts";
 import { tokenLogProbs } from "../../src/kernels/tokenLogProbs.ts";
 import type { Network } from "../../src/nn/network.ts";
 import { features } from "../../src/nn/run.ts";
 import { useBackend } from "../../src/tensor/backend.ts";
+import { lowRank } from "../../src/tensor/factors.ts";
 import { pairwise } from "../../src/tensor/pair.ts";
 import type { Parameter } from "../../src/tensor/parameter.ts";
 import { gaussian, rademacher } from "../../src/tensor/parameter.ts";
@@ -129,4 +131,52 @@ describe("both sides in one pass", () => {
     await useBackend(BACKEND);
     both[0]!.forEach((v, i) => expect(both[1]![i]).toBeCloseTo(v, 5));
   });
+});
+
+const LOW_RANK = lowRank({ rank: 3, interval: 10 });
+
+test.each(FAMILIES)("both sides of %s along a z of low rank are what moved weights give", (family) =>
+  withNetwork(family, async (network) => {
+    const [theta, run] = [network.parameters, body(network as unknown as Network)];
+    const tensors = tf.memory().numTensors;
+    const found = await pairwise(theta, { law: LOW_RANK.law!, eps: EPS, z: Z }, (sides) => {
+      const tensor = tf.tidy(run);
+      const both = sides(tensor);
+      tensor.dispose();
+      return both;
+    });
+    expect(tf.memory().numTensors).toBe(tensors);
+    for (const [side, scale] of [["plus", EPS] as const, ["minus", -EPS] as const]) {
+      const before = await thetaOf(theta);
+      LOW_RANK(theta, scale, Z);
+      const moved = await takeValues(tf.tidy(run));
+      theta.forEach(({ value }, i) => setValues(value, before[i]!));
+      moved.forEach((value, i) => expect(Math.abs(value - found[side][i]!)).toBeLessThan(1e-4 * Math.abs(value)));
+    }
+  }),
+);
+
+test("a wide feed-forward part is the same along a z of low rank as with U Vᵀ formed", async () => {
+  const random = (shape: number[], seed: number): tf.Tensor => tf.randomNormal(shape, 0, 0.1, "float32", seed);
+  const [rows, width, wide] = [300, 128, 1024]; // in tiles of both matrices' rows and columns
+  const inputs = { x: random([rows, width], 1), residual: random([rows, width], 2) };
+  const weights = {
+    ...{ up: random([wide, width], 3), upBias: random([wide], 4) },
+    ...{ down: random([width, wide], 5), downBias: random([width], 6) },
+  };
+  const theta = Object.entries(weights).map(([name, value]) => ({ name, value }));
+  const run = (): tf.Tensor => feedForward(inputs.x, weights, "gelu", inputs.residual);
+  const both = await pairwise(theta, { law: LOW_RANK.law!, eps: 0.01, z: Z }, (sides) => {
+    const tensor = run();
+    const read = sides(tensor);
+    tensor.dispose();
+    return read;
+  });
+  for (const [side, scale] of [["plus", 0.01] as const, ["minus", -0.02] as const]) {
+    LOW_RANK(theta, scale, Z); // from theta, and from theta + 0.01 z
+    const moved = await takeValues(run());
+    expect(Math.max(...moved.map((value, i) => Math.abs(value - both[side][i]!)))).toBeLessThan(2e-5);
+  }
+  expect(Math.abs(both.plus[0]! - both.minus[0]!)).toBeGreaterThan(1e-4);
+  tf.dispose([inputs, weights]);
 });

@@ -9,6 +9,7 @@ import { conMezo } from "../../src/tuners/cone.ts";
 import { nSpsa, onePoint } from "../../src/tuners/estimates.ts";
 import { evolutionStrategies, fzoo } from "../../src/tuners/fzoo.ts";
 import { expectationModified, varianceModified } from "../../src/tuners/layers.ts";
+import { lozo, lozoMomentum } from "../../src/tuners/lozo.ts";
 import { mezo } from "../../src/tuners/mezo.ts";
 import { mezoMomentum } from "../../src/tuners/rules.ts";
 import { sgd } from "../../src/tuners/sgd.ts";
@@ -55,6 +56,8 @@ const TUNERS: readonly (readonly [name: string, make: (lr: number) => Tuner, lr:
   ["fzoo, gaussian", (lr) => fzoo({ lr, n: 3, noise: "gaussian" }), 2e-5],
   ["evolutionStrategies", (lr) => evolutionStrategies({ lr, n: 3 }), 0.05],
   ["evolutionStrategies, rademacher", (lr) => evolutionStrategies({ lr, n: 3, noise: rademacher }), 0.05],
+  ["lozo", (lr) => lozo({ lr }), 0.01],
+  ["lozoMomentum", (lr) => lozoMomentum({ lr, interval: 20 }), 0.01],
   ["a user's own", (lr) => clippedMezo({ lr }), 0.01],
   ["adam", (lr) => adam({ lr }), 0.05],
   ["adamw", (lr) => adamw({ lr, weightDecay: 0.01 }), 0.05],

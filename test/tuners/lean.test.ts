@@ -3,7 +3,7 @@ import { leanAdam, leanMomentum } from "../../src/lab/lean.ts";
 import { gaussian, rademacher } from "../../src/tensor/parameter.ts";
 import { mezoAdam } from "../../src/tuners/adam.ts";
 import { mezoMomentum } from "../../src/tuners/rules.ts";
-import type { Tuner } from "../../src/tuners/tuner.ts";
+import type { Resident, Tuner } from "../../src/tuners/tuner.ts";
 import { quadratic, train, valuesOf, weights, zOf } from "./weights.ts";
 
 /** One weight of several tiles, the last one short. */
@@ -30,7 +30,7 @@ describe("moments made of the past", () => {
     const [found, expected] = [await trained(lean, STEPS), await trained(kept, STEPS)];
     expect(found).toEqual(expected);
     expect(found).not.toEqual(await valuesOf(weights(SIZES)));
-    expect([lean.resident, kept.resident!.optimizer > 0]).toEqual([undefined, true]);
+    expect([lean.resident, (kept.resident as Resident).optimizer > 0]).toEqual([undefined, true]);
   });
 
   test("of the last steps lack no more of the momentum than is said", async () => {

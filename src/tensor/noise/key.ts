@@ -56,11 +56,19 @@ export interface NoiseKey {
   readonly mask?: Mask;
 }
 
-/** What becomes of a weight: theta · keep + scale · z, with the z of the key. */
+/** A matrix of low rank, leftᵀ right: left [rank, rows] and right [rank, columns]. */
+export interface Factors {
+  readonly left: Float32Array;
+  readonly right: Float32Array;
+  readonly rank: number;
+}
+
+/** What becomes of a weight: theta · keep + scale · z, with the z of the key, or of the factors where there are some. */
 export interface Move {
   readonly key: NoiseKey;
   readonly scale: number;
   readonly keep: number;
+  readonly factors?: Factors;
 }
 
 /** Elements `from` up to `to` of an array, and what becomes of them. */

@@ -58,9 +58,10 @@ typedef enum { X_WT, X_W, XT_W } product_order;
 /**
  * What a product is of: y [m, n], sums of k products. x is [m, k], or of XT_W [k, m]; W is [n, k], or but for X_WT [k, n]. W's rows lie `stride`
  * elements apart in a tensor of `size` elements, from `first` on.
+ * A matrix of a rank above 0 is added to W, another to each side: y gets the sums of rank products of thin [rank, m] and left [rank, n].
  */
 typedef struct {
-  int64_t kind, sides, order, m, n, k, format, size, first, stride, key[3], mask, law, then, threads;
+  int64_t kind, sides, order, m, n, k, format, size, first, stride, key[3], mask, law, then, threads, rank;
 } product_shape;
 
 /** The numbers of one step of Adam (weights.ts). */

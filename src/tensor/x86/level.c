@@ -11,6 +11,7 @@
 #include "gradients.h"
 #include "logSums.h"
 #include "norm.h"
+#include "outer.h"
 #include "rotary.h"
 #include "weights.h"
 #endif

@@ -1,6 +1,6 @@
 import koffi from "koffi";
 import { give, take } from "../native/pool.ts";
-import type { Distribution, NoiseKey } from "../noise/key.ts";
+import type { Distribution, Factors, NoiseKey } from "../noise/key.ts";
 import { PRODUCTS, type Products } from "../products.ts";
 import { countValues, isHalves, type Source } from "../source.ts";
 import { ACTIVATIONS, type Activation } from "./activations.ts";
@@ -15,6 +15,8 @@ export interface Matrix {
   readonly stride: number;
   /** The two sides W + eps z and W − eps z; absent where the weight stays as it is. */
   readonly noise?: { readonly key: NoiseKey; readonly law: Distribution; readonly eps: number };
+  /** The two sides W + eps leftᵀ right and W − eps leftᵀ right, of the tensor whose rows these are; W is multiplied as it is. */
+  readonly lowRank?: Factors & { readonly eps: number };
 }
 
 /** What is multiplied by W [rows, columns] and where it goes: x [m, columns], bias [rows], residual and y [m, rows]. residual may be y itself. */
@@ -118,12 +120,12 @@ function shapeOf({ products, sides, order, m, n, k, activation }: Task, matrix: 
     [
       ...[PRODUCTS.indexOf(products), SIDES[sides], ORDERS[order], m, n, k, format, countValues(source), first, stride],
       ...[k0, k1, stream, mask ? koffi.address(mask) : 0, LAWS.indexOf(noise?.law ?? "gaussian")],
-      ...[ACTIVATIONS.indexOf(activation ?? "none"), threads],
+      ...[ACTIVATIONS.indexOf(activation ?? "none"), threads, matrix.lowRank?.rank ?? 0],
     ].map(BigInt),
   );
 }
 
-const PRODUCT = `int mezo_product(int64_t *, float, void *, ${"float *, ".repeat(8)} void *, int64_t)`;
+const PRODUCT = `int mezo_product(int64_t *, float, void *, ${"float *, ".repeat(11)} void *, int64_t)`;
 
 function run(task: Task, matrix: Matrix, plus: Operands, minus?: Operands): void {
   const shape = shapeOf(task, matrix);
@@ -132,16 +134,42 @@ function run(task: Task, matrix: Matrix, plus: Operands, minus?: Operands): void
   const scratch = take(Number(bytes[0]) / 4);
   const { source, noise } = matrix;
   const arrays = (["x", "bias", "residual", "y"] as const).flatMap((name) => [plus[name], minus?.[name]]);
+  const thin = minus && thinFactors(task, matrix, [plus.x, minus.x]);
   try {
     callLibrary(
       PRODUCT,
       ...[shape, noise?.eps ?? 0, isHalves(source) ? source.bits : source],
-      ...arrays.map((array) => array ?? null),
+      ...[...arrays, ...(thin ?? [null, null, null])].map((array) => array ?? null),
       ...[scratch, scratch.byteLength],
     );
   } finally {
     give(scratch);
   }
+}
+
+/** Of a weight plus and minus one of low rank, what each side's x [m, k] and the right factor make, [rank, m]; and the left factor [rank, n]. */
+function thinFactors({ m, n, k }: Task, matrix: Matrix, xs: readonly Float32Array[]): Float32Array[] | undefined {
+  const { lowRank, first, stride } = matrix;
+  if (!lowRank) return undefined;
+  const { left, right, rank, eps } = lowRank;
+  const v = cut(right, rank, first % stride, k);
+  const task = { products: "float32", sides: "one", order: "forward", m: rank, n: m, k } as const;
+  const thin = xs.map((x, side) => {
+    const y = new Float32Array(rank * m);
+    const way = side === 0 ? eps : -eps;
+    run(task, { source: x, first: 0, rows: m, columns: k, stride: k }, { x: v.map((each) => way * each), y });
+    return y;
+  });
+  return [...thin, cut(left, rank, Math.floor(first / stride), n)];
+}
+
+/** So many columns from `from` on of rows that are all of an array. */
+function cut(array: Float32Array, rows: number, from: number, columns: number): Float32Array {
+  const stride = array.length / rows;
+  const part = new Float32Array(rows * columns);
+  for (let row = 0; row < rows; row++)
+    part.set(array.subarray(row * stride + from, row * stride + from + columns), row * columns);
+  return part;
 }
 
 function checkSizes(m: number, n: number, k: number, { x, bias, residual, y }: Operands): void {
