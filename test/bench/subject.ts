@@ -40,8 +40,9 @@ export async function subjectOf(request: CaseRequest, watch: (objective: Objecti
   const adapted = method.adapter?.begin(network, { seed: 1, vocabulary });
   const theta = adapted?.parameters ?? network.parameters;
   const model = { ...network, ...(adapted && { adaptation: adapted.adaptation }) } as LanguageModel;
-  const { checkpointing = false, sweeps = false } = method;
-  const { pair, ...inTurn } = objectiveFor(model, taskOf(request), { checkpointing })(benchBatch(request, vocabulary));
+  const { checkpointing = false, sweeps = false, microBatchSize } = method;
+  const how = { checkpointing, ...(microBatchSize !== undefined && { microBatchSize }) };
+  const { pair, ...inTurn } = objectiveFor(model, taskOf(request), how)(benchBatch(request, vocabulary));
   const objective = watch({ ...inTurn, ...(pair && !sweeps && { pair }) });
   const work = workOf(request, method, vocabulary);
   const training = method.tuner?.(noise).begin(theta);
