@@ -30,6 +30,8 @@ Examples:
   npm start                                     the bundled OPT on the bundled sentences: all methods
   npm start -- --model roberta-reviews          the bundled RoBERTa
   npm start -- --smoke                          the same in small, under a minute
+  npm start -- --method zero-shot,zero-shot-calibrated,icl,icl-calibrated
+                                                options by how much an example adds to them, which no table of the paper has
   npm start -- --seeds 1,2,3                    three runs a method: mean and standard error over seeds
   npm start -- --task all --smoke               every method on every task of the paper, methods by tasks
   npm start -- --model facebook/opt-125m --data path/to/SST-2 --lr mezo=1e-6,ft=1e-5

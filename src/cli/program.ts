@@ -15,6 +15,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   chat: async () => (await import("./chat.ts")).makeChatCommand(),
   inspect: async () => (await import("./inspect.ts")).makeInspectCommand(),
   show: async () => (await import("./show.ts")).makeShowCommand(),
+  prompts: async () => (await import("./show.ts")).makePromptsCommand(),
   memory: async () => (await import("./memory.ts")).makeMemoryCommand(),
   doctor: async () => (await import("./doctor.ts")).makeDoctorCommand(),
   "gpu-link": async () => (await import("./gpuLink.ts")).makeLinkCommand(),

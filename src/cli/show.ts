@@ -1,4 +1,5 @@
 import { Command, Option } from "commander";
+import { promptPage } from "../lab/promptPage.ts";
 import { type RowChoice, type RowView, type ScoredToken, type ShownToken, viewRow } from "../lab/rowView.ts";
 import { choices, defaults } from "../measure/makeRequest.ts";
 import { terminalProgress } from "../report/progress.ts";
@@ -45,6 +46,17 @@ export function makeShowCommand(): Command {
     .addHelpText("after", EXAMPLES)
     .action(show);
 }
+
+/** The command that prints the prompts of all tasks. */
+export const makePromptsCommand = (): Command =>
+  new Command("prompts")
+    .description(
+      "Prints the prompts of all tasks as a Markdown page, made by their own code: templates, answers, and a row of each.",
+    )
+    .summary("prints the prompts of all tasks: templates, answers, a row of each")
+    .action(async () => {
+      process.stdout.write(await promptPage());
+    });
 
 async function show(options: ShowRequest): Promise<void> {
   const progress = terminalProgress();

@@ -7,7 +7,7 @@ import { type Report, report } from "../experiment/report.ts";
 import { checkTunedFolder, saveTuned } from "../experiment/saveTuned.ts";
 import { bestModel } from "../experiment/tuned.ts";
 import { makeRequest } from "../measure/makeRequest.ts";
-import { findMethod, isMarked, methods, plainName } from "../measure/methods.ts";
+import { findMethod, isMarked, paperMethods, plainName } from "../measure/methods.ts";
 import { openRunFile } from "../measure/openRunFile.ts";
 import { checkPrompts, checkWeights, checkWritable } from "../measure/plan.ts";
 import type { MeasureOptions, MeasureRequest } from "../measure/request.ts";
@@ -32,7 +32,7 @@ import { addAdapters, addMachine, addRows, addTraining, flagName, givenOptions }
 import { drawPicture } from "./picture.ts";
 
 /** The methods whose result is a model, by their names on the command line. */
-const METHODS: readonly string[] = methods
+const METHODS: readonly string[] = paperMethods
   .filter(({ name }) => isMarked(name) && !["Zero-shot", "ICL"].includes(name))
   .map(({ name }) => plainName(name));
 

@@ -1,4 +1,5 @@
 import { checkOptions, KitError } from "../error.ts";
+import { calibratedScorer, checkCalibration } from "../loss/calibrate.ts";
 import { type Begin, checkBegin, encodeExample } from "../loss/encode.ts";
 import { scorerFor } from "../loss/score.ts";
 import type { LanguageModel } from "../models/network.ts";
@@ -18,6 +19,8 @@ export interface EvaluateOptions {
   readonly shots?: number;
   /** Whether each example gets demonstrations of its own, as in the authors' code, or all get the same. */
   readonly draw?: "fresh" | "fixed";
+  /** Whether an option's score is how much the example adds to its log-probability, as the authors' options sfc and icl_sfc have it. */
+  readonly calibrate?: boolean;
   readonly seed?: number;
   readonly begin?: Begin;
   /** A finished run: it is returned unchanged where it has these very settings, and ignored where it has not. */
@@ -27,22 +30,25 @@ export interface EvaluateOptions {
 
 /**
  * Scores the model, without training, on the task's test part: zero-shot, or in context with demonstrations from the training rows
- * (Table 1, "Zero-shot" and "ICL"). With seed 0 the demonstrations are the authors' own, where the task and its file are. Throws a
- * KitError where a masked model is to learn in context, which the paper does not do.
+ * (Table 1, "Zero-shot" and "ICL"), calibrated or not. With seed 0 the demonstrations are the authors' own, where the task and its file are. Throws a
+ * KitError where a masked model is to learn in context, which the paper does not do, and where scores cannot be calibrated.
  */
 export async function evaluate(model: LanguageModel, task: Task, options: EvaluateOptions = {}): Promise<Run> {
-  const { shots = 0, draw = "fresh", seed = 0, begin = "mezo", resume, onProgress = () => {}, ...unknown } = options;
-  checkOptions("evaluate", unknown, ["shots", "draw", "seed", "begin", "resume", "onProgress"]);
+  const { shots = 0, draw = "fresh", calibrate = false, seed = 0, begin = "mezo", ...rest } = options;
+  const { resume, onProgress = () => {}, ...unknown } = rest;
+  checkOptions("evaluate", unknown, ["shots", "draw", "calibrate", "seed", "begin", "resume", "onProgress"]);
   checkBegin(begin);
+  if (calibrate) checkCalibration(model, task);
   if (!(Number.isInteger(shots) && shots >= 0))
     throw new KitError(`evaluate needs a whole number of shots from 0 on, not ${shots}.`);
   if (shots > 0 && model.prompts === "masked")
     throw new KitError(
       `${model.id} fills masks, and the paper learns from demonstrations with autoregressive models only: choose one, or shots 0 instead of ${shots}.`,
     );
-  const method = shots === 0 ? "Zero-shot" : "ICL";
+  const method = `${shots === 0 ? "Zero-shot" : "ICL"}${calibrate ? " (calibrated)" : ""}`;
   const { pool = task.train } = task;
-  const pinned = { shots: Math.min(shots, pool.length), ...(shots > 0 && { draw, pool: pool.length }), begin };
+  const drawn = { shots: Math.min(shots, pool.length), ...(shots > 0 && { draw, pool: pool.length }) };
+  const pinned = { ...drawn, ...(calibrate && { calibrate }), begin };
   const header = runHeader({ model, task, seed }, method, pinned);
   if (isFinished(resume, header)) return resume;
   resetPeak();
@@ -56,11 +62,8 @@ export async function evaluate(model: LanguageModel, task: Task, options: Evalua
     return encodeExample(model, example, begin, shown(index));
   });
   const part = { examples, gold: task.test.map(({ gold }) => gold), texts: task.test, begin, demonstrations: shown };
-  const score = await scorerFor(
-    model,
-    task,
-    begin,
-  )({ ...part, on: "test", step: 0 }, (done) => onProgress({ label: method, done, total }));
+  const scorer = (calibrate ? calibratedScorer : scorerFor)(model, task, begin);
+  const score = await scorer({ ...part, on: "test", step: 0 }, (done) => onProgress({ label: method, done, total }));
   await checkFinite(model, [score.loss]);
   const cost = measureCost(started, 0, [predictBytes(scoringPlan(model, findLongest(examples)))]);
   return { header, steps: [], scores: [score], cost };

@@ -78,13 +78,27 @@ const scorers: Readonly<Record<Metric, (model: LanguageModel, task: Task, begin:
 /** The candidate with the highest mean log-probability per token is the answer. */
 function accuracyScorer(model: LanguageModel, task: Task): Scorer {
   return async (part, onDone) => {
-    const { examples, gold, on, step } = part;
-    const scores = await scoreCandidates(model, examples, onDone);
-    const { accuracy, standardError, n } = computeAccuracy(countRight(scores, gold), examples.length);
-    const { loss: kind } = task;
-    const loss = kind === "candidates" ? lossFromScores(kind, scores, gold) : await computeLoss(kind, model, part);
-    return { on, step, score: accuracy, standardError, n, loss };
+    const scores = await scoreCandidates(model, part.examples, onDone);
+    return scoreAccuracy({ model, task, part, scores, choice: scores });
   };
+}
+
+/** A part's candidates with their scores, [examples][candidates], and what decides between them: the highest is the answer. */
+interface Scored {
+  readonly model: LanguageModel;
+  readonly task: Task;
+  readonly part: Part;
+  readonly scores: readonly (readonly number[])[];
+  readonly choice: readonly (readonly number[])[];
+}
+
+/** The share of right answers, with the loss. */
+export async function scoreAccuracy({ model, task, part, scores, choice }: Scored): Promise<LossScore> {
+  const { examples, gold, on, step } = part;
+  const { accuracy, standardError, n } = computeAccuracy(countRight(choice, gold), examples.length);
+  const { loss: kind } = task;
+  const loss = kind === "candidates" ? lossFromScores(kind, scores, gold) : await computeLoss(kind, model, part);
+  return { on, step, score: accuracy, standardError, n, loss };
 }
 
 /** The scores of each example's candidates with the present weights, [examples][candidates]: the highest is the answer. */
@@ -111,7 +125,7 @@ function generationScorer(model: LanguageModel, _task: Task, begin: Begin): Scor
 }
 
 /** Runs `EXAMPLES_PER_REPORT` items at a time, the first of them item `from`; in between a notebook can draw, and an interrupt gets through. */
-async function inChunks<Item, Result>(
+export async function inChunks<Item, Result>(
   items: readonly Item[],
   onDone: (done: number) => void = () => {},
   run: (some: readonly Item[], from: number) => Promise<readonly Result[]>,

@@ -3,7 +3,7 @@ import { findClosest, KitError, showValue } from "../error.ts";
 import { roundings, weightFormats } from "../models/weights.ts";
 import { backendNames } from "../tensor/backend.ts";
 import { PRODUCTS } from "../tensor/products.ts";
-import { findMethod, methodNames } from "./methods.ts";
+import { findMethod, methodNames, paperMethods } from "./methods.ts";
 import type { MeasureOptions, MeasureRequest, PerMethod, PerMethodSetting, Settled } from "./request.ts";
 import { measures } from "./runMethod.ts";
 
@@ -111,7 +111,15 @@ export const checks: { readonly [Name in keyof Required<MeasureOptions>]: Check 
 
 /** What options are where they are left out. */
 export const defaults: Required<Pick<MeasureOptions, Settled | "task">> = {
-  ...{ task: "SST-2", methods: methodNames, seeds: [1], test: 1000, shots: 32, demonstrations: "fresh", begin: "mezo" },
+  ...{
+    task: "SST-2",
+    methods: paperMethods.map(({ name }) => name),
+    seeds: [1],
+    test: 1000,
+    shots: 32,
+    demonstrations: "fresh",
+    begin: "mezo",
+  },
   ...{ checkpointing: false, weightDecay: 0, schedule: "constant", noise: "gaussian" },
   ...{ backend: "auto", weights: "float32", rounding: "stochastic", untied: false },
   ...{ out: "data/runs", figures: "figures", smoke: false, resume: false },

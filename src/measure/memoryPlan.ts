@@ -9,7 +9,7 @@ import type { PredictedBytes } from "../record/run.ts";
 import { findTask } from "../tasks/index.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { adam } from "../tuners/adam.ts";
-import { isMarked, type Method, methods, type TrainingMethod } from "./methods.ts";
+import { isMarked, type Method, paperMethods, type TrainingMethod } from "./methods.ts";
 import { backpropagation } from "./runMethod.ts";
 
 export { TOKENS_PER_PASS };
@@ -59,7 +59,7 @@ export function largestBatch(method: string, question: MemoryQuestion, most: num
 
 function methodsFor({ model }: MemoryQuestion): (Method | TrainingMethod)[] {
   const task = findTask("SST-2");
-  return methods.filter(({ name, reasonAgainst }) => isMarked(name) && !reasonAgainst?.(task, model.prompts));
+  return paperMethods.filter(({ name, reasonAgainst }) => isMarked(name) && !reasonAgainst?.(task, model.prompts));
 }
 
 /** The wider of a training's passes and of scoring's. */

@@ -35,6 +35,8 @@ export interface Method {
   readonly mark?: MethodMark;
   /** Why it cannot be run on a task with a kind of model, where it cannot. */
   readonly reasonAgainst?: (task: TaskDefinition, prompts: Prompts) => string | undefined;
+  /** Whether it is run only where it is named, as no table of the paper has it. */
+  readonly isOption?: true;
   /** Its adapter, where it trains one. */
   readonly adapter?: (request: AdapterSettings) => Adapter;
 }
@@ -46,10 +48,24 @@ function training(row: Omit<TrainingMethod, "run">): TrainingMethod {
   return { ...row, run: (setup) => runTraining(setup, row, row.adapter?.(setup.request)) };
 }
 
+/** The authors' code has it as an option, and no table: it is run where it is named. */
+function calibrated(row: Method): Method {
+  return {
+    ...row,
+    isOption: true,
+    reasonAgainst: ({ metric }, prompts) =>
+      metric === "F1"
+        ? "its answers are written out, and calibration compares options"
+        : prompts === "masked"
+          ? "prompts without content are for autoregressive models only"
+          : undefined,
+  };
+}
+
 const sizes = (lr: number, eps: number, steps: number): Settings => ({ lr, eps, steps, batchSize: 16 });
 
 /**
- * The methods in the order of the paper's Tables 1 and 18. Adding one adds a row. No colour is there twice among methods that train: cold
+ * The methods in the order of the paper's Tables 1 and 18, with the authors' options between them. Adding one adds a row. No colour is there twice among methods that train: cold
  * ones for FT, warm ones for MeZO, black where the model stays as it is. The shape says what is trained: all weights, LoRA or a prefix.
  */
 export const methods: readonly (Method | TrainingMethod)[] = [
@@ -60,6 +76,11 @@ export const methods: readonly (Method | TrainingMethod)[] = [
       metric === "F1" || classes === "none" ? "its answers are texts and not classes" : undefined,
   },
   { name: "Zero-shot", run: (setup) => runShots(setup, 0), mark: { color: "black", symbol: "circle" } },
+  calibrated({
+    name: "Zero-shot (calibrated)",
+    run: (setup) => runShots(setup, 0, true),
+    mark: { color: "black", symbol: "hexagon" },
+  }),
   {
     name: "ICL",
     run: (setup) => runShots(setup, setup.request.shots),
@@ -67,6 +88,11 @@ export const methods: readonly (Method | TrainingMethod)[] = [
     reasonAgainst: (_, prompts) =>
       prompts === "masked" ? "the paper learns in context with autoregressive models only" : undefined,
   },
+  calibrated({
+    name: "ICL (calibrated)",
+    run: (setup) => runShots(setup, setup.request.shots, true),
+    mark: { color: "black", symbol: "pentagon" },
+  }),
   { name: "LP", run: runProbe, mark: { color: "black", symbol: "star" } },
   training({
     name: "FT",
@@ -112,6 +138,9 @@ export const methods: readonly (Method | TrainingMethod)[] = [
 
 /** The names of the methods, in their order. */
 export const methodNames: readonly string[] = methods.map(({ name }) => name);
+
+/** The methods that the paper's tables have: those that are run where none is named. */
+export const paperMethods: readonly (Method | TrainingMethod)[] = methods.filter(({ isOption }) => !isOption);
 
 /** The methods that train by a tuner. */
 export const trainingMethods: readonly TrainingMethod[] = methods.filter((method) => "trainer" in method);

@@ -126,11 +126,11 @@ export function runMajority({ task, seed, resume }: Setup): Run {
   return isFinished(resume, run.header) ? resume : run;
 }
 
-/** Scores the model as it is, with so many demonstrations in each prompt. */
-export async function runShots(setup: Setup, shots: number): Promise<Run> {
+/** Scores the model as it is, with so many demonstrations in each prompt; calibrated by the prompt without content, or not. */
+export async function runShots(setup: Setup, shots: number, calibrate = false): Promise<Run> {
   const { model, task, seed, request, onProgress, resume } = setup;
   const { begin, demonstrations: draw } = request;
-  return evaluate(await model(), task, { shots, draw, seed, begin, onProgress, ...(resume && { resume }) });
+  return evaluate(await model(), task, { shots, draw, calibrate, seed, begin, onProgress, ...(resume && { resume }) });
 }
 
 /** Head tuning's settings (Appendix E.4): Adam, 5 epochs of 8 examples. */

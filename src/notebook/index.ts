@@ -29,7 +29,6 @@ export {
   lossCurves,
   meanScores,
   methodScores,
-  methodsAboveChance,
   taskScores,
   tasksBesidePaper,
   testScores,
@@ -37,3 +36,4 @@ export {
 export { type Recording, recorded, type Scale, scale, settingsFor } from "./runs.ts";
 export { type Knob, type Position, slider } from "./slider.ts";
 export { type Cell, type Frame, frame, type Row, type ShowOptions, show } from "./tables.ts";
+export { methodsAboveChance, tasksAboveUntrained } from "./verdict.ts";

@@ -8,6 +8,7 @@ import { mebibytes, percent } from "../report/table.ts";
 import { chart, line, points, type Series } from "./charts.ts";
 import type { Drawing } from "./figure.ts";
 import type { Cell } from "./tables.ts";
+import { isAtChance, noise } from "./verdict.ts";
 
 /** The test scores in percent of a method's runs, in their order. Throws a KitError for a run without one. */
 export function testScores(runs: readonly Run[], method: string): number[] {
@@ -66,27 +67,10 @@ function comparison(summary: MethodSummary, paper: number | undefined, floor?: n
   return { difference: signed, "inside noise": isAtChance(summary, floor) ? "at chance" : isInside ? "yes" : "no" };
 }
 
-/** Two standard errors of a score, over the seeds or over the test rows, whichever is larger. */
-function noise({ score, standardError, n }: MethodSummary): number {
-  return 2 * Math.max(standardError, Math.sqrt((score * (1 - score)) / n[0]));
-}
-
-/** Whether a score is not above the majority class's by more than its noise; unknown, and so false, without a majority class. */
-function isAtChance(summary: MethodSummary, floor: number | undefined): boolean {
-  return floor !== undefined && summary.score - floor <= noise(summary);
-}
-
 /** What a run took; its memory under the heading that `shownPeak` gives it. */
 function costs({ method, steps, seconds, peakBytes }: MethodSummary, memory: string): Record<string, Cell> {
   if (!isMarked(method)) return { steps: null, "s a run": null, [memory]: null };
   return { steps: Math.round(steps), "s a run": seconds.toFixed(1), [memory]: Math.round(mebibytes(peakBytes)) };
-}
-
-/** The methods whose score is above the majority class's by more than noise, as `besidePaper` has it; all where no majority class is known. */
-export function methodsAboveChance(runs: readonly Run[]): string[] {
-  const summaries = summarize(runs);
-  const floor = summaries.find(({ method }) => !isMarked(method))?.score;
-  return summaries.filter((one) => isMarked(one.method) && !isAtChance(one, floor)).map(({ method }) => method);
 }
 
 /** How many points a curve is averaged into: enough for its shape, few enough to see it through the noise of single batches. */

@@ -76,6 +76,8 @@ export interface RunSettings {
   readonly shots?: number;
   readonly draw?: string;
   readonly pool?: number;
+  /** Whether what options score without the example was taken off their scores. */
+  readonly calibrate?: boolean;
   /** The most frequent answer, by its number. */
   readonly label?: number;
   /** Of a probe: the inverse of its penalty's strength, the folds that chose it, and whether fits were stopped early. */

@@ -62,8 +62,9 @@ function makeForms(
 ): Pick<TaskDefinition, "autoregressive" | "masked"> {
   const options = (): readonly string[] => answers ?? undecided();
   const textOf = (row: Fields, { column, text }: Piece): string => (column ? readText(row, text, columns) : text);
+  const contentFree = (): string => pieces.map(({ column, text }) => (column ? "" : text)).join("");
   return {
-    autoregressive: { prompt: (row) => pieces.map((piece) => textOf(row, piece)).join(""), options },
+    autoregressive: { prompt: (row) => pieces.map((piece) => textOf(row, piece)).join(""), options, contentFree },
     masked: {
       prompt: (row) => {
         const parts = maskedParts(pieces.map((piece) => textOf(row, piece)));

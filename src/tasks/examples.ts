@@ -149,7 +149,10 @@ function makeExample(definition: TaskDefinition, row: Fields): Example {
 function makeForms({ autoregressive, masked }: TaskDefinition, row: Fields): Forms {
   return {
     ...(autoregressive && {
-      autoregressive: { prompt: autoregressive.prompt(row), options: autoregressive.options(row) },
+      autoregressive: {
+        ...{ prompt: autoregressive.prompt(row), options: autoregressive.options(row) },
+        ...(autoregressive.contentFree && { contentFree: autoregressive.contentFree(row) }),
+      },
     }),
     ...(masked && { masked: { prompt: masked.prompt(row), options: masked.options(row) } }),
   };

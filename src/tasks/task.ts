@@ -6,6 +6,8 @@ import type { Fields, Rows } from "./read/table.ts";
 export interface Form<Prompt> {
   readonly prompt: Prompt;
   readonly options: readonly string[];
+  /** The prompt without what the example says, where its task has one: what calibration compares with. */
+  readonly contentFree?: Prompt;
 }
 
 /** A question in the forms that its task has. */
@@ -32,6 +34,8 @@ export type Loss = "candidates" | "answer";
 export interface FormDefinition<Prompt, Row = Fields> {
   prompt(row: Row): Prompt;
   options(row: Row): readonly string[];
+  /** The prompt without what the row says, such as " It was", for calibrated scores; it may be empty. */
+  contentFree?(row: Row): Prompt;
 }
 
 /**
@@ -198,6 +202,9 @@ function checkFunctions(
   for (const [name, form] of Object.entries({ autoregressive, masked }))
     if (form && !(isFunction(form.prompt) && isFunction(form.options)))
       throw wrong(`needs the functions prompt and options in ${name}`);
+  const { contentFree } = autoregressive ?? {};
+  if (contentFree !== undefined && !isFunction(contentFree))
+    throw wrong("needs a function as autoregressive.contentFree, or none");
   if (!isFunction(gold)) throw wrong("needs a function gold from a row to the indices of the right options");
   for (const [name, value] of Object.entries({ unpack, defaultRows, settle }))
     if (value !== undefined && !isFunction(value)) throw wrong(`needs a function as ${name}, or none`);
@@ -247,6 +254,9 @@ function guardFunctions(definition: TaskDefinition): TaskDefinition {
       autoregressive: {
         prompt: guard("autoregressive.prompt", (row) => autoregressive.prompt(row), TEXT),
         options: guard("autoregressive.options", (row) => autoregressive.options(row), TEXTS),
+        ...(autoregressive.contentFree && {
+          contentFree: guard("autoregressive.contentFree", (row) => autoregressive.contentFree!(row), TEXT),
+        }),
       },
     }),
     ...(masked && {

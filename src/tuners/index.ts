@@ -2,6 +2,7 @@
 export { type AdamOptions, adam, adamw, type MezoAdamOptions, mezoAdam } from "./adam.ts";
 export { type ConMezoOptions, conMezo } from "./cone.ts";
 export { type NSpsaOptions, nSpsa, onePoint } from "./estimates.ts";
+export { evolutionStrategies, fzoo, type OneSidedOptions } from "./fzoo.ts";
 export { expectationModified, type ModifiedOptions, varianceModified } from "./layers.ts";
 export { type LozoMomentumOptions, type LozoOptions, lozo, lozoMomentum } from "./lozo.ts";
 export { type MezoOptions, mezo } from "./mezo.ts";

@@ -7,7 +7,7 @@ import { command, folder } from "./mezo.ts";
 
 const COMMANDS = [
   ...["table", "tune", "classify", "replay", "diff", "compact", "report", "generate", "chat"],
-  ...["inspect", "show", "memory", "doctor", "backends", "gpu-link"],
+  ...["inspect", "show", "prompts", "memory", "doctor", "backends", "gpu-link"],
 ];
 
 /** Runs the command line in a folder of its own, as it is typed. */

@@ -16,7 +16,11 @@ describe("options", () => {
   test("without any are those of the bundled model: every method once", () => {
     const options = requestFrom([]);
     expect(options).toMatchObject({ schedule: "constant", seeds: [1], tasks: ["SST-2"] });
-    expect(options.methods).toEqual(methodNames);
+    expect(options.methods).toEqual(methodNames.filter((name) => !name.endsWith("(calibrated)")));
+    expect(requestFrom(["--method", "zero-shot-calibrated,icl-calibrated"]).methods).toEqual([
+      "Zero-shot (calibrated)",
+      "ICL (calibrated)",
+    ]);
     const bundled = { id: "opt-reviews", prompts: "autoregressive" } as const;
     expect(settings(options, bundled, "MeZO")).toEqual({ lr: 1e-4, eps: 1e-3, steps: 2000, batchSize: 16 });
   });

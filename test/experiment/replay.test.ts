@@ -24,6 +24,7 @@ import { rademacher } from "../../src/tensor/parameter.ts";
 import { adam, mezoAdam } from "../../src/tuners/adam.ts";
 import { conMezo } from "../../src/tuners/cone.ts";
 import { nSpsa, onePoint } from "../../src/tuners/estimates.ts";
+import { evolutionStrategies, fzoo } from "../../src/tuners/fzoo.ts";
 import { expectationModified, varianceModified } from "../../src/tuners/layers.ts";
 import { mezo } from "../../src/tuners/mezo.ts";
 import { mezoMomentum } from "../../src/tuners/rules.ts";
@@ -76,6 +77,8 @@ const TUNERS: [string, Tuner][] = [
   ["MeZO with signs", mezo({ ...zeroth, noise: rademacher })],
   ["n-SPSA with a growing n", nSpsa({ ...zeroth, n: 3, samples: "linear" })],
   ["the one-point estimate", onePoint(zeroth)],
+  ["FZOO", fzoo({ ...zeroth, n: 3 })],
+  ["evolution strategies", evolutionStrategies({ ...zeroth, n: 3 })],
   ["the variance-modified estimate", varianceModified({ ...zeroth, scaledBy: "gradient norm", every: 3 })],
   ["the variance-modified estimate by exact norms", exactNorms],
   ["the expectation-modified estimate", expectationModified({ ...zeroth, scaledBy: "parameter norm", every: 3 })],

@@ -42,6 +42,15 @@ export const MUTATIONS: readonly Mutation[] = [
     ["adapters/head.ts", "tf.mul(head.weight, 1)", "tf.mul(head.weight, 0)"],
   ),
   ...mutationsBy(
+    "loss/calibrate.test.ts",
+    ["loss/calibrate.ts", "sum - without[option]!", "sum + without[option]!"],
+    ["loss/calibrate.ts", "optionLength * means[i]![option]!", "means[i]![option]!"],
+    ["loss/calibrate.ts", "contentFree.slice(from, from + some.length)", "contentFree.slice(0, some.length)"],
+    ["loss/calibrate.ts", "demonstrations(i))", "[])"],
+    ["loss/calibrate.ts", "choice: gains", "choice: scores"],
+    ["loss/calibrate.ts", "(isBare ? model.begin.config : undefined)", "undefined"],
+  ),
+  ...mutationsBy(
     "experiment/scripted/scores.test.ts",
     [
       "loss/score.ts",

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { lossCurves, meanScores, methodsAboveChance, taskScores, testScores } from "../../src/notebook/results.ts";
+import { lossCurves, meanScores, taskScores, testScores } from "../../src/notebook/results.ts";
+import { methodsAboveChance, tasksAboveUntrained } from "../../src/notebook/verdict.ts";
 import type { Run } from "../../src/record/run.ts";
 import { standardDeviation, standardErrorOfMean } from "../../src/report/summary.ts";
 import { madeUpRun } from "../report/runs.ts";
@@ -63,4 +64,29 @@ test("scores by task stand in the order of Table 1: ours filled, the paper's ope
   expect(ours).toMatchObject({ x: [0, 1], y: [80, 55], marker: { symbol: "square" } });
   expect(theirs).toMatchObject({ x: [0, 1], y: [91.4, 66.1], marker: { symbol: "square-open" } });
   expect(floor).toMatchObject({ name: "majority class", y: [50, 50, null, 50, 50, null] });
+});
+
+test("a method is above what the model does untrained where it clears the best of it by two standard errors of both", () => {
+  const [mezo, calibrated] = [0.8, 0.64];
+  const sst2 = [
+    ...[1, 2].map((seed) => madeUpRun("MeZO", mezo, { seed })),
+    madeUpRun("Zero-shot", 0.52),
+    madeUpRun("Zero-shot (calibrated)", calibrated),
+    madeUpRun("FT", 0.99),
+    madeUpRun("Majority", 0.5),
+  ];
+  const copa = [madeUpRun("MeZO", 0.7), madeUpRun("ICL", 0.69)].map((run) => onTask("COPA", run));
+  const { n } = sst2[0]!.scores.find(({ on }) => on === "test")!;
+  const error = (p: number): number => Math.sqrt((p * (1 - p)) / n);
+  const bound = 2 * Math.sqrt(error(mezo) ** 2 + error(calibrated) ** 2);
+  const rows = tasksAboveUntrained([...copa, ...sst2, onTask("RTE", madeUpRun("ICL", 0.5))], "MeZO");
+  expect(rows.map(({ task }) => task)).toEqual(["SST-2", "COPA"]);
+  expect(rows[0]).toMatchObject({
+    ...{ "ours, %": "80.0", "±": (100 * error(mezo)).toFixed(1), seeds: 2, compared: 2 },
+    ...{ "best without training": "Zero-shot (calibrated) 64.0", difference: "16.0", noise: (100 * bound).toFixed(1) },
+    ...{ "above it": mezo - calibrated > bound ? "yes" : "no", "above the majority": "yes" },
+  });
+  expect(rows[1]).toMatchObject({ "best without training": "ICL 69.0", "above it": "no", "above the majority": null });
+  const [alone] = tasksAboveUntrained([madeUpRun("MeZO", 0.8)], "MeZO");
+  expect(alone).toMatchObject({ "best without training": null, compared: 0, "above it": null });
 });

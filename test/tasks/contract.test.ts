@@ -31,6 +31,25 @@ test.each(layouts)(
   },
 );
 
+/** The authors' prompts without content (their `encode_sfc`); other tasks have none there. */
+const CONTENT_FREE: Readonly<Record<string, string>> = {
+  ...{ "SST-2": " It was", RTE: "", CB: "", BoolQ: "", WSC: "", WIC: "", MultiRC: "", ReCoRD: "-" },
+};
+const CONJUNCTIONS: Readonly<Record<string, string>> = { cause: "because", effect: "so" };
+
+test.each(layouts)("$task has the authors' prompt without content: $layout", ({ task, record }) => {
+  const { autoregressive, unpack } = findTask(task);
+  const row = (unpack?.(record) ?? [record])[0]!;
+  const expected = task === "COPA" ? CONJUNCTIONS[String(row.question)] : CONTENT_FREE[task];
+  expect(autoregressive?.contentFree?.(row)).toBe(expected);
+});
+
+test("COPA's prompt without content is the conjunction that its question asks for", () => {
+  const row = { premise: "p", choice1: "a", choice2: "b", label: 0 };
+  for (const [question, word] of Object.entries(CONJUNCTIONS))
+    expect(findTask("COPA").autoregressive!.contentFree!({ ...row, question })).toBe(word);
+});
+
 test("every task has a layout above", () => {
   expect(new Set(layouts.map(({ task }) => task))).toEqual(new Set(tasks.map(({ name }) => name)));
 });

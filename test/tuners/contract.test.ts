@@ -7,6 +7,7 @@ import { rademacher } from "../../src/tensor/parameter.ts";
 import { adam, adamw, mezoAdam } from "../../src/tuners/adam.ts";
 import { conMezo } from "../../src/tuners/cone.ts";
 import { nSpsa, onePoint } from "../../src/tuners/estimates.ts";
+import { evolutionStrategies, fzoo } from "../../src/tuners/fzoo.ts";
 import { expectationModified, varianceModified } from "../../src/tuners/layers.ts";
 import { lozo, lozoMomentum } from "../../src/tuners/lozo.ts";
 import { mezo } from "../../src/tuners/mezo.ts";
@@ -53,6 +54,10 @@ const TUNERS: readonly (readonly [name: string, make: (lr: number) => Tuner, lr:
   ["conMezo, rademacher", (lr) => conMezo({ lr, warmUp: 100, noise: rademacher }), 0.005],
   ["lozo", (lr) => lozo({ lr }), 0.01],
   ["lozoMomentum", (lr) => lozoMomentum({ lr, interval: 20 }), 0.01],
+  ["fzoo", (lr) => fzoo({ lr, n: 3 }), 2e-5],
+  ["fzoo, gaussian", (lr) => fzoo({ lr, n: 3, noise: "gaussian" }), 2e-5],
+  ["evolutionStrategies", (lr) => evolutionStrategies({ lr, n: 3 }), 0.05],
+  ["evolutionStrategies, rademacher", (lr) => evolutionStrategies({ lr, n: 3, noise: rademacher }), 0.05],
   ["a user's own", (lr) => clippedMezo({ lr }), 0.01],
   ["adam", (lr) => adam({ lr }), 0.05],
   ["adamw", (lr) => adamw({ lr, weightDecay: 0.01 }), 0.05],

@@ -13,6 +13,7 @@ export const boolq: TaskDefinition = {
   autoregressive: {
     prompt: (row) => `${readPassage(row)} ${makeQuestion(textField(row, "question", ["question"]))}\n`,
     options: () => ["Yes", "No"],
+    contentFree: () => "",
   },
   // The data set counts "true" as 1, but its answer "Yes" is the first option.
   gold: (row) => [1 - labelField(row, ["label", "answer"], ["false", "true"])],

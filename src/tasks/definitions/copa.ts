@@ -15,6 +15,7 @@ export const copa: TaskDefinition = {
   autoregressive: {
     prompt: (row) => `${rightStrip(textField(row, "premise", ["premise"])).replace(/\.$/, "")} ${findConjunction(row)}`,
     options: (row) => ["choice1", "choice2"].map((name) => ` ${uncapitalize(textField(row, name, [name]))}`),
+    contentFree: findConjunction,
   },
   gold: (row) => [labelField(row, ["label"], ["choice1", "choice2"])],
 };

@@ -47,6 +47,7 @@ export const rte: TaskDefinition = {
   autoregressive: {
     prompt: (row) => `${readPremise(row)}\nDoes this mean that "${readHypothesis(row)}" is true? Yes or No?\n`,
     options: () => ["Yes", "No"],
+    contentFree: () => "",
   },
   masked: {
     prompt: (row) => entails(readPremise(row), readHypothesis(row), 240),
@@ -64,6 +65,7 @@ export const cb: TaskDefinition = {
   autoregressive: {
     prompt: (row) => `Suppose ${readPremise(row)} Can we infer that "${readHypothesis(row)}"? Yes, No, or Maybe?\n`,
     options: () => ["Yes", "No", "Maybe"],
+    contentFree: () => "",
   },
   gold: (row) => [labelField(row, ["label"], ["entailment", "contradiction", "neutral"])],
 };

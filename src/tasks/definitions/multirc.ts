@@ -18,6 +18,7 @@ export const multirc: TaskDefinition = {
       return `${paragraph}\nQuestion: ${question}\nI found this answer "${answer}". Is that correct? Yes or No?\n`;
     },
     options: () => ["No", "Yes"],
+    contentFree: () => "",
   },
   gold: (row) => [labelField(row, ["label"], ["false", "true"])],
   unpack: (record) => ("passage" in record ? unpackAnswers(objectIn(record, "passage")) : [record]),

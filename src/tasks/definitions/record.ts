@@ -20,6 +20,7 @@ export const record: TaskDefinition = {
         (name) => ` ${query.replaceAll("@placeholder", () => name)}`,
       );
     },
+    contentFree: () => "-",
   },
   gold: (row) => {
     const entities = textsField(row, "entities", ["entities"]);

@@ -58,6 +58,7 @@ export const sst2: TaskDefinition = {
   autoregressive: {
     prompt: (row) => `${strip(textField(row, "sentence", ["sentence", "text"]))} It was`,
     options: () => OPTIONS,
+    contentFree: () => " It was",
   },
   masked: {
     prompt: (row) => itWas({ text: textField(row, "sentence", ["sentence", "text"]) }),

@@ -12,6 +12,7 @@ export const wic: TaskDefinition = {
       return `Does the word "${word}" have the same meaning in these two sentences? Yes, No?\n${first}\n${second}\n`;
     },
     options: () => ["No", "Yes"],
+    contentFree: () => "",
   },
   gold: (row) => [labelField(row, ["label"], ["false", "true"])],
 };

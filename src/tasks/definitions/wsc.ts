@@ -15,6 +15,7 @@ export const wsc: TaskDefinition = {
     prompt: (row) =>
       `${textField(row, "text", ["text"])}\nIn the previous sentence, does the pronoun "${readSpan(row, 2).toLowerCase()}" refer to ${readSpan(row, 1)}? Yes or No?\n`,
     options: () => ["No", "Yes"],
+    contentFree: () => "",
   },
   gold: (row) => [labelField(row, ["label"], ["false", "true"])],
 };

@@ -1,0 +1,114 @@
+import type { Parameter } from "../tensor/parameter.ts";
+import { defineTuner } from "./define.ts";
+import type { Line } from "./line.ts";
+import { finiteLoss } from "./mezo.ts";
+import type { Tuner } from "./tuner.ts";
+import {
+  type Along,
+  describeZeroth,
+  refuseUnless,
+  wholeFromOne,
+  type ZerothOptions,
+  type ZerothStep,
+  zerothOptions,
+  zerothOrder,
+} from "./zeroth.ts";
+
+/** Settings of tuners that look at one side of theta, along several z a step. */
+export interface OneSidedOptions extends ZerothOptions {
+  /** How many z a step has: 8 of FZOO's, 30 of evolution strategies where it is left out; at least 2. */
+  readonly n?: number;
+}
+
+const FZOO = "FZOO";
+
+/**
+ * FZOO (Dang et al. 2025, arXiv 2506.09034): of n + 1 forward passes one is at theta, the others at theta + eps z for n vectors z of signs. theta moves by
+ * −lr / deviation times the mean of (L(theta + eps z) − L(theta)) / eps · z: the flatter the n losses, whose sample deviation that is, the longer the step.
+ * Where they are all the same theta stays. A step's `projectedGrad` are the n slopes over the deviation. Unlike the paper, which runs the n
+ * passes as one batch, they follow each other, and each moves theta there and back.
+ */
+export const fzoo: (options: OneSidedOptions) => Tuner = defineTuner(FZOO, ({ n = 8, ...options }: OneSidedOptions) => {
+  const settings = zerothOptions(FZOO, { noise: "rademacher", ...options });
+  const { eps, weightDecay } = settings;
+  refuseUnless(FZOO, [wholeFromOne("n", n), severalZ(n)]);
+  const begin = zerothOrder(settings, (theta, along) => async (at) => {
+    const loss = await finiteLoss(alone(theta, along, at));
+    const { lines, losses } = await look(theta, along, at, { eps, n });
+    const deviation = deviationOf(losses);
+    const projectedGrad = losses.map((beside) => (deviation > 0 ? (beside - loss) / eps / deviation : 0));
+    descend(lines, projectedGrad, { lr: at.lr / n, decay: at.lr * weightDecay });
+    return { loss, projectedGrad };
+  });
+  return { options: { ...describeZeroth(settings), n }, begin };
+});
+
+const STRATEGIES = "Evolution strategies";
+
+/**
+ * Evolution strategies (Salimans et al. 2017), as they fine-tune language models in arXiv 2509.24372: of n forward passes at theta + eps z each loss is
+ * taken as how many deviations it lies above their mean, and theta moves by −lr times the mean of these numbers · z. So only their order and
+ * spread count: with `maximize` rewards as coarse as accuracy do. Where all n losses are the same theta stays. What a step reports as
+ * `projectedGrad` are those numbers.
+ */
+export const evolutionStrategies: (options: OneSidedOptions) => Tuner = defineTuner(
+  STRATEGIES,
+  ({ n = 30, ...options }: OneSidedOptions) => {
+    const settings = zerothOptions(STRATEGIES, options);
+    const { eps, weightDecay } = settings;
+    refuseUnless(STRATEGIES, [wholeFromOne("n", n), severalZ(n)]);
+    const begin = zerothOrder(settings, (theta, along) => async (at) => {
+      const { lines, losses } = await look(theta, along, at, { eps, n });
+      const [loss, deviation] = [meanOf(losses), deviationOf(losses)];
+      const projectedGrad = losses.map((beside) => (deviation > 0 ? (beside - loss) / deviation : 0));
+      descend(lines, projectedGrad, { lr: at.lr / n, decay: at.lr * weightDecay });
+      return { loss, projectedGrad };
+    });
+    return { options: { ...describeZeroth(settings), n }, begin };
+  },
+);
+
+const severalZ = (n: number) => [n >= 2, `needs several z a step to tell their losses' deviation, not ${n}`] as const;
+
+/** The line along one z of the step on which every place has a pass of its own: in a pass over both sides one would be for nothing. */
+function alone(theta: readonly Parameter[], along: Along, { objective, z }: ZerothStep, index = 0): Line {
+  return along(theta, { value: () => objective.value() }, { ...z, index });
+}
+
+/** The losses at theta + eps z for n different z, and the lines through theta along them; theta is back, up to rounding. */
+async function look(
+  theta: readonly Parameter[],
+  along: Along,
+  at: ZerothStep,
+  { eps, n }: { readonly eps: number; readonly n: number },
+): Promise<{ readonly lines: readonly Line[]; readonly losses: readonly number[] }> {
+  const lines = Array.from({ length: n }, (_, index) => alone(theta, along, at, index));
+  const losses: number[] = [];
+  for (const line of lines) {
+    line.perturb(+eps);
+    losses.push(await finiteLoss(line));
+    line.perturb(-eps);
+    line.settle();
+  }
+  return { lines, losses };
+}
+
+/** Moves theta along all lines, by −lr times what each has; decaying weights lose a share once. */
+function descend(
+  lines: readonly Line[],
+  slopes: readonly number[],
+  { lr, decay }: { readonly lr: number; readonly decay: number },
+): void {
+  for (const [i, line] of lines.entries()) {
+    line.perturb(-lr * slopes[i]!);
+    line.settle(i === 0 ? decay : 0);
+  }
+}
+
+const meanOf = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
+
+/** The sample deviation. */
+function deviationOf(values: readonly number[]): number {
+  const mean = meanOf(values);
+  return Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1));
+}
