@@ -22,7 +22,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   measure: ["tensor", "checkpoints", "models", "adapters", "tasks", "tuners", "record", "loss", "experiment"],
   report: ["tensor", "record", "experiment", "measure"],
-  lab: ["tensor", "kernels", "nn", "models", "adapters", "tasks", "tuners", "record", "loss", "experiment", "report"],
+  lab: [
+    ...["tensor", "kernels", "nn", "text", "models", "adapters", "tasks", "tuners", "record", "loss", "experiment"],
+    ...["measure", "report"],
+  ],
   cli: ["tensor", "nn", "text", "models", "adapters", "tasks", "record", "experiment", "measure", "report", "lab"],
   notebook: ["tensor", "record", "measure", "report", "cli"],
   // What runs notebooks, for the terminal and for Jupyter: it loads the kit for cells.

@@ -107,8 +107,9 @@ function descend(
 
 const meanOf = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
 
-/** The sample deviation. */
+/** The sample deviation; exactly 0 where all are the same, from which their mean may differ by rounding. */
 function deviationOf(values: readonly number[]): number {
+  if (values.every((value) => value === values[0])) return 0;
   const mean = meanOf(values);
   return Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1));
 }

@@ -1,3 +1,4 @@
+import { KitError } from "../error.ts";
 import { byFactors, lowRank, normals, rightDraw } from "../tensor/factors.ts";
 import type { Factors } from "../tensor/noise/key.ts";
 import type { Draw, Parameter, Perturb } from "../tensor/parameter.ts";
@@ -46,7 +47,7 @@ function describe({ rank, interval, ...settings }: Lozo): Readonly<Record<string
 
 /**
  * LOZO (Chen et al. 2024, Algorithm 1): MeZO whose z of a matrix is U Vᵀ, of low rank; theta moves by −lr g U Vᵀ / rank. The z of biases and
- * norms is MeZO's. Both sides of a linear map are one product with its weight and a thin one each.
+ * norms is MeZO's. Both sides of a linear map are one product with its weight and a thin one each. Throws a KitError for weights in 16 bits.
  */
 export const lozo: (options: LozoOptions) => Tuner = defineTuner(
   "LOZO",
@@ -95,6 +96,7 @@ interface Descent {
 function descend(settings: Lozo, start: (theta: readonly Parameter[]) => Descent): Tuner["begin"] {
   const { eps, weightDecay } = settings;
   return (theta, inFewPasses = (direct) => direct) => {
+    refuseHalves(theta);
     const { direction, take = (projectedGrad) => projectedGrad } = start(theta);
     const swept = inFewPasses(direction);
     const begin = zerothOrder(settings, (weights, along) => async ({ objective, z, lr }) => {
@@ -106,6 +108,14 @@ function descend(settings: Lozo, start: (theta: readonly Parameter[]) => Descent
     });
     return begin(theta, inFewPasses);
   };
+}
+
+function refuseHalves(theta: readonly Parameter[]): void {
+  const half = theta.find(({ bytes }) => bytes === 2);
+  if (half)
+    throw new KitError(
+      `LOZO was to move weights that are kept in 16 bits (${half.name}), whose moves along a z of low rank it cannot round the same on every backend: load the model with weights in float32.`,
+    );
 }
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0);

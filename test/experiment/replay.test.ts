@@ -26,6 +26,7 @@ import { conMezo } from "../../src/tuners/cone.ts";
 import { nSpsa, onePoint } from "../../src/tuners/estimates.ts";
 import { evolutionStrategies, fzoo } from "../../src/tuners/fzoo.ts";
 import { expectationModified, varianceModified } from "../../src/tuners/layers.ts";
+import { lozo, lozoMomentum } from "../../src/tuners/lozo.ts";
 import { mezo } from "../../src/tuners/mezo.ts";
 import { mezoMomentum } from "../../src/tuners/rules.ts";
 import { sparseMezo } from "../../src/tuners/sparse.ts";
@@ -78,6 +79,8 @@ const TUNERS: [string, Tuner][] = [
   ["n-SPSA with a growing n", nSpsa({ ...zeroth, n: 3, samples: "linear" })],
   ["the one-point estimate", onePoint(zeroth)],
   ["FZOO", fzoo({ ...zeroth, n: 3 })],
+  ["LOZO", lozo({ lr: 1e-3, eps: 1e-3, interval: 3 })],
+  ["LOZO-momentum", lozoMomentum({ lr: 1e-3, eps: 1e-3, interval: 3 })],
   ["evolution strategies", evolutionStrategies({ ...zeroth, n: 3 })],
   ["the variance-modified estimate", varianceModified({ ...zeroth, scaledBy: "gradient norm", every: 3 })],
   ["the variance-modified estimate by exact norms", exactNorms],

@@ -157,3 +157,8 @@ test("an option out of range is refused in a sentence", () => {
   expect(() => lozo({ lr: 1, rank: 0 })).toThrow("LOZO needs a whole number from 1 on as rank, not 0.");
   expect(() => lozoMomentum({ lr: 1, beta: 1 })).toThrow("LOZO-momentum needs a beta from 0 on and below 1, not 1.");
 });
+
+test("weights in 16 bits are refused by name, with theta untouched", () => {
+  const halves = begin().map((weight) => ({ ...weight, bytes: 2 as const }));
+  expect(() => lozo({ lr: 1 }).begin(halves)).toThrow("LOZO was to move weights that are kept in 16 bits (w)");
+});
