@@ -13,6 +13,7 @@ import { rademacher } from "../../src/tensor/parameter.ts";
 import { mezoAdam } from "../../src/tuners/adam.ts";
 import { conMezo } from "../../src/tuners/cone.ts";
 import { nSpsa } from "../../src/tuners/estimates.ts";
+import { lozo, lozoMomentum } from "../../src/tuners/lozo.ts";
 import { mezo } from "../../src/tuners/mezo.ts";
 import { mezoMomentum } from "../../src/tuners/rules.ts";
 import { sparseMezo } from "../../src/tuners/sparse.ts";
@@ -45,6 +46,8 @@ const CASES: Readonly<Record<string, Case>> = {
     tuner: sparseMezo({ ...zeroth, noise: rademacher }),
     weights: { weights: "float16" },
   },
+  "a z of low rank": { tuner: lozo({ ...decayed, interval: 5 }) },
+  "a z of low rank, with momentum": { tuner: lozoMomentum({ ...zeroth, interval: 5 }) },
   "a cone": { tuner: conMezo({ ...zeroth, warmUp: 5 }) },
   LoRA: { tuner: mezo(decayed), adapter: lora({ rank: 2 }) },
   "weights in float16": { tuner: mezo(decayed), weights: { weights: "float16" }, steps: 200 },

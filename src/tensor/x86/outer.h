@@ -1,4 +1,4 @@
-// A matrix plus one of low rank, in place: the same bits as tensor/lowRank.ts has, whatever the level.
+// A matrix plus one of low rank, in place: the same bits as outer.ts has, whatever the level.
 #pragma once
 #include "rows.h"
 
