@@ -23,8 +23,8 @@ static double difference(product_shape shape) {
   int64_t bytes;
   if (amx_product_scratch(&shape, &bytes)) refuse("product_scratch");
   void *scratch = malloc(bytes);
-  if (amx_product(&shape, 1e-2f, w, x[0], x[1], bias, bias, 0, 0, y[0][0], y[0][1], scratch, bytes)) refuse("product");
-  if (emulated_product(&shape, 1e-2f, w, x[0], x[1], bias, bias, 0, 0, y[1][0], y[1][1], scratch, bytes)) refuse("product");
+  if (amx_product(&shape, 1e-2f, w, x[0], x[1], bias, bias, 0, 0, y[0][0], y[0][1], 0, 0, 0, scratch, bytes)) refuse("product");
+  if (emulated_product(&shape, 1e-2f, w, x[0], x[1], bias, bias, 0, 0, y[1][0], y[1][1], 0, 0, 0, scratch, bytes)) refuse("product");
   free(scratch);
   double most = 0;
   for (int side = 0; side < (shape.sides == ONE_SIDE ? 1 : 2); side++)
@@ -36,7 +36,7 @@ static void compare(product_kind kind, product_sides sides, product_order order,
   static const int SIZES[][3] = {{5, 64, 64}, {16, 64, 128}, {17, 64, 192}, {33, 128, 64}, {M, N, K}};
   int m = SIZES[size][0], n = SIZES[size][1], k = SIZES[size][2], stride = order == X_WT ? k : n;
   noise_law law = size % 2 ? RADEMACHER : GAUSSIAN;
-  double apart = difference((product_shape){kind, sides, order, m, n, k, FLOAT32, N * K, 0, stride, {1, 2, 3}, law, NONE, 1 + size % 3});
+  double apart = difference((product_shape){kind, sides, order, m, n, k, FLOAT32, N * K, 0, stride, {1, 2, 3}, 0, law, NONE, 1 + size % 3});
   if (!(apart < 1e-4)) printf("kind %d, sides %d, order %d, [%d, %d, %d]: %g apart\n", kind, sides, order, m, n, k, apart);
 }
 
