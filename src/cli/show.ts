@@ -54,6 +54,7 @@ export const makePromptsCommand = (): Command =>
       "Prints the prompts of all tasks as a Markdown page, made by their own code: templates, answers, and a row of each.",
     )
     .summary("prints the prompts of all tasks: templates, answers, a row of each")
+    .addHelpText("after", "\nExamples:\n  npx mezo prompts > prompts.md")
     .action(async () => {
       process.stdout.write(await promptPage());
     });

@@ -97,7 +97,11 @@ describe("the command line", () => {
     ["an unknown task", ["--task", "SST-3"], /no task "SST-3": choose one of SST-2/],
     ["an unknown option", ["--stepz", "3"], /unknown option '--stepz'/],
     ["a value that is no number", ["--steps", "many"], /--steps.*whole number/],
-    ["an unknown method", ["--method", "sgd"], /methods are Majority, Zero-shot, ICL, LP, FT/],
+    [
+      "an unknown method",
+      ["--method", "sgd"],
+      /methods are Majority, Zero-shot, Zero-shot \(calibrated\), ICL, ICL \(calibrated\), LP, FT/,
+    ],
     [
       "weights in 16 bits on another backend",
       ["--weights", "float16", "--backend", "cpu"],
