@@ -1,6 +1,6 @@
-import { movesOf, moveWeights } from "./factors.ts";
+import { moveWeights } from "./factors.ts";
 import type { Move } from "./noise/key.ts";
-import type { Law, Perturb } from "./parameter.ts";
+import { type Law, movesOf, type Perturb } from "./parameter.ts";
 import type { WeightMoves } from "./storage.ts";
 
 /** Moves of a weight that wait before all are made: many enough that a pass over its memory hardly counts. */

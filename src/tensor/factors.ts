@@ -3,7 +3,7 @@ import { storage } from "./backend.ts";
 import { narrow, widen } from "./halves.ts";
 import { type Distribution, type Factors, noiseKey, wholeStretch } from "./noise/key.ts";
 import { moveMany } from "./noise/sweep.ts";
-import { type Draw, keyOf, type Law, type Parameter, type Perturb } from "./parameter.ts";
+import { type Draw, denseLaw, type Law, movesOf, type Parameter, type Perturb } from "./parameter.ts";
 import { isHalves } from "./source.ts";
 import type { Both, WeightMoves } from "./storage.ts";
 import { addOuter } from "./x86/outer.ts";
@@ -56,25 +56,6 @@ export function byFactors(factorsOf: Exclude<Law, Distribution>["factorsOf"]): P
     moveWeights(movesOf(law, theta, { scale, draw, keep }), law);
   return Object.assign(perturb, { law });
 }
-
-/** Which z, how much of it is added, and what is kept of the weight. */
-interface Along {
-  readonly scale: number;
-  readonly draw: Draw;
-  readonly keep: number;
-}
-
-/** What becomes of each weight that moves along z. */
-export function movesOf(law: Law, theta: readonly Parameter[], { scale, draw, keep }: Along): WeightMoves[] {
-  const known = typeof law === "string" ? undefined : law.factorsOf(theta, draw);
-  return theta.map(({ name, value }) => {
-    const factors = known?.get(name);
-    return { tensor: value, moves: [{ key: keyOf(draw, name), scale, keep, ...(factors && { factors }) }] };
-  });
-}
-
-/** The law of weights without factors. */
-export const denseLaw = (law: Law): Distribution => (typeof law === "string" ? law : "gaussian");
 
 /** Makes the moves of every weight, to the same bits on every backend; those of one weight have factors all or none. */
 export function moveWeights(weights: readonly WeightMoves[], law: Law): void {

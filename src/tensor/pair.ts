@@ -1,9 +1,9 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { storage } from "./backend.ts";
-import { denseLaw, factorSides, formPart, movesOf } from "./factors.ts";
+import { factorSides, formPart } from "./factors.ts";
 import { type Distribution, type Factors, type Move, type NoiseKey, type Stretch, wholeStretch } from "./noise/key.ts";
 import { moveMany } from "./noise/sweep.ts";
-import type { Draw, Law, Parameter } from "./parameter.ts";
+import { type Draw, denseLaw, type Law, movesOf, type Parameter } from "./parameter.ts";
 import type { Both } from "./storage.ts";
 import { type Attributes, type Call, type Inputs, type Interpreter, interpret, type Traced } from "./trace.ts";
 

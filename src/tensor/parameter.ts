@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { storage } from "./backend.ts";
 import { type Distribution, type Factors, type Mask, type NoiseKey, noiseKey } from "./noise/key.ts";
+import type { WeightMoves } from "./storage.ts";
 import { processorLevel } from "./x86/library.ts";
 import { sumSquares } from "./x86/weights.ts";
 
@@ -39,6 +40,25 @@ export interface Perturb {
 export type Law =
   | Distribution
   | { readonly factorsOf: (theta: readonly Parameter[], draw: Draw) => ReadonlyMap<string, Factors> };
+
+/** Which z, how much of it is added, and what is kept of the weight. */
+interface Along {
+  readonly scale: number;
+  readonly draw: Draw;
+  readonly keep: number;
+}
+
+/** What becomes of each weight that moves along z. */
+export function movesOf(law: Law, theta: readonly Parameter[], { scale, draw, keep }: Along): WeightMoves[] {
+  const known = typeof law === "string" ? undefined : law.factorsOf(theta, draw);
+  return theta.map(({ name, value }) => {
+    const factors = known?.get(name);
+    return { tensor: value, moves: [{ key: keyOf(draw, name), scale, keep, ...(factors && { factors }) }] };
+  });
+}
+
+/** The law of weights without factors. */
+export const denseLaw = (law: Law): Distribution => (typeof law === "string" ? law : "gaussian");
 
 function perturbWith(law: Distribution): Perturb {
   const perturb = (theta: readonly Parameter[], scale: number, draw: Draw, keep = 1): void => {
