@@ -28,7 +28,7 @@ const FZOO = "FZOO";
  * FZOO (Dang et al. 2025, arXiv 2506.09034): of n + 1 forward passes one is at theta, the others at theta + eps z for n vectors z of signs. theta moves by
  * −lr / deviation times the mean of (L(theta + eps z) − L(theta)) / eps · z: the flatter the n losses, whose sample deviation that is, the longer the step.
  * Where they are all the same theta stays. A step's `projectedGrad` are the n slopes over the deviation. Unlike the paper, which runs the n
- * passes as one batch, they follow each other: on a processor several in one take as long as alone.
+ * passes as one batch, they follow each other: on a CPU several in one take as long as each by itself.
  */
 export const fzoo: (options: OneSidedOptions) => Tuner = defineTuner(FZOO, ({ n = 8, ...options }: OneSidedOptions) => {
   const settings = zerothOptions(FZOO, { noise: "rademacher", ...options });
