@@ -4,6 +4,8 @@ import type { Objective } from "./tuner.ts";
 /** The line through theta along one z: what a zeroth-order tuner sees of the weights. */
 export interface Line {
   readonly z: Draw;
+  /** Whose line it is, for what is said where a loss is not finite. */
+  readonly tuner: string;
   /** PerturbParameters of Algorithm 1: theta moves by scale · z. Moves that follow each other are one sweep over the weights. */
   perturb(scale: number): void;
   /** The loss where theta stands. Where the objective throws, theta is back where it was. */
@@ -16,9 +18,15 @@ export interface Line {
 
 /**
  * The line along z. Unlike Algorithm 1, which makes z once to restore theta and again to update it, theta is swept over only when a loss
- * is wanted or the line is settled. Where the objective computes both sides in one pass, theta stays where it is until then.
+ * is wanted or the line is settled. Where the objective computes both sides in one pass, or one without it, theta stays where it is until then.
  */
-export function lineAlong(theta: readonly Parameter[], objective: Objective, noise: Perturb, z: Draw): Line {
+export function lineAlong(
+  theta: readonly Parameter[],
+  objective: Objective,
+  noise: Perturb,
+  z: Draw,
+  tuner = "MeZO",
+): Line {
   const sides = new Map<number, number>();
   let [stands, wanted] = [0, 0]; // in multiples of z from where the line began
   const settle = (decay = 0): void => {
@@ -34,9 +42,13 @@ export function lineAlong(theta: readonly Parameter[], objective: Objective, noi
     const { lossPlus, lossMinus } = await objective.pair!(theta, { law: noise.law!, eps, z });
     sides.set(+eps, lossPlus).set(-eps, lossMinus);
   };
+  const oneSide = async (): Promise<void> => {
+    sides.set(wanted, await objective.side!(theta, { law: noise.law!, eps: wanted, z }));
+  };
+  const look = objective.pair ? bothSides : objective.side && oneSide;
   const loss = async (): Promise<number> => {
     try {
-      if (noise.law && objective.pair && wanted !== 0 && !sides.has(wanted)) await bothSides();
+      if (noise.law && wanted !== 0 && !sides.has(wanted)) await look?.();
       const known = sides.get(wanted);
       if (known !== undefined) return known;
       settle();
@@ -49,7 +61,7 @@ export function lineAlong(theta: readonly Parameter[], objective: Objective, noi
   const perturb = (scale: number): void => {
     wanted += scale;
   };
-  return { z, perturb, loss, settle, goBack };
+  return { z, tuner, perturb, loss, settle, goBack };
 }
 
 interface Move {
