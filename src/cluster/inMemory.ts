@@ -1,6 +1,6 @@
 import { EventEmitter, once } from "node:events";
 import { setTimeout } from "node:timers/promises";
-import { beingWritten, type Offer, type PieceKey, type Port, type StoredAnswer, type StoredLine } from "./port.ts";
+import { BeingWritten, type Offer, type PieceKey, type Port, type StoredAnswer, type StoredLine } from "./port.ts";
 
 /** How a cluster in memory behaves. */
 export interface InMemoryOptions {
@@ -16,7 +16,7 @@ export interface InMemoryOptions {
 interface Kept {
   readonly lines: StoredLine[];
   base?: string;
-  readonly known: Set<string>;
+  readonly pieces: Map<string, Piece>;
   readonly queue: Piece[];
   readonly answers: StoredAnswer[];
   readonly answered: Set<string>;
@@ -35,7 +35,7 @@ export function inMemory({ patience = 30, turn = 5, sleep = systemSleep }: InMem
   const news = new EventEmitter().setMaxListeners(0);
   const memory: Memory = {
     of: (run) => {
-      const kept = runs.get(run) ?? { lines: [], known: new Set(), queue: [], answers: [], answered: new Set() };
+      const kept = runs.get(run) ?? { lines: [], pieces: new Map(), queue: [], answers: [], answered: new Set() };
       runs.set(run, kept);
       return kept;
     },
@@ -73,7 +73,7 @@ function keepLines({ of, news, ring }: Memory): Pick<Port, "lines" | "follow" | 
     follow: (run, place, signal) => listen(() => of(run).lines, news, { from: place, signal }),
     append: async (run, text, place) => {
       const { lines } = of(run);
-      if (lines.length !== place) throw beingWritten(run);
+      if (lines.length !== place) throw new BeingWritten(run);
       lines.push({ text, place: place + 1 });
       ring();
       return place + 1;
@@ -94,25 +94,39 @@ function handOut(
     if (!piece.isDone) put(queue, piece);
   };
   return {
-    publish: async (piece, text, attempt) => {
-      const { known, queue } = of(piece.run);
-      const key = `${keyOf(piece)}/${attempt}`;
-      if (!known.has(key)) put(queue, { text, isDone: false });
-      known.add(key);
+    publish: async (piece, text) => {
+      const { pieces, queue } = of(piece.run);
+      const [key, own] = [keyOf(piece), { text, isDone: false }];
+      const before = pieces.get(key);
+      if (before) before.isDone = true;
+      pieces.set(key, own);
+      put(queue, own);
     },
     take: async (run, signal) => {
-      const over = AbortSignal.any([signal, endOf(sleep(turn, signal))]);
-      while (of(run).queue.length === 0 && !over.aborted) await nextNews(news, over);
-      const { queue } = of(run);
-      const piece = signal.aborted ? undefined : queue.shift();
+      const turnOver = new AbortController();
+      const over = AbortSignal.any([signal, turnOver.signal]);
+      void sleep(turn, over).then(() => turnOver.abort());
+      let piece: Piece | undefined;
+      while (!piece && !over.aborted) {
+        piece = takeNext(of(run).queue);
+        if (!piece) await nextNews(news, over);
+      }
+      turnOver.abort();
       if (!piece) return undefined;
+      const { queue } = of(run);
       void comeBack(queue, piece);
+      const own = piece;
       const done = async (): Promise<void> => {
-        piece.isDone = true;
+        own.isDone = true;
       };
       return { text: piece.text, done };
     },
   };
+}
+
+function takeNext(queue: Piece[]): Piece | undefined {
+  const piece = queue.shift();
+  return piece?.isDone ? takeNext(queue) : piece;
 }
 
 function keepAnswers({ of, news, ring }: Memory): Pick<Port, "answer" | "answers"> {
@@ -149,12 +163,6 @@ async function* listen<Item>(
 
 async function nextNews(news: EventEmitter, signal: AbortSignal): Promise<void> {
   await once(news, "news", { signal }).catch(() => {}); // aborted: whoever waits looks at the signal
-}
-
-function endOf(work: Promise<void>): AbortSignal {
-  const controller = new AbortController();
-  void work.then(() => controller.abort());
-  return controller.signal;
 }
 
 const systemSleep: Port["sleep"] = (seconds, signal) =>

@@ -11,7 +11,7 @@ export interface Port {
   /** The lines behind that place, those that are there and then each as it comes; ends when `signal` aborts. */
   follow(run: string, place: number, signal: AbortSignal): AsyncIterable<StoredLine>;
   /**
-   * Puts a line behind the one at `place`, 0 for the first, and returns the new one's place once it is kept. Throws `beingWritten` where
+   * Puts a line behind the one at `place`, 0 for the first, and returns the new one's place once it is kept. Throws a `BeingWritten` where
    * another line stands there already: of two coordinators one can go on.
    */
   append(run: string, text: string, place: number): Promise<number>;
@@ -21,8 +21,8 @@ export interface Port {
   offers(): Promise<readonly Offer[]>;
   /** Ends an offer, and forgets the run's pieces and answers; its lines stay. */
   withdraw(run: string): Promise<void>;
-  /** Puts a piece in the run's queue. The same piece is there once, but for another `attempt`, counted from 0. */
-  publish(piece: PieceKey, text: string, attempt: number): Promise<void>;
+  /** Puts a piece in the run's queue, in the place of the same piece where that is not done. */
+  publish(piece: PieceKey, text: string): Promise<void>;
   /**
    * Waits for a piece of the run: one that is new, or that another worker has taken and not ended in time. Gives undefined where none
    * comes for a few seconds, and when `signal` aborts.
@@ -78,8 +78,11 @@ export interface StoredAnswer {
 /** The most bytes of a message, in UTF-8; a longer one is refused before it is read. */
 export const MOST_BYTES: number = 2 ** 20;
 
-/** Another coordinator has written the run's next line. */
-export const beingWritten = (run: string): KitError =>
-  new KitError(
-    `The next line of run ${run} was to be written to the cluster, but another coordinator has written it: stop one of the two.`,
-  );
+/** Another coordinator has written a run's next line. */
+export class BeingWritten extends KitError {
+  constructor(run: string) {
+    super(
+      `The next line of run ${run} was to be written to the cluster, but another coordinator has written it: stop one of the two.`,
+    );
+  }
+}

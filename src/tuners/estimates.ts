@@ -1,5 +1,5 @@
 import { defineTuner } from "./define.ts";
-import { type Estimate, estimate, finiteLoss, summarizeEstimates } from "./mezo.ts";
+import { estimateAll, finiteLoss, summarizeEstimates } from "./mezo.ts";
 import type { Tuner } from "./tuner.ts";
 import {
   describeZeroth,
@@ -48,8 +48,7 @@ export const nSpsa: (options: NSpsaOptions) => Tuner = defineTuner(N_SPSA, (opti
   const begin = zerothOrder(settings, (theta, along) => async ({ objective, z, lr, step, total }) => {
     const length = samplesAt(samples, n, step, total);
     const lines = Array.from({ length }, (_, index) => along(theta, objective, { ...z, index }));
-    const found: Estimate[] = [];
-    for (const line of lines) found.push(await estimate(line, eps));
+    const found = await estimateAll(lines, eps);
     const share = lr * SHARE[combine](length);
     lines.forEach((line, j) => {
       line.perturb(-share * found[j]!.projectedGrad);

@@ -4,6 +4,8 @@ import type { Objective } from "./tuner.ts";
 /** The line through theta along one z: what a zeroth-order tuner sees of the weights. */
 export interface Line {
   readonly z: Draw;
+  /** Whether theta stays where it is while losses on both sides are looked for: then several lines may be looked along at once. */
+  readonly isStill: boolean;
   /** PerturbParameters of Algorithm 1: theta moves by scale · z. Moves that follow each other are one sweep over the weights. */
   perturb(scale: number): void;
   /** The loss where theta stands. Where the objective throws, theta is back where it was. */
@@ -34,9 +36,10 @@ export function lineAlong(theta: readonly Parameter[], objective: Objective, noi
     const { lossPlus, lossMinus } = await objective.pair!(theta, { law: noise.law!, eps, z });
     sides.set(+eps, lossPlus).set(-eps, lossMinus);
   };
+  const isStill = noise.law !== undefined && objective.pair !== undefined;
   const loss = async (): Promise<number> => {
     try {
-      if (noise.law && objective.pair && wanted !== 0 && !sides.has(wanted)) await bothSides();
+      if (isStill && wanted !== 0 && !sides.has(wanted)) await bothSides();
       const known = sides.get(wanted);
       if (known !== undefined) return known;
       settle();
@@ -49,7 +52,7 @@ export function lineAlong(theta: readonly Parameter[], objective: Objective, noi
   const perturb = (scale: number): void => {
     wanted += scale;
   };
-  return { z, perturb, loss, settle, goBack };
+  return { z, isStill, perturb, loss, settle, goBack };
 }
 
 interface Move {
