@@ -31,7 +31,7 @@ export { tune } from "./experiment/tune.ts";
 export type { Cluster, TuneOptions } from "./experiment/tuneOptions.ts";
 export { replay, type Replayed, type ReplayOptions } from "./experiment/replay.ts";
 export { inMemory, type InMemoryOptions } from "./cluster/inMemory.ts";
-export { joinCluster, type JoinedCluster, type NatsOptions, natsPort } from "./cluster/nats.ts";
+export { joinCluster, type JoinedCluster, type NatsOptions, natsPort } from "./cluster/join.ts";
 export { coordinate, type CoordinateOptions } from "./cluster/coordinator.ts";
 export { work, type WorkOptions } from "./cluster/worker.ts";
 export type { Port } from "./cluster/port.ts";

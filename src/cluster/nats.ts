@@ -1,91 +1,15 @@
 import { randomUUID } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import type { Consumer, JetStreamClient, JetStreamManager, JsMsg } from "@nats-io/jetstream";
-import type { NatsConnection, NodeConnectionOptions } from "@nats-io/transport-node";
+import type { NatsConnection } from "@nats-io/transport-node";
 import { KitError } from "../error.ts";
-import type { Cluster } from "../experiment/tuneOptions.ts";
-import { type CoordinateOptions, coordinate } from "./coordinator.ts";
 import { BeingWritten, MOST_BYTES, type PieceKey, type Port, type StoredAnswer, type StoredLine } from "./port.ts";
 
-/** Settings of a cluster on a NATS server. */
-export interface NatsOptions {
-  /** Seconds until a piece that a worker has not ended is given to another; 30 where it is left out. More than a worker needs for one. */
-  readonly patience?: number;
-}
-
-/** A cluster that `tune` has its steps computed by, with the port behind it. */
-export interface JoinedCluster extends Cluster {
-  readonly port: Port;
-  /** Ends the connection. */
-  close(): Promise<void>;
-}
-
-/**
- * Joins the cluster of a NATS server with JetStream, such as "nats://host:4222": `tune(model, task, tuner, { cluster })` has its steps computed there.
- * How to log in is said as the `nats` command has it: by NATS_CREDS (a credentials file), NATS_TOKEN, or a user and password in the
- * address; with TLS by an address of tls://, NATS_CA, NATS_CERT and NATS_KEY. Throws a KitError where no such server answers.
- */
-export async function joinCluster(url: string, options: CoordinateOptions & NatsOptions = {}): Promise<JoinedCluster> {
-  const { patience, ...own } = options;
-  const port = await natsPort(url, patience === undefined ? {} : { patience });
-  return { ...coordinate(port, own), port, close: () => port.close() };
-}
-
-/** The port of a cluster on a NATS server, for `work`. Throws as `joinCluster` does. */
-export async function natsPort(url: string, { patience = 30 }: NatsOptions = {}): Promise<Port> {
-  const [core, jetstream] = await Promise.all([import("@nats-io/transport-node"), import("@nats-io/jetstream")]);
-  const login =
-    process.env.NATS_CREDS === undefined
-      ? {}
-      : { authenticator: core.credsAuthenticator(readFileSync(process.env.NATS_CREDS)) };
-  let connection: NatsConnection;
-  try {
-    connection = await core.connect({ ...addressOf(url), ...login });
-  } catch (error) {
-    throw new KitError(
-      `The cluster at ${hostOf(url)} was to be joined, but no NATS server answers there (${reason(error)}): start one with nats-server -js, or give its address.`,
-    );
-  }
-  try {
-    const manager = await jetstream.jetstreamManager(connection);
-    await addStreams(manager);
-    return makePort({ connection, manager, client: jetstream.jetstream(connection), patience });
-  } catch (error) {
-    await connection.close();
-    throw new KitError(
-      `The cluster at ${hostOf(url)} was to be joined, but its server cannot keep runs (${reason(error)}): start nats-server with -js, and with room for 2 GB.`,
-    );
-  }
-}
-
-const reason = (error: unknown): string => (error instanceof Error ? error.message : String(error));
-
-/** The address without what logs in. */
-const hostOf = (url: string): string => url.replace(/\/\/[^@/]*@/, "//");
-
-/** Where to connect, and how. Throws a KitError for an address that is none. */
-function addressOf(url: string): NodeConnectionOptions {
-  const { NATS_TOKEN: token, NATS_CA: caFile, NATS_CERT: certFile, NATS_KEY: keyFile } = process.env;
-  const parsed = URL.canParse(url) ? new URL(url) : undefined;
-  if (!parsed || !["nats:", "tls:"].includes(parsed.protocol) || parsed.hostname === "")
-    throw new KitError(`"${hostOf(url)}" is no address of a cluster: give one such as nats://host:4222.`);
-  const { host, username: user, password: pass, protocol } = parsed;
-  const files = { ...(caFile && { caFile }), ...(certFile && { certFile }), ...(keyFile && { keyFile }) };
-  return {
-    servers: host,
-    ...(token && { token }),
-    ...(user && { user: decodeURIComponent(user), pass: decodeURIComponent(pass) }),
-    ...((protocol === "tls:" || caFile || certFile) && { tls: files }),
-    ...{ name: "mezo-kit", maxReconnectAttempts: -1, reconnectTimeWait: 300, pingInterval: 5_000, timeout: 5_000 },
-  };
-}
-
-const DAY = 24 * 3600 * 1e9;
 const [RUNS, WORK, RESULTS] = ["MEZO_RUNS", "MEZO_WORK", "MEZO_RESULTS"] as const;
 
+const DAY = 24 * 3600 * 1e9;
 /** Makes the streams, in files, where they are not there: runs are kept for a year, what belongs to their steps for a week. */
-async function addStreams({ streams }: JetStreamManager): Promise<void> {
+export async function addStreams({ streams }: JetStreamManager): Promise<void> {
   const common = { storage: "file", max_msg_size: MOST_BYTES, discard: "old" } as const;
   const once = { ...common, max_msgs_per_subject: 1, max_age: 7 * DAY, max_bytes: 2 ** 28 };
   await add({
@@ -105,14 +29,17 @@ async function addStreams({ streams }: JetStreamManager): Promise<void> {
   }
 }
 
-interface Server {
+/** A server with JetStream that a process is connected to. */
+export interface Server {
   readonly connection: NatsConnection;
   readonly manager: JetStreamManager;
   readonly client: JetStreamClient;
+  /** Seconds until a piece that a worker has not ended is given to another. */
   readonly patience: number;
 }
 
-function makePort(server: Server): Port {
+/** The port of a cluster on a server that has the streams. */
+export function portOn(server: Server): Port {
   const { connection } = server;
   return {
     ...keepLines(server),
@@ -213,7 +140,7 @@ function handOut(server: Server): Pick<Port, "offer" | "offers" | "withdraw" | "
       if (signal.aborted) return undefined;
       try {
         const queue: Consumer = await client.consumers.get(WORK, queueOf(run));
-        const message = await queue.next({ expires: 1e3 * TURN });
+        const message = await untilAborted(queue.next({ expires: 1e3 * TURN }), signal);
         return message ? { text: message.string(), done: async () => message.ack() } : undefined;
       } catch (error) {
         if (codeOf(error) !== CONSUMER_NOT_FOUND && !isPassing(server, error)) throw error;
@@ -222,6 +149,15 @@ function handOut(server: Server): Pick<Port, "offer" | "offers" | "withdraw" | "
       }
     },
   };
+}
+
+/** What a promise gives, or null as soon as the signal aborts: a piece that comes then is handed to another worker in time. */
+function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | null> {
+  return new Promise((resolve, reject) => {
+    const end = (): void => resolve(null);
+    signal.addEventListener("abort", end, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", end));
+  });
 }
 
 function unlessNotFound(error: unknown): void {

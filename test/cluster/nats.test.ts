@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { coordinate } from "../../src/cluster/coordinator.ts";
-import { joinCluster, natsPort } from "../../src/cluster/nats.ts";
+import { joinCluster, natsPort } from "../../src/cluster/join.ts";
 import type { KitError } from "../../src/error.ts";
 import { nSpsa } from "../../src/tuners/estimates.ts";
 import { mezo } from "../../src/tuners/mezo.ts";
