@@ -8,7 +8,7 @@ import { type Report, report } from "../experiment/report.ts";
 import { checkTunedFolder, saveTuned } from "../experiment/saveTuned.ts";
 import { bestModel } from "../experiment/tuned.ts";
 import type { Cluster } from "../experiment/tuneOptions.ts";
-import { makeRequest } from "../measure/makeRequest.ts";
+import { above0, makeRequest } from "../measure/makeRequest.ts";
 import { findMethod, isMarked, paperMethods, plainName } from "../measure/methods.ts";
 import { openRunFile } from "../measure/openRunFile.ts";
 import { checkPrompts, checkWeights, checkWritable } from "../measure/plan.ts";
@@ -28,7 +28,7 @@ import { hasClasses } from "../tasks/score.ts";
 import type { Task, TaskDefinition } from "../tasks/task.ts";
 import { useBackend } from "../tensor/backend.ts";
 import type { Progress } from "../tensor/progress.ts";
-import { whole } from "./commandLine.ts";
+import { numberThat, whole } from "./commandLine.ts";
 import { abortOnSignals, unlessAborted } from "./interrupt.ts";
 import { addAdapters, addMachine, addRows, addTraining, flagName, givenOptions } from "./options.ts";
 import { drawPicture } from "./picture.ts";
@@ -60,6 +60,7 @@ interface OwnOptions {
   readonly figures?: string;
   readonly cluster?: string;
   readonly shards?: number;
+  readonly patience?: number;
 }
 
 /** The command that tunes a model on a file's rows and saves it. */
@@ -104,6 +105,11 @@ export function makeTuneCommand(): Command {
       "has the steps computed by mezo worker on other machines, which a NATS server connects: nats://host:4222",
     )
     .option("--shards <n>", "pieces that a batch is divided into for them (default: 1)", whole(1))
+    .option(
+      "--patience <seconds>",
+      "after which a piece without an answer is given to another of them, more than any needs for one (default: 30)",
+      numberThat(above0),
+    )
     .addHelpText("after", EXAMPLES)
     .action((_options, command: Command) => tuneTask(command));
 }
@@ -134,7 +140,7 @@ function readDefinition({ text, label, classes, prompt, task }: OwnOptions): Tas
 async function tuneTask(command: Command): Promise<void> {
   const own = command.opts<OwnOptions & Pick<MeasureOptions, "model">>();
   const definition = readDefinition(own);
-  const { text, label, classes, prompt, task, method, seed, out, figures, cluster, shards, ...rest } =
+  const { text, label, classes, prompt, task, method, seed, out, figures, cluster, shards, patience, ...rest } =
     givenOptions<OwnOptions>(command);
   const isSmall = cluster === undefined && isBundled(own.model ?? BUNDLED_MODEL);
   const methods = [own.method ?? (isSmall ? "ft" : "mezo")];
@@ -162,7 +168,7 @@ interface Result {
 
 async function tune(
   definition: TaskDefinition,
-  { out, seed, figures, cluster: address, shards }: OwnOptions,
+  { out, seed, figures, ...machines }: OwnOptions,
   request: MeasureRequest,
   onProgress: Progress,
 ): Promise<Result> {
@@ -172,7 +178,7 @@ async function tune(
   if (figures !== undefined) checkWritable(figures, flagName("figures"));
   checkWeights(request);
   checkPrompts(definition, await openModel(id, { revision, untied, onProgress }));
-  const cluster = address === undefined ? undefined : await joinAt(address, shards);
+  const cluster = await joinMachines(machines);
   const { data, encoding, quoting, train, dev, test, k } = request;
   const task = await loadTask(definition, { data, encoding, quoting, train, dev, test, k, seed, onProgress });
   if (task.remark !== undefined) process.stderr.write(`${task.remark}.\n`);
@@ -194,10 +200,14 @@ async function tune(
   }
 }
 
-async function joinAt(address: string, shards: number | undefined): Promise<JoinedCluster> {
+type Machines = Pick<OwnOptions, "cluster" | "shards" | "patience">;
+
+async function joinMachines({ cluster, shards, patience }: Machines): Promise<JoinedCluster | undefined> {
+  if (cluster === undefined) return undefined;
   const { joinCluster } = await import("../cluster/join.ts");
   const onRefused = ({ message }: KitError): void => void process.stderr.write(`${message}\n`);
-  return joinCluster(address, { onRefused, ...(shards !== undefined && { shards }) });
+  const asked = { ...(shards !== undefined && { shards }), ...(patience !== undefined && { patience }) };
+  return joinCluster(cluster, { onRefused, ...asked });
 }
 
 /** Where the run is until the tuned model is saved. */

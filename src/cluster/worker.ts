@@ -76,9 +76,10 @@ async function serveOrRefuse(
   try {
     return await serve(worker, run);
   } catch (error) {
-    if (isOnly || !(error instanceof KitError)) throw error;
-    worker.onRefused(error);
-    if (!(error instanceof Astray)) refused.add(run);
+    const isAstray = error instanceof Astray; // the weights are made again at the next try
+    if (!isAstray && (isOnly || !(error instanceof KitError))) throw error;
+    worker.onRefused(error as KitError);
+    if (!isAstray) refused.add(run);
     return false;
   }
 }
