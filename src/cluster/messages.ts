@@ -99,6 +99,10 @@ function wrongIn(
 /** Reads a piece of a run. Throws a KitError for a message that is none. */
 export function readPiece(text: string, run: string): PieceMessage {
   const piece = readMessage(text, "piece") as PieceMessage;
+  if (piece.known.length > 2 * piece.pair)
+    throw new KitError(
+      `Piece ${pieceName(piece)} was left aside, as it knows the losses of pairs that do not come before its own: see who else writes to the cluster.`,
+    );
   if (piece.run === run) return piece;
   throw new KitError(
     `A piece of run ${shorten(piece.run)} stood in the queue of run ${run} and was left aside: see who else writes to the cluster.`,
@@ -145,25 +149,14 @@ function readMessage(text: string, kind: "piece" | "answer"): unknown {
     "cluster",
   );
   const validate = schema.getSchema(`cluster#/$defs/${kind}`)!;
-  const infinite = validate(message) && findInfinite(message);
-  if (infinite === false) throw aside(whyInvalid(validate.errors![0]!));
-  if (infinite !== undefined) throw aside(`its ${infinite} is not finite`);
+  if (!validate(message)) throw aside(whyInvalid(validate.errors![0]!)); // 1e999, which JSON reads as Infinity, is no number to it
   return message;
 }
 
 function whyInvalid({ instancePath, message = "is wrong", params }: NonNullable<Ajv2020["errors"]>[number]): string {
-  const found = Object.values(params).map((value) => (typeof value === "string" ? shorten(value) : showValue(value)));
-  return ["it", shorten(instancePath.slice(1).replaceAll("/", ".")), message, ...found]
-    .filter((part) => part !== "")
-    .join(" ");
-}
-
-/** JSON's 1e999 is read as Infinity. */
-function findInfinite(message: unknown): string | undefined {
-  const entries = Object.entries(message as Record<string, unknown>);
-  return entries.find(([, value]) =>
-    [value].flat().some((one) => typeof one === "number" && !Number.isFinite(one)),
-  )?.[0];
+  const { type: _, ...found } = params as Readonly<Record<string, unknown>>;
+  const where = instancePath === "" ? "it" : `its ${shorten(instancePath.slice(1).replaceAll("/", "."))}`;
+  return [where, message, ...Object.values(found).map(showValue)].join(" ");
 }
 
 function parsed(text: string): unknown {
