@@ -38,7 +38,7 @@ export const NOISE_VERSION = "philox4x32-10 box-muller 1";
 export function tuningHeader(setting: Setting, tuner: Tuner, settings: TuneSettings): RunHeader {
   const { adapter, method, maximize } = settings;
   const name = method ?? (adapter ? `${tuner.name} (${adapter.name})` : tuner.name);
-  const passes = maximize ? "sweeps" : "pair";
+  const passes = maximize ? "sweeps" : (tuner.passes ?? "pair");
   return {
     ...runHeader(setting, name, recordSettings(settings)),
     tuner: { name: tuner.name, options: tuner.options },

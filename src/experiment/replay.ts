@@ -228,6 +228,7 @@ export function replayLosses({ step, losses }: StepRecord, passes: RunHeader["pa
   const objective: Objective = {
     value: next,
     ...(passes === "pair" && { pair: () => ({ lossPlus: next(), lossMinus: next() }) }),
+    ...(passes === "side" && { side: next }),
     gradientNorms: async (groups) => groups.map(next),
     derivative: () => ({ loss: next(), derivative: next() }),
   };

@@ -3,9 +3,10 @@ import { isChangeable } from "../tensor/addInto.ts";
 import { widen } from "../tensor/halves.ts";
 import { filledTensor, findSource, NATIVE, nativeKernel, runKernel, viewTensor } from "../tensor/native/backend.ts";
 import { floats, type Graph, INT32, node, value } from "../tensor/native/onnx.ts";
-import { type Both, blank, pair } from "../tensor/pair.ts";
+import { pair } from "../tensor/pair.ts";
 import { type Halves, isHalves } from "../tensor/source.ts";
 import { defineRule, fused, fusedGradient } from "../tensor/trace.ts";
+import { filledSides } from "./sides.ts";
 
 /** Rows of a table: ids [n] (int32) of table [rows, width] give [n, width], and of table [rows] give [n]. Differentiable in the table. */
 export function embed(ids: tf.Tensor, table: tf.Tensor): tf.Tensor2D {
@@ -55,20 +56,21 @@ function widenRows(ids: ArrayLike<number>, table: Halves, shape: number[]): tf.T
 }
 
 /** Of a table in theta only the rows that are looked up are formed. */
-defineRule(pair, "Embed", NATIVE, ({ plus: { ids, table } }, inTheta) => {
+defineRule(pair, "Embed", NATIVE, ([inputs], inTheta) => {
+  const { ids, table } = inputs!;
   const weight = inTheta(table!);
   if (!weight) return undefined;
   const shape = outputShape(ids!, table!);
-  const both: Both = { plus: blank(shape), minus: blank(shape) };
-  const [plus, minus] = [both.plus, both.minus].map((side) => viewTensor(side).values as Float32Array);
   const width = shape[1] ?? 1;
-  const rows = Array.from(viewTensor(ids!).values, (id, i) => ({
-    ...{ from: id * width, to: (id + 1) * width },
-    sides: {
-      plus: plus!.subarray(i * width, (i + 1) * width),
-      minus: minus!.subarray(i * width, (i + 1) * width),
-    },
-  }));
-  weight.form(rows);
-  return both;
+  return filledSides(weight.sides, shape, (y, scratch) => {
+    const [plus, minus = scratch(plus!.length)] = y.map(({ values }) => values as Float32Array);
+    const rows = Array.from(viewTensor(ids!).values, (id, i) => ({
+      ...{ from: id * width, to: (id + 1) * width },
+      sides: {
+        plus: plus!.subarray(i * width, (i + 1) * width),
+        minus: minus.subarray(i * width, (i + 1) * width),
+      },
+    }));
+    weight.form(rows);
+  });
 });

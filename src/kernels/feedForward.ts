@@ -62,8 +62,8 @@ nativeKernel("FeedForward", ({ inputs, attrs }) =>
 );
 
 defineRule(pair, "FeedForward", NATIVE, (inputs, inTheta, attrs) =>
-  filledSides(inputs.plus.residual!.shape, (y, scratch) => {
-    const { up, down } = inputs.plus;
+  filledSides(inputs.length, inputs[0]!.residual!.shape, (y, scratch) => {
+    const { up, down } = inputs[0]!;
     const weights = { up: findWeight(up!, inTheta), down: findWeight(down!, inTheta) };
     const sides = viewSides(inputs, BESIDE, inTheta, scratch).map((side, i) => ({ ...side, y: y[i]! }));
     feedForwardByTiles(sides, attrs.activation as Activation, weights, scratch);

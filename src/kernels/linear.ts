@@ -114,10 +114,11 @@ for (const operation of ["Linear", "SmoothLinear"]) {
   });
 
   defineRule(pair, operation, NATIVE, (inputs, inTheta, attrs) => {
-    const isOne = inputs.plus.weight === inputs.minus.weight; // else rows that were looked up in a weight of theta, the sides' own
-    const matrix = isOne && findMatrix(findWeight(inputs.plus.weight!, inTheta), inputs.plus.x!.shape[0]!);
+    const [{ x, weight }, shape] = [inputs[0]!, resultShape(inputs[0]!)];
+    const isOne = weight === inputs.at(-1)!.weight; // else rows that were looked up in a weight of theta, the sides' own
+    const matrix = isOne && findMatrix(findWeight(weight!, inTheta), x!.shape[0]!);
     if (!matrix) return undefined;
-    return filledSides(resultShape(inputs.plus), (y, scratch) => {
+    return filledSides(inputs.length, shape, (y, scratch) => {
       const sides = viewSides(inputs, BESIDE, inTheta, scratch).map((side, i) => ({ ...side, y: y[i]! }));
       multiplySides(matrix, sides, attrs.activation as Activation | undefined);
     });

@@ -49,7 +49,7 @@ export interface ProductSide {
   readonly y: View;
 }
 
-/** y = x Wᵀ + bias, then the activation or + residual, of one side or of both, with the products that are in use. */
+/** y = x Wᵀ + bias, then the activation or + residual, at theta, of one side or of both, with the products that are in use. */
 export function multiplySides(matrix: Matrix, sides: readonly ProductSide[], activation?: Activation): void {
   const [plus, minus] = sides.map(({ x, bias, residual, y }) => ({
     ...{ x: floats(x), y: floats(y) },

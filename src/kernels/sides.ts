@@ -2,10 +2,10 @@ import type * as tf from "@tensorflow/tfjs-core";
 import { viewTensor } from "../tensor/native/backend.ts";
 import { type Scratch, withScratch } from "../tensor/native/pool.ts";
 import type { View } from "../tensor/native/session.ts";
-import { type Both, blank, type InTheta, type WeightInTheta } from "../tensor/pair.ts";
+import { blank, type InTheta, type WeightInTheta } from "../tensor/pair.ts";
 import type { Inputs } from "../tensor/trace.ts";
 
-/** A weight, and what a pass over both sides knows of it where it is in theta. */
+/** A weight, and what a pass beside theta knows of it where it is in theta. */
 export interface FoundWeight {
   readonly tensor: tf.TensorInfo;
   readonly inTheta?: WeightInTheta | undefined;
@@ -16,12 +16,13 @@ export const findWeight = (tensor: tf.Tensor, inTheta: InTheta): FoundWeight => 
 
 /** New tensors of a shape, one a side, whose values `fill` writes with the help of scratch memory. */
 export function filledSides(
+  count: number,
   shape: readonly number[],
-  fill: (y: readonly [plus: View, minus: View], scratch: Scratch) => void,
-): Both {
-  const both: Both = { plus: blank(shape), minus: blank(shape) };
-  withScratch((scratch) => fill([viewTensor(both.plus), viewTensor(both.minus)], scratch));
-  return both;
+  fill: (y: readonly View[], scratch: Scratch) => void,
+): tf.Tensor[] {
+  const sides = Array.from({ length: count }, () => blank(shape));
+  withScratch((scratch) => fill(sides.map(viewTensor), scratch));
+  return sides;
 }
 
 /** The inputs of those names that are there, where they are. */
@@ -35,29 +36,27 @@ export function viewInputs<Name extends string>(
 
 /** The same as each side sees them: those in theta, which are small ones, are formed whole. */
 export function viewSides<Name extends string>(
-  { plus, minus }: Both<Inputs>,
+  inputs: readonly Inputs[],
   names: readonly Name[],
   inTheta: InTheta,
   scratch: Scratch,
-): [plus: Record<Name, View>, minus: Record<Name, View>] {
-  const sides = [viewInputs(plus, names), viewInputs(minus, names)] as [Record<Name, View>, Record<Name, View>];
+): Record<Name, View>[] {
+  const sides = inputs.map((side) => viewInputs(side, names));
   for (const name of names) {
-    const formed = plus[name] && formWhole(findWeight(plus[name], inTheta), scratch);
+    const tensor = inputs[0]![name];
+    const formed = tensor && formWhole(findWeight(tensor, inTheta), scratch);
     formed?.forEach((values, i) => {
-      sides[i]![name] = { values, shape: plus[name]!.shape };
+      sides[i]![name] = { values, shape: tensor!.shape };
     });
   }
   return sides;
 }
 
-/** Both sides of a weight, if it is in theta. */
-export function formWhole(
-  { tensor, inTheta }: FoundWeight,
-  scratch: Scratch,
-): [plus: Float32Array, minus: Float32Array] | undefined {
+/** A weight on each side, if it is in theta. */
+export function formWhole({ tensor, inTheta }: FoundWeight, scratch: Scratch): Float32Array[] | undefined {
   if (!inTheta) return undefined;
   const size = tensor.shape.reduce((a, b) => a * b, 1);
   const [plus, minus] = [scratch(size), scratch(size)];
   inTheta.form([{ from: 0, to: size, sides: { plus, minus } }]);
-  return [plus, minus];
+  return [plus, minus].slice(0, inTheta.sides);
 }

@@ -24,12 +24,12 @@ export function readRows(weight: FoundWeight, most: number, scratch: Scratch): R
   };
 }
 
-function formRows({ form }: WeightInTheta, width: number, most: number, scratch: Scratch): ReadTiles {
+function formRows({ form, sides }: WeightInTheta, width: number, most: number, scratch: Scratch): ReadTiles {
   const tiles = [scratch(most * width), scratch(most * width)];
   return (from, to) => {
     const [plus, minus] = tiles.map((tile) => tile.subarray(0, (to - from) * width));
     form([{ from: from * width, to: to * width, sides: { plus: plus!, minus: minus! } }]);
-    return [plus!, minus!];
+    return [plus!, minus!].slice(0, sides);
   };
 }
 

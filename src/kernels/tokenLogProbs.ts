@@ -53,8 +53,8 @@ nativeKernel("TokenLogProbs", ({ inputs }) =>
 );
 
 defineRule(pair, "TokenLogProbs", NATIVE, (inputs, inTheta) => {
-  const { table, ids } = inputs.plus;
-  return filledSides([ids!.shape[0]!], (y, scratch) => {
+  const { table, ids } = inputs[0]!;
+  return filledSides(inputs.length, [ids!.shape[0]!], (y, scratch) => {
     const sides = viewSides(inputs, BESIDE, inTheta, scratch).map((side, i) => ({ ...side, y: y[i]! }));
     fillLogProbs(findWeight(table!, inTheta), viewIds(ids!), sides, scratch);
   });

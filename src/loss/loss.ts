@@ -6,7 +6,7 @@ import type { Both, ReadSides } from "../tensor/pair.ts";
 import type { Candidate } from "../text/prompt.ts";
 import { answerPasses, candidatePasses } from "./candidates.ts";
 import type { LabelledBatch } from "./encode.ts";
-import { type Pass, runPasses, runPassesOnBothSides } from "./passes.ts";
+import { type Pass, runPasses, runPassesBeside, runPassesOnBothSides } from "./passes.ts";
 
 /**
  * What a loss is: minus the mean of log-probabilities, which are made from the items' scores twice, as numbers in double precision for
@@ -61,6 +61,16 @@ export async function computeBothLosses(
 ): Promise<Both<number>> {
   const { plus, minus } = await runPassesOnBothSides(network, losses[loss].passes(batch), sides);
   return { plus: lossFromScores(loss, plus, batch.gold), minus: lossFromScores(loss, minus, batch.gold) };
+}
+
+/** The loss of a batch at theta + eps z, inside `beside`, whose `read` reads a tensor there. */
+export async function computeLossBeside(
+  loss: Loss,
+  network: Network,
+  batch: LabelledBatch,
+  read: (tensor: tf.Tensor) => Promise<Float32Array>,
+): Promise<number> {
+  return lossFromScores(loss, await runPassesBeside(network, losses[loss].passes(batch), read), batch.gold);
 }
 
 /** The loss of items with these scores, in double precision; the first right candidate of each is the one that training aims at. */

@@ -1,10 +1,10 @@
 import type { LanguageModel } from "../models/network.ts";
 import type { Loss, Task } from "../tasks/task.ts";
-import { pairwise } from "../tensor/pair.ts";
+import { beside, pairwise } from "../tensor/pair.ts";
 import type { Objective, Pair } from "../tuners/tuner.ts";
 import { type LabelledBatch, splitBatch } from "./encode.ts";
 import { computeDerivative, computeGradient, computeGradientNorms, type LossPart, lossParts } from "./gradient.ts";
-import { computeBothLosses, computeLoss, losses } from "./loss.ts";
+import { computeBothLosses, computeLoss, computeLossBeside, losses } from "./loss.ts";
 import type { Measure } from "./score.ts";
 
 /** What may differ from the task's own loss, of the whole batch at once, by plain backpropagation. */
@@ -28,6 +28,7 @@ export function objectiveFor(
     return {
       value: () => sumOf(batches, ({ batch }) => computeLoss(task.loss, model, batch)),
       pair: pairedLoss(model, task.loss, batches),
+      side: lossBeside(model, task.loss, batches),
       gradient: (theta) => computeGradient(model, parts(), theta, checkpointing),
       gradientNorms: (groups) => computeGradientNorms(model, parts(), groups, checkpointing),
       derivative: (_theta, _tangentOf, differentiate) => computeDerivative(model, parts(), differentiate),
@@ -53,6 +54,15 @@ export function addParts(batches: readonly MicroBatch[], parts: readonly Pair[])
     lossMinus += share * parts[i]!.lossMinus;
   }
   return { lossPlus, lossMinus };
+}
+
+/** The loss at theta + eps z, theta undisturbed. */
+function lossBeside(model: LanguageModel, loss: Loss, batches: readonly MicroBatch[]): NonNullable<Objective["side"]> {
+  return (theta, shift) =>
+    beside(theta, shift, async (read) => {
+      const found = await Promise.all(batches.map(({ batch }) => computeLossBeside(loss, model, batch, read)));
+      return found.reduce((sum, one, i) => sum + batches[i]!.share * one, 0);
+    });
 }
 
 /** A part of a batch that is run at once, and its share of the batch's mean. */

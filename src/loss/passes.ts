@@ -98,11 +98,29 @@ export async function runPassesOnBothSides(
   passes: readonly Pass[],
   sides: ReadSides,
 ): Promise<Both<number[][]>> {
-  const reads: Promise<Both<Float32Array>>[] = [];
-  for (const tensor of scoreTensors(network, passes)) reads.push(sides(tensor));
-  const both = await Promise.all(reads);
+  const both = await runAll(network, passes, sides);
   const [plus, minus] = [both.map((values) => values.plus), both.map((values) => values.minus)];
   return { plus: readPasses(passes, plus), minus: readPasses(passes, minus) };
+}
+
+/** The same inside `beside`, whose `read` reads a tensor at its one place. */
+export async function runPassesBeside(
+  network: Network,
+  passes: readonly Pass[],
+  read: (tensor: tf.Tensor) => Promise<Float32Array>,
+): Promise<number[][]> {
+  return readPasses(passes, await runAll(network, passes, read));
+}
+
+/** Runs all passes before it waits for what is read of any. */
+function runAll<Values>(
+  network: Network,
+  passes: readonly Pass[],
+  read: (tensor: tf.Tensor) => Promise<Values>,
+): Promise<Values[]> {
+  const reads: Promise<Values>[] = [];
+  for (const tensor of scoreTensors(network, passes)) reads.push(read(tensor));
+  return Promise.all(reads);
 }
 
 function readPasses(passes: readonly Pass[], values: readonly Float32Array[]): number[][] {

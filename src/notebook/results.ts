@@ -85,9 +85,10 @@ export function lossCurves<R extends Losses>(
   nameOf: (run: R) => string = ({ header }) => header.method,
 ): Drawing {
   const names = [...new Set(runs.map(nameOf))];
-  const seeds = new Set(runs.map(({ header }) => header.seed)).size;
+  const runsOf = (name: string): R[] => runs.filter((run) => nameOf(run) === name);
+  const seeds = Math.max(...names.map((name) => new Set(runsOf(name).map(({ header }) => header.seed)).size));
   const curves = names.map((name) => {
-    const own = runs.filter((run) => nameOf(run) === name);
+    const own = runsOf(name);
     const { x, y } = meanCurve(own);
     return line(name, x, y, { ...(methodNames.includes(name) && { like: name }), dash: dashFor(own[0]!) });
   });

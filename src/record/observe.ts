@@ -13,7 +13,7 @@ export interface RecordedLosses {
  * Notes every loss that an objective gives, every derivative in forward mode after its loss, and the norms of gradients; pairs that are asked
  * for at the same time in the order in which they were asked for.
  */
-export function recordLosses({ value, pair, gradient, gradientNorms, derivative }: Objective): RecordedLosses {
+export function recordLosses({ value, pair, side, gradient, gradientNorms, derivative }: Objective): RecordedLosses {
   const losses: number[] = [];
   const note = (...numbers: readonly number[]): void => void losses.push(...numbers);
   const objective: Objective = {
@@ -28,6 +28,13 @@ export function recordLosses({ value, pair, gradient, gradientNorms, derivative 
         const both = await pair(theta, shift);
         losses.splice(at, 2, both.lossPlus, both.lossMinus);
         return both;
+      },
+    }),
+    ...(side && {
+      side: async (theta, shift) => {
+        const loss = await side(theta, shift);
+        note(loss);
+        return loss;
       },
     }),
     ...(gradient && {

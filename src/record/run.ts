@@ -43,8 +43,11 @@ export interface RunHeader {
   readonly tuner?: NamedOptions;
   /** What was trained beside the weights. */
   readonly adapter?: NamedOptions;
-  /** How a step's losses were computed: both sides in one pass, or by moving the weights there and back; absent without steps. */
-  readonly passes?: "pair" | "sweeps";
+  /**
+   * How a step's losses beside theta were computed: both sides in one pass and one alone by moving the weights there and back, each side in a pass of
+   * its own with the weights as they are, or all by moving them; absent without steps.
+   */
+  readonly passes?: "pair" | "side" | "sweeps";
   readonly settings: RunSettings;
 }
 

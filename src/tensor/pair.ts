@@ -1,35 +1,48 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { storage } from "./backend.ts";
-import { factorSides, formPart } from "./factors.ts";
+import { factorSides, formPart, moveWeights } from "./factors.ts";
 import { type Distribution, type Factors, type Move, type NoiseKey, type Stretch, wholeStretch } from "./noise/key.ts";
 import { moveMany } from "./noise/sweep.ts";
 import { type Draw, denseLaw, type Law, movesOf, type Parameter } from "./parameter.ts";
 import type { Both } from "./storage.ts";
-import { type Attributes, type Call, type Inputs, type Interpreter, interpret, type Traced } from "./trace.ts";
+import { type Attributes, type Call, type Inputs, type Interpreter, interpret } from "./trace.ts";
 
 export type { Both };
 
-/** The two places theta + eps z and theta − eps z. */
+/** The two places theta + eps z and theta − eps z, or the first of them alone. */
 export interface Shift {
   readonly law: Law;
   readonly eps: number;
   readonly z: Draw;
 }
 
+/** How many sides a pass is over: theta + eps z alone, or theta − eps z too. */
+type Sides = 1 | 2;
+
 /** What a pass knows: what each weight's z is made from, by tensor id. */
 interface Pass {
   readonly moves: ReadonlyMap<number, Move>;
   readonly shift: Shift;
+  readonly sides: Sides;
 }
 
-/** How an operation runs on both sides where it can do better than with its weights formed whole; undefined where it cannot. */
-export type PairRule = (inputs: Both<Inputs>, inTheta: InTheta, attrs: Attributes) => Both | undefined;
+/**
+ * How an operation runs on a pass's sides, given its inputs on each, where it can do better than with its weights formed whole; undefined where
+ * it cannot.
+ */
+export type PairRule = (
+  sides: readonly Inputs[],
+  inTheta: InTheta,
+  attrs: Attributes,
+) => readonly tf.Tensor[] | undefined;
 
 /** What a pass knows of a weight of theta; undefined for a tensor that is none. */
 export type InTheta = (tensor: tf.Tensor) => WeightInTheta | undefined;
 
 /** A weight of theta, whose sides are weight ± eps z. */
 export interface WeightInTheta {
+  /** How many of them the pass is over. */
+  readonly sides: Sides;
   /** What z is made from: one of the two. */
   readonly noise?: { readonly key: NoiseKey; readonly law: Distribution; readonly eps: number };
   readonly lowRank?: Factors & { readonly eps: number };
@@ -41,18 +54,17 @@ export interface WeightInTheta {
 export type WeightPart = Required<Pick<Stretch, "from" | "to" | "sides">>;
 
 /**
- * Runs each operation at theta + eps z, and at theta − eps z as its companion. An operation's weights are formed for it and then freed,
+ * Runs each operation at theta + eps z, and in a pass over both sides at theta − eps z as its companion. An operation's weights are formed for it and then freed,
  * by its rule a part at a time, without one whole.
  */
 export const pair: Interpreter<Pass, PairRule> = {
-  name: "A pass over both sides",
+  name: "A pass over one or both sides",
   isWeight: ({ moves }, { id }) => moves.has(id),
   interpret: (pass, call, companions, rule) => {
     const other = mapInputs(call.inputs, (tensor, i) => companions[i] ?? tensor);
-    const both = rule?.({ plus: call.inputs, minus: other }, findIn(pass), call.attrs);
-    return both
-      ? { value: both.plus as ReturnType<typeof call.run>, companion: both.minus }
-      : runWhole(pass, call, other);
+    const sides = [call.inputs, other].slice(0, pass.sides);
+    const results = rule?.(sides, findIn(pass), call.attrs) ?? runWhole(pass, call, sides);
+    return { value: results[0] as ReturnType<typeof call.run>, companion: results[1] };
   },
 };
 
@@ -62,28 +74,44 @@ export const pair: Interpreter<Pass, PairRule> = {
  * that it made, which the body may await after its last operation. Before that it must not wait for anything: operations are seen while it runs.
  */
 export function pairwise<T>(theta: readonly Parameter[], shift: Shift, body: (sides: ReadSides) => T): T {
+  return interpret(pair, passOf(theta, shift, 2), (companion) =>
+    body(async (tensor) => {
+      const [plus, minus] = await Promise.all([tensor, companion(tensor) ?? tensor].map(readLater));
+      return { plus: plus!, minus: minus! };
+    }),
+  );
+}
+
+/** Runs `body` at theta + eps z alone, theta undisturbed; `read` gives the values of a tensor there. Otherwise as `pairwise`. */
+export function beside<T>(
+  theta: readonly Parameter[],
+  shift: Shift,
+  body: (read: (tensor: tf.Tensor) => Promise<Float32Array>) => T,
+): T {
+  return interpret(pair, passOf(theta, shift, 1), () => body(readLater));
+}
+
+function passOf(theta: readonly Parameter[], shift: Shift, sides: Sides): Pass {
   const found = movesOf(shift.law, theta, { scale: shift.eps, draw: shift.z, keep: 1 });
   const moves = new Map(found.map(({ moves: [move] }, i) => [theta[i]!.value.id, move!]));
-  return interpret(pair, { moves, shift }, (companion) =>
-    body((tensor) => readBoth(tensor, companion(tensor) ?? tensor)),
-  );
+  return { moves, shift, sides };
 }
 
 /** Reads both sides' values of a tensor. */
 export type ReadSides = (tensor: tf.Tensor) => Promise<Both<Float32Array>>;
 
-async function readBoth(plus: tf.Tensor, minus: tf.Tensor): Promise<Both<Float32Array>> {
-  const kept = [plus, minus].map((side) => tf.keep(tf.clone(side))); // either may be freed before it is read
+/** The values of a tensor, which may be freed before they are read. */
+async function readLater(tensor: tf.Tensor): Promise<Float32Array> {
+  const kept = tf.keep(tf.clone(tensor));
   try {
-    const [atPlus, atMinus] = await Promise.all(kept.map((side) => side.data<"float32">()));
-    return { plus: atPlus!, minus: atMinus! };
+    return await kept.data<"float32">();
   } finally {
-    tf.dispose(kept);
+    kept.dispose();
   }
 }
 
 const findIn =
-  ({ moves, shift: { law, eps } }: Pass): InTheta =>
+  ({ moves, shift: { law, eps }, sides }: Pass): InTheta =>
   (tensor) => {
     const move = moves.get(tensor.id);
     if (!move) return undefined;
@@ -92,30 +120,46 @@ const findIn =
       const form: WeightInTheta["form"] = (parts) => {
         for (const part of parts) formPart(tensor, factors, eps, part);
       };
-      return { lowRank: { ...factors, eps }, form };
+      return { sides, lowRank: { ...factors, eps }, form };
     }
     const whole = wholeStretch(storage().source!(tensor), [move], denseLaw(law));
     const form: WeightInTheta["form"] = (parts) => moveMany(parts.map((part) => ({ ...whole, ...part })));
-    return { noise: { key, law: denseLaw(law), eps }, form };
+    return { sides, noise: { key, law: denseLaw(law), eps }, form };
   };
 
-/** Forms the weights among the inputs whole, runs both sides, and frees them. */
-function runWhole<Given extends Inputs, T extends tf.Tensor>(
+/** Forms the weights among the inputs whole, runs the sides, and frees them. */
+function runWhole<Given extends Inputs>(
   pass: Pass,
-  { inputs: plus, run }: Call<Given, T>,
-  minus: Given,
-): Traced<T> {
-  const weights = formSides(pass, Object.values(plus));
-  const [value, companion] = (["plus", "minus"] as const).map((side) =>
-    run(mapInputs(side === "plus" ? plus : minus, (tensor) => weights.get(tensor.id)?.[side] ?? tensor)),
+  { inputs, run }: Call<Given>,
+  sides: readonly Given[],
+): tf.Tensor[] {
+  const weights = (pass.sides === 1 ? formOneSide : formSides)(pass, Object.values(inputs));
+  const results = sides.map((side, i) => run(mapInputs(side, (tensor) => weights.get(tensor.id)?.[i] ?? tensor)));
+  for (const formed of weights.values()) tf.dispose([...formed]);
+  return results;
+}
+
+/** The weights among some tensors at theta + eps z, by tensor id. */
+function formOneSide(
+  { moves, shift: { law } }: Pass,
+  tensors: readonly tf.Tensor[],
+): Map<number, readonly tf.Tensor[]> {
+  const inTheta = [...new Set(tensors)].filter(({ id }) => moves.has(id));
+  const sides = inTheta.map((tensor) => blank(tensor.shape));
+  for (const [i, tensor] of inTheta.entries()) storage().copy(tensor, sides[i]!);
+  moveWeights(
+    inTheta.map(({ id }, i) => ({ tensor: sides[i]!, moves: [moves.get(id)!] })),
+    law,
   );
-  for (const sides of weights.values()) tf.dispose([sides.plus, sides.minus]);
-  return { value: value!, companion: companion! };
+  return new Map(inTheta.map(({ id }, i) => [id, [sides[i]!]]));
 }
 
 /** Both sides of the weights among some tensors, by tensor id. */
-function formSides({ moves, shift: { law, eps } }: Pass, tensors: readonly tf.Tensor[]): Map<number, Both> {
-  const inTheta = [...new Map(tensors.map((tensor) => [tensor.id, tensor])).values()].flatMap((tensor) => {
+function formSides(
+  { moves, shift: { law, eps } }: Pass,
+  tensors: readonly tf.Tensor[],
+): Map<number, readonly tf.Tensor[]> {
+  const inTheta = [...new Set(tensors)].flatMap((tensor) => {
     const move = moves.get(tensor.id);
     return move ? [{ tensor, ...move }] : [];
   });
@@ -123,7 +167,7 @@ function formSides({ moves, shift: { law, eps } }: Pass, tensors: readonly tf.Te
   const formed = storage().sides(dense, eps, denseLaw(law));
   const sides = new Map(dense.map(({ tensor }, i) => [tensor.id, formed[i]!]));
   for (const { tensor, factors } of inTheta) if (factors) sides.set(tensor.id, factorSides(tensor, factors, eps));
-  return sides;
+  return new Map([...sides].map(([id, { plus, minus }]) => [id, [plus, minus]]));
 }
 
 /** A tensor of a shape, whatever it holds. */

@@ -16,14 +16,14 @@ export interface Call<Given extends Inputs = Inputs, T extends tf.Tensor = tf.Te
   readonly run: (inputs: Given) => T;
 }
 
-/** The result of an operation that depends on theta, and its companion. */
+/** The result of an operation that depends on theta, and its companion where the interpreter carries one. */
 export interface Traced<T extends tf.Tensor = tf.Tensor> {
   readonly value: T;
-  readonly companion: tf.Tensor;
+  readonly companion?: tf.Tensor | undefined;
 }
 
 /**
- * An interpreter of fused operations. Beside each tensor that depends on theta it carries a companion, in the same shape: the tensor's
+ * An interpreter of fused operations. Beside each tensor that depends on theta it may carry a companion, in the same shape: the tensor's
  * value on the other side of theta, or its tangent. `Pass` is what one of its runs knows, `Rule` what it may know of one operation.
  */
 export interface Interpreter<Pass, Rule> {
@@ -147,7 +147,7 @@ function follow<Given extends Inputs, T extends tf.Tensor>(trace: Trace, call: C
     return value;
   }
   const { value, companion } = interpret(call, companions);
-  made.set(value.id, { tensor: value, companion: tf.keep(companion) });
+  made.set(value.id, { tensor: value, companion: companion && tf.keep(companion) });
   return value;
 }
 

@@ -72,7 +72,7 @@ function stepsInCone(settings: Zeroth & Cone, axis: readonly Parameter[]): Tuner
     const ofAxis = squaredNorm > 0 ? Math.cos(angle) * Math.sqrt(d / squaredNorm) : 0;
     const ofDraw = squaredNorm > 0 ? Math.sin(angle) : 1;
     const along = between({ noise, axis, ofDraw, ofAxis });
-    const line = lineAlong(theta, objective, along, z);
+    const line = lineAlong(theta, objective, along, z, settings.tuner);
     const found = await estimate(line, eps, { lr, decay: lr * weightDecay });
     const beta = betaAt(settings, step);
     const share = (1 - beta) * found.projectedGrad;

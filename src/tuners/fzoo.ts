@@ -1,3 +1,4 @@
+import { deferSweeps } from "../tensor/deferred.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { defineTuner } from "./define.ts";
 import type { Line } from "./line.ts";
@@ -8,6 +9,7 @@ import {
   describeZeroth,
   refuseUnless,
   wholeFromOne,
+  type Zeroth,
   type ZerothOptions,
   type ZerothStep,
   zerothOptions,
@@ -26,21 +28,20 @@ const FZOO = "FZOO";
  * FZOO (Dang et al. 2025, arXiv 2506.09034): of n + 1 forward passes one is at theta, the others at theta + eps z for n vectors z of signs. theta moves by
  * −lr / deviation times the mean of (L(theta + eps z) − L(theta)) / eps · z: the flatter the n losses, whose sample deviation that is, the longer the step.
  * Where they are all the same theta stays. A step's `projectedGrad` are the n slopes over the deviation. Unlike the paper, which runs the n
- * passes as one batch, they follow each other, and each moves theta there and back.
+ * passes as one batch, they follow each other: on a CPU several in one take as long as each by itself.
  */
 export const fzoo: (options: OneSidedOptions) => Tuner = defineTuner(FZOO, ({ n = 8, ...options }: OneSidedOptions) => {
   const settings = zerothOptions(FZOO, { noise: "rademacher", ...options });
-  const { eps, weightDecay } = settings;
+  const { eps } = settings;
   refuseUnless(FZOO, [wholeFromOne("n", n), severalZ(n)]);
-  const begin = zerothOrder(settings, (theta, along) => async (at) => {
+  const begin = alongSeveral(settings, async (theta, along, at) => {
     const loss = await finiteLoss(alone(theta, along, at));
     const { lines, losses } = await look(theta, along, at, { eps, n });
     const deviation = deviationOf(losses);
-    const projectedGrad = losses.map((beside) => (deviation > 0 ? (beside - loss) / eps / deviation : 0));
-    descend(lines, projectedGrad, { lr: at.lr / n, decay: at.lr * weightDecay });
-    return { loss, projectedGrad };
+    const slopes = losses.map((beside) => (deviation > 0 ? (beside - loss) / eps / deviation : 0));
+    return { loss, lines, slopes };
   });
-  return { options: { ...describeZeroth(settings), n }, begin };
+  return { options: { ...describeZeroth(settings), n }, begin, passes: "side" };
 });
 
 const STRATEGIES = "Evolution strategies";
@@ -55,27 +56,52 @@ export const evolutionStrategies: (options: OneSidedOptions) => Tuner = defineTu
   STRATEGIES,
   ({ n = 30, ...options }: OneSidedOptions) => {
     const settings = zerothOptions(STRATEGIES, options);
-    const { eps, weightDecay } = settings;
+    const { eps } = settings;
     refuseUnless(STRATEGIES, [wholeFromOne("n", n), severalZ(n)]);
-    const begin = zerothOrder(settings, (theta, along) => async (at) => {
+    const begin = alongSeveral(settings, async (theta, along, at) => {
       const { lines, losses } = await look(theta, along, at, { eps, n });
       const [loss, deviation] = [meanOf(losses), deviationOf(losses)];
-      const projectedGrad = losses.map((beside) => (deviation > 0 ? (beside - loss) / deviation : 0));
-      descend(lines, projectedGrad, { lr: at.lr / n, decay: at.lr * weightDecay });
-      return { loss, projectedGrad };
+      const slopes = losses.map((beside) => (deviation > 0 ? (beside - loss) / deviation : 0));
+      return { loss, lines, slopes };
     });
-    return { options: { ...describeZeroth(settings), n }, begin };
+    return { options: { ...describeZeroth(settings), n }, begin, passes: "side" };
   },
 );
 
 const severalZ = (n: number) => [n >= 2, `needs several z a step to tell their losses' deviation, not ${n}`] as const;
 
-/** The line along one z of the step on which every place has a pass of its own: in a pass over both sides one would be for nothing. */
-function alone(theta: readonly Parameter[], along: Along, { objective, z }: ZerothStep, index = 0): Line {
-  return along(theta, { value: () => objective.value() }, { ...z, index });
+/** What a step found: the loss that it reports, and lines through theta with how steep each is. */
+interface Slopes {
+  readonly loss: number;
+  readonly lines: readonly Line[];
+  readonly slopes: readonly number[];
 }
 
-/** The losses at theta + eps z for n different z, and the lines through theta along them; theta is back, up to rounding. */
+/** Steps that move theta along all lines that `find` gives by −lr times the mean of slope · z, in one sweep over the weights. */
+function alongSeveral(
+  settings: Zeroth,
+  find: (theta: readonly Parameter[], along: Along, at: ZerothStep) => Promise<Slopes>,
+): Tuner["begin"] {
+  return (...given) => {
+    const sweeps = deferSweeps();
+    const noise = sweeps.through(settings.noise);
+    const begin = zerothOrder({ ...settings, noise }, (theta, along) => async (at) => {
+      const { loss, lines, slopes } = await find(theta, along, at);
+      const [lr, decay] = [at.lr / lines.length, at.lr * settings.weightDecay];
+      await sweeps.during(async () => descend(lines, slopes, { lr, decay }));
+      return { loss, projectedGrad: slopes };
+    });
+    return begin(...given);
+  };
+}
+
+/** The line along one z of the step on which every place has a pass of its own: in a pass over both sides one would be for nothing. */
+function alone(theta: readonly Parameter[], along: Along, { objective, z }: ZerothStep, index = 0): Line {
+  const { side } = objective;
+  return along(theta, { value: () => objective.value(), ...(side && { side }) }, { ...z, index });
+}
+
+/** The losses at theta + eps z for n different z, and the lines through theta along them; theta is back, up to rounding where it was moved. */
 async function look(
   theta: readonly Parameter[],
   along: Along,

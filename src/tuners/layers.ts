@@ -44,11 +44,16 @@ function groupOf(weight: string): string {
 export async function layerGradientNorms(
   groups: readonly LayerGroup[],
   objective: Objective,
-  { noise, eps, z }: { readonly noise: Perturb; readonly eps: number; readonly z: Draw },
+  {
+    noise,
+    eps,
+    z,
+    tuner,
+  }: { readonly noise: Perturb; readonly eps: number; readonly z: Draw; readonly tuner?: string },
 ): Promise<number[]> {
   const norms: number[] = [];
   for (const { parameters } of groups) {
-    const { projectedGrad } = await estimate(lineAlong(parameters, objective, noise, z), eps);
+    const { projectedGrad } = await estimate(lineAlong(parameters, objective, noise, z, tuner), eps);
     norms.push(Math.abs(projectedGrad));
   }
   return norms;
@@ -101,7 +106,7 @@ function defineModified(
         }
         age++;
         const divided = scaled(noise, (weight) => 1 / d!.get(weight)!);
-        const found = await estimate(lineAlong(theta, objective, divided, z), eps);
+        const found = await estimate(lineAlong(theta, objective, divided, z, name), eps);
         const descent = lineAlong(theta, objective, toDescend(noise, d), z);
         descent.perturb(-lr * found.projectedGrad);
         descent.settle(lr * weightDecay);
@@ -119,8 +124,8 @@ function defineModified(
 const MEASURES = {
   "parameter norm": async (groups: readonly LayerGroup[]): Promise<number[]> =>
     Promise.all(groups.map(({ parameters }) => norm(parameters.map(({ value }) => value)))),
-  "gradient norm": (groups: readonly LayerGroup[], objective: Objective, { noise, eps }: Zeroth, z: Draw) =>
-    layerGradientNorms(groups, objective, { noise, eps, z }),
+  "gradient norm": (groups: readonly LayerGroup[], objective: Objective, settings: Zeroth, z: Draw) =>
+    layerGradientNorms(groups, objective, { ...settings, z }),
   "exact gradient norm": async (groups: readonly LayerGroup[], { gradientNorms }: Objective) => {
     if (gradientNorms) return gradientNorms(groups.map(({ parameters }) => parameters));
     throw new KitError(

@@ -6,6 +6,8 @@ export interface Line {
   readonly z: Draw;
   /** Whether theta stays where it is while losses on both sides are looked for: then several lines may be looked along at once. */
   readonly isStill: boolean;
+  /** Whose line it is, for what is said where a loss is not finite. */
+  readonly tuner: string;
   /** PerturbParameters of Algorithm 1: theta moves by scale · z. Moves that follow each other are one sweep over the weights. */
   perturb(scale: number): void;
   /** The loss where theta stands. Where the objective throws, theta is back where it was. */
@@ -18,9 +20,15 @@ export interface Line {
 
 /**
  * The line along z. Unlike Algorithm 1, which makes z once to restore theta and again to update it, theta is swept over only when a loss
- * is wanted or the line is settled. Where the objective computes both sides in one pass, theta stays where it is until then.
+ * is wanted or the line is settled. Where the objective computes both sides in one pass, or one without it, theta stays where it is until then.
  */
-export function lineAlong(theta: readonly Parameter[], objective: Objective, noise: Perturb, z: Draw): Line {
+export function lineAlong(
+  theta: readonly Parameter[],
+  objective: Objective,
+  noise: Perturb,
+  z: Draw,
+  tuner = "MeZO",
+): Line {
   const sides = new Map<number, number>();
   let [stands, wanted] = [0, 0]; // in multiples of z from where the line began
   const settle = (decay = 0): void => {
@@ -37,9 +45,13 @@ export function lineAlong(theta: readonly Parameter[], objective: Objective, noi
     sides.set(+eps, lossPlus).set(-eps, lossMinus);
   };
   const isStill = noise.law !== undefined && objective.pair !== undefined;
+  const oneSide = async (): Promise<void> => {
+    sides.set(wanted, await objective.side!(theta, { law: noise.law!, eps: wanted, z }));
+  };
+  const look = objective.pair ? bothSides : objective.side && oneSide;
   const loss = async (): Promise<number> => {
     try {
-      if (isStill && wanted !== 0 && !sides.has(wanted)) await bothSides();
+      if (noise.law && wanted !== 0 && !sides.has(wanted)) await look?.();
       const known = sides.get(wanted);
       if (known !== undefined) return known;
       settle();
@@ -52,7 +64,7 @@ export function lineAlong(theta: readonly Parameter[], objective: Objective, noi
   const perturb = (scale: number): void => {
     wanted += scale;
   };
-  return { z, isStill, perturb, loss, settle, goBack };
+  return { z, tuner, isStill, perturb, loss, settle, goBack };
 }
 
 interface Move {

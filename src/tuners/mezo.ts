@@ -1,8 +1,9 @@
 import { NotFinite } from "../error.ts";
+import type { Draw } from "../tensor/parameter.ts";
 import { defineTuner } from "./define.ts";
 import type { Line } from "./line.ts";
 import type { StepResult, Tuner } from "./tuner.ts";
-import { describeZeroth, type ZerothOptions, zerothOptions, zerothOrder } from "./zeroth.ts";
+import { describeZeroth, type Zeroth, type ZerothOptions, zerothOptions, zerothOrder } from "./zeroth.ts";
 
 /** What two evaluations tell: the derivative along z, up to terms of eps². */
 export interface Estimate {
@@ -31,15 +32,19 @@ export const mezo: (options: MezoOptions) => Tuner = defineTuner(
   "MeZO",
   (options) => {
     const settings = zerothOptions("MeZO", options);
-    const { eps, weightDecay } = settings;
-    const begin = zerothOrder(settings, (theta, along) => async ({ objective, z, lr }) => {
-      const line = along(theta, objective, z);
-      return summarizeEstimate(await estimate(line, eps, { lr, decay: lr * weightDecay }));
-    });
-    return { options: describeZeroth(settings), begin };
+    return { options: describeZeroth(settings), begin: followEstimates(settings) };
   },
   { byEstimate: true },
 );
+
+/** Steps of Algorithm 1, whatever the tuner's name. */
+export function followEstimates(settings: Zeroth): Tuner["begin"] {
+  const { eps, weightDecay } = settings;
+  return zerothOrder(settings, (theta, along) => async ({ objective, z, lr }) => {
+    const line = along(theta, objective, z);
+    return summarizeEstimate(await estimate(line, eps, { lr, decay: lr * weightDecay }));
+  });
+}
 
 /** How a step descends: at which rate, and the share that decaying weights lose. */
 interface Descent {
@@ -55,9 +60,9 @@ export async function estimate(line: Line, eps: number, { lr = 0, decay = 0 }: D
   const found = await algorithm1(line, eps, lr);
   if (!Number.isFinite(found.projectedGrad)) {
     line.goBack();
-    const { step } = line.z;
+    const { tuner, z } = line;
     throw new NotFinite(
-      `MeZO stopped at step ${step}: the losses at theta + eps z and theta - eps z are ${found.lossPlus} and ${found.lossMinus}; ${adviceAt(step)}.`,
+      `${tuner} stopped at step ${z.step}: the losses at theta + eps z and theta - eps z are ${found.lossPlus} and ${found.lossMinus}; ${adviceAt(z)}.`,
     );
   }
   line.settle(decay);
@@ -77,12 +82,11 @@ export async function finiteLoss(line: Line): Promise<number> {
   const loss = await line.loss();
   if (Number.isFinite(loss)) return loss;
   line.goBack();
-  const { step } = line.z;
-  throw new NotFinite(`MeZO stopped at step ${step}: the loss is ${loss}; ${adviceAt(step)}.`);
+  throw new NotFinite(`${line.tuner} stopped at step ${line.z.step}: the loss is ${loss}; ${adviceAt(line.z)}.`);
 }
 
 /** At the first step no learning rate has done anything yet. */
-const adviceAt = (step: number): string =>
+const adviceAt = ({ step }: Draw): string =>
   step === 0 ? "try a smaller eps, or another model" : "try a learning rate ten times smaller, or a smaller eps";
 
 /** An estimate as a step reports it: its loss is the mean of the two. */

@@ -1,5 +1,5 @@
 import { defineTuner } from "./define.ts";
-import { mezo } from "./mezo.ts";
+import { followEstimates } from "./mezo.ts";
 import type { Tuner } from "./tuner.ts";
 import { describeZeroth, type ZerothOptions, zerothOptions } from "./zeroth.ts";
 
@@ -20,7 +20,7 @@ export const sparseMezo: (options: ZerothOptions) => Tuner = defineTuner(
     const settings = zerothOptions(NAME, { share: 0.25, ...options });
     const { share } = settings;
     const resident = { gradients: 0, optimizer: share < 1 ? MASKS : 0 };
-    return { options: { ...describeZeroth(settings), share }, begin: mezo(settings).begin, resident };
+    return { options: { ...describeZeroth(settings), share }, begin: followEstimates(settings), resident };
   },
   { byEstimate: true },
 );

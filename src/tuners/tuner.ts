@@ -7,6 +7,8 @@ export interface Objective {
   value(): number | Promise<number>;
   /** The losses at theta + eps z and theta − eps z in one pass over the weights, which stay as they are; absent where they must be moved for it. */
   pair?(theta: readonly Parameter[], shift: Shift): Pair | Promise<Pair>;
+  /** The loss at theta + eps z alone, theta staying as it is; absent as `pair` is. */
+  side?(theta: readonly Parameter[], shift: Shift): number | Promise<number>;
   /** The loss and its gradient by backpropagation, one tensor a weight of theta (disposed of by the caller); absent where there is none. */
   gradient?(theta: readonly Parameter[]): Gradient | Promise<Gradient>;
   /** The Euclidean norms of the gradient in groups of weights, by backpropagation; runs hold them, so that replay needs no gradient. */
@@ -94,6 +96,8 @@ export interface Tuner {
    * weights; a tuner that reads weights between its sweeps leaves it aside.
    */
   begin(theta: readonly Parameter[], inFewPasses?: (noise: Perturb) => Perturb): Training;
+  /** How its steps look at the loss where theta may stay as it is: at both sides, which is what is left out, or at one. */
+  readonly passes?: "side";
   /** What it holds beside the weights. Nothing where it is left out: the paper's claim for MeZO (Section 2.1). */
   readonly resident?: Resident | ((theta: readonly Parameter[]) => Resident);
 }

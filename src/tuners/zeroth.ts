@@ -48,11 +48,11 @@ export function zerothOptions(tuner: string, options: ZerothOptions, own: readon
     ],
   ]);
   const law = typeof noise === "string" ? noiseNamed(tuner, noise) : noise;
-  return { lr, eps, schedule, weightDecay, noise: law, share };
+  return { tuner, lr, eps, schedule, weightDecay, noise: law, share };
 }
 
-/** A zeroth-order tuner's options, none left out. */
-export type Zeroth = Required<ZerothOptions> & { readonly noise: Perturb };
+/** A zeroth-order tuner's name and its options, none left out. */
+export type Zeroth = Required<ZerothOptions> & { readonly tuner: string; readonly noise: Perturb };
 
 const LAWS: Readonly<Record<Distribution, Perturb>> = { gaussian, rademacher };
 
@@ -65,7 +65,7 @@ function noiseNamed(tuner: string, law: string): Perturb {
 
 /** The options as a run's header has them; a share that is all is left out. */
 export function describeZeroth(settings: Partial<Zeroth>): Readonly<Record<string, string | number>> {
-  const { noise, share = 1, ...numbers } = settings;
+  const { tuner: _, noise, share = 1, ...numbers } = settings;
   return { ...numbers, noise: typeof noise?.law === "string" ? noise.law : "custom", ...(share < 1 && { share }) };
 }
 
@@ -87,13 +87,19 @@ export type TakeStep = (at: ZerothStep) => Promise<Omit<StepResult, "lr"> & Part
 
 /** How a zeroth-order tuner trains: `start` is given the weights and how to draw lines through them, and gives what takes a step. */
 export function zerothOrder(
-  { lr: peak, schedule, noise, share = 1 }: Pick<Zeroth, "lr" | "schedule" | "noise"> & Pick<ZerothOptions, "share">,
+  {
+    tuner,
+    lr: peak,
+    schedule,
+    noise,
+    share = 1,
+  }: Pick<Zeroth, "lr" | "schedule" | "noise"> & Partial<Pick<Zeroth, "tuner" | "share">>,
   start: (theta: readonly Parameter[], along: Along, noise: Perturb) => TakeStep,
 ): Tuner["begin"] {
   return (theta, inFewPasses = (direct) => direct) => {
     const swept = inFewPasses(noise);
     let masks: Draw["masks"];
-    const take = start(theta, (weights, objective, z) => lineAlong(weights, objective, swept, z), swept);
+    const take = start(theta, (weights, objective, z) => lineAlong(weights, objective, swept, z, tuner), swept);
     return {
       step: async (objective, { seed, step, total }) => {
         const lr = peak * scheduled(schedule, step, total);

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { processorLevel } from "../../src/tensor/x86/library.ts";
@@ -35,7 +35,7 @@ describe("npm run bench", () => {
     for (const rate of Object.values(ceilings)) expect(rate).toBeGreaterThan(0);
   });
 
-  test("profiles a step as a Markdown table whose shares are of the whole, and writes nothing", () => {
+  test("profiles a step as a Markdown table whose shares are of the whole, and writes it down", () => {
     const args = ["--profile", "--smoke", "--loss", "candidates", "--noise", "rademacher", "--threads", "1"];
     const { status, stdout, cwd } = command("bench/main", args);
     expect(status).toBe(0);
@@ -48,7 +48,9 @@ describe("npm run bench", () => {
     expect(stdout).toMatch(/\| \*\*step\*\* \|.*\| 100\.0 % \|/);
     const shares = [...stdout.matchAll(/\| ([\d.]+) % \|$/gm)].map(([, share]) => Number(share));
     expect(shares.slice(0, -1).reduce((a, b) => a + b, 0)).toBeCloseTo(100, 0);
-    expect(readdirSync(cwd)).toEqual([]);
+    const file = join(cwd, "data/runs/smoke/bench-profile-2x8-1threads.json");
+    const { profile } = JSON.parse(readFileSync(file, "utf8")) as { profile: { stepSeconds: number } };
+    expect(stdout).toContain(`| ${(1e3 * profile.stepSeconds).toFixed(1)} |`);
   });
 
   test("of replays trains, recomputes the weights and prints what that took", () => {

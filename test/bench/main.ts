@@ -43,9 +43,15 @@ async function table(options: BenchOptions): Promise<void> {
   process.stdout.write(`Results: ${relative(process.cwd(), file)}\n`);
 }
 
-async function profile({ cases: [first] }: BenchOptions): Promise<void> {
+async function profile({ cases: [first], output }: BenchOptions): Promise<void> {
   const found = await shown((onProgress) => caseProfile(first!, onProgress));
   process.stdout.write(`${profileText(first!, found)}\n`);
+  const { rows, tokens, threads } = first!;
+  const file = writeResults(output, `bench-profile-${rows}x${tokens}-${threads}threads.json`, {
+    request: first,
+    profile: found,
+  });
+  process.stdout.write(`Results: ${relative(process.cwd(), file)}\n`);
 }
 
 async function main(argv: readonly string[]): Promise<void> {

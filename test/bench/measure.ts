@@ -76,10 +76,11 @@ async function timed(watch: PassWatch, work: () => Promise<void>): Promise<StepS
 class PassWatch {
   seconds = 0;
 
-  around({ value, pair, gradient, derivative }: Objective): Objective {
+  around({ value, pair, side, gradient, derivative }: Objective): Objective {
     return {
       value: () => this.timed(value),
       ...(pair && { pair: (theta, shift) => this.timed(() => pair(theta, shift)) }),
+      ...(side && { side: (theta, shift) => this.timed(() => side(theta, shift)) }),
       ...(gradient && { gradient: (theta) => this.timed(() => gradient(theta)) }),
       ...(derivative && { derivative: (...how) => this.timed(() => derivative(...how)) }),
     };

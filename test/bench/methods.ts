@@ -6,6 +6,7 @@ import { leanAdam, leanMomentum } from "../../src/lab/lean.ts";
 import { gaussian, rademacher } from "../../src/tensor/parameter.ts";
 import { adam, mezoAdam } from "../../src/tuners/adam.ts";
 import { conMezo } from "../../src/tuners/cone.ts";
+import { fzoo } from "../../src/tuners/fzoo.ts";
 import { lozo, lozoMomentum } from "../../src/tuners/lozo.ts";
 import { mezo } from "../../src/tuners/mezo.ts";
 import { mezoMomentum } from "../../src/tuners/rules.ts";
@@ -18,7 +19,7 @@ import type { BenchRequest } from "./request.ts";
 export interface BenchMethod {
   readonly name: string;
   /** A step's work in forward passes. A backward pass is two; with checkpointing the forward pass is run again for it. */
-  readonly forwards: 1 | 2 | 3 | 4;
+  readonly forwards: number;
   /** What makes the steps; without it a step is one evaluation of the loss. */
   readonly tuner?: (noise: BenchRequest["noise"]) => Tuner;
   readonly adapter?: Adapter;
@@ -57,6 +58,8 @@ export const benchMethods: readonly BenchMethod[] = [
  * directions, the exact derivative along z, and backpropagation in little memory.
  */
 export const moreBenchMethods: readonly BenchMethod[] = [
+  { name: "FZOO", forwards: 9, tuner: () => fzoo(ESTIMATE) },
+  { name: "FZOO (sweeps)", forwards: 9, tuner: () => fzoo(ESTIMATE), sweeps: true },
   { name: "MeZO-momentum", forwards: 2, tuner: () => mezoMomentum(ESTIMATE) },
   { name: "MeZO-lean-momentum", forwards: 2, tuner: () => leanMomentum({ ...ESTIMATE, history: 20 }) },
   { name: "Sparse-MeZO", forwards: 2, noises: 2, tuner: () => sparseMezo(ESTIMATE) },
@@ -78,4 +81,4 @@ export function benchMethod(name: string): BenchMethod {
 }
 
 /** Whether a method's steps run a backward pass. */
-export const isBackpropagated = ({ forwards }: BenchMethod): boolean => forwards > 2;
+export const isBackpropagated = ({ name }: BenchMethod): boolean => name.startsWith("FT");

@@ -42,8 +42,9 @@ export async function subjectOf(request: CaseRequest, watch: (objective: Objecti
   const model = { ...network, ...(adapted && { adaptation: adapted.adaptation }) } as LanguageModel;
   const { checkpointing = false, sweeps = false, microBatchSize } = method;
   const how = { checkpointing, ...(microBatchSize !== undefined && { microBatchSize }) };
-  const { pair, ...inTurn } = objectiveFor(model, taskOf(request), how)(benchBatch(request, vocabulary));
-  const objective = watch({ ...inTurn, ...(pair && !sweeps && { pair }) });
+  const { pair, side, ...inTurn } = objectiveFor(model, taskOf(request), how)(benchBatch(request, vocabulary));
+  const beside = sweeps ? {} : { ...(pair && { pair }), ...(side && { side }) };
+  const objective = watch({ ...inTurn, ...beside });
   const work = workOf(request, method, vocabulary);
   const training = method.tuner?.(noise).begin(theta);
   return {

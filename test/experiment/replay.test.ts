@@ -159,6 +159,24 @@ describe("a run's weights are recomputed from its numbers, to the bit,", () => {
     model.dispose();
   });
 
+  test("of one side at a time, with theta as it is; and of a run that moved it there and back for that", async () => {
+    const model = await loadModel(folder);
+    const tuner = fzoo({ ...zeroth, n: 3 });
+    const { run, theta } = await trainedWith(model, tuner);
+    expect(run.header.passes).toBe("side");
+    const { passes: _, ...former } = tuner;
+    const begin: Tuner["begin"] = (...given) => {
+      const { step, dispose } = tuner.begin(...given);
+      return { step: ({ side: _, ...objective }, at) => step(objective, at), dispose };
+    };
+    const moved = await trainedWith(model, { ...former, begin });
+    expect(moved.run.header.passes).toBe("pair");
+    expect(moved.theta).not.toEqual(theta);
+    moved.theta.forEach((values, i) => values.forEach((v, j) => expect(v).toBeCloseTo(theta[i]![j]!, 2)));
+    expect(await replayed(model, moved.run)).toEqual(moved.theta);
+    model.dispose();
+  });
+
   test("of weights kept in 16 bits and rounded stochastically", async () => {
     const model = await loadModel(folder, { weights: "bfloat16" });
     const { run, theta } = await trainedWith(model, mezo({ lr: 1e-2, eps: 1e-2 }));

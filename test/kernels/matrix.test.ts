@@ -17,7 +17,7 @@ import { halfTensor } from "../../src/tensor/native/backend.ts";
 import { poolBytes } from "../../src/tensor/native/pool.ts";
 import { profileGraphs } from "../../src/tensor/native/session.ts";
 import type { Distribution } from "../../src/tensor/noise/key.ts";
-import { type Both, pairwise } from "../../src/tensor/pair.ts";
+import { type Both, beside, pairwise } from "../../src/tensor/pair.ts";
 import type { Parameter } from "../../src/tensor/parameter.ts";
 import { type Products, setProducts } from "../../src/tensor/products.ts";
 import type { HalfFormat } from "../../src/tensor/source.ts";
@@ -255,6 +255,30 @@ describe.skipIf(!isHere)("one side by the kit's own kernels", () => {
       const found = await withoutGraphs(products, once);
       expect(distance(found, wanted) / size(wanted)).toBeLessThan(products === "float32" ? 1e-5 : 1e-4);
     }
+  });
+
+  test.each(Object.entries(OPERATIONS))("of %s moved is what both sides have there", async (_name, operation) => {
+    const values = drawInputs(operation);
+    const all = Object.keys(operation.shapes);
+    const { plus } = await reference(operation, values, all, "rademacher");
+    const inputs = Object.fromEntries(
+      all.map((name) => [name, tf.tensor(values[name]!, [...operation.shapes[name]!])]),
+    );
+    const theta = all.map((name) => ({ name, value: inputs[name]! }));
+    const alone = (): Promise<Float32Array> =>
+      beside(theta, { law: "rademacher", eps: 0.05, z: Z }, (read) => {
+        const tensor = tf.tidy(() => operation.run(inputs));
+        const found = read(tensor);
+        tensor.dispose();
+        return found;
+      });
+    for (const products of EXACT) {
+      const before = [tf.memory().numTensors, poolBytes().inUse];
+      const found = await withoutGraphs(products, alone);
+      expect([tf.memory().numTensors, poolBytes().inUse]).toEqual(before);
+      expect(distance(found, plus) / size(plus)).toBeLessThan(products === "float32" ? 1e-5 : 1e-4);
+    }
+    tf.dispose(inputs);
   });
 
   test("chooses the likeliest tokens", async () => {

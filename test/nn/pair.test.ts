@@ -11,8 +11,8 @@ import type { Network } from "../../src/nn/network.ts";
 import { features } from "../../src/nn/run.ts";
 import { useBackend } from "../../src/tensor/backend.ts";
 import { lowRank } from "../../src/tensor/factors.ts";
-import { pairwise } from "../../src/tensor/pair.ts";
-import type { Parameter } from "../../src/tensor/parameter.ts";
+import { beside, pairwise } from "../../src/tensor/pair.ts";
+import type { Law, Parameter } from "../../src/tensor/parameter.ts";
 import { gaussian, rademacher } from "../../src/tensor/parameter.ts";
 import { BATCH, FAMILIES, ROWS, withNetwork } from "../adapters/networks.ts";
 import { BACKEND } from "../backend.ts";
@@ -69,6 +69,32 @@ const bothAt = (theta: readonly Parameter[], law: keyof typeof LAWS, run: () => 
     tensor.dispose();
     return both;
   });
+
+const oneAt = (theta: readonly Parameter[], law: Law, eps: number, run: () => tf.Tensor) =>
+  beside(theta, { law, eps, z: Z }, (read) => {
+    const tensor = tf.tidy(run);
+    const values = read(tensor);
+    tensor.dispose();
+    return values;
+  });
+
+describe.each(FAMILIES)("one side of %s alone", (family) => {
+  test.each(Object.entries(TRAINED))("is, to the bit, what moved weights give, for %s", (_what, begin) =>
+    withNetwork(family, async (network) => {
+      const { parameters, dispose, ...adaptation } = begin(network);
+      const whole = { ...network, adaptation: {}, ...adaptation } as Network;
+      const bits = await thetaOf(parameters);
+      for (const [law, eps] of [["gaussian", EPS] as const, ["rademacher", -EPS] as const]) {
+        const tensors = tf.memory().numTensors;
+        const found = await oneAt(parameters, law, eps, body(whole));
+        expect(tf.memory().numTensors).toBe(tensors);
+        expect(await thetaOf(parameters)).toEqual(bits);
+        expect([...found]).toEqual(await valuesAt(parameters, eps, law, body(whole)));
+      }
+      dispose();
+    }),
+  );
+});
 
 describe.each(FAMILIES)("both sides of %s in one pass", (family) => {
   describe.each(Object.entries(TRAINED))("for %s", (_what, begin) => {
@@ -146,12 +172,18 @@ test.each(FAMILIES)("both sides of %s along a z of low rank are what moved weigh
       return both;
     });
     expect(tf.memory().numTensors).toBe(tensors);
+    const alone = {
+      plus: await oneAt(theta, LOW_RANK.law!, EPS, run),
+      minus: await oneAt(theta, LOW_RANK.law!, -EPS, run),
+    };
+    expect(tf.memory().numTensors).toBe(tensors);
     for (const [side, scale] of [["plus", EPS] as const, ["minus", -EPS] as const]) {
       const before = await thetaOf(theta);
       LOW_RANK(theta, scale, Z);
       const moved = await takeValues(tf.tidy(run));
       theta.forEach(({ value }, i) => setValues(value, before[i]!));
-      moved.forEach((value, i) => expect(Math.abs(value - found[side][i]!)).toBeLessThan(1e-4 * Math.abs(value)));
+      for (const { [side]: values } of [found, alone])
+        moved.forEach((value, i) => expect(Math.abs(value - values[i]!)).toBeLessThan(1e-4 * Math.abs(value)));
     }
   }),
 );

@@ -102,6 +102,22 @@ describe("npm run notebooks", () => {
     ]);
   });
 
+  test("stores with the outputs which files of data/ the cells read, and those of a folder of runs", async () => {
+    const data = join(scratch, "../data");
+    mkdirSync(join(data, "runs/table1"), { recursive: true });
+    for (const name of ["bench.json", "unread.json", "table1/a.jsonl"]) writeFileSync(join(data, "runs", name), "{}");
+    const path = write(
+      "sources.ipynb",
+      'import { readdirSync, readFileSync } from "node:fs";\nreadFileSync("../data/runs/bench.json", "utf8");',
+      'for (const name of readdirSync("../data/runs/table1")) readFileSync("../data/runs/table1/" + name);',
+    );
+    const { code, err } = await npmRunNotebooks("--store", path);
+    rmSync(data, { recursive: true });
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+    const { metadata } = JSON.parse(readFileSync(path, "utf8")) as { metadata: { stored: { files: object } } };
+    expect(Object.keys(metadata.stored.files)).toEqual(["runs/bench.json", "runs/table1/*.jsonl"]);
+  });
+
   test("knows the types of the kit: none has become any", async () => {
     const names = ["loadModel", "loadTask", "evaluate", "tune", "mezo", "adam", "lora", "replay", "readRun"];
     const cells = [

@@ -53,6 +53,16 @@ test("a loss curve is the mean over runs of the losses of both sides, at the ste
   expect(layout).toMatchObject({ yaxis: { title: { text: "training loss (nats, mean of 2 seeds)" } } });
 });
 
+test("loss curves of a seed each are no mean of seeds", () => {
+  const seeds = [1, 2].map((seed) => ({
+    ...madeUpRun("MeZO", 0.5, { seed }),
+    steps: [{ step: 0, losses: [1, 3], projectedGrad: 0 }],
+  }));
+  const { data, layout } = lossCurves(seeds, ({ header }) => `seed ${header.seed}`);
+  expect(data).toMatchObject([{ name: "seed 1" }, { name: "seed 2" }]);
+  expect(layout).toMatchObject({ yaxis: { title: { text: "training loss (nats)" } } });
+});
+
 test("scores by task stand in the order of Table 1: ours filled, the paper's open, the majority class across the column", () => {
   const runs = ["RTE", "SST-2"].flatMap((task) => [
     onTask(task, madeUpRun("MeZO", task === "RTE" ? 0.55 : 0.8)),

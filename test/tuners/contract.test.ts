@@ -130,11 +130,13 @@ describe.each(TUNERS)("%s", (name, make, lr) => {
   test.each([Number.NaN, Number.POSITIVE_INFINITY])("stops at a loss of %s, theta as it was", async (loss) => {
     const theta = weights(SIZES);
     const before = await valuesOf(theta);
-    const run = started(make(lr), theta).step(
+    const tuner = make(lr);
+    const run = started(tuner, theta).step(
       failing(() => loss),
       { seed: 0, step: 7, total: 9 },
     );
-    await expect(run).rejects.toThrow(/at step 7: .*try a learning rate ten times smaller/);
+    const who = exact(name) ? "" : `^${tuner.name} stopped `;
+    await expect(run).rejects.toThrow(new RegExp(`${who}at step 7: .*try a learning rate ten times smaller`));
     (await valuesOf(theta)).forEach((v, i) => expect(v).toBeCloseTo(before[i]!, 5));
   });
 

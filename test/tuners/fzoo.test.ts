@@ -52,6 +52,44 @@ test("FZOO moves against the mean of one-sided estimates along signs, over the d
   });
 });
 
+test.each<[string, (options: OneSidedOptions) => Tuner, number]>([
+  ["FZOO", fzoo, 1],
+  ["Evolution strategies", evolutionStrategies, 0],
+])(
+  "%s leaves theta where it is while an objective looks beside it, and then moves it once",
+  async (_name, tuner, here) => {
+    const [n, eps] = [3, 0.01];
+    const { theta, start, z, losses } = await aside(rademacher, n, eps);
+    const seen: number[] = [];
+    const objective: Objective = {
+      value: async () => half(await valuesOf(theta)),
+      pair: () => expect.unreachable("both sides were looked at"),
+      side: async (weights, shift) => {
+        expect(await valuesOf(theta)).toEqual(start);
+        expect(await zOf(weights, rademacher, shift.z)).toEqual(z[seen.length]);
+        seen.push(shift.eps);
+        return losses[seen.length - 1]!;
+      },
+    };
+    const made = tuner({ lr: 1e-3, eps, n, noise: rademacher, weightDecay: 0.1 });
+    expect(made.passes).toBe("side");
+    const [step] = await train(made, theta, objective, 1);
+    expect(seen).toEqual(Array.from({ length: n }, () => eps));
+    const slopes = step!.projectedGrad as number[];
+    const scale = here ? deviation(losses) * eps : deviation(losses);
+    const from = here ? half(start) : mean(losses);
+    slopes.forEach((slope, i) => expect(slope).toBeCloseTo((losses[i]! - from) / scale, 3));
+    const again = weights(SIZES);
+    slopes.forEach((slope, index) => {
+      const by = (-1e-3 / n) * slope;
+      const moves = { "layers.0.weight": index === 0 ? 1 - 1e-3 * 0.1 : 1, "layers.0.bias": 1 };
+      for (const weight of again)
+        rademacher([weight], by, { seed: 4, step: 0, index }, moves[weight.name as keyof typeof moves]);
+    });
+    expect(await valuesOf(theta)).toEqual(await valuesOf(again));
+  },
+);
+
 test("evolution strategies move against the losses' standard scores, whose scale does not count", async () => {
   const [n, eps, lr] = [5, 0.05, 0.03];
   const { theta, start, z, losses } = await aside(gaussian, n, eps);

@@ -1,6 +1,8 @@
+import { resolve } from "node:path";
 import { type Reports, serve } from "../../measure/process.ts";
 import { turns } from "./cellInterrupt.ts";
 import type { CellEvent, CellResult, NotebookJob, Output } from "./runNotebook.ts";
+import { watchReads } from "./sources.ts";
 import { type Failure, lineOf, reported, SILENT, type StreamName, writer } from "./streams.ts";
 import { createConverter, createExecutor, type Displayed, jupyter } from "./tslab.ts";
 
@@ -63,8 +65,9 @@ async function run(code: string): Promise<CellResult> {
   return { outputs, seconds, ...(failed && { failure: failed }), ...(line !== undefined && { line }) };
 }
 
-/** Runs cells until one fails. */
-async function runCells({ cells }: NotebookJob, { progress }: Reports<CellEvent>): Promise<void> {
+/** Runs cells until one fails, and returns which files of data/ they read. */
+async function runCells({ cells }: NotebookJob, { progress }: Reports<CellEvent>): Promise<string[]> {
+  const reads = watchReads(resolve("../data"));
   for (const code of cells) {
     progress("begin");
     const result = await run(code);
@@ -72,6 +75,7 @@ async function runCells({ cells }: NotebookJob, { progress }: Reports<CellEvent>
     if (result.failure) break;
   }
   executor.close();
+  return reads();
 }
 
 serve(runCells);

@@ -1,9 +1,10 @@
 import { readdirSync, renameSync, writeFileSync } from "node:fs";
-import { basename, join } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { Command } from "commander";
 import { KitError } from "../../error.ts";
 import { parseCommand, runCommand, whole } from "../commandLine.ts";
 import { type Outcome, runNotebook } from "./runNotebook.ts";
+import { sourcesOf } from "./sources.ts";
 
 interface Options {
   readonly smoke: boolean;
@@ -82,8 +83,9 @@ function tell({ name, cells, seconds, failed }: Outcome): void {
 }
 
 /** Never half-written; lists of numbers on one line, since a figure's would be most of the file. */
-function write(file: string, { notebook }: Outcome): void {
-  const text = JSON.stringify(notebook, null, 1);
+function write(file: string, { notebook, reads }: Outcome): void {
+  const stored = sourcesOf(notebook, reads, resolve(dirname(file), "../data"));
+  const text = JSON.stringify({ ...notebook, metadata: { ...notebook.metadata, stored } }, null, 1);
   const short = text.replace(
     /\[\n\s*([-\d.e+,\s]+?)\s*\]/g,
     (_, numbers: string) => `[${numbers.replace(/\s+/g, "")}]`,

@@ -60,6 +60,7 @@ function sorted(value: unknown): unknown {
 
 /** A notebook's file, of which only the code cells matter here. */
 export interface Notebook {
+  readonly metadata?: object;
   readonly cells: {
     readonly cell_type: string;
     readonly source: string | string[];
@@ -74,6 +75,8 @@ export interface Outcome {
   readonly notebook: Notebook;
   readonly cells: number;
   readonly seconds: number;
+  /** The files of data/ that its cells read, as `watchReads` has them. */
+  readonly reads: readonly string[];
   readonly failed?: string;
 }
 
@@ -107,6 +110,7 @@ export async function runNotebook(file: string, { env, secondsPerCell, onCell }:
   const limit = timeLimit(START_SECONDS);
   let failed: string | undefined;
   let cells = 0;
+  let reads: string[] = [];
   const begin = (): void => {
     limit.restart(secondsPerCell);
     cells++;
@@ -119,7 +123,7 @@ export async function runNotebook(file: string, { env, secondsPerCell, onCell }:
     failed = failureText(result, name, cells, sourceOf(cell));
   };
   try {
-    await runProcess<void, CellEvent>({
+    reads = await runProcess<string[], CellEvent>({
       program: ownProgram("cli/notebooks/child.js"),
       job: { cells: code.map(sourceOf) } satisfies NotebookJob,
       ...{ cwd: dirname(resolve(file)), env: { ...env, MEZO_NOTEBOOK: basename(file, ".ipynb") } },
@@ -133,7 +137,7 @@ export async function runNotebook(file: string, { env, secondsPerCell, onCell }:
     limit.stop();
   }
   const seconds = (performance.now() - started) / 1000;
-  return { name, notebook, cells, seconds, ...(failed !== undefined && { failed }) };
+  return { name, notebook, cells, seconds, reads, ...(failed !== undefined && { failed }) };
 }
 
 /** What a notebook's process reports: that the next cell begins, and what became of it. */

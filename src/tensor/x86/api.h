@@ -41,8 +41,8 @@ typedef struct {
 /** What products are made of (products.ts): float32; bfloat16 in pairs; three products of bfloat16's halves; mean and half difference. */
 typedef enum { IN_FLOAT32, IN_BF16X3, IN_BF16, IN_DIFFERENCE } product_kind;
 
-/** One product; both sides with the same W; both sides with W + eps z and W - eps z. */
-typedef enum { ONE_SIDE, STILL_WEIGHT, MOVED_WEIGHT } product_sides;
+/** One product; both sides with the same W; both sides with W + eps z and W - eps z; one product with W + eps z. */
+typedef enum { ONE_SIDE, STILL_WEIGHT, MOVED_WEIGHT, ONE_MOVED } product_sides;
 
 /** What follows a product. */
 typedef enum { NONE, RELU, GELU, SILU, GELU_TANH } activation;

@@ -30,24 +30,27 @@ typedef struct {
 #define BOTH_PARTS(side) {side, HIGH}, {side, LOW}
 #define THREE(x, w) {{x, w}, {x, w + 1}, {x + 1, w}}
 
-static const product_plan PLANS[][3] = {
+static const product_plan PLANS[][4] = {
     [IN_FLOAT32] =
         {
             [ONE_SIDE] = {1, 1, 1, {1, 1}, 0, {FLOATS(PLUS)}, {FLOATS(MEAN)}, {{{0, 0}}}},
             [STILL_WEIGHT] = {2, 1, 2, {1, 1}, 0, {FLOATS(PLUS), FLOATS(MINUS)}, {FLOATS(MEAN)}, {{{0, 0}}, {{1, 0}}}},
             [MOVED_WEIGHT] = {2, 2, 2, {1, 1}, 0, {FLOATS(PLUS), FLOATS(MINUS)}, {FLOATS(PLUS), FLOATS(MINUS)}, {{{0, 0}}, {{1, 1}}}},
+            [ONE_MOVED] = {1, 1, 1, {1, 1}, 0, {FLOATS(PLUS)}, {FLOATS(PLUS)}, {{{0, 0}}}},
         },
     [IN_BF16] =
         {
             [ONE_SIDE] = {1, 1, 1, {1, 1}, 0, {PAIRS(PLUS)}, {PAIRS(MEAN)}, {{{0, 0}}}},
             [STILL_WEIGHT] = {2, 1, 2, {1, 1}, 0, {PAIRS(PLUS), PAIRS(MINUS)}, {PAIRS(MEAN)}, {{{0, 0}}, {{1, 0}}}},
             [MOVED_WEIGHT] = {2, 2, 2, {1, 1}, 0, {PAIRS(PLUS), PAIRS(MINUS)}, {PAIRS(PLUS), PAIRS(MINUS)}, {{{0, 0}}, {{1, 1}}}},
+            [ONE_MOVED] = {1, 1, 1, {1, 1}, 0, {PAIRS(PLUS)}, {PAIRS(PLUS)}, {{{0, 0}}}},
         },
     [IN_BF16X3] =
         {
             [ONE_SIDE] = {2, 2, 1, {3, 3}, 0, {BOTH_PARTS(PLUS)}, {BOTH_PARTS(MEAN)}, {THREE(0, 0)}},
             [STILL_WEIGHT] = {4, 2, 2, {3, 3}, 0, {BOTH_PARTS(PLUS), BOTH_PARTS(MINUS)}, {BOTH_PARTS(MEAN)}, {THREE(0, 0), THREE(2, 0)}},
             [MOVED_WEIGHT] = {4, 4, 2, {3, 3}, 0, {BOTH_PARTS(PLUS), BOTH_PARTS(MINUS)}, {BOTH_PARTS(PLUS), BOTH_PARTS(MINUS)}, {THREE(0, 0), THREE(2, 2)}},
+            [ONE_MOVED] = {2, 2, 1, {3, 3}, 0, {BOTH_PARTS(PLUS)}, {BOTH_PARTS(PLUS)}, {THREE(0, 0)}},
         },
     // What rounding leaves of the mean of X counts: it decides where a ReLU is passed on, and so what becomes of the difference.
     [IN_DIFFERENCE] =
@@ -57,6 +60,8 @@ static const product_plan PLANS[][3] = {
         },
 };
 
+INLINE int is_one_side(product_sides sides) { return sides == ONE_SIDE || sides == ONE_MOVED; }
+
 /** The plan of a product. One side alone has no difference: it is done as exactly as float32 would, which tiles do by halves. */
 INLINE const product_plan *plan_of(product_kind kind, product_sides sides) {
 #ifdef TILES
@@ -64,7 +69,7 @@ INLINE const product_plan *plan_of(product_kind kind, product_sides sides) {
 #else
   product_kind alone = IN_FLOAT32;
 #endif
-  return &PLANS[kind == IN_DIFFERENCE && sides == ONE_SIDE ? alone : kind][sides];
+  return &PLANS[kind == IN_DIFFERENCE && is_one_side(sides) ? alone : kind][sides];
 }
 
 INLINE int is_in_pairs(const product_plan *plan) { return plan->x[0].part != WHOLE; }

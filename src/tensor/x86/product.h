@@ -11,7 +11,7 @@ static int are_sizes_right(const product_shape *s) {
 }
 
 static int are_kinds_right(const product_shape *s) {
-  const int64_t kinds[][2] = {{s->kind, IN_DIFFERENCE}, {s->sides, MOVED_WEIGHT}, {s->order, XT_W}, {s->format, FLOAT16}, {s->law, RADEMACHER}, {s->then, GELU_TANH}};
+  const int64_t kinds[][2] = {{s->kind, IN_DIFFERENCE}, {s->sides, ONE_MOVED}, {s->order, XT_W}, {s->format, FLOAT16}, {s->law, RADEMACHER}, {s->then, GELU_TANH}};
   for (int i = 0; i < 6; i++)
     if (kinds[i][0] < 0 || kinds[i][0] > kinds[i][1]) return 0;
   return s->order == X_WT || s->sides == ONE_SIDE;
@@ -41,8 +41,8 @@ int LEVEL_NAME(product)(const product_shape *s, float eps, const void *w, const 
   product_side side[2] = {{bias0, residual0, y0, thin0, left, s->rank, s->m}, {bias1, residual1, y1, thin1, left, s->rank, s->m}};
   if (is_few(s)) multiply_few(&(few_job){rows, x0, side[0], s->then, (int)s->m, s->k}, (int)s->threads);
   else {
-    x_rows x = {{x0, s->sides == ONE_SIDE ? x0 : x1}, s->m, s->k, s->order == XT_W};
-    product_job j = {.plan = plan_of(s->kind, s->sides), .w = rows, .x = x, .side = {side[0], side[1]}, .then = s->then, .is_moved = s->sides == MOVED_WEIGHT, .k = ceiling(s->k, GROUP)};
+    x_rows x = {{x0, is_one_side(s->sides) ? x0 : x1}, s->m, s->k, s->order == XT_W};
+    product_job j = {.plan = plan_of(s->kind, s->sides), .w = rows, .x = x, .side = {side[0], side[1]}, .then = s->then, .is_moved = s->sides >= MOVED_WEIGHT, .k = ceiling(s->k, GROUP)};
     run_product(&j, (int)s->threads, scratch);
   }
   return OK;

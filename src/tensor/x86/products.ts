@@ -13,7 +13,7 @@ export interface Matrix {
   readonly rows: number;
   readonly columns: number;
   readonly stride: number;
-  /** The two sides W + eps z and W − eps z; absent where the weight stays as it is. */
+  /** The two sides W + eps z and W − eps z, one side alone being the first; absent where the weight stays as it is. */
   readonly noise?: { readonly key: NoiseKey; readonly law: Distribution; readonly eps: number };
   /** The two sides W + eps leftᵀ right and W − eps leftᵀ right, of the tensor whose rows these are; W is multiplied as it is. */
   readonly lowRank?: Factors & { readonly eps: number };
@@ -35,7 +35,7 @@ const WORTH_THREADS = 1 << 19;
 
 const FORMATS = ["float32", "bfloat16", "float16"];
 const LAWS = ["gaussian", "rademacher"];
-const SIDES = { one: 0, still: 1, moved: 2 } as const;
+const SIDES = { one: 0, still: 1, moved: 2, oneMoved: 3 } as const;
 /** y = x Wᵀ, x W and xᵀ W. */
 const ORDERS = { forward: 0, input: 1, weight: 2 } as const;
 
@@ -45,7 +45,7 @@ export function fits({ first, columns, stride }: Matrix): boolean {
 }
 
 /**
- * y = x Wᵀ + bias + residual, then the activation, for m rows of x. Each product is rounded as `products` says; one side alone has no
+ * y = x Wᵀ + bias + residual, then the activation, for m rows of x, at W + eps z where the weight has noise. Each product is rounded as `products` says; one side alone has no
  * difference, so that "difference" is float32's accuracy. Throws where a size does not fit.
  */
 export function multiply(
@@ -56,7 +56,8 @@ export function multiply(
   activation?: Activation,
 ): void {
   checkSizes(m, matrix.rows, matrix.columns, operands);
-  const task = { products, sides: "one", order: "forward", m, n: matrix.rows, k: matrix.columns, activation } as const;
+  const sides = matrix.noise ? "oneMoved" : "one";
+  const task = { products, sides, order: "forward", m, n: matrix.rows, k: matrix.columns, activation } as const;
   run(task, matrix, operands);
 }
 
@@ -134,12 +135,12 @@ function run(task: Task, matrix: Matrix, plus: Operands, minus?: Operands): void
   const scratch = take(Number(bytes[0]) / 4);
   const { source, noise } = matrix;
   const arrays = (["x", "bias", "residual", "y"] as const).flatMap((name) => [plus[name], minus?.[name]]);
-  const thin = minus && thinFactors(task, matrix, [plus.x, minus.x]);
+  const [left, ...thin] = thinFactors(task, matrix, minus ? [plus.x, minus.x] : [plus.x]);
   try {
     callLibrary(
       PRODUCT,
       ...[shape, noise?.eps ?? 0, isHalves(source) ? source.bits : source],
-      ...[...arrays, ...(thin ?? [null, null, null])].map((array) => array ?? null),
+      ...[...arrays, thin[0], thin[1], left].map((array) => array ?? null),
       ...[scratch, scratch.byteLength],
     );
   } finally {
@@ -147,10 +148,10 @@ function run(task: Task, matrix: Matrix, plus: Operands, minus?: Operands): void
   }
 }
 
-/** Of a weight plus and minus one of low rank, what each side's x [m, k] and the right factor make, [rank, m]; and the left factor [rank, n]. */
-function thinFactors({ m, n, k }: Task, matrix: Matrix, xs: readonly Float32Array[]): Float32Array[] | undefined {
+/** Of a weight plus and minus one of low rank the left factor [rank, n], and what each side's x [m, k] and the right factor make, [rank, m]. */
+function thinFactors({ m, n, k }: Task, matrix: Matrix, xs: readonly Float32Array[]): Float32Array[] {
   const { lowRank, first, stride } = matrix;
-  if (!lowRank) return undefined;
+  if (!lowRank) return [];
   const { left, right, rank, eps } = lowRank;
   const v = cut(right, rank, first % stride, k);
   const task = { products: "float32", sides: "one", order: "forward", m: rank, n: m, k } as const;
@@ -160,7 +161,7 @@ function thinFactors({ m, n, k }: Task, matrix: Matrix, xs: readonly Float32Arra
     run(task, { source: x, first: 0, rows: m, columns: k, stride: k }, { x: v.map((each) => way * each), y });
     return y;
   });
-  return [...thin, cut(left, rank, Math.floor(first / stride), n)];
+  return [cut(left, rank, Math.floor(first / stride), n), ...thin];
 }
 
 /** So many columns from `from` on of rows that are all of an array. */

@@ -2,29 +2,12 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { JSDOM } from "jsdom";
 import { describe, expect, test } from "vitest";
-import { besidePaper, tasksBesidePaper } from "../src/notebook/results.ts";
-import type { Cell } from "../src/notebook/tables.ts";
-import { readRun } from "../src/record/read.ts";
-import type { Run } from "../src/record/run.ts";
-import { markdownTable } from "../src/report/runTables.ts";
-import { groupRuns } from "../src/report/summary.ts";
+import { besidePaper, tasksBesidePaper } from "../../src/notebook/results.ts";
+import type { Cell } from "../../src/notebook/tables.ts";
+import { groupRuns } from "../../src/report/summary.ts";
+import { runsIn } from "./claims.ts";
 
-const root = resolve(import.meta.dirname, "..");
-const readme = readFileSync(join(root, "README.md"), "utf8");
-
-const runsIn = (folder: string): Run[] =>
-  readdirSync(join(root, "data/runs", folder))
-    .filter((name) => name.endsWith(".jsonl"))
-    .map((name) => readRun(join(root, "data/runs", folder, name)));
-
-const own = runsIn("");
-const ofOpt = groupRuns(own).find((group) => group.some(({ header }) => header.model === "opt-reviews"))!;
-
-describe("the README", () => {
-  test("has the table of results that the runs of three seeds give, with its caption", () => {
-    expect(readme).toContain(markdownTable(ofOpt));
-  });
-});
+const root = resolve(import.meta.dirname, "../..");
 
 /** A table of a notebook's stored output: where it is, and its rows' cells by column. */
 interface Stored {
