@@ -3,8 +3,9 @@ import type { CarriedRun, Cluster } from "../experiment/tuneOptions.ts";
 import type { LabelledBatch } from "../loss/encode.ts";
 import { addParts, microBatches } from "../loss/objective.ts";
 import type { Run, RunRecorder, UnfinishedRun } from "../record/run.ts";
+import { deferSweeps } from "../tensor/deferred.ts";
 import { isTunerDefined } from "../tuners/define.ts";
-import type { Objective, Pair } from "../tuners/tuner.ts";
+import type { Objective, Pair, Training, Tuner } from "../tuners/tuner.ts";
 import { type Answers, awaitAnswers } from "./answers.ts";
 import { toRows, writeMessage } from "./messages.ts";
 import { BeingWritten, type PieceKey, type Port } from "./port.ts";
@@ -77,13 +78,15 @@ async function goOn(carried: Carried, at: CarriedRun, go: Parameters<Cluster["ca
     await stream.begin();
     await port.offer({ run, base: header.weightsHash });
   };
+  const putOff = putSweepsOff(at.tuner);
   const isResumed = at.settings.resume !== undefined || past !== at.past;
   const settings = {
     ...at.settings,
     ...(isResumed && { resume: past }),
-    record: both(at.settings.record, stream),
+    record: both(at.settings.record, stream, putOff.settle),
     objectiveOf: remoteObjective({ ...at, past }, run, {
       answers,
+      start: putOff.start,
       begin: () => {
         begun ??= begin();
         return begun;
@@ -91,7 +94,7 @@ async function goOn(carried: Carried, at: CarriedRun, go: Parameters<Cluster["ca
     }),
   };
   try {
-    const made = await go(past, { ...at, past, settings });
+    const made = await go(past, { ...at, past, tuner: putOff.tuner, settings });
     await stream.finish(made.cost);
     await port.withdraw(run);
     return made;
@@ -104,12 +107,16 @@ async function goOn(carried: Carried, at: CarriedRun, go: Parameters<Cluster["ca
 }
 
 /** Tells this process's own recorder and then the cluster, which has the header before it is asked for the first losses. */
-function both(own: RunRecorder | undefined, { step, score }: RunStream): RunRecorder {
+function both(own: RunRecorder | undefined, { step, score }: RunStream, settle: () => Promise<void>): RunRecorder {
   return {
     start: (...given) => own?.start(...given),
     step: async (taken) => {
-      await own?.step(taken);
-      await step(taken);
+      try {
+        await own?.step(taken);
+        await step(taken);
+      } finally {
+        await settle();
+      }
     },
     score: async (found) => {
       await own?.score(found);
@@ -118,15 +125,63 @@ function both(own: RunRecorder | undefined, { step, score }: RunStream): RunReco
   };
 }
 
+/** A tuner whose sweeps are put off. */
+interface PutOff {
+  readonly tuner: Tuner;
+  /** From now on they are: the steps that come are new ones. */
+  readonly start: () => void;
+  /** Makes those of the step that was taken. */
+  readonly settle: () => Promise<void>;
+}
+
+/**
+ * The tuner with the last sweep of each step put off until `settle`, so that the step's line is with the workers before this process moves its own
+ * weights: they move theirs at the same time.
+ */
+function putSweepsOff(tuner: Tuner): PutOff {
+  const sweeps = deferSweeps();
+  let release = (): void => {};
+  let held: Promise<void> = Promise.resolve();
+  let isLive = false; // a run that goes on takes its past steps again first
+  const start = (): void => {
+    isLive = true;
+  };
+  const begin: Tuner["begin"] = (theta, inFewPasses = (noise) => noise) => {
+    const training = tuner.begin(theta, (noise) => sweeps.through(inFewPasses(noise)));
+    const putOff: Training["step"] = (objective, at) =>
+      new Promise((resolve, reject) => {
+        const taken = async (): Promise<void> => {
+          resolve(await training.step(objective, at));
+          await new Promise<void>((end) => {
+            release = end;
+          });
+        };
+        held = sweeps.during(taken).catch(reject);
+      });
+    const step: Training["step"] = (...given) => (isLive ? putOff(...given) : training.step(...given));
+    return { step, dispose: () => training.dispose() };
+  };
+  const settle = (): Promise<void> => {
+    release();
+    return held;
+  };
+  return { tuner: { ...tuner, begin }, start, settle };
+}
+
 /** Makes the objective of a step's batch, whose losses workers compute a part of the rows each, for each z of the step. */
 function remoteObjective(
   { past, task, tuner, settings }: CarriedRun,
   run: string,
-  { answers, begin }: { readonly answers: Answers; readonly begin: () => Promise<void> },
+  {
+    answers,
+    begin,
+    start,
+  }: { readonly answers: Answers; readonly begin: () => Promise<void>; readonly start: () => void },
 ): (batch: LabelledBatch, step: number) => Objective {
   const { seed } = past.header;
   const { loss } = task;
   return (whole, step) => {
+    start();
     const batches = microBatches(whole, settings.microBatchSize ?? whole.examples.length, loss);
     const rows = batches.map(({ batch }) => toRows(batch));
     const found: (Pair | undefined)[] = [];
