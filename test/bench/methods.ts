@@ -6,7 +6,7 @@ import { leanAdam, leanMomentum } from "../../src/lab/lean.ts";
 import { gaussian, rademacher } from "../../src/tensor/parameter.ts";
 import { adam, mezoAdam } from "../../src/tuners/adam.ts";
 import { conMezo } from "../../src/tuners/cone.ts";
-import { fzoo } from "../../src/tuners/fzoo.ts";
+import { evolutionStrategies, fzoo } from "../../src/tuners/fzoo.ts";
 import { lozo, lozoMomentum } from "../../src/tuners/lozo.ts";
 import { mezo } from "../../src/tuners/mezo.ts";
 import { mezoMomentum } from "../../src/tuners/rules.ts";
@@ -60,6 +60,7 @@ export const benchMethods: readonly BenchMethod[] = [
 export const moreBenchMethods: readonly BenchMethod[] = [
   { name: "FZOO", forwards: 9, tuner: () => fzoo(ESTIMATE) },
   { name: "FZOO (sweeps)", forwards: 9, tuner: () => fzoo(ESTIMATE), sweeps: true },
+  { name: "Evolution strategies", forwards: 8, tuner: () => evolutionStrategies({ ...ESTIMATE, n: 8 }) },
   { name: "MeZO-momentum", forwards: 2, tuner: () => mezoMomentum(ESTIMATE) },
   { name: "MeZO-lean-momentum", forwards: 2, tuner: () => leanMomentum({ ...ESTIMATE, history: 20 }) },
   { name: "Sparse-MeZO", forwards: 2, noises: 2, tuner: () => sparseMezo(ESTIMATE) },
