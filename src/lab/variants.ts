@@ -1,9 +1,10 @@
 import { update } from "../tensor/parameter.ts";
 import { defineTuner } from "../tuners/define.ts";
+import { estimateAll } from "../tuners/estimates.ts";
 import type { Rule } from "../tuners/fineTuning.ts";
 import { type LayerGroup, layerGroups } from "../tuners/layers.ts";
 import { decays, type Line } from "../tuners/line.ts";
-import { estimate, estimateAll, finiteLoss, summarizeEstimate, summarizeEstimates } from "../tuners/mezo.ts";
+import { estimate, finiteLoss, summarizeEstimate, summarizeEstimates } from "../tuners/mezo.ts";
 import { byRule } from "../tuners/rules.ts";
 import type { Tuner } from "../tuners/tuner.ts";
 import {

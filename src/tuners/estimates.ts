@@ -1,5 +1,6 @@
 import { defineTuner } from "./define.ts";
-import { estimateAll, finiteLoss, summarizeEstimates } from "./mezo.ts";
+import type { Line } from "./line.ts";
+import { type Estimate, estimate, finiteLoss, summarizeEstimates } from "./mezo.ts";
 import type { Tuner } from "./tuner.ts";
 import {
   describeZeroth,
@@ -28,6 +29,14 @@ const SHARE = { average: (n: number): number => 1 / n, sum: (): number => 1 } as
 /** The number of z at a step: n, or max(1, floor(step / total · n)) where it grows. */
 export function samplesAt(samples: Schedule, n: number, step: number, total: number): number {
   return samples === "linear" ? Math.max(1, Math.floor((step / total) * n)) : n;
+}
+
+/** The estimates along several lines from where theta is: all at once where theta stays there meanwhile, or one after the other. */
+export async function estimateAll(lines: readonly Line[], eps: number): Promise<Estimate[]> {
+  if (lines.every(({ isStill }) => isStill)) return Promise.all(lines.map((line) => estimate(line, eps)));
+  const found: Estimate[] = [];
+  for (const line of lines) found.push(await estimate(line, eps));
+  return found;
 }
 
 const N_SPSA = "MeZO-n-SPSA";

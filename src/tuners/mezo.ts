@@ -69,14 +69,6 @@ export async function estimate(line: Line, eps: number, { lr = 0, decay = 0 }: D
   return found;
 }
 
-/** The estimates along several lines from where theta is: all at once where theta stays there meanwhile, or one after the other. */
-export async function estimateAll(lines: readonly Line[], eps: number): Promise<Estimate[]> {
-  if (lines.every(({ isStill }) => isStill)) return Promise.all(lines.map((line) => estimate(line, eps)));
-  const found: Estimate[] = [];
-  for (const line of lines) found.push(await estimate(line, eps));
-  return found;
-}
-
 /** As `line.loss`; throws a NotFinite where it is not finite, with theta back where it was. */
 export async function finiteLoss(line: Line): Promise<number> {
   const loss = await line.loss();
