@@ -20,13 +20,17 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   experiment: [
     ...["tensor", "kernels", "nn", "checkpoints", "text", "models", "adapters", "tasks", "tuners", "record", "loss"],
   ],
+  cluster: ["tensor", "text", "models", "adapters", "tasks", "tuners", "record", "loss", "experiment"],
   measure: ["tensor", "checkpoints", "models", "adapters", "tasks", "tuners", "record", "loss", "experiment"],
   report: ["tensor", "record", "experiment", "measure"],
   lab: [
     ...["tensor", "kernels", "nn", "text", "models", "adapters", "tasks", "tuners", "record", "loss", "experiment"],
     ...["measure", "report"],
   ],
-  cli: ["tensor", "nn", "text", "models", "adapters", "tasks", "record", "experiment", "measure", "report", "lab"],
+  cli: [
+    ...["tensor", "nn", "text", "models", "adapters", "tasks", "record", "experiment", "cluster", "measure", "report"],
+    "lab",
+  ],
   notebook: ["tensor", "record", "measure", "report", "cli"],
   // What runs notebooks, for the terminal and for Jupyter: it loads the kit for cells.
   "cli/notebooks": ["cli", "measure", "notebook"],

@@ -71,10 +71,9 @@ export function addData(parser: Command): void {
   addRows(parser);
 }
 
-/** Adds the options that say which model and which rows. */
-export function addRows(parser: Command): void {
+/** Adds the options that say which model. */
+export function addModel(parser: Command): void {
   parser
-    .optionsGroup("Model and data:")
     .option(
       "--model <folder|file|id>",
       "a folder in Hugging Face layout, a file of weights (.gguf, .bin, .safetensors), a hub id, or a bundled model: opt-reviews (default) or roberta-reviews",
@@ -82,7 +81,13 @@ export function addRows(parser: Command): void {
     .option(
       "--revision <name>",
       "of a model on the hub: a branch, tag or commit (default: main); also --model id@revision",
-    )
+    );
+}
+
+/** Adds the options that say which model and which rows. */
+export function addRows(parser: Command): void {
+  addModel(parser.optionsGroup("Model and data:"));
+  parser
     .option(
       "--data <path|hf:id>",
       "a folder with train, validation or test files, one TSV, CSV, JSONL or Parquet file, or a data set on the hub, such as hf:stanfordnlp/sst2 or hf:nyu-mll/glue/sst2 (default: bundled sentences for SST-2, the kit's 32 samples for the others)",

@@ -6,6 +6,7 @@ import { runProgram } from "./commandLine.ts";
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   table: async () => (await import("./table.ts")).makeTableCommand(),
   tune: async () => (await import("./tune.ts")).makeTuneCommand(),
+  worker: async () => (await import("./worker.ts")).makeWorkerCommand(),
   classify: async () => (await import("./classify.ts")).makeClassifyCommand(),
   replay: async () => (await import("./runs.ts")).makeReplayCommand(),
   diff: async () => (await import("./runs.ts")).makeDiffCommand(),

@@ -1,12 +1,14 @@
 import { rmSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { Command, Option } from "commander";
+import type { JoinedCluster } from "../cluster/join.ts";
 import { KitError } from "../error.ts";
 import { evaluate, evaluateMajority } from "../experiment/evaluate.ts";
 import { type Report, report } from "../experiment/report.ts";
 import { checkTunedFolder, saveTuned } from "../experiment/saveTuned.ts";
 import { bestModel } from "../experiment/tuned.ts";
-import { makeRequest } from "../measure/makeRequest.ts";
+import type { Cluster } from "../experiment/tuneOptions.ts";
+import { above0, makeRequest } from "../measure/makeRequest.ts";
 import { findMethod, isMarked, paperMethods, plainName } from "../measure/methods.ts";
 import { openRunFile } from "../measure/openRunFile.ts";
 import { checkPrompts, checkWeights, checkWritable } from "../measure/plan.ts";
@@ -26,7 +28,7 @@ import { hasClasses } from "../tasks/score.ts";
 import type { Task, TaskDefinition } from "../tasks/task.ts";
 import { useBackend } from "../tensor/backend.ts";
 import type { Progress } from "../tensor/progress.ts";
-import { whole } from "./commandLine.ts";
+import { numberThat, whole } from "./commandLine.ts";
 import { abortOnSignals, unlessAborted } from "./interrupt.ts";
 import { addAdapters, addMachine, addRows, addTraining, flagName, givenOptions } from "./options.ts";
 import { drawPicture } from "./picture.ts";
@@ -56,6 +58,9 @@ interface OwnOptions {
   readonly seed: number;
   readonly out: string;
   readonly figures?: string;
+  readonly cluster?: string;
+  readonly shards?: number;
+  readonly patience?: number;
 }
 
 /** The command that tunes a model on a file's rows and saves it. */
@@ -94,6 +99,17 @@ export function makeTuneCommand(): Command {
     .option("--out <folder>", "where the tuned model goes; another tuned model there is replaced", "tuned")
     .option("--figures <folder>", "draws there how far the model's probabilities are to be trusted")
     .option("--resume", "resumes what was cut short", false)
+    .optionsGroup("More machines:")
+    .option(
+      "--cluster <address>",
+      "has the steps computed by mezo worker on other machines, which a NATS server connects: nats://host:4222",
+    )
+    .option("--shards <n>", "pieces that a batch is divided into for them (default: 1)", whole(1))
+    .option(
+      "--patience <seconds>",
+      "after which a piece without an answer is given to another of them, more than any needs for one (default: 30)",
+      numberThat(above0),
+    )
     .addHelpText("after", EXAMPLES)
     .action((_options, command: Command) => tuneTask(command));
 }
@@ -124,8 +140,10 @@ function readDefinition({ text, label, classes, prompt, task }: OwnOptions): Tas
 async function tuneTask(command: Command): Promise<void> {
   const own = command.opts<OwnOptions & Pick<MeasureOptions, "model">>();
   const definition = readDefinition(own);
-  const { text, label, classes, prompt, task, method, seed, out, figures, ...rest } = givenOptions<OwnOptions>(command);
-  const methods = [own.method ?? (isBundled(own.model ?? BUNDLED_MODEL) ? "ft" : "mezo")];
+  const { text, label, classes, prompt, task, method, seed, out, figures, cluster, shards, patience, ...rest } =
+    givenOptions<OwnOptions>(command);
+  const isSmall = cluster === undefined && isBundled(own.model ?? BUNDLED_MODEL);
+  const methods = [own.method ?? (isSmall ? "ft" : "mezo")];
   const request = makeRequest({ ...rest, methods, seeds: [own.seed] } as MeasureOptions, flagName);
   const progress = terminalProgress();
   const signal = abortOnSignals();
@@ -150,7 +168,7 @@ interface Result {
 
 async function tune(
   definition: TaskDefinition,
-  { out, seed, figures }: OwnOptions,
+  { out, seed, figures, ...machines }: OwnOptions,
   request: MeasureRequest,
   onProgress: Progress,
 ): Promise<Result> {
@@ -160,6 +178,7 @@ async function tune(
   if (figures !== undefined) checkWritable(figures, flagName("figures"));
   checkWeights(request);
   checkPrompts(definition, await openModel(id, { revision, untied, onProgress }));
+  const cluster = await joinMachines(machines);
   const { data, encoding, quoting, train, dev, test, k } = request;
   const task = await loadTask(definition, { data, encoding, quoting, train, dev, test, k, seed, onProgress });
   if (task.remark !== undefined) process.stderr.write(`${task.remark}.\n`);
@@ -167,7 +186,7 @@ async function tune(
   const model = await loadModel(id, { revision, weights, rounding, untied, onProgress });
   try {
     const zeroShot = await evaluate(model, task, { seed, begin: request.begin, onProgress });
-    const run = await makeRun({ model, task, seed, out, request, resume }, onProgress);
+    const run = await makeRun({ model, task, seed, out, request, resume, cluster }, onProgress);
     const tuned = await bestModel(model, task, run, { onProgress });
     const found = hasClasses(task) ? await report(tuned.model, task, { onProgress }) : undefined;
     await saveTuned(tuned, out);
@@ -177,7 +196,18 @@ async function tune(
     return { task, scores, ...(found && { report: found }), step: tuned.step, steps: run.steps.length };
   } finally {
     model.dispose();
+    await cluster?.close();
   }
+}
+
+type Machines = Pick<OwnOptions, "cluster" | "shards" | "patience">;
+
+async function joinMachines({ cluster, shards, patience }: Machines): Promise<JoinedCluster | undefined> {
+  if (cluster === undefined) return undefined;
+  const { joinCluster } = await import("../cluster/join.ts");
+  const onRefused = ({ message }: KitError): void => void process.stderr.write(`${message}\n`);
+  const asked = { ...(shards !== undefined && { shards }), ...(patience !== undefined && { patience }) };
+  return joinCluster(cluster, { onRefused, ...asked });
 }
 
 /** Where the run is until the tuned model is saved. */
@@ -190,16 +220,21 @@ interface RunToMake {
   readonly out: string;
   readonly request: MeasureRequest;
   readonly resume: boolean;
+  readonly cluster: Cluster | undefined;
 }
 
-async function makeRun({ out, request, resume: resumes, ...setup }: RunToMake, onProgress: Progress): Promise<Run> {
+async function makeRun(
+  { out, request, resume: resumes, cluster, ...setup }: RunToMake,
+  onProgress: Progress,
+): Promise<Run> {
   const [method] = request.methods;
   const note = (line: string): void => void process.stderr.write(`${line}\n`);
   const { file, run: resume, end } = openRunFile(runFile(out), { resume: resumes, method: method!, note });
   try {
     const { model } = setup;
     const given = { ...setup, model: async () => model, request, onProgress, record: file, keepBest: true };
-    const run = await findMethod(method!)!.run({ ...given, ...(resume && { resume }) });
+    const past = { ...(resume && { resume }), ...(cluster && { cluster }) };
+    const run = await findMethod(method!)!.run({ ...given, ...past });
     end(run);
     return run;
   } finally {

@@ -47,6 +47,20 @@ export function tuningHeader(setting: Setting, tuner: Tuner, settings: TuneSetti
   };
 }
 
+const backendInUse = (): string => tf.engine().backendName ?? "none";
+
+const formedBy = ({ kept }: LanguageModel): Pick<RunHeader, "products" | "processor"> => ({
+  products: productsInUse(kept),
+  processor: levelInUse(),
+});
+
+/** What the bits of a model's losses depend on here, as a header has it. */
+export function computedBy(
+  model: LanguageModel,
+): Pick<RunHeader, "kit" | "backend" | "products" | "processor" | "weights"> {
+  return { kit: KIT_VERSION, backend: backendInUse(), ...formedBy(model), ...(model.kept && { weights: model.kept }) };
+}
+
 /** The header of a run of a method, by its name in the paper's tables ("MeZO (prefix)"). */
 export function runHeader({ model, task, seed }: Setting, method: string, settings: RunSettings): RunHeader {
   return {
@@ -58,9 +72,9 @@ export function runHeader({ model, task, seed }: Setting, method: string, settin
     weightsHash: model?.weightsHash ?? "none",
     ...(model?.kept !== undefined && { weights: model.kept }),
     ...(model?.untied && { untied: true }),
-    backend: tf.engine().backendName ?? "none",
+    backend: backendInUse(),
     threads: threadsInUse(),
-    ...(model && { products: productsInUse(model.kept), processor: levelInUse() }),
+    ...(model && formedBy(model)),
     task: task.name,
     data: task.data,
     ...(task.remark !== undefined && { remark: task.remark }),

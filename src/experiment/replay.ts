@@ -167,12 +167,13 @@ async function allSteps(
 }
 
 /** Whether two estimates are the same in float32, which is what files hold. */
-function isSame(one: StepResult["projectedGrad"], other: StepResult["projectedGrad"]): boolean {
+export function isSame(one: StepResult["projectedGrad"], other: StepResult["projectedGrad"]): boolean {
   if (one === undefined || other === undefined) return one === other;
   return String(asRead(one)) === String(asRead(other));
 }
 
-const edited = (step: number, { tuner }: RunHeader): KitError =>
+/** A step's numbers do not follow from each other. */
+export const edited = (step: number, { tuner }: RunHeader): KitError =>
   new KitError(
     `Step ${step} was to be replayed, but its numbers do not follow from each other by ${tuner?.name}: the run was edited; take the file as it was written.`,
   );

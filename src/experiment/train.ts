@@ -41,10 +41,10 @@ export async function train(subject: Subject, past: UnfinishedRun, settings: Tun
   const { steps: total, seed, onProgress = () => {}, record = SILENT } = settings;
   const started = performance.now();
   const { header, before } = past;
-  if (!settings.resume) record.start(header, before);
+  if (!settings.resume) await record.start(header, before);
   const parts = encodeParts(model, task, settings);
   const batchAt = batches(parts.train, settings.batchSize, task.splitSeed ?? seed);
-  const objectiveOf = objectiveFor(model, task, objectiveOptions(settings));
+  const objectiveOf = settings.objectiveOf ?? objectiveFor(model, task, objectiveOptions(settings));
   const steps: StepRecord[] = [...past.steps];
   const scores: Score[] = [...past.scores];
   const score = makeStepScorer(subject, parts, { schedule: settings, label: header.method });
@@ -55,15 +55,15 @@ export async function train(subject: Subject, past: UnfinishedRun, settings: Tun
     if (isDue(step, settings))
       for await (const found of score(step, scores)) {
         scores.push(found);
-        record.score(found);
+        await record.score(found);
         if (settings.keepBest && found.on === "test") best = await copyWeights(theta, step, best);
       }
     if (step === total) break;
     await setImmediate(); // a notebook draws, an interrupt gets through
-    const { objective, losses } = recordLosses(objectiveOf(batchAt(step)));
+    const { objective, losses } = recordLosses(objectiveOf(batchAt(step), step));
     const { loss, projectedGrad } = await training.step(objective, { seed, step, total });
     steps.push({ step, losses, ...(projectedGrad !== undefined && { projectedGrad }) });
-    record.step(steps.at(-1)!);
+    await record.step(steps.at(-1)!);
     recent.push(loss);
     onProgress({ label: header.method, done: step + 1, total, ...readStanding(recent, scores) });
   }

@@ -12,7 +12,7 @@ import { resetPeak } from "./cost.ts";
 import { tuningHeader } from "./header.ts";
 import { beginAs, checkBase, checkTheta, retrace } from "./replay.ts";
 import { type Subject, train } from "./train.ts";
-import { type TuneOptions, type TuneSettings, tuneSettings } from "./tuneOptions.ts";
+import { type CarriedRun, type TuneOptions, type TuneSettings, tuneSettings } from "./tuneOptions.ts";
 
 /**
  * Tunes the model from its base weights on the task's training part, in place, or an adapter beside them. The dev part is scored
@@ -25,7 +25,10 @@ export async function tune(model: LanguageModel, task: Task, tuner: Tuner, optio
   try {
     const settings = tuneSettings(options, model.prompts);
     const past = beginOrResume(model, tuningHeader({ model, task, seed: settings.seed }, tuner, settings), settings);
-    if (!("cost" in past)) return await tuneFrom(past, { model, task, tuner }, settings);
+    const go = (from: UnfinishedRun, at: Pick<CarriedRun, "tuner" | "settings">): Promise<Run> =>
+      tuneFrom(from, { model, task, tuner: at.tuner }, at.settings);
+    const at = { past, task, tuner, settings };
+    if (!("cost" in past)) return await (settings.cluster?.carryOn(at, go) ?? go(past, at));
     (settings.adapter ? noteAdapterGone : noteGone)(model, past.header.method);
     return past;
   } catch (error) {

@@ -1,10 +1,12 @@
 import type { Adapted, Adapter } from "../adapters/adapter.ts";
 import { checkOptions, KitError } from "../error.ts";
-import { type Begin, checkBegin } from "../loss/encode.ts";
+import { type Begin, checkBegin, type LabelledBatch } from "../loss/encode.ts";
 import type { Measure } from "../loss/score.ts";
 import type { LanguageModel } from "../models/network.ts";
-import type { ChooseBy, RunRecorder, UnfinishedRun } from "../record/run.ts";
+import type { ChooseBy, Run, RunRecorder, UnfinishedRun } from "../record/run.ts";
+import type { Task } from "../tasks/task.ts";
 import type { Progress } from "../tensor/progress.ts";
+import type { Objective, Tuner } from "../tuners/tuner.ts";
 
 /**
  * Settings of a training run; the paper's for OPT are 20,000 steps of 16 examples, scored on dev every 4,000 (Table 16), and for RoBERTa
@@ -49,11 +51,36 @@ export interface TuneOptions {
   readonly onProgress?: Progress;
   /** Told of each piece of the run as it is made, so that it can be written down at once. */
   readonly record?: RunRecorder;
+  /** Machines that compute the steps' losses in place of this one. */
+  readonly cluster?: Cluster;
+}
+
+/** Machines that compute a run's losses: what `joinCluster` gives. */
+export interface Cluster {
+  /** Among how many pieces of rows a batch is divided: each has as many as the next, as with a `microBatchSize` of that many rows. */
+  readonly shards: number;
+  /**
+   * Goes on with a run there: `go` is called with the run as far as the cluster or this process has it, and with settings by which it asks
+   * the cluster for losses and tells it of its steps. Throws a KitError for a run whose steps are not made of losses on both sides of theta.
+   */
+  carryOn(at: CarriedRun, go: (past: UnfinishedRun, at: CarriedRun) => Promise<Run>): Promise<Run>;
+}
+
+/** A run that goes on, and what it is made of. */
+export interface CarriedRun {
+  /** As far as it has come. */
+  readonly past: UnfinishedRun;
+  readonly task: Task;
+  readonly tuner: Tuner;
+  readonly settings: TuneSettings;
 }
 
 /** The options with what was left out. */
 export type TuneSettings = TuneOptions &
-  Required<Pick<TuneOptions, "batchSize" | "evaluateEvery" | "chooseBy" | "seed" | "begin">>;
+  Required<Pick<TuneOptions, "batchSize" | "evaluateEvery" | "chooseBy" | "seed" | "begin">> & {
+    /** Makes the objective of a step's batch, where the model itself does not. */
+    readonly objectiveOf?: (batch: LabelledBatch, step: number) => Objective;
+  };
 
 /** How the authors look at their runs: five times, for the lowest loss, or ten times, for the highest score. */
 const LOOKS: Readonly<Record<LanguageModel["prompts"], { readonly times: number; readonly chooseBy: ChooseBy }>> = {
@@ -72,7 +99,10 @@ export function tuneSettings(options: TuneOptions, prompts: LanguageModel["promp
   checkWhole({ steps, batchSize, evaluateEvery, microBatchSize: options.microBatchSize ?? batchSize });
   if (options.resume && options.from)
     throw new KitError("tune was given a run to resume and one to begin from: give one of them.");
-  return { ...options, steps, batchSize, evaluateEvery, chooseBy, seed, begin };
+  const { shards = 1 } = options.cluster ?? {};
+  const microBatchSize = options.microBatchSize ?? (shards > 1 ? Math.ceil(batchSize / shards) : undefined);
+  const split = microBatchSize !== undefined && { microBatchSize };
+  return { ...options, ...split, steps, batchSize, evaluateEvery, chooseBy, seed, begin };
 }
 
 const KNOWN: readonly (keyof TuneOptions)[] = [
@@ -89,6 +119,7 @@ const KNOWN: readonly (keyof TuneOptions)[] = [
     "from",
     "onProgress",
     "record",
+    "cluster",
   ] as const),
 ];
 

@@ -1,9 +1,10 @@
 import { update } from "../tensor/parameter.ts";
 import { defineTuner } from "../tuners/define.ts";
+import { estimateAll } from "../tuners/estimates.ts";
 import type { Rule } from "../tuners/fineTuning.ts";
 import { type LayerGroup, layerGroups } from "../tuners/layers.ts";
 import { decays, type Line } from "../tuners/line.ts";
-import { type Estimate, estimate, finiteLoss, summarizeEstimate, summarizeEstimates } from "../tuners/mezo.ts";
+import { estimate, finiteLoss, summarizeEstimate, summarizeEstimates } from "../tuners/mezo.ts";
 import { byRule } from "../tuners/rules.ts";
 import type { Tuner } from "../tuners/tuner.ts";
 import {
@@ -38,8 +39,7 @@ export const mezoLayers: (options: MezoLayersOptions) => Tuner = defineTuner(LAY
     const all = layerGroups(theta);
     return async ({ objective, z, lr, step }) => {
       const lines = CHOICES[groups](all, step).map(({ parameters }) => along(parameters, objective, z));
-      const found: Estimate[] = [];
-      for (const line of lines) found.push(await estimate(line, eps));
+      const found = await estimateAll(lines, eps);
       lines.forEach((line, i) => {
         line.perturb(-lr * found[i]!.projectedGrad);
         line.settle(lr * weightDecay);

@@ -1,7 +1,7 @@
 import type { LanguageModel } from "../models/network.ts";
 import type { Loss, Task } from "../tasks/task.ts";
 import { beside, pairwise } from "../tensor/pair.ts";
-import type { Objective } from "../tuners/tuner.ts";
+import type { Objective, Pair } from "../tuners/tuner.ts";
 import { type LabelledBatch, splitBatch } from "./encode.ts";
 import { computeDerivative, computeGradient, computeGradientNorms, type LossPart, lossParts } from "./gradient.ts";
 import { computeBothLosses, computeLoss, computeLossBeside, losses } from "./loss.ts";
@@ -17,7 +17,7 @@ export interface ObjectiveOptions {
 /** Makes the objective of one batch: the task's loss, or the negative of a measure, which has no gradient. */
 export function objectiveFor(
   model: LanguageModel,
-  task: Task,
+  task: Pick<Task, "loss">,
   { microBatchSize, maximize, checkpointing = false }: ObjectiveOptions,
 ): (batch: LabelledBatch) => Objective {
   return (whole) => {
@@ -41,13 +41,19 @@ function pairedLoss(model: LanguageModel, loss: Loss, batches: readonly MicroBat
   return (theta, shift) =>
     pairwise(theta, shift, async (sides) => {
       const both = await Promise.all(batches.map(({ batch }) => computeBothLosses(loss, model, batch, sides)));
-      let [lossPlus, lossMinus] = [0, 0];
-      both.forEach(({ plus, minus }, i) => {
-        lossPlus += batches[i]!.share * plus;
-        lossMinus += batches[i]!.share * minus;
-      });
-      return { lossPlus, lossMinus };
+      const parts = both.map(({ plus, minus }) => ({ lossPlus: plus, lossMinus: minus }));
+      return addParts(batches, parts);
     });
+}
+
+/** The losses of a batch from those of its parts, in their order. */
+export function addParts(batches: readonly MicroBatch[], parts: readonly Pair[]): Pair {
+  let [lossPlus, lossMinus] = [0, 0];
+  for (const [i, { share }] of batches.entries()) {
+    lossPlus += share * parts[i]!.lossPlus;
+    lossMinus += share * parts[i]!.lossMinus;
+  }
+  return { lossPlus, lossMinus };
 }
 
 /** The loss at theta + eps z, theta undisturbed. */

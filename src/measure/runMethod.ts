@@ -5,6 +5,7 @@ import { prefix } from "../adapters/prefix.ts";
 import { evaluate, evaluateMajority } from "../experiment/evaluate.ts";
 import { probe } from "../experiment/probe.ts";
 import { tune } from "../experiment/tune.ts";
+import type { Cluster } from "../experiment/tuneOptions.ts";
 import { sharedPrompts } from "../loss/candidates.ts";
 import { encodeBatch } from "../loss/encode.ts";
 import { accuracy, exactMatch, f1, type Measure } from "../loss/score.ts";
@@ -118,6 +119,8 @@ export interface Setup {
   readonly resume?: UnfinishedRun;
   /** Keeps the best weights of a run whose steps no file tells, so that `bestModel` has them. */
   readonly keepBest?: boolean;
+  /** Machines that compute the steps' losses. */
+  readonly cluster?: Cluster;
 }
 
 /** Scores the most frequent label of the training part, without a model. */
@@ -166,6 +169,7 @@ export async function runTraining(setup: Setup, method: Trains, adapter?: Adapte
     ...(adapter && { adapter }),
     ...(chooseBy && { chooseBy }),
     ...(resume && { resume }),
+    ...(setup.cluster && { cluster: setup.cluster }),
     ...(setup.keepBest && method.trainer === backpropagation && { keepBest: true }),
   });
 }

@@ -51,8 +51,14 @@ export function chain(hash: Hash = createHash("sha256")): Chain {
   const step = (record: StepRecord): string => line(withShortGrad(record));
   const run = ({ header, steps, scores, before }: UnfinishedRun): string => {
     const earlier = before ? run(before) : "";
-    const lines = [() => hashed({ header }), ...inOrder({ step, score: hashed }, steps, scores)];
-    return earlier + lines.map((write) => write()).join("");
+    const first = hashed({ header });
+    return (
+      earlier +
+      first +
+      inOrder({ steps, scores })
+        .map((one) => ("losses" in one ? step(one) : hashed(one)))
+        .join("")
+    );
   };
   return {
     ...{ step, run, score: hashed },
@@ -62,17 +68,10 @@ export function chain(hash: Hash = createHash("sha256")): Chain {
   };
 }
 
-/** What makes the line of each step and score, in the order they were made. */
-function inOrder(
-  { step, score }: Pick<Chain, "step" | "score">,
-  steps: readonly StepRecord[],
-  scores: readonly Score[],
-): (() => string)[] {
-  const records = [
-    ...steps.map((each) => ({ taken: each.step + 1, write: () => step(each) })),
-    ...scores.map((each) => ({ taken: each.step, write: () => score(each) })),
-  ];
-  return records.toSorted((a, b) => a.taken - b.taken).map(({ write }) => write);
+/** The steps and scores of a run in the order they were made. */
+export function inOrder({ steps, scores }: Pick<UnfinishedRun, "steps" | "scores">): (StepRecord | Score)[] {
+  const taken = (one: StepRecord | Score): number => ("losses" in one ? one.step + 1 : one.step);
+  return [...steps, ...scores].toSorted((a, b) => taken(a) - taken(b));
 }
 
 /** The step with its estimates in the fewest digits that tell them. */

@@ -9,7 +9,10 @@ export interface RecordedLosses {
   readonly losses: readonly number[];
 }
 
-/** Notes every loss that an objective gives, every derivative in forward mode after its loss, and the norms of gradients. */
+/**
+ * Notes every loss that an objective gives, every derivative in forward mode after its loss, and the norms of gradients; pairs that are asked
+ * for at the same time in the order in which they were asked for.
+ */
 export function recordLosses({ value, pair, side, gradient, gradientNorms, derivative }: Objective): RecordedLosses {
   const losses: number[] = [];
   const note = (...numbers: readonly number[]): void => void losses.push(...numbers);
@@ -21,8 +24,9 @@ export function recordLosses({ value, pair, side, gradient, gradientNorms, deriv
     },
     ...(pair && {
       pair: async (theta, shift) => {
+        const at = losses.push(Number.NaN, Number.NaN) - 2;
         const both = await pair(theta, shift);
-        note(both.lossPlus, both.lossMinus);
+        losses.splice(at, 2, both.lossPlus, both.lossMinus);
         return both;
       },
     }),

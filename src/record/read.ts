@@ -88,20 +88,40 @@ interface Growing {
 }
 
 function readLines(bytes: Buffer, path: string): ReadResult {
-  const hash = createHash("sha256");
-  let growing: Growing | undefined;
-  let [from, number] = [0, 1];
-  for (let end = bytes.indexOf(10); end >= 0; end = bytes.indexOf(10, from), number++) {
-    const where = `${path} line ${number}`;
-    const line = bytes.subarray(from, end + 1);
-    const record = parseLine(line, where);
-    growing = addLine(growing, record, where);
-    checkHash(record, line, hash, where);
+  const reader = lineReader(path);
+  let from = 0;
+  for (let end = bytes.indexOf(10); end >= 0; end = bytes.indexOf(10, from)) {
+    reader.read(bytes.subarray(from, end + 1));
     from = end + 1;
   }
-  if (!growing) throw new KitError(`${path} is no run: its first line must hold the header; name a file of one.`);
-  const { run, cost } = growing;
-  return { run: cost ? { ...run, cost } : run, torn: from < bytes.length };
+  const run = reader.run();
+  if (!run) throw new KitError(`${path} is no run: its first line must hold the header; name a file of one.`);
+  return { run, torn: from < bytes.length };
+}
+
+/** Reads a run's lines as they come. */
+export interface LineReader {
+  /** Reads the next line, with its line break. Throws a KitError, by its number, for one that does not belong behind those before it. */
+  read(line: Buffer): Line;
+  /** The run as far as its lines tell it; undefined before the first. */
+  run(): Run | UnfinishedRun | undefined;
+}
+
+/** Reads lines of a run from its first; `path` says in errors where they are from. */
+export function lineReader(path: string): LineReader {
+  const hash = createHash("sha256");
+  let growing: Growing | undefined;
+  let number = 0;
+  return {
+    read: (line) => {
+      const where = `${path} line ${++number}`;
+      const record = parseLine(line, where);
+      growing = addLine(growing, record, where);
+      checkHash(record, line, hash, where);
+      return record;
+    },
+    run: () => growing && (growing.cost ? { ...growing.run, cost: growing.cost } : growing.run),
+  };
 }
 
 /** A line's hash is that of the file up to the hash itself. */

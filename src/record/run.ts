@@ -173,7 +173,7 @@ export interface PredictedBytes {
 /** What a run's checkpoint is chosen by on its dev part. */
 export type ChooseBy = "loss" | "score";
 
-/** What listens to a run while it happens. */
+/** What listens to a run while it happens; the run waits for promises that it gives. */
 export interface RunRecorder {
   start(header: RunHeader, before?: UnfinishedRun): void;
   step(step: StepRecord): void;

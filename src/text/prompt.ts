@@ -119,7 +119,7 @@ function addDemonstrations({ demonstrations }: Pick<EncodePromptOptions, "demons
 }
 
 /** The prompt that all candidates share where each answer is one token, else undefined. */
-function findShared(candidates: readonly Candidate[]): SharedPrompt | undefined {
+export function findShared(candidates: readonly Candidate[]): SharedPrompt | undefined {
   const ids = candidates[0]?.ids.subarray(0, -1);
   if (!ids || !candidates.every((candidate) => candidate.optionLength === 1 && startsWith(candidate.ids, ids))) return;
   return { ids, at: ids.length - 1, answers: candidates.map((candidate) => candidate.ids.at(-1)!) };

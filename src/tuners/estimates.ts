@@ -1,4 +1,5 @@
 import { defineTuner } from "./define.ts";
+import type { Line } from "./line.ts";
 import { type Estimate, estimate, finiteLoss, summarizeEstimates } from "./mezo.ts";
 import type { Tuner } from "./tuner.ts";
 import {
@@ -30,6 +31,14 @@ export function samplesAt(samples: Schedule, n: number, step: number, total: num
   return samples === "linear" ? Math.max(1, Math.floor((step / total) * n)) : n;
 }
 
+/** The estimates along several lines from where theta is: all at once where theta stays there meanwhile, or one after the other. */
+export async function estimateAll(lines: readonly Line[], eps: number): Promise<Estimate[]> {
+  if (lines.every(({ isStill }) => isStill)) return Promise.all(lines.map((line) => estimate(line, eps)));
+  const found: Estimate[] = [];
+  for (const line of lines) found.push(await estimate(line, eps));
+  return found;
+}
+
 const N_SPSA = "MeZO-n-SPSA";
 
 /**
@@ -48,8 +57,7 @@ export const nSpsa: (options: NSpsaOptions) => Tuner = defineTuner(N_SPSA, (opti
   const begin = zerothOrder(settings, (theta, along) => async ({ objective, z, lr, step, total }) => {
     const length = samplesAt(samples, n, step, total);
     const lines = Array.from({ length }, (_, index) => along(theta, objective, { ...z, index }));
-    const found: Estimate[] = [];
-    for (const line of lines) found.push(await estimate(line, eps));
+    const found = await estimateAll(lines, eps);
     const share = lr * SHARE[combine](length);
     lines.forEach((line, j) => {
       line.perturb(-share * found[j]!.projectedGrad);

@@ -4,6 +4,8 @@ import type { Objective } from "./tuner.ts";
 /** The line through theta along one z: what a zeroth-order tuner sees of the weights. */
 export interface Line {
   readonly z: Draw;
+  /** Whether theta stays where it is while losses on both sides are looked for: then several lines may be looked along at once. */
+  readonly isStill: boolean;
   /** Whose line it is, for what is said where a loss is not finite. */
   readonly tuner: string;
   /** PerturbParameters of Algorithm 1: theta moves by scale · z. Moves that follow each other are one sweep over the weights. */
@@ -42,6 +44,7 @@ export function lineAlong(
     const { lossPlus, lossMinus } = await objective.pair!(theta, { law: noise.law!, eps, z });
     sides.set(+eps, lossPlus).set(-eps, lossMinus);
   };
+  const isStill = noise.law !== undefined && objective.pair !== undefined;
   const oneSide = async (): Promise<void> => {
     sides.set(wanted, await objective.side!(theta, { law: noise.law!, eps: wanted, z }));
   };
@@ -61,7 +64,7 @@ export function lineAlong(
   const perturb = (scale: number): void => {
     wanted += scale;
   };
-  return { z, tuner, perturb, loss, settle, goBack };
+  return { z, tuner, isStill, perturb, loss, settle, goBack };
 }
 
 interface Move {
