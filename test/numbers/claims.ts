@@ -153,4 +153,11 @@ export const STATED: Readonly<Record<string, readonly string[]>> = {
   "15": ["20,000 steps take under 0.1 MB", "transformers 5.23"],
   "16": ["at most 500 MiB", "given with 80 %, are 80 % right"],
   "17": ["Qwen2 and 2.5"],
+  "19": [
+    "FZOO (2506.09034): three times fewer forward passes than MeZO and 3 points more, on RoBERTa-large 18 times fewer",
+    "LOZO (2410.07698)",
+    "Sparse-MeZO (2402.15751): 3.5 times as fast on RTE, 9 points more",
+    "ConMeZO (2511.02757)",
+    "evolution strategies (2509.24372)",
+  ],
 };
