@@ -102,8 +102,9 @@ function axisLayout(axis: string | Axis): Series {
 
 /** Charts beside one another, or one above the other, under one legend. */
 export function panels(charts: readonly Drawing[], place: "side by side" | "stacked"): Drawing {
-  const share = (i: number): [number, number] => [(i + (i && 0.08)) / charts.length, (i + 1 - 0.08) / charts.length];
   const isStacked = place === "stacked";
+  const gap = isStacked ? 0.13 : 0.08; // a title stands between those that are stacked
+  const share = (i: number): [number, number] => [(i + (i && gap)) / charts.length, (i + 1 - gap) / charts.length];
   const parts = charts.map(({ data, layout = {} }, i) => {
     const [x, y] = i === 0 ? ["x", "y"] : [`x${i + 1}`, `y${i + 1}`];
     const domain = isStacked ? share(charts.length - 1 - i) : share(i);
