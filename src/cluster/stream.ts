@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { KitError } from "../error.ts";
 import { compareHeaders, diff, differenceText, MACHINE, partingText } from "../record/diff.ts";
+import { lineReader } from "../record/lineReader.ts";
 import { chain, inOrder } from "../record/lines.ts";
-import { lineReader } from "../record/read.ts";
 import type { Cost, Run, Score, StepRecord, UnfinishedRun } from "../record/run.ts";
 import type { Port } from "./port.ts";
 

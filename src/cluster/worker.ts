@@ -7,8 +7,8 @@ import { beginAdapter, checkBase, checkTheta, makeTuner, retrace } from "../expe
 import { objectiveFor } from "../loss/objective.ts";
 import { bringBaseBack, type LanguageModel } from "../models/network.ts";
 import { listFields } from "../record/diff.ts";
+import { type LineReader, lineReader } from "../record/lineReader.ts";
 import { hashTheta } from "../record/observe.ts";
-import { type LineReader, lineReader } from "../record/read.ts";
 import type { RunHeader, UnfinishedRun } from "../record/run.ts";
 import { firstOf, stepsTaken } from "../record/steps.ts";
 import type { Parameter } from "../tensor/parameter.ts";
