@@ -50,10 +50,13 @@ function parseOptions(argv: readonly string[]): Options {
     .opts<Options>();
 }
 
-/** Rows of so many tokens, with the begin token, "It was" and the answer. */
+/** Rows of so many tokens, with the begin token, "It was" and the answer; no two are the same, as a repeated one would be left out of the task. */
 function rowsFile(folder: string, tokens: number): string {
   const sentence = (row: number): string =>
-    Array.from({ length: tokens - 4 }, (_, i) => WORDS[2 + ((row * 7 + i * i) % (WORDS.length - 2))]).join(" ");
+    Array.from(
+      { length: tokens - 4 },
+      (_, i) => WORDS[2 + ((((row + 1) * (i + 1) ** 2) % 1009) % (WORDS.length - 2))],
+    ).join(" ");
   const file = join(folder, "rows.csv");
   writeFileSync(
     file,
