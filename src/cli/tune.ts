@@ -13,6 +13,7 @@ import { findMethod, isMarked, paperMethods, plainName } from "../measure/method
 import { openRunFile } from "../measure/openRunFile.ts";
 import { checkPrompts, checkWeights, checkWritable } from "../measure/plan.ts";
 import type { MeasureOptions, MeasureRequest } from "../measure/request.ts";
+import { zerothOrder } from "../measure/runMethod.ts";
 import { BUNDLED_MODEL, isBundled, loadModel, openModel } from "../models/load.ts";
 import type { LanguageModel } from "../models/network.ts";
 import type { Run, Score } from "../record/run.ts";
@@ -146,6 +147,7 @@ async function tuneTask(command: Command): Promise<void> {
     givenOptions<OwnOptions>(command);
   const isSmall = cluster === undefined && isBundled(own.model ?? BUNDLED_MODEL);
   const methods = [own.method ?? (isSmall ? "ft" : "mezo")];
+  if (cluster !== undefined) checkShared(methods[0]!);
   const request = makeRequest({ ...rest, methods, seeds: [own.seed] } as MeasureOptions, flagName);
   const progress = terminalProgress();
   const signal = abortOnSignals();
@@ -157,6 +159,15 @@ async function tuneTask(command: Command): Promise<void> {
     progress.stop();
   }
   process.exit(); // a GPU's driver would keep the process alive
+}
+
+/** Throws a KitError for a method whose steps no other machine can compute. */
+function checkShared(name: string): void {
+  const method = findMethod(name)!;
+  if ("trainer" in method && method.trainer === zerothOrder) return;
+  throw new KitError(
+    `${method.name} was to be computed by a cluster, which computes losses on both sides of theta alone: take a method such as mezo.`,
+  );
 }
 
 /** What tuning came to: the test scores of all that is compared, and the report of the tuned model where the task has classes. */
@@ -216,16 +227,11 @@ async function tuneOn(
   }
 }
 
-type Machines = Pick<OwnOptions, "cluster" | "shards" | "run" | "patience">;
-
-async function joinMachines({ cluster, shards, run, patience }: Machines): Promise<JoinedCluster | undefined> {
+async function joinMachines({ cluster, shards, run, patience }: OwnOptions): Promise<JoinedCluster | undefined> {
   const settings = { ...(shards && { shards }), ...(run !== undefined && { run }), ...(patience && { patience }) };
-  if (cluster === undefined) {
-    const alone = Object.keys(settings).map(flagName);
-    if (alone.length > 0)
-      throw new KitError(`${listNames(alone)} was given without a cluster: name one with --cluster.`);
-    return undefined;
-  }
+  const alone = cluster === undefined ? Object.keys(settings).map(flagName) : [];
+  if (alone.length > 0) throw new KitError(`${listNames(alone)} was given without a cluster: name one with --cluster.`);
+  if (cluster === undefined) return undefined;
   const { joinCluster } = await import("../cluster/join.ts");
   const onRefused = ({ message }: KitError): void => void process.stderr.write(`${message}\n`);
   return joinCluster(cluster, { onRefused, ...settings });

@@ -114,6 +114,16 @@ describe("in a sentence and with 1 end", () => {
       /^--shards was given without a cluster: name one with --cluster\.$/,
     ],
     [
+      "a run by gradients",
+      [...asked, "--cluster", nobody, "--method", "ft"],
+      /^FT was to be computed by a cluster, which computes losses/,
+    ],
+    [
+      "a run of a probe",
+      [...asked, "--cluster", nobody, "--method", "lp"],
+      /^LP was to be computed by a cluster.*take a method such as mezo/,
+    ],
+    [
       "a name and patience without one",
       [...asked, "--run", "a", "--patience", "2"],
       /^--run, --patience was given without/,
@@ -125,10 +135,11 @@ describe("in a sentence and with 1 end", () => {
     expect(existsSync(join(ended.cwd, "tuned"))).toBe(false);
   });
 
-  test.skipIf(!hasServer).each<[string, string[], RegExp]>([
-    ["a run by gradients", ["--method", "ft"], /FT was to be computed by a cluster.*take a tuner such as MeZO/],
-    ["a run of a name with a dot", ["--run", "a.b"], /^"a\.b" is no name for a run in a cluster/],
-  ])(`%s${needsServer}`, async (_what, args, why) => {
+  test
+    .skipIf(!hasServer)
+    .each<[string, string[], RegExp]>([
+      ["a run of a name with a dot", ["--run", "a.b"], /^"a\.b" is no name for a run in a cluster/],
+    ])(`%s${needsServer}`, async (_what, args, why) => {
     const server = await startServer();
     const ended = await started(...asked, "--cluster", server.url, ...args).ended;
     expect(ended.status).toBe(1);
