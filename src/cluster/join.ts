@@ -3,7 +3,7 @@ import type { NatsConnection, NodeConnectionOptions } from "@nats-io/transport-n
 import { KitError } from "../error.ts";
 import type { Cluster } from "../experiment/tuneOptions.ts";
 import { type CoordinateOptions, coordinate } from "./coordinator.ts";
-import { addStreams, portOn } from "./nats.ts";
+import { addStreams, FILES, portOn } from "./nats.ts";
 import type { Port } from "./port.ts";
 
 /** Settings of a cluster on a NATS server. */
@@ -32,7 +32,11 @@ export async function joinCluster(url: string, options: CoordinateOptions & Nats
 
 /** The port of a cluster on a NATS server, for `work`. Throws as `joinCluster` does. */
 export async function natsPort(url: string, { patience = 30 }: NatsOptions = {}): Promise<Port> {
-  const [core, jetstream] = await Promise.all([import("@nats-io/transport-node"), import("@nats-io/jetstream")]);
+  const [core, jetstream, { Objm }] = await Promise.all([
+    import("@nats-io/transport-node"),
+    import("@nats-io/jetstream"),
+    import("@nats-io/obj"),
+  ]);
   const login =
     process.env.NATS_CREDS === undefined
       ? {}
@@ -48,11 +52,13 @@ export async function natsPort(url: string, { patience = 30 }: NatsOptions = {})
   try {
     const manager = await jetstream.jetstreamManager(connection);
     await addStreams(manager);
-    return portOn({ connection, manager, client: jetstream.jetstream(connection), patience });
+    const client = jetstream.jetstream(connection);
+    const files = await new Objm(client).create(FILES, { ttl: 7 * 24 * 3600 * 1e9, max_bytes: 2 ** 30 });
+    return portOn({ connection, manager, client, files, patience });
   } catch (error) {
     await connection.close();
     throw new KitError(
-      `The cluster at ${hostOf(url)} was to be joined, but its server cannot keep runs (${reason(error)}): start nats-server with -js, and with room for 2 GB.`,
+      `The cluster at ${hostOf(url)} was to be joined, but its server cannot keep runs (${reason(error)}): start nats-server with -js, and with room for 3 GB.`,
     );
   }
 }

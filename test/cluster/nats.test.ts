@@ -44,11 +44,11 @@ test.skipIf(!hasServer)(
       { text: '{"a":1}', place: first },
       { text: '{"a":3}', place: second },
     ]);
-    await port.offer({ run: "one", base: "b" });
+    await port.offer({ kind: "run", run: "one", base: "b" });
     const piece = { run: "one", step: 0, pair: 0, shard: 0 };
     await port.publish(piece, "old");
     await port.publish(piece, "new");
-    expect(await port.offers()).toEqual([{ run: "one", base: "b", waiting: 1 }]);
+    expect(await port.offers()).toEqual([{ run: "one", kind: "run", base: "b", waiting: 1 }]);
     expect((await port.take("one", new AbortController().signal))?.text).toBe("new");
     await port.withdraw("one");
     expect(await port.offers()).toEqual([]);
