@@ -1,4 +1,4 @@
-import { EventEmitter, once } from "node:events";
+import { EventEmitter, on, once } from "node:events";
 import { setTimeout } from "node:timers/promises";
 import { BeingWritten, type Offer, type PieceKey, type Port, type StoredAnswer, type StoredLine } from "./port.ts";
 
@@ -15,7 +15,7 @@ export interface InMemoryOptions {
 /** A run's part of the memory. */
 interface Kept {
   readonly lines: StoredLine[];
-  base?: string;
+  offered?: Pick<Offer, "base" | "kind">;
   readonly pieces: Map<string, Piece>;
   readonly queue: Piece[];
   readonly answers: StoredAnswer[];
@@ -25,6 +25,8 @@ interface Kept {
 interface Piece {
   readonly text: string;
   isDone: boolean;
+  /** Its worker has said so since its time began. */
+  isKept: boolean;
 }
 
 const keyOf = ({ step, pair, shard }: PieceKey): string => `${step}.${pair}.${shard}`;
@@ -32,6 +34,7 @@ const keyOf = ({ step, pair, shard }: PieceKey): string => `${step}.${pair}.${sh
 /** A cluster in the memory of this process, without a server: coordinators and workers that share the value are in it together. */
 export function inMemory({ patience = 30, turn = 5, sleep = systemSleep }: InMemoryOptions = {}): Port {
   const runs = new Map<string, Kept>();
+  const files = new Map<string, Uint8Array>();
   const news = new EventEmitter().setMaxListeners(0);
   const memory: Memory = {
     of: (run) => {
@@ -44,10 +47,11 @@ export function inMemory({ patience = 30, turn = 5, sleep = systemSleep }: InMem
   };
   return {
     ...keepLines(memory),
-    offer: async ({ run, base }) => {
-      memory.of(run).base = base;
+    offer: async ({ run, ...offered }) => {
+      memory.of(run).offered = offered;
     },
-    offers: async () => [...runs].flatMap(([run, { base, queue }]) => offerOf(run, base, queue.length)),
+    offers: async () =>
+      [...runs].flatMap(([run, { offered, queue }]) => (offered ? [{ run, ...offered, waiting: queue.length }] : [])),
     withdraw: async (run) => {
       const { lines } = memory.of(run);
       runs.delete(run);
@@ -56,6 +60,9 @@ export function inMemory({ patience = 30, turn = 5, sleep = systemSleep }: InMem
     },
     ...handOut(memory, { patience, turn, sleep }),
     ...keepAnswers(memory),
+    ...tellReports(),
+    keepFile: async (name, content) => void files.set(name, content),
+    file: async (name) => files.get(name),
     sleep,
     close: async () => {},
   };
@@ -90,13 +97,16 @@ function handOut(
     ring();
   };
   const comeBack = async (queue: Piece[], piece: Piece): Promise<void> => {
-    await sleep(patience);
+    do {
+      piece.isKept = false;
+      await sleep(patience);
+    } while (piece.isKept && !piece.isDone);
     if (!piece.isDone) put(queue, piece);
   };
   return {
     publish: async (piece, text) => {
       const { pieces, queue } = of(piece.run);
-      const [key, own] = [keyOf(piece), { text, isDone: false }];
+      const [key, own] = [keyOf(piece), { text, isDone: false, isKept: false }];
       const before = pieces.get(key);
       if (before) before.isDone = true;
       pieces.set(key, own);
@@ -116,10 +126,13 @@ function handOut(
       const { queue } = of(run);
       void comeBack(queue, piece);
       const own = piece;
+      const keep = (): void => {
+        own.isKept = true;
+      };
       const done = async (): Promise<void> => {
         own.isDone = true;
       };
-      return { text: piece.text, done };
+      return { text: piece.text, keep, done };
     },
   };
 }
@@ -142,8 +155,19 @@ function keepAnswers({ of, news, ring }: Memory): Pick<Port, "answer" | "answers
   };
 }
 
-const offerOf = (run: string, base: string | undefined, waiting: number): Offer[] =>
-  base === undefined ? [] : [{ run, base, waiting }];
+function tellReports(): Pick<Port, "report" | "reports"> {
+  const told = new EventEmitter().setMaxListeners(0);
+  return {
+    report: async (run, text) => void told.emit(run, text),
+    reports: async function* (run, signal) {
+      try {
+        for await (const [text] of on(told, run, { signal })) yield text as string;
+      } catch (error) {
+        if (!signal.aborted) throw error;
+      }
+    },
+  };
+}
 
 /** The items of a list that grows, from one on, until the signal aborts. */
 async function* listen<Item>(

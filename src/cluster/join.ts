@@ -6,7 +6,7 @@ import type { NodeConnectionOptions } from "@nats-io/transport-node";
 import { KitError } from "../error.ts";
 import type { Cluster } from "../experiment/tuneOptions.ts";
 import { type CoordinateOptions, coordinate } from "./coordinator.ts";
-import { addStreams, portOn } from "./nats.ts";
+import { addStreams, FILES, portOn } from "./nats.ts";
 import type { Port } from "./port.ts";
 
 /** Settings of a cluster on a NATS server. */
@@ -40,7 +40,11 @@ export async function joinCluster(url: string, options: CoordinateOptions & Nats
 
 /** The port of a cluster on a NATS server, for `work`. Throws as `joinCluster` does. */
 export async function natsPort(url: string, { patience = 30 }: NatsOptions = {}): Promise<Port> {
-  const [core, jetstream] = await Promise.all([import("@nats-io/transport-node"), import("@nats-io/jetstream")]);
+  const [core, jetstream, { Objm }] = await Promise.all([
+    import("@nats-io/transport-node"),
+    import("@nats-io/jetstream"),
+    import("@nats-io/obj"),
+  ]);
   const credentials = readCredentials();
   const login = credentials && { authenticator: core.credsAuthenticator(credentials) };
   const address = { ...addressOf(url), ...login };
@@ -50,11 +54,13 @@ export async function natsPort(url: string, { patience = 30 }: NatsOptions = {})
   try {
     const manager = await jetstream.jetstreamManager(connection);
     await addStreams(manager);
-    return portOn({ connection, manager, client: jetstream.jetstream(connection), patience });
+    const client = jetstream.jetstream(connection);
+    const files = await new Objm(client).create(FILES, { ttl: 7 * 24 * 3600 * 1e9, max_bytes: 2 ** 30 });
+    return portOn({ connection, manager, client, files, patience });
   } catch (error) {
     await connection.close();
     throw new KitError(
-      `The cluster at ${hostOf(url)} was to be joined, but its server cannot keep runs (${reason(error)}): start nats-server with -js, and with room for 2 GB.`,
+      `The cluster at ${hostOf(url)} was to be joined, but its server cannot keep runs (${reason(error)}): start nats-server with -js, and with room for 3 GB.`,
     );
   }
 }

@@ -1,9 +1,18 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout } from "node:timers/promises";
 import type { Consumer, JetStreamClient, JetStreamManager, JsMsg } from "@nats-io/jetstream";
+import type { ObjectStore } from "@nats-io/obj";
 import type { NatsConnection } from "@nats-io/transport-node";
 import { KitError } from "../error.ts";
-import { BeingWritten, MOST_BYTES, type PieceKey, type Port, type StoredAnswer, type StoredLine } from "./port.ts";
+import {
+  BeingWritten,
+  MOST_BYTES,
+  type Offer,
+  type PieceKey,
+  type Port,
+  type StoredAnswer,
+  type StoredLine,
+} from "./port.ts";
 
 const [RUNS, WORK, RESULTS] = ["MEZO_RUNS", "MEZO_WORK", "MEZO_RESULTS"] as const;
 
@@ -34,6 +43,7 @@ export interface Server {
   readonly connection: NatsConnection;
   readonly manager: JetStreamManager;
   readonly client: JetStreamClient;
+  readonly files: ObjectStore;
   /** Seconds until a piece that a worker has not ended is given to another. */
   readonly patience: number;
 }
@@ -44,6 +54,9 @@ export function portOn(server: Server): Port {
   return {
     ...keepLines(server),
     ...handOut(server),
+    ...keepFiles(server),
+    report: async (run, text) => connection.publish(`mezo.report.${run}`, text),
+    reports: (run, signal) => hear(connection, `mezo.report.${run}`, signal),
     answer: ({ run, step, pair, shard }, text) => publish(server, `mezo.result.${run}.${step}.${pair}.${shard}`, text),
     answers: async function* (run, signal): AsyncGenerator<StoredAnswer> {
       for await (const message of listen(server, RESULTS, { subject: `mezo.result.${run}.>`, behind: 0, signal })) {
@@ -108,14 +121,15 @@ const TURN = 5;
 function handOut(server: Server): Pick<Port, "offer" | "offers" | "withdraw" | "publish" | "take"> {
   const { manager, client, patience } = server;
   const { streams, consumers } = manager;
-  const bases = new Map<string, string>();
+  const bases = new Map<string, string>(); // what is offered stands in a queue's description: metadata are younger than many servers
   const queueOf = (run: string): string => `run_${run}`;
   const subjectOf = ({ run, step, pair, shard }: PieceKey): string =>
     `mezo.work.${bases.get(run)}.${run}.${step}.${pair}.${shard}`;
   return {
-    offer: async ({ run, base }) => {
+    offer: async ({ run, kind, base }) => {
       bases.set(run, base);
-      const queue = { durable_name: queueOf(run), description: base, filter_subject: `mezo.work.${base}.${run}.>` };
+      const subject = `mezo.work.${base}.${run}.>`;
+      const queue = { durable_name: queueOf(run), description: `${kind} ${base}`, filter_subject: subject };
       const handing = {
         ack_policy: "explicit",
         ack_wait: patience * 1e9,
@@ -126,9 +140,12 @@ function handOut(server: Server): Pick<Port, "offer" | "offers" | "withdraw" | "
     },
     offers: () =>
       persist(server, async () => {
-        const found = [];
-        for await (const { name, config, num_pending } of consumers.list(WORK))
-          found.push({ run: name.slice(queueOf("").length), base: config.description ?? "", waiting: num_pending });
+        const found: Offer[] = [];
+        for await (const { name, config, num_pending } of consumers.list(WORK)) {
+          const [kind, base = ""] = (config.description ?? "").split(" ");
+          const run = name.slice(queueOf("").length);
+          if (kind === "run" || kind === "table") found.push({ run, kind, base, waiting: num_pending });
+        }
         return found;
       }),
     withdraw: async (run) => {
@@ -142,7 +159,8 @@ function handOut(server: Server): Pick<Port, "offer" | "offers" | "withdraw" | "
       try {
         const queue: Consumer = await client.consumers.get(WORK, queueOf(run));
         const message = await untilAborted(queue.next({ expires: 1e3 * TURN }), signal);
-        return message ? { text: message.string(), done: async () => message.ack() } : undefined;
+        if (!message) return undefined;
+        return { text: message.string(), keep: () => message.working(), done: async () => message.ack() };
       } catch (error) {
         if (codeOf(error) !== CONSUMER_NOT_FOUND && !isPassing(server, error)) throw error;
         await sleep(0.5, signal);
@@ -150,6 +168,28 @@ function handOut(server: Server): Pick<Port, "offer" | "offers" | "withdraw" | "
       }
     },
   };
+}
+
+/** A bucket of files by the hashes of their contents. */
+export const FILES = "mezo-data";
+
+function keepFiles(server: Server): Pick<Port, "keepFile" | "file"> {
+  const { files } = server;
+  return {
+    keepFile: (name, content) =>
+      persist(server, async () => {
+        if (!(await files.info(name))) await files.putBlob({ name }, content);
+      }),
+    file: async (name) => (await persist(server, () => files.getBlob(name))) ?? undefined,
+  };
+}
+
+/** What is published from now on, until the signal aborts. */
+async function* hear(connection: NatsConnection, subject: string, signal: AbortSignal): AsyncGenerator<string> {
+  if (signal.aborted) return;
+  const messages = connection.subscribe(subject);
+  signal.addEventListener("abort", () => messages.unsubscribe(), { once: true });
+  for await (const message of messages) if (message.data.length <= MOST_BYTES) yield message.string();
 }
 
 /** What a promise gives, or null as soon as the signal aborts: a piece that comes then is handed to another worker in time. */

@@ -47,11 +47,11 @@ test.skipIf(!hasServer)(
       { text: '{"a":1}', place: first },
       { text: '{"a":3}', place: second },
     ]);
-    await port.offer({ run: "one", base: "b" });
+    await port.offer({ kind: "run", run: "one", base: "b" });
     const piece = { run: "one", step: 0, pair: 0, shard: 0 };
     await port.publish(piece, "old");
     await port.publish(piece, "new");
-    expect(await port.offers()).toEqual([{ run: "one", base: "b", waiting: 1 }]);
+    expect(await port.offers()).toEqual([{ run: "one", kind: "run", base: "b", waiting: 1 }]);
     expect((await port.take("one", new AbortController().signal))?.text).toBe("new");
     await port.withdraw("one");
     expect(await port.offers()).toEqual([]);
@@ -77,7 +77,7 @@ test.skipIf(!hasServer)(
     ] as const) {
       const server = await startServer(options);
       const port = await natsPort(server.url);
-      await port.offer({ run: "one", base: "b" });
+      await port.offer({ run: "one", kind: "run", base: "b" });
       const piece = { run: "one", step: 0, pair: 0, shard: 0 };
       const text = "x".repeat(most - 256);
       await port.publish(piece, text);
@@ -86,7 +86,7 @@ test.skipIf(!hasServer)(
       await expect(port.publish({ ...piece, shard: 1 }, `${text}x`)).rejects.toThrow(refused);
       await expect(port.append("one", `${text}x`, 0)).rejects.toThrow(refused);
       expect(await port.lines("one")).toEqual([]);
-      expect(await port.offers()).toEqual([{ run: "one", base: "b", waiting: 0 }]);
+      expect(await port.offers()).toEqual([{ run: "one", kind: "run", base: "b", waiting: 0 }]);
       await port.close();
       await server.kill();
     }
