@@ -96,6 +96,7 @@ function keepLines(server: Server): Pick<Port, "lines" | "follow" | "append"> {
       return found;
     },
     append: async (run, text, place) => {
+      checkSize(server, text);
       const msgID = randomUUID();
       const expect = { lastSubjectSequence: place };
       try {
@@ -204,7 +205,21 @@ function unlessNotFound(error: unknown): void {
   if (codeOf(error) !== CONSUMER_NOT_FOUND) throw error;
 }
 
+/** Bytes of a message that are left for its headers. */
+const HEADERS = 256;
+
+/** Throws a KitError for a text that the server would take no message of. */
+function checkSize({ connection }: Server, text: string): void {
+  const most = Math.min(MOST_BYTES, connection.info?.max_payload ?? MOST_BYTES) - HEADERS;
+  const bytes = Buffer.byteLength(text);
+  if (bytes <= most) return;
+  throw new KitError(
+    `A message of ${bytes} bytes was to be sent to the cluster, whose server takes at most ${most}: divide the batch among more shards, or start the server with a larger max_payload, up to ${MOST_BYTES}.`,
+  );
+}
+
 async function publish(server: Server, subject: string, text: string): Promise<void> {
+  checkSize(server, text);
   const msgID = randomUUID();
   await persist(server, () => server.client.publish(subject, text, { msgID }));
 }
@@ -249,10 +264,21 @@ async function persist<T>(server: Server, attempt: () => Promise<T>): Promise<T>
       return await attempt();
     } catch (error) {
       if (server.connection.isClosed()) throw new KitError("The connection to the cluster was closed: join it again.");
-      if (!isPassing(server, error)) throw error;
+      if (!isPassing(server, error)) throw explain(error);
       await sleep(0.3);
     }
   }
+}
+
+const EXPECTED: readonly unknown[] = [WRONG_LAST_SEQUENCE, CONSUMER_NOT_FOUND];
+
+/** What the server said no to, as a KitError; another error, and one that whoever asked knows what to do about, as it is. */
+function explain(error: unknown): unknown {
+  const { name, message } = error as Error;
+  if (name !== "JetStreamApiError" || EXPECTED.includes(codeOf(error))) return error;
+  return new KitError(
+    `The cluster's server refused what it was asked (${message}): see how much its streams hold, and what this user may do there.`,
+  );
 }
 
 const PASSING: readonly string[] = [
