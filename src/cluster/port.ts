@@ -30,7 +30,10 @@ export interface Port {
   take(run: string, signal: AbortSignal): Promise<TakenPiece | undefined>;
   /** Answers a piece; returns once the answer is kept. Of one worker it is there once. */
   answer(piece: PieceKey, text: string, worker: string): Promise<void>;
-  /** The answers to a run's pieces, those that are there and then each as it comes, perhaps several to one piece; ends when `signal` aborts. */
+  /**
+   * The answers to a run's pieces, those since its last line at least, and then each as it comes, perhaps several to one piece; ends when
+   * `signal` aborts.
+   */
   answers(run: string, signal: AbortSignal): AsyncIterable<StoredAnswer>;
   /** Waits, by the clock that the port goes by; ends early when `signal` aborts. */
   sleep(seconds: number, signal?: AbortSignal): Promise<void>;
