@@ -49,7 +49,9 @@ export interface Fates {
   /** Rows of a step's batch, and what one process takes for the passes of all of them. */
   readonly rows: number;
   readonly passSeconds: number;
-  /** What every worker takes to move its weights by a line. */
+  /** What each piece takes beside its rows: its z is made. */
+  readonly lookSeconds: number;
+  /** What every worker, and the coordinator, takes to move its weights by a line. */
   readonly moveSeconds: number;
   /** Spread of the logarithm of how much longer than that a piece takes, whose median is 1. */
   readonly sigma: number;
@@ -72,7 +74,17 @@ export interface Fates {
 
 /** Workers that are all the same, never fail and cost nothing but their passes. */
 export const faultless: Fates = {
-  ...{ workers: 1, rows: 8, passSeconds: 1, moveSeconds: 0, sigma: 0, deaths: 0, restSeconds: 1, twice: 0 },
+  ...{
+    workers: 1,
+    rows: 8,
+    passSeconds: 1,
+    lookSeconds: 0,
+    moveSeconds: 0,
+    sigma: 0,
+    deaths: 0,
+    restSeconds: 1,
+    twice: 0,
+  },
   ...{ late: 0, lateSeconds: 0, latency: 0, patience: 30, coordinatorDeaths: [], seed: "fates" },
 };
 
@@ -115,7 +127,9 @@ export function simulate(fates: Fates): Simulation {
     );
   const coordinated: Simulation["coordinated"] = async (shards, run) => {
     for (let life = 0; ; life++) {
-      const watched = watch(mortal(away, fates.coordinatorDeaths[life] ?? Number.POSITIVE_INFINITY));
+      const watched = watch(
+        mortal(moving(away, fates.moveSeconds), fates.coordinatorDeaths[life] ?? Number.POSITIVE_INFINITY),
+      );
       try {
         return await clock.runUntil(run(coordinate(watched.port, { shards, run: "one", onRefused })), watched.isBusy);
       } catch (error) {
@@ -126,6 +140,16 @@ export function simulate(fates: Fates): Simulation {
     }
   };
   return { clock, port, happened, coordinated, stop: () => over.abort() };
+}
+
+/** The port of a coordinator, which moves its own weights by each line that it has written, before it asks for more. */
+function moving(port: Port, moveSeconds: number): Port {
+  const append: Port["append"] = async (...given) => {
+    const place = await port.append(...given);
+    await port.sleep(moveSeconds);
+    return place;
+  };
+  return { ...port, append };
 }
 
 class Killed extends Error {}
@@ -304,9 +328,9 @@ async function answer(worker: Worker, standing: Standing, piece: PieceMessage): 
   const { clock, port, fates, happened, random, name } = worker;
   const movedAt = standing.moved < piece.step ? Math.max(standing.cameAt, standing.freeAt) + fates.moveSeconds : 0;
   standing.moved = piece.step;
-  const share = piece.rows.length / fates.rows;
+  const seconds = fates.lookSeconds + (piece.rows.length / fates.rows) * fates.passSeconds;
   const slowness = Math.exp(fates.sigma * normal(random));
-  await clock.sleep(Math.max(0, movedAt - clock.now()) + share * fates.passSeconds * slowness);
+  await clock.sleep(Math.max(0, movedAt - clock.now()) + seconds * slowness);
   standing.freeAt = clock.now();
   happened.pieces++;
   const { run, step, pair, shard } = piece;
