@@ -39,7 +39,8 @@ export function awaitAnswers(port: Port, past: UnfinishedRun, { run, onRefused }
   const waiting = new Map<string, Waiting>();
   const early = new Map<string, StoredAnswer>(); // of the step that is due, from before this coordinator asked
   let due = stepsTaken(past);
-  let listening: Promise<void> | undefined;
+  let isListening = false;
+  let deaf: { readonly error: unknown } | undefined; // why no answer is heard any more
   const take = (answer: StoredAnswer): void => {
     const { piece, text } = answer;
     if (piece.step < due) return; // a second answer
@@ -55,21 +56,28 @@ export function awaitAnswers(port: Port, past: UnfinishedRun, { run, onRefused }
     }
   };
   const listen = async (): Promise<void> => {
-    for await (const answer of port.answers(run, over.signal)) take(answer);
+    try {
+      for await (const answer of port.answers(run, over.signal)) take(answer);
+    } catch (error) {
+      deaf = { error };
+      for (const { reject } of waiting.values()) reject(error);
+    }
   };
   const ask = async (piece: PieceKey, text: string): Promise<Pair> => {
-    listening ??= listen();
+    if (!isListening) void listen();
+    isListening = true;
+    if (deaf) throw deaf.error;
     if (piece.step > due) early.clear();
     due = piece.step;
     const name = pieceName(piece);
     const publishing = publishUntilDone(port, piece, text);
     try {
-      const answered = new Promise<Pair>((resolve, reject) => {
+      return await new Promise<Pair>((resolve, reject) => {
         waiting.set(name, { resolve, reject, again: publishing.again });
+        publishing.failed.catch(reject);
         const before = early.get(name);
         if (before) take(before);
       });
-      return await Promise.race([answered, publishing.failed, listening.then(() => answered)]);
     } finally {
       publishing.stop();
       waiting.delete(name);
@@ -95,7 +103,6 @@ function publishUntilDone(
     return new Promise<never>(() => {});
   };
   const failed = publish();
-  failed.catch(() => {}); // whoever waits for the answer is told
   const again = (): void => void port.sleep(ASK_AGAIN, done.signal).then(() => soon.abort());
   return { failed, again, stop: () => done.abort() };
 }

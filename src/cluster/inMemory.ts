@@ -16,15 +16,24 @@ export interface InMemoryOptions {
 interface Kept {
   readonly lines: StoredLine[];
   offered?: Pick<Offer, "base" | "kind">;
+  /** Those that nobody is done with. */
   readonly pieces: Map<string, Piece>;
-  readonly queue: Piece[];
-  readonly answers: StoredAnswer[];
+  /** Those of them that nobody has. */
+  readonly queue: Set<Piece>;
+  /** Workers that wait for a piece, the longest first. */
+  readonly takers: Set<(piece: Piece) => void>;
+  /** Those since the last line: others are of steps that are over. */
+  answers: StoredAnswer[];
   readonly answered: Set<string>;
+  /** Rings with each line and each answer. */
+  readonly news: EventEmitter<Record<"line" | "answer", []>>;
 }
 
 interface Piece {
+  readonly key: string;
   readonly text: string;
-  isDone: boolean;
+  /** Aborts when a worker is done with it, or another text is in its place. */
+  readonly done: AbortController;
   /** Its worker has said so since its time began. */
   isKept: boolean;
 }
@@ -35,31 +44,27 @@ const keyOf = ({ step, pair, shard }: PieceKey): string => `${step}.${pair}.${sh
 export function inMemory({ patience = 30, turn = 5, sleep = systemSleep }: InMemoryOptions = {}): Port {
   const runs = new Map<string, Kept>();
   const files = new Map<string, Uint8Array>();
-  const news = new EventEmitter().setMaxListeners(0);
-  const memory: Memory = {
-    of: (run) => {
-      const kept = runs.get(run) ?? { lines: [], pieces: new Map(), queue: [], answers: [], answered: new Set() };
-      runs.set(run, kept);
-      return kept;
-    },
-    news,
-    ring: () => void news.emit("news"),
+  const of = (run: string): Kept => {
+    const kept = runs.get(run) ?? nothing();
+    runs.set(run, kept);
+    return kept;
   };
   return {
-    ...keepLines(memory),
+    ...keepLines(of),
     offer: async ({ run, ...offered }) => {
-      memory.of(run).offered = offered;
+      of(run).offered = offered;
     },
     offers: async () =>
-      [...runs].flatMap(([run, { offered, queue }]) => (offered ? [{ run, ...offered, waiting: queue.length }] : [])),
+      [...runs].flatMap(([run, { offered, queue }]) => (offered ? [{ run, ...offered, waiting: queue.size }] : [])),
     withdraw: async (run) => {
-      const { lines } = memory.of(run);
-      runs.delete(run);
-      memory.of(run).lines.push(...lines);
-      memory.ring();
+      const kept = of(run);
+      delete kept.offered;
+      kept.answers = [];
+      for (const { done } of kept.pieces.values()) done.abort();
+      for (const each of [kept.pieces, kept.queue, kept.answered]) each.clear();
     },
-    ...handOut(memory, { patience, turn, sleep }),
-    ...keepAnswers(memory),
+    ...handOut(of, { patience, turn, sleep }),
+    ...keepAnswers(of),
     ...tellReports(),
     keepFile: async (name, content) => void files.set(name, content),
     file: async (name) => files.get(name),
@@ -68,90 +73,122 @@ export function inMemory({ patience = 30, turn = 5, sleep = systemSleep }: InMem
   };
 }
 
-interface Memory {
-  readonly of: (run: string) => Kept;
-  readonly news: EventEmitter;
-  readonly ring: () => void;
+function nothing(): Kept {
+  return {
+    ...{ lines: [], pieces: new Map(), queue: new Set(), takers: new Set(), answers: [], answered: new Set() },
+    news: new EventEmitter<Record<"line" | "answer", []>>().setMaxListeners(0),
+  };
 }
 
-function keepLines({ of, news, ring }: Memory): Pick<Port, "lines" | "follow" | "append"> {
+type Of = (run: string) => Kept;
+
+function keepLines(of: Of): Pick<Port, "lines" | "follow" | "append"> {
   return {
     lines: async (run) => [...of(run).lines],
-    follow: (run, place, signal) => listen(() => of(run).lines, news, { from: place, signal }),
+    follow: async function* (run, place, signal) {
+      const { lines, news } = of(run);
+      for (let at = place; !signal.aborted; ) {
+        const line = lines[at];
+        if (line) {
+          at++;
+          yield line;
+        } else await nextNews(news, "line", signal);
+      }
+    },
     append: async (run, text, place) => {
-      const { lines } = of(run);
-      if (lines.length !== place) throw new BeingWritten(run);
-      lines.push({ text, place: place + 1 });
-      ring();
+      const kept = of(run);
+      if (kept.lines.length !== place) throw new BeingWritten(run);
+      kept.lines.push({ text, place: place + 1 });
+      kept.answers = [];
+      kept.answered.clear();
+      kept.news.emit("line");
       return place + 1;
     },
   };
 }
 
-function handOut(
-  { of, news, ring }: Memory,
-  { patience, turn, sleep }: Required<InMemoryOptions>,
-): Pick<Port, "publish" | "take"> {
-  const put = (queue: Piece[], piece: Piece): void => {
-    queue.push(piece);
-    ring();
+function handOut(of: Of, { patience, turn, sleep }: Required<InMemoryOptions>): Pick<Port, "publish" | "take"> {
+  /** Gives a piece to the worker that has waited longest, or leaves it for the next one that comes. */
+  const put = ({ takers, queue }: Kept, piece: Piece): void => {
+    const [taker] = takers;
+    if (taker) taker(piece);
+    else queue.add(piece);
   };
-  const comeBack = async (queue: Piece[], piece: Piece): Promise<void> => {
+  const nextPut = ({ takers }: Kept, signal: AbortSignal): Promise<Piece | undefined> =>
+    new Promise((resolve) => {
+      const over = new AbortController();
+      const end = (piece?: Piece): void => {
+        takers.delete(end);
+        signal.removeEventListener("abort", stop);
+        over.abort();
+        resolve(piece);
+      };
+      const stop = (): void => end();
+      takers.add(end);
+      signal.addEventListener("abort", stop);
+      void sleep(turn, over.signal).then(stop);
+    });
+  const comeBack = async (kept: Kept, piece: Piece): Promise<void> => {
     do {
       piece.isKept = false;
-      await sleep(patience);
-    } while (piece.isKept && !piece.isDone);
-    if (!piece.isDone) put(queue, piece);
+      await sleep(patience, piece.done.signal);
+    } while (piece.isKept && !piece.done.signal.aborted);
+    if (!piece.done.signal.aborted) put(kept, piece);
   };
   return {
-    publish: async (piece, text) => {
-      const { pieces, queue } = of(piece.run);
-      const [key, own] = [keyOf(piece), { text, isDone: false, isKept: false }];
-      const before = pieces.get(key);
-      if (before) before.isDone = true;
-      pieces.set(key, own);
-      put(queue, own);
+    publish: async (key, text) => {
+      const kept = of(key.run);
+      const { pieces, queue } = kept;
+      const piece = { key: keyOf(key), text, done: new AbortController(), isKept: false };
+      const before = pieces.get(piece.key);
+      before?.done.abort();
+      if (before) queue.delete(before);
+      pieces.set(piece.key, piece);
+      put(kept, piece);
     },
     take: async (run, signal) => {
-      const turnOver = new AbortController();
-      const over = AbortSignal.any([signal, turnOver.signal]);
-      void sleep(turn, over).then(() => turnOver.abort());
-      let piece: Piece | undefined;
-      while (!piece && !over.aborted) {
-        piece = takeNext(of(run).queue);
-        if (!piece) await nextNews(news, over);
-      }
-      turnOver.abort();
+      if (signal.aborted) return undefined;
+      const kept = of(run);
+      const { pieces, queue } = kept;
+      const [first] = queue;
+      if (first) queue.delete(first);
+      const piece = first ?? (await nextPut(kept, signal));
       if (!piece) return undefined;
-      const { queue } = of(run);
-      void comeBack(queue, piece);
-      const own = piece;
+      void comeBack(kept, piece);
       const keep = (): void => {
-        own.isKept = true;
+        piece.isKept = true;
       };
       const done = async (): Promise<void> => {
-        own.isDone = true;
+        piece.done.abort();
+        queue.delete(piece);
+        if (pieces.get(piece.key) === piece) pieces.delete(piece.key);
       };
       return { text: piece.text, keep, done };
     },
   };
 }
 
-function takeNext(queue: Piece[]): Piece | undefined {
-  const piece = queue.shift();
-  return piece?.isDone ? takeNext(queue) : piece;
-}
-
-function keepAnswers({ of, news, ring }: Memory): Pick<Port, "answer" | "answers"> {
+function keepAnswers(of: Of): Pick<Port, "answer" | "answers"> {
   return {
     answer: async (piece, text, worker) => {
-      const { answers, answered } = of(piece.run);
+      const { answers, answered, news } = of(piece.run);
       const key = `${keyOf(piece)}/${worker}`;
-      if (!answered.has(key)) answers.push({ piece, text });
+      if (answered.has(key)) return;
       answered.add(key);
-      ring();
+      answers.push({ piece, text });
+      news.emit("answer");
     },
-    answers: (run, signal) => listen(() => of(run).answers, news, { from: 0, signal }),
+    answers: async function* (run, signal) {
+      const kept = of(run);
+      for (let [list, at] = [kept.answers, 0]; !signal.aborted; ) {
+        if (list !== kept.answers) [list, at] = [kept.answers, 0];
+        const answer = list[at];
+        if (answer) {
+          at++;
+          yield answer;
+        } else await nextNews(kept.news, "answer", signal);
+      }
+    },
   };
 }
 
@@ -169,24 +206,8 @@ function tellReports(): Pick<Port, "report" | "reports"> {
   };
 }
 
-/** The items of a list that grows, from one on, until the signal aborts. */
-async function* listen<Item>(
-  list: () => readonly Item[],
-  news: EventEmitter,
-  { from, signal }: { readonly from: number; readonly signal: AbortSignal },
-): AsyncGenerator<Item> {
-  for (let at = from; !signal.aborted; ) {
-    const item = list()[at];
-    if (item === undefined) await nextNews(news, signal);
-    else {
-      at++;
-      yield item;
-    }
-  }
-}
-
-async function nextNews(news: EventEmitter, signal: AbortSignal): Promise<void> {
-  await once(news, "news", { signal }).catch(() => {}); // aborted: whoever waits looks at the signal
+async function nextNews(news: Kept["news"], of: "line" | "answer", signal: AbortSignal): Promise<void> {
+  await once(news, of, { signal }).catch(() => {}); // aborted: whoever waits looks at the signal
 }
 
 const systemSleep: Port["sleep"] = (seconds, signal) =>

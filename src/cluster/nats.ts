@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout } from "node:timers/promises";
-import type { Consumer, JetStreamClient, JetStreamManager, JsMsg } from "@nats-io/jetstream";
+import type { Consumer, JetStreamClient, JetStreamManager, JsMsg, StoredMsg } from "@nats-io/jetstream";
 import type { ObjectStore } from "@nats-io/obj";
 import type { NatsConnection } from "@nats-io/transport-node";
 import { KitError } from "../error.ts";
@@ -59,7 +59,13 @@ export function portOn(server: Server): Port {
     reports: (run, signal) => hear(connection, `mezo.report.${run}`, signal),
     answer: ({ run, step, pair, shard }, text) => publish(server, `mezo.result.${run}.${step}.${pair}.${shard}`, text),
     answers: async function* (run, signal): AsyncGenerator<StoredAnswer> {
-      for await (const message of listen(server, RESULTS, { subject: `mezo.result.${run}.>`, behind: 0, signal })) {
+      const since = (await lastLine(server, run))?.time;
+      for await (const message of listen(server, RESULTS, {
+        subject: `mezo.result.${run}.>`,
+        behind: 0,
+        ...(since && { since: new Date(since.getTime() - CLOCKS) }),
+        signal,
+      })) {
         const [step, pair, shard] = message.subject.split(".").slice(3).map(Number);
         yield { piece: { run, step: step!, pair: pair!, shard: shard! }, text: message.string() };
       }
@@ -69,22 +75,27 @@ export function portOn(server: Server): Port {
   };
 }
 
+/** Milliseconds by which the clocks of a cluster's servers may differ, or one's be set back. */
+const CLOCKS = 60_000;
+
 const sleep: Port["sleep"] = (seconds, signal) =>
   setTimeout(1e3 * seconds, undefined, signal && { signal }).catch(() => {});
 
+const lineSubject = (run: string): string => `mezo.run.${run}`;
+
+const lastLine = (server: Server, run: string): Promise<StoredMsg | null> =>
+  persist(server, () => server.manager.streams.getMessage(RUNS, { last_by_subj: lineSubject(run) }));
+
 function keepLines(server: Server): Pick<Port, "lines" | "follow" | "append"> {
-  const { manager, client } = server;
-  const subjectOf = (run: string): string => `mezo.run.${run}`;
-  const lastOf = (run: string) =>
-    persist(server, () => manager.streams.getMessage(RUNS, { last_by_subj: subjectOf(run) }));
+  const { client } = server;
   const follow = async function* (run: string, behind: number, signal: AbortSignal): AsyncGenerator<StoredLine> {
-    for await (const message of listen(server, RUNS, { subject: subjectOf(run), behind, signal }))
+    for await (const message of listen(server, RUNS, { subject: lineSubject(run), behind, signal }))
       yield { text: message.string(), place: message.seq };
   };
   return {
     follow,
     lines: async (run) => {
-      const last = await lastOf(run);
+      const last = await lastLine(server, run);
       const found: StoredLine[] = [];
       const over = new AbortController();
       if (last)
@@ -100,10 +111,10 @@ function keepLines(server: Server): Pick<Port, "lines" | "follow" | "append"> {
       const msgID = randomUUID();
       const expect = { lastSubjectSequence: place };
       try {
-        return (await persist(server, () => client.publish(subjectOf(run), text, { msgID, expect }))).seq;
+        return (await persist(server, () => client.publish(lineSubject(run), text, { msgID, expect }))).seq;
       } catch (error) {
         if (codeOf(error) !== WRONG_LAST_SEQUENCE) throw error;
-        const last = await lastOf(run);
+        const last = await lastLine(server, run);
         if (last?.header.get("Nats-Msg-Id") === msgID) return last.seq; // its acknowledgement was lost
         throw new BeingWritten(run);
       }
@@ -122,6 +133,7 @@ function handOut(server: Server): Pick<Port, "offer" | "offers" | "withdraw" | "
   const { manager, client, patience } = server;
   const { streams, consumers } = manager;
   const bases = new Map<string, string>(); // what is offered stands in a queue's description: metadata are younger than many servers
+  const queues = new Map<string, Promise<Consumer>>(); // found once: a piece is then a request and an answer
   const queueOf = (run: string): string => `run_${run}`;
   const subjectOf = ({ run, step, pair, shard }: PieceKey): string =>
     `mezo.work.${bases.get(run)}.${run}.${step}.${pair}.${shard}`;
@@ -157,11 +169,13 @@ function handOut(server: Server): Pick<Port, "offer" | "offers" | "withdraw" | "
     take: async (run, signal) => {
       if (signal.aborted) return undefined;
       try {
-        const queue: Consumer = await client.consumers.get(WORK, queueOf(run));
-        const message = await untilAborted(queue.next({ expires: 1e3 * TURN }), signal);
+        const queue = queues.get(run) ?? client.consumers.get(WORK, queueOf(run));
+        queues.set(run, queue);
+        const message = await untilAborted((await queue).next({ expires: 1e3 * TURN }), signal);
         if (!message) return undefined;
         return { text: message.string(), keep: () => message.working(), done: async () => message.ack() };
       } catch (error) {
+        queues.delete(run);
         if (codeOf(error) !== CONSUMER_NOT_FOUND && !isPassing(server, error)) throw error;
         await sleep(0.5, signal);
         return undefined;
@@ -228,15 +242,26 @@ interface Source {
   readonly subject: string;
   /** Sequence number of the message behind which to begin. */
   readonly behind: number;
+  /** When the first messages are from that are wanted; all are where it is left out. */
+  readonly since?: Date;
   readonly signal: AbortSignal;
 }
 
 /** A stream's messages of a subject, those that are there and then each as it comes, until the signal aborts; a server that comes back is listened to again. */
-async function* listen(server: Server, stream: string, { subject, behind, signal }: Source): AsyncGenerator<JsMsg> {
+async function* listen(
+  server: Server,
+  stream: string,
+  { subject, behind, since, signal }: Source,
+): AsyncGenerator<JsMsg> {
   for (let from = behind + 1; !signal.aborted; ) {
-    const options = { filter_subjects: subject, opt_start_seq: from, deliver_policy: "by_start_sequence" } as const;
+    const start =
+      since && from === behind + 1
+        ? ({ opt_start_time: since.toISOString(), deliver_policy: "by_start_time" } as const)
+        : ({ opt_start_seq: from, deliver_policy: "by_start_sequence" } as const);
     const messages = await persist(server, async () =>
-      (await server.client.consumers.get(stream, options)).consume({ idle_heartbeat: 1_000 }),
+      (await server.client.consumers.get(stream, { filter_subjects: subject, ...start })).consume({
+        idle_heartbeat: 1_000,
+      }),
     );
     const close = (): void => void messages.close();
     signal.addEventListener("abort", close, { once: true });

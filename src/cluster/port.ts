@@ -30,7 +30,10 @@ export interface Port {
   take(run: string, signal: AbortSignal): Promise<TakenPiece | undefined>;
   /** Answers a piece; returns once the answer is kept. Of one worker it is there once. */
   answer(piece: PieceKey, text: string, worker: string): Promise<void>;
-  /** The answers to a run's pieces, those that are there and then each as it comes, perhaps several to one piece; ends when `signal` aborts. */
+  /**
+   * The answers to a run's pieces, those since its last line at least, and then each as it comes, perhaps several to one piece; ends when
+   * `signal` aborts.
+   */
   answers(run: string, signal: AbortSignal): AsyncIterable<StoredAnswer>;
   /** Tells those who look on how a piece of a run comes along; who comes later does not hear of it. */
   report(run: string, text: string): Promise<void>;

@@ -1,24 +1,19 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative, resolve } from "node:path";
 import { Command } from "commander";
 import { runCommand } from "../../src/cli/commandLine.ts";
 import { coordinate } from "../../src/cluster/coordinator.ts";
 import { natsPort } from "../../src/cluster/join.ts";
-import type { Port } from "../../src/cluster/port.ts";
-import { tune } from "../../src/experiment/tune.ts";
-import type { Cluster } from "../../src/experiment/tuneOptions.ts";
 import { loadModel } from "../../src/models/load.ts";
-import type { LanguageModel } from "../../src/models/network.ts";
 import { numberColumns, toTerminal } from "../../src/report/table.ts";
 import { loadTask } from "../../src/tasks/load.ts";
-import type { Task } from "../../src/tasks/task.ts";
 import { useBackend } from "../../src/tensor/backend.ts";
-import { mezo } from "../../src/tuners/mezo.ts";
 import { startServer } from "../cluster/server.ts";
-import { tinyModel, tinyTensors, WORDS } from "../tiny.ts";
+import { tinyModel, tinyTensors } from "../tiny.ts";
+import { counting, rowsFile, timeSteps } from "./clusterSteps.ts";
 import { among, count, countFrom } from "./options.ts";
 import { writeResults } from "./results.ts";
 import { modelShapes } from "./shapes.ts";
@@ -50,62 +45,11 @@ function parseOptions(argv: readonly string[]): Options {
     .opts<Options>();
 }
 
-/** Rows of so many tokens, with the begin token, "It was" and the answer; no two are the same, as a repeated one would be left out of the task. */
-function rowsFile(folder: string, tokens: number): string {
-  const sentence = (row: number): string =>
-    Array.from(
-      { length: tokens - 4 },
-      (_, i) => WORDS[2 + ((((row + 1) * (i + 1) ** 2) % 1009) % (WORDS.length - 2))],
-    ).join(" ");
-  const file = join(folder, "rows.csv");
-  writeFileSync(
-    file,
-    `sentence,label\n${Array.from({ length: 64 }, (_, row) => `${sentence(row)},${row % 2}\n`).join("")}`,
-  );
-  return file;
-}
-
-/** The seconds of each step but the first. */
-async function timeSteps(model: LanguageModel, task: Task, options: Options, cluster?: Cluster): Promise<number[]> {
-  const ends: number[] = [];
-  const record = { start: () => {}, step: () => void ends.push(performance.now()), score: () => {} };
-  const { steps, rows: batchSize } = options;
-  const settings = { steps, batchSize, evaluateEvery: steps, record, ...(cluster && { cluster }) };
-  await tune(model, task, mezo({ lr: 1e-7 }), settings);
-  return ends.slice(1).map((end, i) => (end - ends[i]!) / 1e3);
-}
-
 /** What a round found: the seconds of steps, and the bytes of a step's messages. */
 interface Turn {
   readonly alone: readonly number[];
   readonly together: readonly number[];
   readonly bytesPerStep: number;
-}
-
-/** A port that adds up the bytes of the messages that pass it. */
-function counting(port: Port): { readonly port: Port; readonly bytes: () => number } {
-  let bytes = 0;
-  const add = (text: string): void => {
-    bytes += Buffer.byteLength(text);
-  };
-  const counted: Port = {
-    ...port,
-    append: (run, text, place) => {
-      add(text);
-      return port.append(run, text, place);
-    },
-    publish: (piece, text) => {
-      add(text);
-      return port.publish(piece, text);
-    },
-    answers: async function* (run, signal) {
-      for await (const answer of port.answers(run, signal)) {
-        add(answer.text);
-        yield answer;
-      }
-    },
-  };
-  return { port: counted, bytes: () => bytes };
 }
 
 function startWorker(model: string, url: string): ChildProcess {
@@ -140,7 +84,7 @@ async function main(argv: readonly string[]): Promise<void> {
       const alone = await timeSteps(model, task, options);
       const before = bytes();
       const shared = { shards: options.workers, run: `round-${round}` };
-      const together = await timeSteps(model, task, options, coordinate(port, shared));
+      const together = await timeSteps(model, task, { ...options, cluster: coordinate(port, shared) });
       turns.push({ alone, together, bytesPerStep: (bytes() - before) / options.steps });
     }
     const [alone, together] = (["alone", "together"] as const).map((who) =>

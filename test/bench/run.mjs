@@ -3,7 +3,7 @@ import { copyFileSync, existsSync, lstatSync, mkdirSync, rmdirSync, rmSync, stat
 import { join, resolve } from "node:path";
 
 // Compiles the benchmarks with src/ into .bench/, where they are measured as they run for users: by Node, from JavaScript. Then runs the
-// one that is named first: main, backendsMain, clusterMain, replayMain, peerMain, scaleMain or accuracyMain.
+// one that is named first: main, backendsMain, clusterMain, clusterScaleMain, replayMain, peerMain, scaleMain or accuracyMain.
 const root = resolve(import.meta.dirname, "../..");
 const bench = join(root, ".bench");
 const compiler = join(root, "node_modules/typescript/bin/tsc");
