@@ -21,7 +21,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     ...["tensor", "kernels", "nn", "checkpoints", "text", "models", "adapters", "tasks", "tuners", "record", "loss"],
   ],
   cluster: ["tensor", "text", "models", "adapters", "tasks", "tuners", "record", "loss", "experiment"],
-  measure: ["tensor", "checkpoints", "models", "adapters", "tasks", "tuners", "record", "loss", "experiment"],
+  measure: [
+    ...["tensor", "checkpoints", "models", "adapters", "tasks", "tuners", "record", "loss", "experiment", "cluster"],
+  ],
   report: ["tensor", "record", "experiment", "measure"],
   lab: [
     ...["tensor", "kernels", "nn", "text", "models", "adapters", "tasks", "tuners", "record", "loss", "experiment"],
@@ -31,7 +33,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     ...["tensor", "nn", "text", "models", "adapters", "tasks", "record", "experiment", "cluster", "measure", "report"],
     "lab",
   ],
-  notebook: ["tensor", "record", "measure", "report", "cli"],
+  notebook: ["tensor", "record", "cluster", "measure", "report", "cli"],
   // What runs notebooks, for the terminal and for Jupyter: it loads the kit for cells.
   "cli/notebooks": ["cli", "measure", "notebook"],
 };
@@ -123,8 +125,8 @@ test("every file of src/ is under 300 lines, generated ones aside", () => {
   expect(long).toEqual([]);
 });
 
-test("src/ has at most 365 files", () => {
-  expect(files.length).toBeLessThanOrEqual(365);
+test("src/ has at most 370 files", () => {
+  expect(files.length).toBeLessThanOrEqual(370);
 });
 
 /** A package of npm's that is imported in any form; its parts, after a slash, count as the package. */

@@ -60,6 +60,12 @@ export function tableCommand(): Command {
   );
   command.summary("measures the paper's methods on a task and prints them in one table: the main command");
   for (const add of [addData, addMeasurement, addTraining, addAdapters, addMachine, addOutput]) add(command);
+  command
+    .optionsGroup("More machines:")
+    .option(
+      "--cluster <address>",
+      "has the runs made by mezo worker on other machines, several at once, which a NATS server connects: nats://host:4222",
+    );
   return command.addHelpText("after", EXAMPLES);
 }
 
@@ -246,7 +252,8 @@ function addOutput(parser: Command): void {
 
 /** The request that a parsed `mezo table` was given. Throws a KitError for what is wrong. */
 export function readRequest(command: Command): MeasureRequest {
-  const { method: methods, ...options } = givenOptions<MeasureOptions & { method?: readonly string[] }>(command);
+  const given = givenOptions<MeasureOptions & { method?: readonly string[]; cluster?: string }>(command);
+  const { method: methods, cluster: _, ...options } = given;
   return makeRequest({ ...options, ...(methods && { methods }) }, flagName);
 }
 

@@ -1,8 +1,8 @@
 import { join, relative } from "node:path";
 import type { Command } from "commander";
-import { makePlan, type Omission, rowsName } from "../measure/plan.ts";
+import { type Job, makePlan, type Omission, rowsName } from "../measure/plan.ts";
 import type { MeasureRequest } from "../measure/request.ts";
-import { checkJobs, runJob } from "../measure/runJob.ts";
+import { checkJobs, runJob, type Supervision } from "../measure/runJob.ts";
 import type { Run } from "../record/run.ts";
 import { plotAccuracyMemory } from "../report/plot.ts";
 import "../lab/index.ts"; // defines its tuners
@@ -30,7 +30,9 @@ export async function drawRuns(runs: readonly Run[], folder: string): Promise<st
 
 /** The command that measures methods and prints them in one table. */
 export const makeTableCommand = (): Command =>
-  tableCommand().action((_options, command: Command) => measure(readRequest(command)));
+  tableCommand().action(({ cluster }: { readonly cluster?: string }, command: Command) =>
+    measure(readRequest(command), cluster),
+  );
 
 /** What a command has done so far. */
 interface Results {
@@ -48,8 +50,12 @@ async function report({ runs, omissions }: Results, { figures, smoke, out }: Mea
   process.stdout.write(`\n${text}\n${left}${warning}Runs: ${relative(process.cwd(), out)}${picture}\n`);
 }
 
-/** Does the runs one after the other, adding each to the results when it is finished. */
-async function runAll(request: MeasureRequest, { runs, omissions }: Results): Promise<void> {
+/** Makes the runs, one after the other here or several at once in a cluster, adding each to the results when it is finished. */
+async function runAll(
+  request: MeasureRequest,
+  { runs, omissions }: Results,
+  cluster: string | undefined,
+): Promise<void> {
   const progress = terminalProgress();
   const signal = abortOnSignals();
   try {
@@ -57,16 +63,31 @@ async function runAll(request: MeasureRequest, { runs, omissions }: Results): Pr
     checkJobs(plan.jobs);
     omissions.push(...plan.omissions);
     for (const remark of plan.remarks) process.stderr.write(`${remark}\n`);
-    for (const job of plan.jobs) runs.push(await runJob(job, { onProgress: progress.report, signal }));
+    const supervision = { onProgress: progress.report, signal };
+    if (cluster !== undefined) runs.push(...(await runInCluster(cluster, plan.jobs, supervision)));
+    else for (const job of plan.jobs) runs.push(await runJob(job, supervision));
   } finally {
     progress.stop();
   }
 }
 
+async function runInCluster(url: string, jobs: readonly Job[], supervision: Supervision): Promise<Run[]> {
+  const [{ natsPort }, { runTable }] = await Promise.all([
+    import("../cluster/join.ts"),
+    import("../measure/clusterTable.ts"),
+  ]);
+  const port = await natsPort(url);
+  try {
+    return await runTable(port, jobs, supervision);
+  } finally {
+    await port.close();
+  }
+}
+
 /** Whatever stops the runs, those that are finished are reported. */
-async function measure(request: MeasureRequest): Promise<void> {
+async function measure(request: MeasureRequest, cluster: string | undefined): Promise<void> {
   const results: Results = { runs: [], omissions: [] };
-  const failure = await runAll(request, results).catch((error: unknown) => ({ error }));
+  const failure = await runAll(request, results, cluster).catch((error: unknown) => ({ error }));
   await report(results, request).catch((error: unknown) => {
     if (!failure) throw error;
   });

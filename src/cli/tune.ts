@@ -2,7 +2,7 @@ import { rmSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { Command, Option } from "commander";
 import type { JoinedCluster } from "../cluster/join.ts";
-import { KitError } from "../error.ts";
+import { KitError, listNames } from "../error.ts";
 import { evaluate, evaluateMajority } from "../experiment/evaluate.ts";
 import { type Report, report } from "../experiment/report.ts";
 import { checkTunedFolder, saveTuned } from "../experiment/saveTuned.ts";
@@ -13,6 +13,7 @@ import { findMethod, isMarked, paperMethods, plainName } from "../measure/method
 import { openRunFile } from "../measure/openRunFile.ts";
 import { checkPrompts, checkWeights, checkWritable } from "../measure/plan.ts";
 import type { MeasureOptions, MeasureRequest } from "../measure/request.ts";
+import { zerothOrder } from "../measure/runMethod.ts";
 import { BUNDLED_MODEL, isBundled, loadModel, openModel } from "../models/load.ts";
 import type { LanguageModel } from "../models/network.ts";
 import type { Run, Score } from "../record/run.ts";
@@ -60,6 +61,7 @@ interface OwnOptions {
   readonly figures?: string;
   readonly cluster?: string;
   readonly shards?: number;
+  readonly run?: string;
   readonly patience?: number;
 }
 
@@ -105,6 +107,7 @@ export function makeTuneCommand(): Command {
       "has the steps computed by mezo worker on other machines, which a NATS server connects: nats://host:4222",
     )
     .option("--shards <n>", "pieces that a batch is divided into for them (default: 1)", whole(1))
+    .option("--run <name>", "the run's name there (default: one that its settings give)")
     .option(
       "--patience <seconds>",
       "after which a piece without an answer is given to another of them, more than any needs for one (default: 30)",
@@ -140,10 +143,11 @@ function readDefinition({ text, label, classes, prompt, task }: OwnOptions): Tas
 async function tuneTask(command: Command): Promise<void> {
   const own = command.opts<OwnOptions & Pick<MeasureOptions, "model">>();
   const definition = readDefinition(own);
-  const { text, label, classes, prompt, task, method, seed, out, figures, cluster, shards, patience, ...rest } =
+  const { text, label, classes, prompt, task, method, seed, out, figures, cluster, shards, run, patience, ...rest } =
     givenOptions<OwnOptions>(command);
   const isSmall = cluster === undefined && isBundled(own.model ?? BUNDLED_MODEL);
   const methods = [own.method ?? (isSmall ? "ft" : "mezo")];
+  if (cluster !== undefined) checkShared(methods[0]!);
   const request = makeRequest({ ...rest, methods, seeds: [own.seed] } as MeasureOptions, flagName);
   const progress = terminalProgress();
   const signal = abortOnSignals();
@@ -157,6 +161,15 @@ async function tuneTask(command: Command): Promise<void> {
   process.exit(); // a GPU's driver would keep the process alive
 }
 
+/** Throws a KitError for a method whose steps no other machine can compute. */
+function checkShared(name: string): void {
+  const method = findMethod(name)!;
+  if ("trainer" in method && method.trainer === zerothOrder) return;
+  throw new KitError(
+    `${method.name} was to be computed by a cluster, which computes losses on both sides of theta alone: take a method such as mezo.`,
+  );
+}
+
 /** What tuning came to: the test scores of all that is compared, and the report of the tuned model where the task has classes. */
 interface Result {
   readonly task: Task;
@@ -168,17 +181,32 @@ interface Result {
 
 async function tune(
   definition: TaskDefinition,
-  { out, seed, figures, ...machines }: OwnOptions,
+  own: OwnOptions,
+  request: MeasureRequest,
+  onProgress: Progress,
+): Promise<Result> {
+  const { model: id, revision, untied } = request;
+  checkTunedFolder(own.out);
+  checkWritable(dirname(resolve(own.out)), flagName("out"));
+  if (own.figures !== undefined) checkWritable(own.figures, flagName("figures"));
+  checkWeights(request);
+  checkPrompts(definition, await openModel(id, { revision, untied, onProgress }));
+  const cluster = await joinMachines(own);
+  try {
+    return await tuneOn(cluster, definition, own, request, onProgress);
+  } finally {
+    await cluster?.close();
+  }
+}
+
+async function tuneOn(
+  cluster: Cluster | undefined,
+  definition: TaskDefinition,
+  { out, seed }: OwnOptions,
   request: MeasureRequest,
   onProgress: Progress,
 ): Promise<Result> {
   const { model: id, revision, backend, threads, products, weights, rounding, untied, resume } = request;
-  checkTunedFolder(out);
-  checkWritable(dirname(resolve(out)), flagName("out"));
-  if (figures !== undefined) checkWritable(figures, flagName("figures"));
-  checkWeights(request);
-  checkPrompts(definition, await openModel(id, { revision, untied, onProgress }));
-  const cluster = await joinMachines(machines);
   const { data, encoding, quoting, train, dev, test, k } = request;
   const task = await loadTask(definition, { data, encoding, quoting, train, dev, test, k, seed, onProgress });
   if (task.remark !== undefined) process.stderr.write(`${task.remark}.\n`);
@@ -196,18 +224,17 @@ async function tune(
     return { task, scores, ...(found && { report: found }), step: tuned.step, steps: run.steps.length };
   } finally {
     model.dispose();
-    await cluster?.close();
   }
 }
 
-type Machines = Pick<OwnOptions, "cluster" | "shards" | "patience">;
-
-async function joinMachines({ cluster, shards, patience }: Machines): Promise<JoinedCluster | undefined> {
+async function joinMachines({ cluster, shards, run, patience }: OwnOptions): Promise<JoinedCluster | undefined> {
+  const settings = { ...(shards && { shards }), ...(run !== undefined && { run }), ...(patience && { patience }) };
+  const alone = cluster === undefined ? Object.keys(settings).map(flagName) : [];
+  if (alone.length > 0) throw new KitError(`${listNames(alone)} was given without a cluster: name one with --cluster.`);
   if (cluster === undefined) return undefined;
   const { joinCluster } = await import("../cluster/join.ts");
   const onRefused = ({ message }: KitError): void => void process.stderr.write(`${message}\n`);
-  const asked = { ...(shards !== undefined && { shards }), ...(patience !== undefined && { patience }) };
-  return joinCluster(cluster, { onRefused, ...asked });
+  return joinCluster(cluster, { onRefused, ...settings });
 }
 
 /** Where the run is until the tuned model is saved. */

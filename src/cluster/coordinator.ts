@@ -76,7 +76,7 @@ async function goOn(carried: Carried, at: CarriedRun, go: Parameters<Cluster["ca
   let begun: Promise<void> | undefined;
   const begin = async (): Promise<void> => {
     await stream.begin();
-    await port.offer({ run, base: header.weightsHash });
+    await port.offer({ run, kind: "run", base: header.weightsHash });
   };
   const putOff = putSweepsOff(at.tuner);
   const isResumed = at.settings.resume !== undefined || past !== at.past;

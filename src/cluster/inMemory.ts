@@ -1,6 +1,6 @@
-import { EventEmitter, once } from "node:events";
+import { EventEmitter, on, once } from "node:events";
 import { setTimeout } from "node:timers/promises";
-import { BeingWritten, type PieceKey, type Port, type StoredAnswer, type StoredLine } from "./port.ts";
+import { BeingWritten, type Offer, type PieceKey, type Port, type StoredAnswer, type StoredLine } from "./port.ts";
 
 /** How a cluster in memory behaves. */
 export interface InMemoryOptions {
@@ -15,7 +15,7 @@ export interface InMemoryOptions {
 /** A run's part of the memory. */
 interface Kept {
   readonly lines: StoredLine[];
-  base?: string;
+  offered?: Pick<Offer, "base" | "kind">;
   /** Those that nobody is done with. */
   readonly pieces: Map<string, Piece>;
   /** Those of them that nobody has. */
@@ -34,6 +34,8 @@ interface Piece {
   readonly text: string;
   /** Aborts when a worker is done with it, or another text is in its place. */
   readonly done: AbortController;
+  /** Its worker has said so since its time began. */
+  isKept: boolean;
 }
 
 const keyOf = ({ step, pair, shard }: PieceKey): string => `${step}.${pair}.${shard}`;
@@ -41,6 +43,7 @@ const keyOf = ({ step, pair, shard }: PieceKey): string => `${step}.${pair}.${sh
 /** A cluster in the memory of this process, without a server: coordinators and workers that share the value are in it together. */
 export function inMemory({ patience = 30, turn = 5, sleep = systemSleep }: InMemoryOptions = {}): Port {
   const runs = new Map<string, Kept>();
+  const files = new Map<string, Uint8Array>();
   const of = (run: string): Kept => {
     const kept = runs.get(run) ?? nothing();
     runs.set(run, kept);
@@ -48,20 +51,23 @@ export function inMemory({ patience = 30, turn = 5, sleep = systemSleep }: InMem
   };
   return {
     ...keepLines(of),
-    offer: async ({ run, base }) => {
-      of(run).base = base;
+    offer: async ({ run, ...offered }) => {
+      of(run).offered = offered;
     },
     offers: async () =>
-      [...runs].flatMap(([run, { base, queue }]) => (base === undefined ? [] : [{ run, base, waiting: queue.size }])),
+      [...runs].flatMap(([run, { offered, queue }]) => (offered ? [{ run, ...offered, waiting: queue.size }] : [])),
     withdraw: async (run) => {
       const kept = of(run);
-      delete kept.base;
+      delete kept.offered;
       kept.answers = [];
       for (const { done } of kept.pieces.values()) done.abort();
       for (const each of [kept.pieces, kept.queue, kept.answered]) each.clear();
     },
     ...handOut(of, { patience, turn, sleep }),
     ...keepAnswers(of),
+    ...tellReports(),
+    keepFile: async (name, content) => void files.set(name, content),
+    file: async (name) => files.get(name),
     sleep,
     close: async () => {},
   };
@@ -123,14 +129,17 @@ function handOut(of: Of, { patience, turn, sleep }: Required<InMemoryOptions>): 
       void sleep(turn, over.signal).then(stop);
     });
   const comeBack = async (kept: Kept, piece: Piece): Promise<void> => {
-    await sleep(patience, piece.done.signal);
+    do {
+      piece.isKept = false;
+      await sleep(patience, piece.done.signal);
+    } while (piece.isKept && !piece.done.signal.aborted);
     if (!piece.done.signal.aborted) put(kept, piece);
   };
   return {
     publish: async (key, text) => {
       const kept = of(key.run);
       const { pieces, queue } = kept;
-      const piece = { key: keyOf(key), text, done: new AbortController() };
+      const piece = { key: keyOf(key), text, done: new AbortController(), isKept: false };
       const before = pieces.get(piece.key);
       before?.done.abort();
       if (before) queue.delete(before);
@@ -146,12 +155,15 @@ function handOut(of: Of, { patience, turn, sleep }: Required<InMemoryOptions>): 
       const piece = first ?? (await nextPut(kept, signal));
       if (!piece) return undefined;
       void comeBack(kept, piece);
+      const keep = (): void => {
+        piece.isKept = true;
+      };
       const done = async (): Promise<void> => {
         piece.done.abort();
         queue.delete(piece);
         if (pieces.get(piece.key) === piece) pieces.delete(piece.key);
       };
-      return { text: piece.text, done };
+      return { text: piece.text, keep, done };
     },
   };
 }
@@ -175,6 +187,20 @@ function keepAnswers(of: Of): Pick<Port, "answer" | "answers"> {
           at++;
           yield answer;
         } else await nextNews(kept.news, "answer", signal);
+      }
+    },
+  };
+}
+
+function tellReports(): Pick<Port, "report" | "reports"> {
+  const told = new EventEmitter().setMaxListeners(0);
+  return {
+    report: async (run, text) => void told.emit(run, text),
+    reports: async function* (run, signal) {
+      try {
+        for await (const [text] of on(told, run, { signal })) yield text as string;
+      } catch (error) {
+        if (!signal.aborted) throw error;
       }
     },
   };

@@ -100,7 +100,7 @@ function wrongIn(
 
 /** Reads a piece of a run. Throws a KitError for a message that is none. */
 export function readPiece(text: string, run: string): PieceMessage {
-  const piece = readMessage(text, "piece") as PieceMessage;
+  const piece = readMessage<PieceMessage>(text, "piece");
   if (piece.known.length > 2 * piece.pair)
     throw new KitError(
       `Piece ${pieceName(piece)} was left aside, as it knows the losses of pairs that do not come before its own: see who else writes to the cluster.`,
@@ -113,7 +113,7 @@ export function readPiece(text: string, run: string): PieceMessage {
 
 /** Reads an answer to a piece. Throws a KitError for a message that is none, or of another piece than where it stands. */
 export function readAnswer(text: string, key: PieceKey): AnswerMessage {
-  const answer = readMessage(text, "answer") as AnswerMessage;
+  const answer = readMessage<AnswerMessage>(text, "answer");
   if (pieceName(answer) === pieceName(key)) return { ...answer, ...namedLosses(lossesIn(answer).map(Number)) };
   throw new KitError(
     `An answer to piece ${pieceName(answer)} stood among those to ${pieceName(key)} and was left aside: see who else writes to the cluster.`,
@@ -146,11 +146,20 @@ const SCHEMA = resolve(import.meta.dirname, "../../data/schema/cluster.schema.js
 
 let schema: Ajv2020 | undefined;
 
-/** A message of that kind. Throws a KitError for a text that is too long to be read, no JSON, or not as the schema has it. */
-function readMessage(text: string, kind: "piece" | "answer"): unknown {
+/** The kinds of messages, as the schema has them. */
+export type MessageKind = "piece" | "answer" | "table" | "job" | "result" | "report";
+
+/** What errors call them. */
+const CALLED: Readonly<Record<MessageKind, string>> = {
+  ...{ piece: "a piece", answer: "an answer" },
+  ...{ table: "a table", job: "a job of a table", result: "a job's result", report: "a report of a job" },
+};
+
+/** Reads a message of that kind. Throws a KitError for a text that is too long to be read, no JSON, or not as the schema has it. */
+export function readMessage<Message>(text: string, kind: MessageKind): Message {
   const aside = (found: string): KitError =>
     new KitError(
-      `A message that should be ${kind === "piece" ? "a piece" : "an answer"} was left aside, as ${found}: see who else writes to the cluster.`,
+      `A message that should be ${CALLED[kind]} was left aside, as ${found}: see who else writes to the cluster.`,
     );
   if (Buffer.byteLength(text) > MOST_BYTES) throw aside(`it has more than ${MOST_BYTES} bytes`);
   const message = parsed(text);
@@ -161,7 +170,7 @@ function readMessage(text: string, kind: "piece" | "answer"): unknown {
   );
   const validate = schema.getSchema(`cluster#/$defs/${kind}`)!;
   if (!validate(message)) throw aside(whyInvalid(validate.errors![0]!)); // 1e999, which JSON reads as Infinity, is no number to it
-  return message;
+  return message as Message;
 }
 
 function whyInvalid({ instancePath, message = "is wrong", params }: NonNullable<Ajv2020["errors"]>[number]): string {

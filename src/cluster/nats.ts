@@ -1,9 +1,27 @@
 import { randomUUID } from "node:crypto";
-import { setTimeout } from "node:timers/promises";
-import type { Consumer, JetStreamClient, JetStreamManager, JsMsg, StoredMsg } from "@nats-io/jetstream";
-import type { NatsConnection } from "@nats-io/transport-node";
-import { KitError } from "../error.ts";
-import { BeingWritten, MOST_BYTES, type PieceKey, type Port, type StoredAnswer, type StoredLine } from "./port.ts";
+import type { Consumer, JetStreamManager, StoredMsg } from "@nats-io/jetstream";
+import {
+  BeingWritten,
+  MOST_BYTES,
+  type Offer,
+  type PieceKey,
+  type Port,
+  type StoredAnswer,
+  type StoredLine,
+} from "./port.ts";
+import {
+  CONSUMER_NOT_FOUND,
+  checkSize,
+  codeOf,
+  hear,
+  isPassing,
+  listen,
+  persist,
+  publish,
+  type Server,
+  sleep,
+  WRONG_LAST_SEQUENCE,
+} from "./server.ts";
 
 const [RUNS, WORK, RESULTS] = ["MEZO_RUNS", "MEZO_WORK", "MEZO_RESULTS"] as const;
 
@@ -29,21 +47,15 @@ export async function addStreams({ streams }: JetStreamManager): Promise<void> {
   }
 }
 
-/** A server with JetStream that a process is connected to. */
-export interface Server {
-  readonly connection: NatsConnection;
-  readonly manager: JetStreamManager;
-  readonly client: JetStreamClient;
-  /** Seconds until a piece that a worker has not ended is given to another. */
-  readonly patience: number;
-}
-
 /** The port of a cluster on a server that has the streams. */
 export function portOn(server: Server): Port {
   const { connection } = server;
   return {
     ...keepLines(server),
     ...handOut(server),
+    ...keepFiles(server),
+    report: async (run, text) => connection.publish(`mezo.report.${run}`, text),
+    reports: (run, signal) => hear(connection, `mezo.report.${run}`, signal),
     answer: ({ run, step, pair, shard }, text) => publish(server, `mezo.result.${run}.${step}.${pair}.${shard}`, text),
     answers: async function* (run, signal): AsyncGenerator<StoredAnswer> {
       const since = (await lastLine(server, run))?.time;
@@ -64,9 +76,6 @@ export function portOn(server: Server): Port {
 
 /** Milliseconds by which the clocks of a cluster's servers may differ, or one's be set back. */
 const CLOCKS = 60_000;
-
-const sleep: Port["sleep"] = (seconds, signal) =>
-  setTimeout(1e3 * seconds, undefined, signal && { signal }).catch(() => {});
 
 const lineSubject = (run: string): string => `mezo.run.${run}`;
 
@@ -94,6 +103,7 @@ function keepLines(server: Server): Pick<Port, "lines" | "follow" | "append"> {
       return found;
     },
     append: async (run, text, place) => {
+      checkSize(server, text);
       const msgID = randomUUID();
       const expect = { lastSubjectSequence: place };
       try {
@@ -108,25 +118,22 @@ function keepLines(server: Server): Pick<Port, "lines" | "follow" | "append"> {
   };
 }
 
-const [WRONG_LAST_SEQUENCE, CONSUMER_NOT_FOUND] = [10071, 10014];
-
-const codeOf = (error: unknown): unknown => (error as { readonly code?: unknown }).code;
-
 /** Seconds in which a worker waits for a piece before it looks around. */
 const TURN = 5;
 
 function handOut(server: Server): Pick<Port, "offer" | "offers" | "withdraw" | "publish" | "take"> {
   const { manager, client, patience } = server;
   const { streams, consumers } = manager;
-  const bases = new Map<string, string>();
+  const bases = new Map<string, string>(); // what is offered stands in a queue's description: metadata are younger than many servers
   const queues = new Map<string, Promise<Consumer>>(); // found once: a piece is then a request and an answer
   const queueOf = (run: string): string => `run_${run}`;
   const subjectOf = ({ run, step, pair, shard }: PieceKey): string =>
     `mezo.work.${bases.get(run)}.${run}.${step}.${pair}.${shard}`;
   return {
-    offer: async ({ run, base }) => {
+    offer: async ({ run, kind, base }) => {
       bases.set(run, base);
-      const queue = { durable_name: queueOf(run), description: base, filter_subject: `mezo.work.${base}.${run}.>` };
+      const subject = `mezo.work.${base}.${run}.>`;
+      const queue = { durable_name: queueOf(run), description: `${kind} ${base}`, filter_subject: subject };
       const handing = {
         ack_policy: "explicit",
         ack_wait: patience * 1e9,
@@ -137,9 +144,12 @@ function handOut(server: Server): Pick<Port, "offer" | "offers" | "withdraw" | "
     },
     offers: () =>
       persist(server, async () => {
-        const found = [];
-        for await (const { name, config, num_pending } of consumers.list(WORK))
-          found.push({ run: name.slice(queueOf("").length), base: config.description ?? "", waiting: num_pending });
+        const found: Offer[] = [];
+        for await (const { name, config, num_pending } of consumers.list(WORK)) {
+          const [kind, base = ""] = (config.description ?? "").split(" ");
+          const run = name.slice(queueOf("").length);
+          if (kind === "run" || kind === "table") found.push({ run, kind, base, waiting: num_pending });
+        }
         return found;
       }),
     withdraw: async (run) => {
@@ -154,7 +164,8 @@ function handOut(server: Server): Pick<Port, "offer" | "offers" | "withdraw" | "
         const queue = queues.get(run) ?? client.consumers.get(WORK, queueOf(run));
         queues.set(run, queue);
         const message = await untilAborted((await queue).next({ expires: 1e3 * TURN }), signal);
-        return message ? { text: message.string(), done: async () => message.ack() } : undefined;
+        if (!message) return undefined;
+        return { text: message.string(), keep: () => message.working(), done: async () => message.ack() };
       } catch (error) {
         queues.delete(run);
         if (codeOf(error) !== CONSUMER_NOT_FOUND && !isPassing(server, error)) throw error;
@@ -162,6 +173,20 @@ function handOut(server: Server): Pick<Port, "offer" | "offers" | "withdraw" | "
         return undefined;
       }
     },
+  };
+}
+
+/** A bucket of files by the hashes of their contents. */
+export const FILES = "mezo-data";
+
+function keepFiles(server: Server): Pick<Port, "keepFile" | "file"> {
+  const { files } = server;
+  return {
+    keepFile: (name, content) =>
+      persist(server, async () => {
+        if (!(await files.info(name))) await files.putBlob({ name }, content);
+      }),
+    file: async (name) => (await persist(server, () => files.getBlob(name))) ?? undefined,
   };
 }
 
@@ -176,78 +201,4 @@ function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | 
 
 function unlessNotFound(error: unknown): void {
   if (codeOf(error) !== CONSUMER_NOT_FOUND) throw error;
-}
-
-async function publish(server: Server, subject: string, text: string): Promise<void> {
-  const msgID = randomUUID();
-  await persist(server, () => server.client.publish(subject, text, { msgID }));
-}
-
-interface Source {
-  readonly subject: string;
-  /** Sequence number of the message behind which to begin. */
-  readonly behind: number;
-  /** When the first messages are from that are wanted; all are where it is left out. */
-  readonly since?: Date;
-  readonly signal: AbortSignal;
-}
-
-/** A stream's messages of a subject, those that are there and then each as it comes, until the signal aborts; a server that comes back is listened to again. */
-async function* listen(
-  server: Server,
-  stream: string,
-  { subject, behind, since, signal }: Source,
-): AsyncGenerator<JsMsg> {
-  for (let from = behind + 1; !signal.aborted; ) {
-    const start =
-      since && from === behind + 1
-        ? ({ opt_start_time: since.toISOString(), deliver_policy: "by_start_time" } as const)
-        : ({ opt_start_seq: from, deliver_policy: "by_start_sequence" } as const);
-    const messages = await persist(server, async () =>
-      (await server.client.consumers.get(stream, { filter_subjects: subject, ...start })).consume({
-        idle_heartbeat: 1_000,
-      }),
-    );
-    const close = (): void => void messages.close();
-    signal.addEventListener("abort", close, { once: true });
-    try {
-      for await (const message of messages) {
-        if (signal.aborted) return;
-        if (message.seq < from) continue;
-        from = message.seq + 1;
-        yield message;
-      }
-    } catch (error) {
-      if (!isPassing(server, error)) throw error;
-      await sleep(0.3, signal);
-    } finally {
-      signal.removeEventListener("abort", close);
-      close();
-    }
-  }
-}
-
-/** Does something again as long as the server is away. Throws a KitError where the connection has ended. */
-async function persist<T>(server: Server, attempt: () => Promise<T>): Promise<T> {
-  for (;;) {
-    try {
-      return await attempt();
-    } catch (error) {
-      if (server.connection.isClosed()) throw new KitError("The connection to the cluster was closed: join it again.");
-      if (!isPassing(server, error)) throw error;
-      await sleep(0.3);
-    }
-  }
-}
-
-const PASSING: readonly string[] = [
-  ...["ConnectionError", "RequestError", "TimeoutError", "NoResponders"],
-  ...["JetStreamError", "JetStreamStatusError", "JetStreamNotEnabled"],
-];
-
-/** Whether waiting may mend an error: the server is away, or is starting. */
-function isPassing({ connection }: Server, error: unknown): boolean {
-  if (connection.isClosed() || !(error instanceof Error)) return false;
-  const { status } = error as { readonly status?: unknown };
-  return error.name === "JetStreamApiError" ? status === 503 : PASSING.includes(error.name);
 }

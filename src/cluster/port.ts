@@ -15,9 +15,9 @@ export interface Port {
    * another line stands there already: of two coordinators one can go on.
    */
   append(run: string, text: string, place: number): Promise<number>;
-  /** Lets workers of that base (the hash of its weights) find the run's pieces; nothing where it is so already. */
-  offer(offer: Pick<Offer, "run" | "base">): Promise<void>;
-  /** The runs that have been offered, and not withdrawn. */
+  /** Lets workers of that base find the pieces of a run or a table; nothing where it is so already. */
+  offer(offer: Omit<Offer, "waiting">): Promise<void>;
+  /** What has been offered, and not withdrawn. */
   offers(): Promise<readonly Offer[]>;
   /** Ends an offer, and forgets the run's pieces and answers; its lines stay. */
   withdraw(run: string): Promise<void>;
@@ -35,6 +35,14 @@ export interface Port {
    * `signal` aborts.
    */
   answers(run: string, signal: AbortSignal): AsyncIterable<StoredAnswer>;
+  /** Tells those who look on how a piece of a run comes along; who comes later does not hear of it. */
+  report(run: string, text: string): Promise<void>;
+  /** What is told of a run's pieces from now on; ends when `signal` aborts. */
+  reports(run: string, signal: AbortSignal): AsyncIterable<string>;
+  /** Keeps a file of data under its name, which its content gives; nothing where it is there. */
+  keepFile(name: string, content: Uint8Array): Promise<void>;
+  /** A file of data by that name; undefined where it is not there. */
+  file(name: string): Promise<Uint8Array | undefined>;
   /** Waits, by the clock that the port goes by; ends early when `signal` aborts. */
   sleep(seconds: number, signal?: AbortSignal): Promise<void>;
   /** Ends the connection. */
@@ -47,9 +55,10 @@ export interface StoredLine {
   readonly place: number;
 }
 
-/** A run that has work to do, and how many of its pieces nobody has taken. */
+/** A run that has work to do, or a table, whose pieces are whole runs; and how many of its pieces nobody has taken. */
 export interface Offer {
   readonly run: string;
+  readonly kind: "run" | "table";
   /** The hash of its base model's weights. */
   readonly base: string;
   readonly waiting: number;
@@ -68,6 +77,8 @@ export interface PieceKey {
 /** A piece that this worker has, until it says so or its time is over. */
 export interface TakenPiece {
   readonly text: string;
+  /** It is being worked on: its time begins again. */
+  keep(): void;
   /** The piece is answered, or need not be: nobody gets it again. */
   done(): Promise<void>;
 }

@@ -179,7 +179,7 @@ function byMethod(setting: PerMethodSetting | undefined): PerMethod | undefined 
 }
 
 /** Without the entries that say nothing. */
-function withoutUndefined<T extends object>(entries: T): { [Key in keyof T]: Exclude<T[Key], undefined> } {
+export function withoutUndefined<T extends object>(entries: T): { [Key in keyof T]: Exclude<T[Key], undefined> } {
   const said = Object.entries(entries).filter(([, value]) => value !== undefined);
   return Object.fromEntries(said) as { [Key in keyof T]: Exclude<T[Key], undefined> };
 }

@@ -14,7 +14,7 @@ import type { Progress } from "../tensor/progress.ts";
 import type { NameOption } from "./makeRequest.ts";
 import { findMethod, type Prompts, plainName, trainingMethods } from "./methods.ts";
 import type { MeasureRequest } from "./request.ts";
-import { chooseSettings, zerothOrder } from "./runMethod.ts";
+import { chooseSettings } from "./runMethod.ts";
 
 /** Digits of the content's hash in a name. */
 const DIGITS = 8;
@@ -187,7 +187,7 @@ export function planJobs(
 function reasonAgainstMeasure(name: string, task: TaskDefinition, { maximize }: MeasureRequest): string | undefined {
   const method = trainingMethods.find((one) => one.name === name);
   if (maximize === undefined || !method) return undefined;
-  if (method.trainer !== zerothOrder) return `it needs a gradient, and ${maximize} has none`;
+  if (method.trainer.isByGradient) return `it needs a gradient, and ${maximize} has none`;
   return maximize === "accuracy" && task.metric === "F1" ? "its answers are written out: maximize f1" : undefined;
 }
 

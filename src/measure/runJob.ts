@@ -58,7 +58,8 @@ export async function runJob(job: Job, { onProgress, signal }: Supervision): Pro
 }
 
 /** A finished run that is to be kept needs no lock, so that several commands and notebooks can show it at once. */
-const isOnlyRead = ({ file, request }: Job): boolean => request.resume && existsSync(file) && !existsSync(partOf(file));
+export const isOnlyRead = ({ file, request }: Job): boolean =>
+  request.resume && existsSync(file) && !existsSync(partOf(file));
 
 function endError({ message, signal }: ProcessEnded, label: string, { request }: Job): KitError {
   // Ctrl-C reaches the processes of a terminal in any order: the run's may be gone before this one knows of it.
@@ -74,7 +75,7 @@ function withLabel(label: string, method: string, event: ProgressEvent): Progres
 }
 
 /** "MeZO (LoRA) seed 2", with the task before it where there are several. */
-function labelJob({ method, task, seed, request }: Job): string {
+export function labelJob({ method, task, seed, request }: Job): string {
   const several = request.tasks === "all" || request.tasks.length > 1;
   return `${several ? `${task} ` : ""}${method}${request.seeds.length > 1 ? ` seed ${seed}` : ""}`;
 }

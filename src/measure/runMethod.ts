@@ -18,6 +18,7 @@ import type { Progress } from "../tensor/progress.ts";
 import { adam } from "../tuners/adam.ts";
 import { mezo } from "../tuners/mezo.ts";
 import type { Tuner } from "../tuners/tuner.ts";
+import type { ZerothOptions } from "../tuners/zeroth.ts";
 import { type MethodGrid, type PaperGrid, paperGrid } from "./paper.ts";
 import { type Maximized, type MeasureRequest, valueFor } from "./request.ts";
 
@@ -55,12 +56,15 @@ export interface Settings {
 export interface Trainer {
   /** The tuner with the settings. Throws a KitError for settings that it cannot take. */
   readonly tuner: (settings: Settings, request: MeasureRequest) => Tuner;
+  /** Whether it needs a gradient, which a measure that is made large has not. */
+  readonly isByGradient: boolean;
   /** The settings out of the paper's grid of a method: the default for models that do not ship with the kit. */
   readonly fromGrid: (own: MethodGrid, family: PaperGrid) => Settings;
 }
 
 /** Backpropagation with Adam: the first rate of the grid, and the only batch size that all of FT's grids have, Table 16's. */
 export const backpropagation: Trainer = {
+  isByGradient: true,
   tuner: ({ lr }, { weightDecay }) => adam({ lr, weightDecay }),
   fromGrid: ({ lr }, family) => ({
     ...{ lr: lr[0]!, eps: 0 },
@@ -70,13 +74,19 @@ export const backpropagation: Trainer = {
 
 /** MeZO: the middle rate of the grid, the first of two. */
 export const zerothOrder: Trainer = {
-  tuner: ({ lr, eps }, { weightDecay, schedule, noise }) =>
-    mezo({ lr, eps, weightDecay, schedule, noise: { gaussian, rademacher }[noise] }),
+  isByGradient: false,
+  tuner: (settings, request) => mezo(zerothSettings(settings, request)),
   fromGrid: ({ lr, eps, steps, batchSize }) => ({
     ...{ lr: lr[Math.floor((lr.length - 1) / 2)]!, eps: eps![0]! },
     ...{ steps: steps!, batchSize: batchSize[0]! },
   }),
 };
+
+/** What a zeroth-order tuner is made with. */
+export const zerothSettings = (
+  { lr, eps }: Settings,
+  { weightDecay, schedule, noise }: MeasureRequest,
+): ZerothOptions => ({ lr, eps, weightDecay, schedule, noise: { gaussian, rademacher }[noise] });
 
 /** A training method as far as its settings go. */
 export interface Trains {
@@ -93,7 +103,7 @@ type Kind = Pick<LanguageModel, "id" | "prompts">;
 export function defaultSettings({ id, prompts }: Kind, { name, trainer, bundled }: Trains): Settings {
   const roberta = paperGrid("RoBERTa");
   const family = prompts === "masked" ? roberta : paperGrid("OPT");
-  return bundled[id] ?? trainer.fromGrid(family[name] ?? roberta[name]!, family); // Table 16 lacks FT's adapters
+  return bundled[id] ?? trainer.fromGrid(family[name] ?? roberta[name] ?? family.MeZO!, family); // Table 16 lacks FT's adapters
 }
 
 /** The settings of a method for a model: what the request says, else the defaults. */

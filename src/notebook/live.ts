@@ -21,8 +21,8 @@ interface Work {
 }
 
 /**
- * Progress for long cells, to be given as `onProgress`: one line that is replaced in place, with a bar, the time left and a sparkline of
- * the loss. Throws a KitError, which ends the work, once the reader has pressed Interrupt.
+ * Progress for long cells, to be given as `onProgress`: a line that is replaced in place, with a bar, the time left and a sparkline of
+ * the loss; of several runs at once, in a cluster, a line each. Throws a KitError, which ends the work, once the reader has pressed Interrupt.
  */
 export function liveProgress(): Progress {
   let shown: Shown | undefined;
@@ -30,6 +30,8 @@ export function liveProgress(): Progress {
   /** By names: a score, which is a part of its own, interrupts the steps. */
   const works = new Map<string, Work>();
   let last: Work | undefined;
+  /** The last line of each label whose work is under way. */
+  const lines = new Map<string, string>();
   return (event) => {
     stopIfInterrupted();
     const now = Date.now();
@@ -43,7 +45,9 @@ export function liveProgress(): Progress {
     const isLast = event.done >= event.total;
     if (!isLast && now - drawn < REDRAW_MILLISECONDS) return;
     drawn = now;
-    const bundle = { "text/plain": line(event, work, now) };
+    lines.set(event.label, line(event, work, now));
+    const bundle = { "text/plain": [...lines.values()].join("\n") };
+    if (isLast) lines.delete(event.label);
     if (shown) shown.replace(bundle);
     else shown = display(bundle);
   };

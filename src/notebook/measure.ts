@@ -1,5 +1,7 @@
 import { readdirSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
+import type { JoinedCluster } from "../cluster/join.ts";
+import type { Port } from "../cluster/port.ts";
 import { KitError, NotFinite } from "../error.ts";
 import { makeRequest } from "../measure/makeRequest.ts";
 import { paperGrid } from "../measure/paper.ts";
@@ -108,6 +110,8 @@ export interface MeasureCellOptions extends Omit<MeasureOptions, "figures" | "sm
    * score are kept. Methods that are not measured may be in it too.
    */
   readonly grid?: RateGrid;
+  /** Machines that make the runs, several at once, in place of this one: what `joinCluster` gives. */
+  readonly cluster?: Pick<JoinedCluster, "port">;
 }
 
 /**
@@ -118,26 +122,70 @@ export interface MeasureCellOptions extends Omit<MeasureOptions, "figures" | "sm
  * run cannot be made, or is there with other settings.
  */
 export async function measure(options: MeasureCellOptions, onProgress: Progress = liveChart()): Promise<Run[]> {
-  const { out = RUNS, grid = {}, ...rest } = options;
+  const { out = RUNS, grid = {}, cluster, ...rest } = options;
   checkGrid(grid);
   const places = { out: isSmoke() ? smokeFolder() : out, figures: "../figures/smoke" };
   const request = makeRequest({ ...rest, ...places, resume: !isSmoke() });
   const plan = await makePlan({ ...request, smoke: isSmoke() }, onProgress);
-  const runs: Run[] = [];
-  for (const jobs of jobsByMethod(plan.jobs))
-    runs.push(...(await runRates(jobs, [...new Set(grid[jobs[0]!.method])], onProgress)));
-  return runs;
+  const making = cluster ? makeIn(cluster.port) : HERE;
+  const rates = ({ method }: Job): number[] => [...new Set(grid[method])];
+  const runs = await making.each(jobsByMethod(plan.jobs), (jobs) =>
+    runRates(making, jobs, rates(jobs[0]!), onProgress),
+  );
+  return runs.flat();
+}
+
+/** Where runs are made. */
+interface Making {
+  readonly runs: (jobs: readonly Job[], onProgress: Progress) => Promise<Run[]>;
+  /** Does something for each of several things: in turn, or for all at once. */
+  readonly each: <From, To>(things: readonly From[], make: (thing: From) => Promise<To>) => Promise<To[]>;
+}
+
+/** In this process's children, one after the other. */
+const HERE: Making = {
+  runs: async (jobs, onProgress) => {
+    const runs: Run[] = [];
+    for (const job of jobs) runs.push(await runJob(job, { onProgress, signal: cellSignal() }));
+    return runs;
+  },
+  each: async (things, make) => {
+    const made = [];
+    for (const thing of things) made.push(await make(thing));
+    return made;
+  },
+};
+
+/** By a cluster's workers, all at once. */
+function makeIn(port: Port): Making {
+  return {
+    runs: async (jobs, onProgress) => {
+      const { runTable } = await import("../measure/clusterTable.ts");
+      return runTable(port, jobs, { onProgress, signal: cellSignal() });
+    },
+    each: async (things, make) => {
+      const ended = await Promise.allSettled(things.map(make));
+      return ended.map((one) => {
+        if (one.status === "rejected") throw one.reason;
+        return one.value;
+      });
+    },
+  };
 }
 
 /** The runs of one method: at the rate that there is, at the best of several, or at its default. */
-async function runRates(jobs: readonly Job[], rates: readonly number[], onProgress: Progress): Promise<readonly Run[]> {
-  if (rates.length === 0) return runAll(jobs, onProgress);
-  if (rates.length === 1) return runAll(withRate(jobs, rates[0]!), onProgress);
-  const tried: RateRuns[] = [];
-  for (const rate of rates) {
+async function runRates(
+  making: Making,
+  jobs: readonly Job[],
+  rates: readonly number[],
+  onProgress: Progress,
+): Promise<readonly Run[]> {
+  if (rates.length === 0) return runAll(making, jobs, onProgress);
+  if (rates.length === 1) return runAll(making, withRate(jobs, rates[0]!), onProgress);
+  const tried = await making.each(rates, async (rate): Promise<RateRuns> => {
     const atRate: Progress = (event) => onProgress({ ...event, label: `${event.label} at ${rateText(rate)}` });
-    tried.push({ rate, runs: await skipDiverged(runAll(inGrid(jobs, rate), atRate)) });
-  }
+    return { rate, runs: await skipDiverged(runAll(making, inGrid(jobs, rate), atRate)) };
+  });
   const best = bestOf(tried);
   display({ "text/plain": choiceText(best, tried) });
   return best.runs;
@@ -153,13 +201,9 @@ async function skipDiverged(runs: Promise<Run[]>): Promise<Run[]> {
   }
 }
 
-async function runAll(jobs: readonly Job[], onProgress: Progress): Promise<Run[]> {
-  const runs: Run[] = [];
-  for (const job of jobs) {
-    if (isSmoke()) setAside(job.file);
-    runs.push(await runJob(job, { onProgress, signal: cellSignal() }));
-  }
-  return runs;
+async function runAll(making: Making, jobs: readonly Job[], onProgress: Progress): Promise<Run[]> {
+  if (isSmoke()) for (const { file } of jobs) setAside(file);
+  return making.runs(jobs, onProgress);
 }
 
 /** The finished runs of a folder (../data/runs by default) that `isWanted` takes, in the order of their names. */

@@ -20,7 +20,7 @@ test.each(methods)("$name, a row of the table, is all that it takes to run", asy
   const setup = { model: async () => model, task, seed: 1, request, onProgress, record };
   const { header, steps, scores } = await run(setup);
   expect(header).toMatchObject({ method: name, task: "SST-2", seed: 1 });
-  expect(scores.at(-1)).toMatchObject({ on: "test", n: 4 });
+  expect(scores.findLast(({ on }) => on === "test")).toMatchObject({ n: 4 });
   expect(steps).toHaveLength("trainer" in row ? 2 : 0);
   expect(header.adapter?.name).toBe(row.adapter?.({}).name);
   // The progress of a run has its method's name, which the command line and notebooks go by.

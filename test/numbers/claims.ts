@@ -86,8 +86,17 @@ export const quick: readonly Run[] = ["zeroShot", "tuned"].map((name) =>
 );
 const quickSeconds = Math.ceil(quick.reduce((sum, { cost }) => sum + cost.seconds, 0));
 
+/** What two workers take of the time of one process, the shortest step of each, and the KB of their messages a step: `npm run bench:cluster` measures it. */
+const together = (() => {
+  type Turn = Readonly<Record<"alone" | "together", readonly number[]>> & { readonly bytesPerStep: number };
+  const file = join(data, "runs/bench-cluster-16x64-2workers.json");
+  const { turns } = JSON.parse(readFileSync(file, "utf8")) as { turns: readonly Turn[] };
+  const [alone, both] = (["alone", "together"] as const).map((who) => Math.min(...turns.flatMap((turn) => turn[who])));
+  return { share: both! / alone!, kilobytes: Math.max(...turns.map((turn) => turn.bytesPerStep)) / 1e3 };
+})();
+
 /**
- * What the README and the notebooks' Markdown must say, in these very words, by the files of data/ that it follows from. Numbers that
+ * What the README, the page on more than one machine and the notebooks' Markdown must say, in these very words, by the files of data/ that it follows from. Numbers that
  * cells print need no entry.
  */
 export const CLAIMS: Readonly<Record<string, readonly string[]>> = {
@@ -96,6 +105,10 @@ export const CLAIMS: Readonly<Record<string, readonly string[]>> = {
     table(quick).split("\n").slice(0, 7).join("\n"),
     markdownTable(own),
     `The paper's model has ${timesOpt} the weights.`,
+  ],
+  cluster: [
+    `take ${together.share.toFixed(2)} of the step of one process with one thread`,
+    `a step's messages have ${together.kilobytes.toFixed(1)} KB`,
   ],
   "00": [`(${optMillions} weights)`, `The paper's model has ${timesOpt} the weights`],
   "01": [`the weights of OPT-13B are ${((2 * OPT_13B) / 1e9).toFixed(0)} GB in 16 bits`],
@@ -144,6 +157,7 @@ export const CLAIMS: Readonly<Record<string, readonly string[]>> = {
 /** What is no measurement, in the words of the text: versions, limits and settings of the kit, examples, and what others have published. */
 export const STATED: Readonly<Record<string, readonly string[]>> = {
   README: ["Node 20.19, or 22.12 and later", "2.16 to 2.21"],
+  cluster: ["have at most 1 MiB", "`max_payload` (1 MiB"],
   "02": ["32 demonstrations make each example 30 times longer"],
   "10": [
     "one A100 of 80 GB",

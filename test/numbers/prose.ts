@@ -3,9 +3,9 @@ import { join, resolve } from "node:path";
 
 const root = resolve(import.meta.dirname, "../..");
 
-/** A text that a reader takes numbers from: the README, or the Markdown of a notebook. */
+/** A text that a reader takes numbers from: the README, the page on more than one machine, or the Markdown of a notebook. */
 export interface Text {
-  /** "README", or a notebook's number. */
+  /** "README", "cluster", or a notebook's number. */
   readonly name: string;
   readonly text: string;
 }
@@ -15,11 +15,12 @@ interface Cell {
   readonly source: string | readonly string[];
 }
 
-/** The README and the Markdown of every notebook. */
+/** The README, the page on more than one machine, and the Markdown of every notebook. */
 export function readTexts(): Text[] {
   const notebooks = readdirSync(join(root, "notebooks")).filter((name) => name.endsWith(".ipynb"));
   return [
     { name: "README", text: readFileSync(join(root, "README.md"), "utf8") },
+    { name: "cluster", text: readFileSync(join(root, "cluster/README.md"), "utf8") },
     ...notebooks.map((name) => {
       const { cells } = JSON.parse(readFileSync(join(root, "notebooks", name), "utf8")) as { cells: readonly Cell[] };
       const prose = cells.filter(({ cell_type }) => cell_type === "markdown");
