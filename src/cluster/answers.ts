@@ -1,14 +1,13 @@
 import { KitError } from "../error.ts";
 import type { UnfinishedRun } from "../record/run.ts";
 import { stepsTaken } from "../record/steps.ts";
-import type { Pair } from "../tuners/tuner.ts";
-import { type AnswerMessage, pieceName, readAnswer } from "./messages.ts";
+import { type AnswerMessage, lossesIn, pieceName, readAnswer } from "./messages.ts";
 import type { PieceKey, Port, StoredAnswer } from "./port.ts";
 
 /** What a coordinator asks of workers. */
 export interface Answers {
-  /** Publishes a piece, and waits for its first answer that is one. */
-  ask(piece: PieceKey, text: string): Promise<Pair>;
+  /** Publishes a piece, and waits for its first answer that is one, with so many losses. */
+  ask(piece: PieceKey, text: string, count: number): Promise<readonly number[]>;
   /** Stops listening. */
   stop(): void;
 }
@@ -27,7 +26,8 @@ const ASK_AGAIN = 1;
 
 /** A piece that waits for its answer. */
 interface Waiting {
-  readonly resolve: (answer: Pair) => void;
+  readonly count: number;
+  readonly resolve: (losses: readonly number[]) => void;
   readonly reject: (error: unknown) => void;
   /** Has the piece published once more, soon. */
   readonly again: () => void;
@@ -47,7 +47,7 @@ export function awaitAnswers(port: Port, past: UnfinishedRun, { run, onRefused }
     const asker = waiting.get(pieceName(piece));
     try {
       if (piece.step > due) throw notDue(piece, due);
-      if (asker) asker.resolve(checkOrigin(readAnswer(text, piece), past));
+      if (asker) asker.resolve(checkLosses(checkOrigin(readAnswer(text, piece), past), asker.count));
       else early.set(pieceName(piece), answer);
     } catch (error) {
       if (!(error instanceof KitError)) throw error;
@@ -63,7 +63,7 @@ export function awaitAnswers(port: Port, past: UnfinishedRun, { run, onRefused }
       for (const { reject } of waiting.values()) reject(error);
     }
   };
-  const ask = async (piece: PieceKey, text: string): Promise<Pair> => {
+  const ask: Answers["ask"] = async (piece, text, count) => {
     if (!isListening) void listen();
     isListening = true;
     if (deaf) throw deaf.error;
@@ -72,8 +72,8 @@ export function awaitAnswers(port: Port, past: UnfinishedRun, { run, onRefused }
     const name = pieceName(piece);
     const publishing = publishUntilDone(port, piece, text);
     try {
-      return await new Promise<Pair>((resolve, reject) => {
-        waiting.set(name, { resolve, reject, again: publishing.again });
+      return await new Promise<readonly number[]>((resolve, reject) => {
+        waiting.set(name, { count, resolve, reject, again: publishing.again });
         publishing.failed.catch(reject);
         const before = early.get(name);
         if (before) take(before);
@@ -111,6 +111,16 @@ const notDue = (piece: PieceKey, due: number): KitError =>
   new KitError(
     `An answer to piece ${pieceName(piece)} was left aside, as step ${due} is due: see who else writes to the cluster.`,
   );
+
+/** The losses of an answer that has as many as were asked for. Throws a KitError for another number. */
+function checkLosses(answer: AnswerMessage, count: number): readonly number[] {
+  const losses = lossesIn(answer);
+  if (losses.length === count) return losses;
+  const [asked, has] = count === 2 ? ["both sides", "one place"] : ["one place", "both sides"];
+  throw new KitError(
+    `An answer to piece ${pieceName(answer)} was left aside, as the losses of ${asked} were asked for and it has those of ${has}: see who else writes to the cluster.`,
+  );
+}
 
 /** Returns an answer that was computed from what the run is made from. Throws a KitError that names what differs. */
 function checkOrigin(answer: AnswerMessage, { header }: UnfinishedRun): AnswerMessage {

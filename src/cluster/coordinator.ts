@@ -5,7 +5,7 @@ import { addParts, microBatches } from "../loss/objective.ts";
 import type { Run, RunRecorder, UnfinishedRun } from "../record/run.ts";
 import { deferSweeps } from "../tensor/deferred.ts";
 import { isTunerDefined } from "../tuners/define.ts";
-import type { Objective, Pair, Training, Tuner } from "../tuners/tuner.ts";
+import type { Objective, Training, Tuner } from "../tuners/tuner.ts";
 import { type Answers, awaitAnswers } from "./answers.ts";
 import { toRows, writeMessage } from "./messages.ts";
 import { BeingWritten, type PieceKey, type Port } from "./port.ts";
@@ -178,38 +178,51 @@ function remoteObjective(
     start,
   }: { readonly answers: Answers; readonly begin: () => Promise<void>; readonly start: () => void },
 ): (batch: LabelledBatch, step: number) => Objective {
-  const { seed } = past.header;
+  const { seed, passes } = past.header;
   const { loss } = task;
+  const isAside = passes === "side" && tuner.options.noise !== "custom"; // theta stays where one loss is asked for
   return (whole, step) => {
     start();
     const batches = microBatches(whole, settings.microBatchSize ?? whole.examples.length, loss);
     const rows = batches.map(({ batch }) => toRows(batch));
-    const found: (Pair | undefined)[] = [];
+    const found: (readonly number[] | undefined)[] = [];
+    const look = async (index: number, count: number): Promise<readonly number[]> => {
+      const pair = found.push(undefined) - 1;
+      await begin();
+      const known = knownOf(found);
+      const parts = await Promise.all(
+        rows.map((own, shard) => {
+          const key: PieceKey = { run, step, pair, shard };
+          const text = writeMessage({ ...key, z: { seed, step, index }, known, loss, rows: own });
+          return answers.ask(key, text, count);
+        }),
+      );
+      const sides = parts.map(([lossPlus, lossMinus = 0]) => ({ lossPlus: lossPlus!, lossMinus }));
+      const { lossPlus, lossMinus } = addParts(batches, sides);
+      found[pair] = [lossPlus, lossMinus].slice(0, count);
+      return found[pair];
+    };
+    const lookOnce = async (index: number): Promise<number> => (await look(index, 1))[0]!;
     return {
       value: () => {
+        if (isAside) return lookOnce(0);
         throw new KitError(
           `${tuner.name} was to be computed by a cluster, but it asks for the loss at one place, and a cluster computes losses on both sides of theta: take a tuner such as MeZO.`,
         );
       },
-      pair: async (_theta, { z: { index = 0 } }) => {
-        const pair = found.push(undefined) - 1;
-        await begin();
-        const known = knownOf(found);
-        const parts = await Promise.all(
-          rows.map((own, shard) => {
-            const key: PieceKey = { run, step, pair, shard };
-            return answers.ask(key, writeMessage({ ...key, z: { seed, step, index }, known, loss, rows: own }));
-          }),
-        );
-        found[pair] = addParts(batches, parts);
-        return found[pair];
-      },
+      ...(isAside && { side: (_theta, { z: { index = 0 } }) => lookOnce(index) }),
+      ...(!isAside && {
+        pair: async (_theta, { z: { index = 0 } }) => {
+          const [lossPlus, lossMinus] = await look(index, 2);
+          return { lossPlus: lossPlus!, lossMinus: lossMinus! };
+        },
+      }),
     };
   };
 }
 
-/** The losses of a step's first pairs, up to the first that is still awaited. */
-function knownOf(found: readonly (Pair | undefined)[]): number[] {
+/** The losses of a step's first looks, up to the first that is still awaited. */
+function knownOf(found: readonly (readonly number[] | undefined)[]): number[] {
   const end = found.indexOf(undefined);
-  return found.slice(0, end).flatMap((pair) => [pair!.lossPlus, pair!.lossMinus]);
+  return found.slice(0, end).flatMap((losses) => losses!);
 }

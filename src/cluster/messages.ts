@@ -9,7 +9,7 @@ import { type Candidate, type EncodedExample, findShared } from "../text/prompt.
 import type { Pair } from "../tuners/tuner.ts";
 import { MOST_BYTES, type PieceKey } from "./port.ts";
 
-/** A piece of work: the losses of some rows, at both sides of theta along one z. */
+/** A piece of work: the losses of some rows where a step looks, at one place or both sides of theta along a z. */
 export interface PieceMessage extends PieceKey {
   readonly z: { readonly seed: number; readonly step: number; readonly index: number };
   /** The step's losses so far, in the order of its pairs: a tuner may look for a second z after it has the first one's. */
@@ -26,8 +26,10 @@ type RowText = { readonly ids: readonly number[] } & (
   | { readonly at: number; readonly answers: readonly number[] }
 );
 
-/** The answer to a piece. */
-export interface AnswerMessage extends PieceKey, Pair {
+/** The answer to a piece: the losses on both sides, or one at one place. */
+export type AnswerMessage = Origin & (Pair | { readonly loss: number });
+
+interface Origin extends PieceKey {
   readonly worker: string;
   /** From what it was computed: the hash of the base model's weights, the kit's version and how z is made. */
   readonly base: string;
@@ -111,12 +113,21 @@ export function readPiece(text: string, run: string): PieceMessage {
 
 /** Reads an answer to a piece. Throws a KitError for a message that is none, or of another piece than where it stands. */
 export function readAnswer(text: string, key: PieceKey): AnswerMessage {
-  const { lossPlus, lossMinus, ...answer } = readMessage<AnswerMessage>(text, "answer");
-  if (pieceName(answer) === pieceName(key))
-    return { ...answer, lossPlus: Number(lossPlus), lossMinus: Number(lossMinus) };
+  const answer = readMessage<AnswerMessage>(text, "answer");
+  if (pieceName(answer) === pieceName(key)) return { ...answer, ...namedLosses(lossesIn(answer).map(Number)) };
   throw new KitError(
     `An answer to piece ${pieceName(answer)} stood among those to ${pieceName(key)} and was left aside: see who else writes to the cluster.`,
   );
+}
+
+/** An answer's losses: two of both sides, or one. */
+export const lossesIn = (answer: Pair | { readonly loss: number }): readonly number[] =>
+  "loss" in answer ? [answer.loss] : [answer.lossPlus, answer.lossMinus];
+
+/** The losses as an answer has them. */
+export function namedLosses(losses: readonly number[]): Pair | { readonly loss: number } {
+  const [first, second] = losses;
+  return second === undefined ? { loss: first! } : { lossPlus: first!, lossMinus: second };
 }
 
 /** The text of a message. Throws a KitError for one that is too long. */

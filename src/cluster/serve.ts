@@ -12,7 +12,7 @@ import type { RunHeader, UnfinishedRun } from "../record/run.ts";
 import { firstOf, stepsTaken } from "../record/steps.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { Progress } from "../tensor/progress.ts";
-import { type PieceMessage, pieceName, readPiece, toBatch, writeMessage } from "./messages.ts";
+import { namedLosses, type PieceMessage, pieceName, readPiece, toBatch, writeMessage } from "./messages.ts";
 import type { Port, StoredLine, TakenPiece } from "./port.ts";
 import { Astray, type Standing, standAt } from "./standing.ts";
 
@@ -171,10 +171,9 @@ async function answerPiece(worker: Worker, ground: Ground, { text, done }: Taken
   if (losses) {
     const { run, step, pair, shard } = piece;
     const made = { base: model.weightsHash, kit: KIT_VERSION, noise: NOISE_VERSION };
-    const { lossPlus, lossMinus } = losses;
     await port.answer(
       piece,
-      writeMessage({ run, step, pair, shard, worker: name, ...made, lossPlus, lossMinus }),
+      writeMessage({ run, step, pair, shard, worker: name, ...made, ...namedLosses(losses) }),
       name,
     );
     const total = Number(past.header.settings.steps);
@@ -182,7 +181,7 @@ async function answerPiece(worker: Worker, ground: Ground, { text, done }: Taken
       label: past.header.method,
       done: Math.min(step + 1, total),
       total,
-      loss: (lossPlus + lossMinus) / 2,
+      loss: losses.reduce((sum, loss) => sum + loss / losses.length, 0),
     });
   }
   await done();
@@ -206,13 +205,13 @@ async function compute(
   { standing, tuned, past }: Ground,
   piece: PieceMessage,
   batch: ReturnType<typeof toBatch>,
-): Promise<{ readonly lossPlus: number; readonly lossMinus: number } | undefined> {
+): Promise<readonly number[] | undefined> {
   if (piece.step < standing.step) return undefined;
-  const { theta, shift } = await standing.lookOf(piece.pair, piece.known);
-  const { seed, step, index = 0 } = shift.z;
+  const look = await standing.lookOf(piece.pair, piece.known);
+  const { seed, step, index = 0 } = look.z ?? piece.z;
   if (piece.z.seed !== seed || piece.z.step !== step || piece.z.index !== index)
     throw new KitError(
       `Piece ${pieceName(piece)} was left aside, as it is along z ${showValue(piece.z)} and ${past.header.method} looks along ${showValue({ seed, step, index })}: see who else writes to the cluster.`,
     );
-  return objectiveFor(tuned, { loss: piece.loss }, {})(batch).pair!(theta, shift);
+  return look.losses(objectiveFor(tuned, { loss: piece.loss }, {})(batch));
 }

@@ -16,12 +16,14 @@ export interface RecordedLosses {
 export function recordLosses({ value, pair, side, gradient, gradientNorms, derivative }: Objective): RecordedLosses {
   const losses: number[] = [];
   const note = (...numbers: readonly number[]): void => void losses.push(...numbers);
+  const noteOne = async (loss: () => number | Promise<number>): Promise<number> => {
+    const at = losses.push(Number.NaN) - 1;
+    const found = await loss();
+    losses[at] = found;
+    return found;
+  };
   const objective: Objective = {
-    value: async () => {
-      const loss = await value();
-      note(loss);
-      return loss;
-    },
+    value: () => noteOne(value),
     ...(pair && {
       pair: async (theta, shift) => {
         const at = losses.push(Number.NaN, Number.NaN) - 2;
@@ -30,13 +32,7 @@ export function recordLosses({ value, pair, side, gradient, gradientNorms, deriv
         return both;
       },
     }),
-    ...(side && {
-      side: async (theta, shift) => {
-        const loss = await side(theta, shift);
-        note(loss);
-        return loss;
-      },
-    }),
+    ...(side && { side: (theta, shift) => noteOne(() => side(theta, shift)) }),
     ...(gradient && {
       gradient: async (theta) => {
         const found = await gradient(theta);

@@ -32,10 +32,17 @@ export function samplesAt(samples: Schedule, n: number, step: number, total: num
 }
 
 /** The estimates along several lines from where theta is: all at once where theta stays there meanwhile, or one after the other. */
-export async function estimateAll(lines: readonly Line[], eps: number): Promise<Estimate[]> {
-  if (lines.every(({ isStill }) => isStill)) return Promise.all(lines.map((line) => estimate(line, eps)));
-  const found: Estimate[] = [];
-  for (const line of lines) found.push(await estimate(line, eps));
+export const estimateAll = (lines: readonly Line[], eps: number): Promise<Estimate[]> =>
+  lookAlong(lines, (line) => estimate(line, eps));
+
+/** What is found along each of several lines: all at once where theta stays meanwhile, or one after the other. */
+export async function lookAlong<Found>(
+  lines: readonly Line[],
+  look: (line: Line, i: number) => Promise<Found>,
+): Promise<Found[]> {
+  if (lines.every(({ isStill }) => isStill)) return Promise.all(lines.map(look));
+  const found: Found[] = [];
+  for (const [i, line] of lines.entries()) found.push(await look(line, i));
   return found;
 }
 

@@ -1,6 +1,7 @@
 import { deferSweeps } from "../tensor/deferred.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { defineTuner } from "./define.ts";
+import { lookAlong } from "./estimates.ts";
 import type { Line } from "./line.ts";
 import { finiteLoss } from "./mezo.ts";
 import type { Tuner } from "./tuner.ts";
@@ -35,8 +36,11 @@ export const fzoo: (options: OneSidedOptions) => Tuner = defineTuner(FZOO, ({ n 
   const { eps } = settings;
   refuseUnless(FZOO, [wholeFromOne("n", n), severalZ(n)]);
   const begin = alongSeveral(settings, async (theta, along, at) => {
-    const loss = await finiteLoss(alone(theta, along, at));
-    const { lines, losses } = await look(theta, along, at, { eps, n });
+    const lines = aside(theta, along, at, n);
+    const [loss, ...losses] = (await lossesAlong([alone(theta, along, at), ...lines], [0, ...Array(n).fill(eps)])) as [
+      number,
+      ...number[],
+    ];
     const deviation = deviationOf(losses);
     const slopes = losses.map((beside) => (deviation > 0 ? (beside - loss) / eps / deviation : 0));
     return { loss, lines, slopes };
@@ -59,7 +63,8 @@ export const evolutionStrategies: (options: OneSidedOptions) => Tuner = defineTu
     const { eps } = settings;
     refuseUnless(STRATEGIES, [wholeFromOne("n", n), severalZ(n)]);
     const begin = alongSeveral(settings, async (theta, along, at) => {
-      const { lines, losses } = await look(theta, along, at, { eps, n });
+      const lines = aside(theta, along, at, n);
+      const losses = await lossesAlong(lines, Array(n).fill(eps));
       const [loss, deviation] = [meanOf(losses), deviationOf(losses)];
       const slopes = losses.map((beside) => (deviation > 0 ? (beside - loss) / deviation : 0));
       return { loss, lines, slopes };
@@ -101,22 +106,19 @@ function alone(theta: readonly Parameter[], along: Along, { objective, z }: Zero
   return along(theta, { value: () => objective.value(), ...(side && { side }) }, { ...z, index });
 }
 
-/** The losses at theta + eps z for n different z, and the lines through theta along them; theta is back, up to rounding where it was moved. */
-async function look(
-  theta: readonly Parameter[],
-  along: Along,
-  at: ZerothStep,
-  { eps, n }: { readonly eps: number; readonly n: number },
-): Promise<{ readonly lines: readonly Line[]; readonly losses: readonly number[] }> {
-  const lines = Array.from({ length: n }, (_, index) => alone(theta, along, at, index));
-  const losses: number[] = [];
-  for (const line of lines) {
-    line.perturb(+eps);
-    losses.push(await finiteLoss(line));
-    line.perturb(-eps);
+/** The lines along n different z. */
+const aside = (theta: readonly Parameter[], along: Along, at: ZerothStep, n: number): Line[] =>
+  Array.from({ length: n }, (_, index) => alone(theta, along, at, index));
+
+/** The loss so far along each line; theta is back, up to rounding where it was moved. */
+function lossesAlong(lines: readonly Line[], distances: readonly number[]): Promise<number[]> {
+  return lookAlong(lines, async (line, i) => {
+    line.perturb(+distances[i]!);
+    const loss = await finiteLoss(line);
+    line.perturb(-distances[i]!);
     line.settle();
-  }
-  return { lines, losses };
+    return loss;
+  });
 }
 
 /** Moves theta along all lines, by −lr times what each has; decaying weights lose a share once. */

@@ -4,7 +4,7 @@ import type { Objective } from "./tuner.ts";
 /** The line through theta along one z: what a zeroth-order tuner sees of the weights. */
 export interface Line {
   readonly z: Draw;
-  /** Whether theta stays where it is while losses on both sides are looked for: then several lines may be looked along at once. */
+  /** Whether theta stays where it is while losses beside it are looked for: then several lines may be looked along at once. */
   readonly isStill: boolean;
   /** Whose line it is, for what is said where a loss is not finite. */
   readonly tuner: string;
@@ -44,7 +44,7 @@ export function lineAlong(
     const { lossPlus, lossMinus } = await objective.pair!(theta, { law: noise.law!, eps, z });
     sides.set(+eps, lossPlus).set(-eps, lossMinus);
   };
-  const isStill = noise.law !== undefined && objective.pair !== undefined;
+  const isStill = noise.law !== undefined && (objective.pair ?? objective.side) !== undefined;
   const oneSide = async (): Promise<void> => {
     sides.set(wanted, await objective.side!(theta, { law: noise.law!, eps: wanted, z }));
   };

@@ -143,6 +143,12 @@ export interface Check {
   readonly measured: number;
 }
 
+/** A step that bench:scale measured on the same kind of machine, by two threads: data/runs/bench-scale-2threads.json. */
+const LARGE = {
+  what: "bench-scale, OPT-6.7B in bfloat16, 4 rows, two threads, seconds",
+  ...{ rows: 4, shards: 1, directions: 1, seconds: 39.36 },
+};
+
 /** The bench of real workers: seconds of steps alone and together. */
 export interface ClusterBench {
   readonly turns: readonly { readonly alone: readonly number[]; readonly together: readonly number[] }[];
@@ -164,6 +170,11 @@ export function checkModel({ rates, overhead, simulation, tokens }: Measured, be
       what: "bench-cluster, two workers, seconds",
       predicted: stepSeconds(model, two, { ...place, workers: 2 }),
       measured: fastest("together"),
+    },
+    {
+      what: LARGE.what,
+      predicted: aloneSeconds(trainedModel("opt-6.7b", tokens), LARGE, faster(rates, 2)),
+      measured: LARGE.seconds,
     },
     ...simulation.filter(({ sigma, deaths }) => sigma === 0 && deaths === 0).map(virtualCheck(overhead.fit)),
     ...overhead.points.map(({ shards, latencyMs, stepMs }) => ({

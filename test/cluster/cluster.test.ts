@@ -8,8 +8,8 @@ import type { KitError } from "../../src/error.ts";
 import type { TuneOptions } from "../../src/experiment/tuneOptions.ts";
 import { loadModel } from "../../src/models/load.ts";
 import type { RunRecorder } from "../../src/record/run.ts";
-import { nSpsa } from "../../src/tuners/estimates.ts";
-import { fzoo } from "../../src/tuners/fzoo.ts";
+import { nSpsa, onePoint } from "../../src/tuners/estimates.ts";
+import { evolutionStrategies, fzoo } from "../../src/tuners/fzoo.ts";
 import { lozo } from "../../src/tuners/lozo.ts";
 import { mezo } from "../../src/tuners/mezo.ts";
 import { mezoMomentum } from "../../src/tuners/rules.ts";
@@ -25,6 +25,9 @@ const TUNERS: readonly (readonly [string, Tuner, Partial<TuneOptions>])[] = [
   ["n-SPSA by directions and rows", nSpsa({ ...zeroth, n: 2 }), { microBatchSize: 4 }],
   ["momentum", mezoMomentum({ ...zeroth, beta: 0.9 }), { microBatchSize: 4 }],
   ["LOZO", lozo({ ...zeroth, rank: 2, interval: 2 }), { microBatchSize: 4 }],
+  ["FZOO by directions", fzoo({ ...zeroth, n: 3 }), {}],
+  ["FZOO by directions and rows", fzoo({ ...zeroth, n: 2 }), { microBatchSize: 4 }],
+  ["evolution strategies", evolutionStrategies({ ...zeroth, n: 3 }), { microBatchSize: 4 }],
   ["sparse MeZO", sparseMezo({ ...zeroth, share: 0.5 }), { microBatchSize: 4 }],
 ];
 
@@ -104,10 +107,10 @@ describe("a run on a cluster", () => {
     expect(run).toEqual(alone.run);
   });
 
-  test("of a tuner that looks at one place is refused, with nothing written", async () => {
+  test("of a tuner that looks where it has moved theta is refused, with nothing written", async () => {
     const port = inMemory();
-    await expect(tuned(fzoo({ ...zeroth, n: 2 }), { cluster: coordinate(port, { run: "one" }) })).rejects.toThrow(
-      /FZOO was to be computed by a cluster, but it asks for the loss at one place/,
+    await expect(tuned(onePoint(zeroth), { cluster: coordinate(port, { run: "one" }) })).rejects.toThrow(
+      /MeZO-one-point was to be computed by a cluster, but it asks for the loss at one place/,
     );
     expect(await port.lines("one")).toEqual([]);
     expect(await port.offers()).toEqual([]);

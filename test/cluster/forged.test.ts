@@ -33,6 +33,8 @@ describe("what others write into a cluster is left aside in a sentence, and the 
         JSON.stringify({ ...made, lossPlus: 1, lossMinus: "much" }),
         JSON.stringify({ ...made, ...losses }).replace('"lossPlus":1', '"lossPlus":1e999'),
         JSON.stringify({ ...made, ...losses, run: "two" }),
+        JSON.stringify({ ...made, loss: 1 }),
+        JSON.stringify({ ...made, ...losses, loss: 1 }),
         JSON.stringify({ ...made, ...losses, step: piece.step + 1 }),
         JSON.stringify({ ...made, ...losses, base: "0123456789abcdef" }),
         JSON.stringify({ ...made, ...losses, kit: "0.0.0" }),
@@ -57,6 +59,8 @@ describe("what others write into a cluster is left aside in a sentence, and the 
       /its lossPlus must be number/,
       /of run two stood among/,
       /1\.0\.0 of run one stood among/,
+      /the losses of both sides were asked for and it has those of one place/,
+      /must match exactly one schema in oneOf/,
     ])
       expect(texts(refused)).toMatch(why);
     for (const why of [
