@@ -42,10 +42,44 @@ def measure(text: str) -> dict:
     }
 
 
+# Of SST-2's prompt (Table 14): how much each option gains by the sentence, over what it is after the prompt without one (the authors' sfc).
+SENTENCES = [
+    "a charming , moving and very funny story",
+    "it 's a mess from beginning to end",
+    "the worst film of the year",
+    "an utterly compelling drama",
+    "boring , predictable and far too long",
+    "one of the best pictures that this director has made",
+    "i wanted my money back",
+    "the acting is superb",
+    "a waste of time",
+    "beautifully shot and full of life",
+]
+OPTIONS = [" terrible", " great"]
+
+
+@torch.no_grad()
+def log_probability(text: str, option: str) -> float:
+    ids = tokenizer(text + option).input_ids
+    first = len(tokenizer(text).input_ids)
+    words = model(torch.tensor([ids])).logits[0].log_softmax(-1)
+    return sum(float(words[i - 1, ids[i]]) for i in range(first, len(ids)))
+
+
+def gains(sentence: str) -> list[float]:
+    return [round(log_probability(f"{sentence} It was", o) - log_probability("It was", o), 6) for o in OPTIONS]
+
+
 prompt = tokenizer(PROMPT, return_tensors="pt").input_ids
 made = model.generate(prompt, max_new_tokens=40, do_sample=False)[0, prompt.shape[1] :].tolist()
 lines = [json.dumps(measure(text)) for text in TEXTS]
 print(
-    '{"fixed": %s, "prompt": %s, "greedy": %s, "texts": [\n%s\n]}'
-    % (json.dumps(FIXED), json.dumps(PROMPT), json.dumps(made), ",\n".join(lines))
+    '{"fixed": %s, "prompt": %s, "greedy": %s, "texts": [\n%s\n], "gains": [\n%s\n]}'
+    % (
+        json.dumps(FIXED),
+        json.dumps(PROMPT),
+        json.dumps(made),
+        ",\n".join(lines),
+        ",\n".join(json.dumps([sentence, gains(sentence)]) for sentence in SENTENCES),
+    )
 )

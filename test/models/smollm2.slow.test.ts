@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import * as tf from "@tensorflow/tfjs-core";
@@ -38,6 +38,8 @@ const expected: {
     readonly top: readonly (readonly [id: number, logit: number])[];
     readonly fixed: readonly (readonly number[])[];
   }[];
+  /** Sentences, and what " terrible" and " great" gain by each. */
+  readonly gains: readonly (readonly [sentence: string, gains: readonly [number, number]])[];
 } = JSON.parse(readFileSync(join(import.meta.dirname, "smollm2.json"), "utf8"));
 
 const file = process.env.MEZO_SMOLLM2;
@@ -81,6 +83,17 @@ describe.skipIf(absent)(
       const largest = Math.max(...pairs.map(([found, wanted]) => Math.abs(found! - wanted!)));
       worst = Math.max(worst, largest);
       expect(largest).toBeLessThanOrEqual(1e-4);
+    });
+
+    test("answers SST-2 calibrated by what transformers' log-probabilities gain by a sentence", async () => {
+      const rows = expected.gains.map(([sentence, [terrible, great]]) => [sentence, Number(great > terrible)] as const);
+      const data = join(mkdtempSync(join(tmpdir(), "gains-")), "rows.tsv");
+      writeFileSync(data, `sentence\tlabel\n${rows.map((row) => `${row.join("\t")}\n`).join("")}`);
+      const task = await loadTask("SST-2", { data, train: 1, dev: 1, test: rows.length - 2 });
+      const scoreOf = async (calibrate: boolean): Promise<number> =>
+        (await evaluate(model, task, { calibrate })).scores.at(-1)!.score;
+      expect(await scoreOf(true)).toBe(1);
+      expect(await scoreOf(false)).toBeLessThan(1);
     });
 
     test("continues a conversation by the 40 tokens that transformers chooses", async () => {
