@@ -207,7 +207,7 @@ function remoteObjective(
       value: () => {
         if (isAside) return lookOnce(0);
         throw new KitError(
-          `${tuner.name} was to be computed by a cluster, but it asks for the loss at one place, and a cluster computes losses on both sides of theta: take a tuner such as MeZO.`,
+          `${tuner.name} was to be computed by a cluster, but it moves theta before it asks for a loss, and a cluster computes losses at theta and beside it: take a tuner such as MeZO.`,
         );
       },
       ...(isAside && { side: (_theta, { z: { index = 0 } }) => lookOnce(index) }),

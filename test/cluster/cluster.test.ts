@@ -110,7 +110,7 @@ describe("a run on a cluster", () => {
   test("of a tuner that looks where it has moved theta is refused, with nothing written", async () => {
     const port = inMemory();
     await expect(tuned(onePoint(zeroth), { cluster: coordinate(port, { run: "one" }) })).rejects.toThrow(
-      /MeZO-one-point was to be computed by a cluster, but it asks for the loss at one place/,
+      /MeZO-one-point was to be computed by a cluster, but it moves theta before it asks for a loss/,
     );
     expect(await port.lines("one")).toEqual([]);
     expect(await port.offers()).toEqual([]);
