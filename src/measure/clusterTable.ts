@@ -41,10 +41,12 @@ async function carryOut(port: Port, jobs: readonly Job[], { onProgress, signal, 
     );
   const over = new AbortController();
   const either = AbortSignal.any([signal, over.signal]);
+  const tell = (): void =>
+    onProgress({ label: "runs in the cluster", done: jobs.filter((one) => kept.has(one)).length, total: jobs.length });
   const finish = (job: Job, run: Run): void => {
     writeRun(job.file, run);
     kept.set(job, run);
-    onProgress({ label: "runs in the cluster", done: jobs.filter((one) => kept.has(one)).length, total: jobs.length });
+    tell();
   };
   try {
     for (const [i, job] of jobs.entries()) {
@@ -54,6 +56,7 @@ async function carryOut(port: Port, jobs: readonly Job[], { onProgress, signal, 
     const open = jobs.filter((job) => !kept.has(job));
     if (open.length === 0) return;
     await publishTable(port, { id, text, base: table.base, open: open.map((job) => jobs.indexOf(job)) });
+    tell();
     void showReports(port, { id, jobs, onProgress, signal: either });
     await awaitResults(port, { id, jobs, table, kept, finish, signal: either });
   } finally {

@@ -153,6 +153,21 @@ describe("a table on a cluster", { timeout: 120_000 }, () => {
     expect(await port.offers()).toEqual([]);
   });
 
+  test("has a cell's runs too, and those of a grid's best rate", async () => {
+    const { measure } = (await import(built("notebook/index.js"))) as typeof import("../../src/notebook/index.ts");
+    vi.stubEnv("MEZO_SCALE", undefined);
+    const write = vi.spyOn(process.stdout, "write").mockImplementation(() => true);
+    const cell = { ...small, methods: ["Zero-shot", "MeZO"], steps: 3, grid: { MeZO: [1e-2, 1e-4] } };
+    const port = await fastCluster(300);
+    const together = { ...cell, out: emptyFolder(), cluster: { port } };
+    const runs = await during([port, port], () => measure(together, () => {}));
+    const expected = await measure({ ...cell, out: emptyFolder() }, () => {});
+    write.mockRestore();
+    vi.unstubAllEnvs();
+    expect(withoutCost(runs)).toEqual(withoutCost(expected));
+    expect(runs.map(({ header }) => header.method)).toEqual(["Zero-shot", "MeZO"]);
+  });
+
   test("is left to others by a worker with another base, by name", async () => {
     const [{ runTable }, port] = [await load.table(), await fastCluster(300)];
     const jobs = await jobsOf({ methods: ["Zero-shot"], seeds: [1] });
