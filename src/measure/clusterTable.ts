@@ -51,6 +51,7 @@ async function carryOut(port: Port, jobs: readonly Job[], { onProgress, signal, 
   try {
     for (const [i, job] of jobs.entries()) {
       const run = await joinLines(port, table.jobs[i]!.run, job);
+      if (run) checkRun(run, job, table);
       if (run) finish(job, run);
     }
     const open = jobs.filter((job) => !kept.has(job));
@@ -205,6 +206,6 @@ function checkRun({ header }: Run, { task, method, seed }: Job, { base, kit, noi
   const wrong = (Object.keys(wanted) as (keyof typeof wanted)[]).find((name) => header[name] !== wanted[name]);
   if (wrong === undefined) return;
   throw new KitError(
-    `${method} seed ${seed} on ${task} came back as a run whose ${wrong} is ${header[wrong]} and not ${wanted[wrong]}: it is done once more; see who else writes to the cluster.`,
+    `${method} seed ${seed} on ${task} came back as a run whose ${wrong} is ${header[wrong]} and not ${wanted[wrong]}: see who else writes to the cluster.`,
   );
 }

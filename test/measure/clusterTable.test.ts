@@ -153,6 +153,19 @@ describe("a table on a cluster", { timeout: 120_000 }, () => {
     expect(await port.offers()).toEqual([]);
   });
 
+  test("is refused where the cluster has another run under the name of one of its own", async () => {
+    const [{ runTable }, port] = [await load.table(), await fastCluster(300)];
+    const other = await jobsOf({ methods: ["Majority"], seeds: [2] });
+    await during([port], () => runTable(port, other, supervision));
+    const jobs = await jobsOf({ methods: ["Majority"], seeds: [1] });
+    const [name] = await listRuns(port, jobs);
+    let place = 0;
+    for (const line of readFileSync(other[0]!.file, "utf8").split("\n").slice(0, -1))
+      place = await port.append(name!, line, place);
+    await expect(runTable(port, jobs, supervision)).rejects.toThrow(/whose seed is 2 and not 1/);
+    expect(readdirSync(join(jobs[0]!.file, ".."))).toEqual([]);
+  });
+
   test("has a cell's runs too, and those of a grid's best rate", async () => {
     const { measure } = (await import(built("notebook/index.js"))) as typeof import("../../src/notebook/index.ts");
     vi.stubEnv("MEZO_SCALE", undefined);
