@@ -37,3 +37,19 @@ test("the time left goes by the steps since the work was resumed, scores between
   expect(lines[12]).toMatch(/51\/60 {2}ETA 11 s/);
   expect(lines[13]).toMatch(/^MeZO: dev {2}█+░+ {2}64\/128 {2}▁.*█$/);
 });
+
+test("runs that are made at the same time have a line each, until they end", () => {
+  vi.useFakeTimers();
+  const onProgress = liveProgress();
+  const report = (label: string, done: number): void => {
+    onProgress({ label, done, total: 4 });
+    vi.advanceTimersByTime(1000);
+  };
+  report("MeZO seed 1", 1);
+  report("MeZO seed 2", 2);
+  expect(lines.at(-1)).toMatch(/^MeZO seed 1 .*1\/4\nMeZO seed 2 .*2\/4$/);
+  report("MeZO seed 1", 4);
+  expect(lines.at(-1)).toMatch(/^MeZO seed 1 .*4\/4 {2}2 s\nMeZO seed 2 .*2\/4$/);
+  report("MeZO seed 2", 3);
+  expect(lines.at(-1)).toMatch(/^MeZO seed 2 .*3\/4 {2}ETA \d+ s$/);
+});
