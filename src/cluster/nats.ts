@@ -17,6 +17,7 @@ import {
   isPassing,
   listen,
   persist,
+  placeOf,
   publish,
   type Server,
   sleep,
@@ -59,12 +60,8 @@ export function portOn(server: Server): Port {
     answer: ({ run, step, pair, shard }, text) => publish(server, `mezo.result.${run}.${step}.${pair}.${shard}`, text),
     answers: async function* (run, signal): AsyncGenerator<StoredAnswer> {
       const since = (await lastLine(server, run))?.time;
-      for await (const message of listen(server, RESULTS, {
-        subject: `mezo.result.${run}.>`,
-        behind: 0,
-        ...(since && { since: new Date(since.getTime() - CLOCKS) }),
-        signal,
-      })) {
+      const behind = since ? await placeOf(server, RESULTS, new Date(since.getTime() - CLOCKS)) : 0;
+      for await (const message of listen(server, RESULTS, { subject: `mezo.result.${run}.>`, behind, signal })) {
         const [step, pair, shard] = message.subject.split(".").slice(3).map(Number);
         yield { piece: { run, step: step!, pair: pair!, shard: shard! }, text: message.string() };
       }

@@ -60,8 +60,6 @@ interface Source {
   readonly subject: string;
   /** Sequence number of the message behind which to begin. */
   readonly behind: number;
-  /** When the first messages are from that are wanted; all are where it is left out. */
-  readonly since?: Date;
   readonly signal: AbortSignal;
 }
 
@@ -69,17 +67,12 @@ interface Source {
 export async function* listen(
   server: Server,
   stream: string,
-  { subject, behind, since, signal }: Source,
+  { subject, behind, signal }: Source,
 ): AsyncGenerator<JsMsg> {
   for (let from = behind + 1; !signal.aborted; ) {
-    const start =
-      since && from === behind + 1
-        ? ({ opt_start_time: since.toISOString(), deliver_policy: "by_start_time" } as const)
-        : ({ opt_start_seq: from, deliver_policy: "by_start_sequence" } as const);
+    const options = { filter_subjects: subject, opt_start_seq: from, deliver_policy: "by_start_sequence" } as const;
     const messages = await persist(server, async () =>
-      (await server.client.consumers.get(stream, { filter_subjects: subject, ...start })).consume({
-        idle_heartbeat: 1_000,
-      }),
+      (await server.client.consumers.get(stream, options)).consume({ idle_heartbeat: 1_000 }),
     );
     const close = (): void => void messages.close();
     signal.addEventListener("abort", close, { once: true });
@@ -98,6 +91,20 @@ export async function* listen(
       close();
     }
   }
+}
+
+/**
+ * The sequence number behind which a stream's messages since a time begin. A consumer that is made only to be asked knows it: one by which
+ * messages are read could not begin at a time, since the client makes it anew by a number, and servers refuse both.
+ */
+export function placeOf(server: Server, stream: string, since: Date): Promise<number> {
+  const { consumers } = server.manager;
+  const asked = { deliver_policy: "by_start_time", opt_start_time: since.toISOString(), ack_policy: "none" } as const;
+  return persist(server, async () => {
+    const { name, delivered } = await consumers.add(stream, { ...asked, inactive_threshold: 60e9, mem_storage: true });
+    await consumers.delete(stream, name);
+    return delivered.stream_seq;
+  });
 }
 
 /** Does something again as long as the server is away. Throws a KitError where the connection has ended. */

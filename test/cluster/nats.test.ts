@@ -108,6 +108,27 @@ test.skipIf(!hasServer)(
   },
 );
 
+test.skipIf(!hasServer)(
+  `on NATS whoever came back to a run hears its answers, those since its last line and those after the server's restart${needsServer}`,
+  async () => {
+    const server = await startServer();
+    const port = await natsPort(server.url);
+    const pieceOf = (step: number) => ({ run: "one", step, pair: 0, shard: 0 });
+    await port.append("one", '{"a":1}', 0);
+    await port.answer(pieceOf(0), "before", "w");
+    const over = new AbortController();
+    const answers = port.answers("one", over.signal)[Symbol.asyncIterator]();
+    expect((await answers.next()).value).toEqual({ piece: pieceOf(0), text: "before" });
+    const next = answers.next();
+    await server.restart();
+    await port.answer(pieceOf(1), "after", "w");
+    expect((await next).value).toEqual({ piece: pieceOf(1), text: "after" });
+    over.abort();
+    await port.close();
+    await server.kill();
+  },
+);
+
 test.skipIf(!hasServer)(`a server without room for runs is refused in a sentence${needsServer}`, async () => {
   const server = await startServer(configured("jetstream: { max_file_store: 1048576 }"));
   await expect(natsPort(server.url)).rejects.toThrow(
