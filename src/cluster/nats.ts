@@ -17,7 +17,6 @@ import {
   isPassing,
   listen,
   persist,
-  placeOf,
   publish,
   type Server,
   sleep,
@@ -59,9 +58,7 @@ export function portOn(server: Server): Port {
     reports: (run, signal) => hear(connection, `mezo.report.${run}`, signal),
     answer: ({ run, step, pair, shard }, text) => publish(server, `mezo.result.${run}.${step}.${pair}.${shard}`, text),
     answers: async function* (run, signal): AsyncGenerator<StoredAnswer> {
-      const since = (await lastLine(server, run))?.time;
-      const behind = since ? await placeOf(server, RESULTS, new Date(since.getTime() - CLOCKS)) : 0;
-      for await (const message of listen(server, RESULTS, { subject: `mezo.result.${run}.>`, behind, signal })) {
+      for await (const message of listen(server, RESULTS, { subject: `mezo.result.${run}.>`, behind: 0, signal })) {
         const [step, pair, shard] = message.subject.split(".").slice(3).map(Number);
         yield { piece: { run, step: step!, pair: pair!, shard: shard! }, text: message.string() };
       }
@@ -70,9 +67,6 @@ export function portOn(server: Server): Port {
     close: () => connection.close(),
   };
 }
-
-/** Milliseconds by which the clocks of a cluster's servers may differ, or one's be set back. */
-const CLOCKS = 60_000;
 
 const lineSubject = (run: string): string => `mezo.run.${run}`;
 

@@ -93,20 +93,6 @@ export async function* listen(
   }
 }
 
-/**
- * The sequence number behind which a stream's messages since a time begin. A consumer that is made only to be asked knows it: one by which
- * messages are read could not begin at a time, since the client makes it anew by a number, and servers refuse both.
- */
-export function placeOf(server: Server, stream: string, since: Date): Promise<number> {
-  const { consumers } = server.manager;
-  const asked = { deliver_policy: "by_start_time", opt_start_time: since.toISOString(), ack_policy: "none" } as const;
-  return persist(server, async () => {
-    const { name, delivered } = await consumers.add(stream, { ...asked, inactive_threshold: 60e9, mem_storage: true });
-    await consumers.delete(stream, name);
-    return delivered.stream_seq;
-  });
-}
-
 /** Does something again as long as the server is away. Throws a KitError where the connection has ended. */
 export async function persist<T>(server: Server, attempt: () => Promise<T>): Promise<T> {
   for (;;) {
