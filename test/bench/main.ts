@@ -37,9 +37,11 @@ async function table(options: BenchOptions): Promise<void> {
   const found = await shown((onProgress) => measure(options, onProgress));
   const warning = smoke ? "\nA smoke run: the numbers mean nothing." : "";
   process.stdout.write(`${benchText(request, found.rows, found.ceilings)}${warning}\n`);
-  const { rows, tokens, threads, weights } = request;
+  const { rows, tokens, threads, weights, products } = request;
   const kept = weights === "float32" ? "" : `-${weights}`;
-  const file = writeResults(output, `bench-${rows}x${tokens}${kept}-${threads}threads.json`, { request, ...found });
+  const formed = products ? `-${products}` : "";
+  const name = `bench-${rows}x${tokens}${kept}${formed}-${threads}threads.json`;
+  const file = writeResults(output, name, { request, ...found });
   process.stdout.write(`Results: ${relative(process.cwd(), file)}\n`);
 }
 
