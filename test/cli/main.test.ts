@@ -62,7 +62,7 @@ describe("the command line", () => {
     const halves = ["--weights", "float16", "--rounding", "nearest", "--method", "zero-shot,mezo", "--steps", "2"];
     const { status, stdout, cwd } = mezo("--model", model, "--data", data, "--smoke", ...halves, "--out", "runs");
     expect(status).toBe(0);
-    expect(stdout).toContain("(weights in float16, nearest rounding)");
+    expect(stdout).toMatch(/\(weights in float16, nearest rounding[,)]/); // where AMX is, products follow
     const runs = readdirSync(join(cwd, "runs"));
     expect(runs).toHaveLength(2);
     for (const name of runs) {
