@@ -17,13 +17,15 @@ export interface GeneratedAnswer {
 export interface GenerateOptions {
   readonly begin?: Begin;
   readonly demonstrations?: (index: number) => readonly string[];
+  /** Receives how many examples have their answers. */
+  readonly onDone?: (done: number) => void;
 }
 
 /** Answers generated greedily after each example's prompt, up to the end of the line or of the text, or 50 tokens. */
 export async function generateAnswers(
   model: LanguageModel,
   { texts }: Pick<LabelledBatch, "texts">,
-  { begin = "mezo", demonstrations = () => [] }: GenerateOptions = {},
+  { begin = "mezo", demonstrations = () => [], onDone }: GenerateOptions = {},
 ): Promise<GeneratedAnswer[]> {
   const { tokenizer, maxLength, ends } = model;
   const forms = texts.map((example) => readForm(example, "autoregressive"));
@@ -37,13 +39,11 @@ export async function generateAnswers(
   const stop = (ids: readonly number[]): boolean => text(ids).includes("\n");
   const settings = { maxNewTokens: MAX_NEW_TOKENS, stop, ends };
   const lengths = prompts.map((ids) => ids.length);
-  const answers = await runByTokens(lengths, async (items) => {
-    const made = await generateIds(
-      model,
-      items.map((i) => prompts[i]!),
-      settings,
-    );
+  const answer = async (items: readonly number[]): Promise<string[]> => {
+    const asked = items.map((i) => prompts[i]!);
+    const made = await generateIds(model, asked, settings);
     return made.map((ids) => text(ids).split("\n")[0]!);
-  });
+  };
+  const answers = await runByTokens(lengths, answer, onDone);
   return forms.map(({ options }, i) => ({ answer: answers[i]!, right: options }));
 }

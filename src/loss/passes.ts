@@ -66,13 +66,19 @@ export function divideByTokens(lengths: readonly number[]): number[][] {
   return parts;
 }
 
-/** Results in the items' order, made for as many items at once as fit a pass. */
+/** Results in the items' order, made for as many items at once as fit a pass. `onDone` receives how many items have theirs. */
 export async function runByTokens<Result>(
   lengths: readonly number[],
   run: (items: readonly number[]) => Promise<readonly Result[]>,
+  onDone: (done: number) => void = () => {},
 ): Promise<Result[]> {
   const results: { items: readonly number[]; of: readonly Result[] }[] = [];
-  for (const items of divideByTokens(lengths)) results.push({ items, of: await run(items) });
+  let done = 0;
+  for (const items of divideByTokens(lengths)) {
+    results.push({ items, of: await run(items) });
+    done += items.length;
+    onDone(done);
+  }
   return inOrder(results);
 }
 
@@ -82,10 +88,20 @@ function inOrder<Result>(parts: readonly { items: readonly number[]; of: readonl
   return results;
 }
 
-/** Runs the passes: the scores of every item, in the items' order. */
-export async function runPasses(network: Network, passes: readonly Pass[]): Promise<number[][]> {
+/** Runs the passes: the scores of every item, in the items' order. `onDone` receives how many items have theirs. */
+export async function runPasses(
+  network: Network,
+  passes: readonly Pass[],
+  onDone: (done: number) => void = () => {},
+): Promise<number[][]> {
   const values: Float32Array[] = [];
-  for (const tensor of scoreTensors(network, passes)) values.push((await tensor.data()) as Float32Array);
+  let done = 0;
+  for (const tensor of scoreTensors(network, passes)) {
+    const { items } = passes[values.length]!;
+    values.push((await tensor.data()) as Float32Array);
+    done += items.length;
+    onDone(done);
+  }
   return readPasses(passes, values);
 }
 

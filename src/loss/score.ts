@@ -107,16 +107,19 @@ export function scoreCandidates(
   examples: readonly EncodedExample[],
   onDone?: (done: number) => void,
 ): Promise<number[][]> {
-  return inChunks(examples, onDone, (some) => runPasses(model, candidatePasses(some)));
+  return inChunks(examples, onDone, (some, from) =>
+    runPasses(model, candidatePasses(some), (done) => onDone?.(from + done)),
+  );
 }
 
 /** Token F1 of generated answers, and the share that matches exactly. */
 function generationScorer(model: LanguageModel, _task: Task, begin: Begin): Scorer {
   return async (part, onDone) => {
     const { texts, on, step, demonstrations = () => [] } = part;
-    const answers = await inChunks(texts, onDone, (some, from) =>
-      generateAnswers(model, { texts: some }, { begin, demonstrations: (i) => demonstrations(from + i) }),
-    );
+    const answers = await inChunks(texts, onDone, (some, from) => {
+      const options = { begin, demonstrations: (i: number) => demonstrations(from + i) };
+      return generateAnswers(model, { texts: some }, { ...options, onDone: (done) => onDone?.(from + done) });
+    });
     const f1s = answers.map(({ answer, right }) => tokenF1(answer, right));
     const { mean: score, standardError, n } = computeMeanScore(f1s);
     const exact = computeMeanScore(answers.map(({ answer, right }) => matchesExactly(answer, right))).mean;

@@ -4,6 +4,7 @@ import { probe } from "../../../src/experiment/probe.ts";
 import { tune } from "../../../src/experiment/tune.ts";
 import { generateAnswers } from "../../../src/loss/generation.ts";
 import type { Task } from "../../../src/tasks/task.ts";
+import type { Progress } from "../../../src/tensor/progress.ts";
 import { MASK, type MaskedPart } from "../../../src/text/maskedPrompt.ts";
 import { mezo } from "../../../src/tuners/mezo.ts";
 import type { Script } from "../../scripted.ts";
@@ -123,6 +124,25 @@ describe("generation", () => {
     // The shortest is first. The first ends after "red", the second after "sky"; what ended is run no more.
     expect(model.seen.slice(3, 10)).toEqual(["la", "blue", "red", "la", "sky", "la", "la"]);
     expect(model.seen).toHaveLength(3 + 3 + 2 + 47);
+  });
+
+  test("tells how many examples have their answers after every pass, of which many prompts take several", async () => {
+    const texts = Array.from({ length: 200 }, () => example(`${"a ".repeat(40)}it was good`, [" red"], 0));
+    const done: number[] = [];
+    await generateAnswers(scripted(ANSWERS), { texts }, { onDone: (so) => done.push(so) });
+    expect(done).toHaveLength(2);
+    expect(done[0]).toBeLessThan(200);
+    expect(done[1]).toBe(200);
+  });
+
+  test("a score's progress names every pass of its examples, whose answers are options", async () => {
+    const done: number[] = [];
+    const onProgress: Progress = ({ part, done: so }) => void (part ?? done.push(so));
+    const long = Array.from({ length: 64 }, () => example(`${"a ".repeat(90)}it was`, YES_NO, 0));
+    await evaluate(scripted(), taskOf(long), { onProgress });
+    expect(new Set(done).size).toBeGreaterThan(1);
+    expect(done).toEqual(done.toSorted((a, b) => a - b));
+    expect(done.at(-1)).toBe(64);
   });
 
   test("after demonstrations gives each example its own, also beyond the 64 that are scored at once", async () => {
