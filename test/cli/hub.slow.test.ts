@@ -48,4 +48,4 @@ test("--revision and --data hf: take a model and rows from the hub, and replay t
     files: ["hf:org/tiny/train.csv"],
     revision: commitOf("main"),
   });
-}, 60_000);
+}, 300_000);
