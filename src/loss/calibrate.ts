@@ -29,8 +29,8 @@ export function calibratedScorer(model: LanguageModel, task: Task, begin: Begin)
   return async (part, onDone) => {
     const { examples, texts, demonstrations = () => [] } = part;
     const contentFree = texts.map((example, i) => encodeContentFree(model, example, begin, demonstrations(i)));
-    const found = await inChunks(examples, onDone, async (some, from) => {
-      const scores = await runPasses(model, candidatePasses(some));
+    const found = await inChunks(examples, onDone, async (some, from, onSome) => {
+      const scores = await runPasses(model, candidatePasses(some), onSome);
       const free = contentFree.slice(from, from + some.length);
       const without = addUp(free, await scoreDistinct(model, free));
       return addUp(some, scores).map((sums, i) => ({ scores: scores[i]!, gains: subtract(sums, without[i]!) }));

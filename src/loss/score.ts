@@ -107,18 +107,16 @@ export function scoreCandidates(
   examples: readonly EncodedExample[],
   onDone?: (done: number) => void,
 ): Promise<number[][]> {
-  return inChunks(examples, onDone, (some, from) =>
-    runPasses(model, candidatePasses(some), (done) => onDone?.(from + done)),
-  );
+  return inChunks(examples, onDone, (some, _from, onSome) => runPasses(model, candidatePasses(some), onSome));
 }
 
 /** Token F1 of generated answers, and the share that matches exactly. */
 function generationScorer(model: LanguageModel, _task: Task, begin: Begin): Scorer {
   return async (part, onDone) => {
     const { texts, on, step, demonstrations = () => [] } = part;
-    const answers = await inChunks(texts, onDone, (some, from) => {
-      const options = { begin, demonstrations: (i: number) => demonstrations(from + i) };
-      return generateAnswers(model, { texts: some }, { ...options, onDone: (done) => onDone?.(from + done) });
+    const answers = await inChunks(texts, onDone, (some, from, onSome) => {
+      const options = { begin, demonstrations: (i: number) => demonstrations(from + i), onDone: onSome };
+      return generateAnswers(model, { texts: some }, options);
     });
     const f1s = answers.map(({ answer, right }) => tokenF1(answer, right));
     const { mean: score, standardError, n } = computeMeanScore(f1s);
@@ -127,16 +125,20 @@ function generationScorer(model: LanguageModel, _task: Task, begin: Begin): Scor
   };
 }
 
-/** Runs `EXAMPLES_PER_REPORT` items at a time, the first of them item `from`; in between a notebook can draw, and an interrupt gets through. */
+/**
+ * Runs `EXAMPLES_PER_REPORT` items at a time, the first of them item `from`; in between a notebook can draw, and an interrupt gets through.
+ * A run that takes several passes may tell `onSome` how many of its items are done.
+ */
 export async function inChunks<Item, Result>(
   items: readonly Item[],
   onDone: (done: number) => void = () => {},
-  run: (some: readonly Item[], from: number) => Promise<readonly Result[]>,
+  run: (some: readonly Item[], from: number, onSome: (done: number) => void) => Promise<readonly Result[]>,
 ): Promise<Result[]> {
   const results: Result[] = [];
   for (let from = 0; from < items.length; from += EXAMPLES_PER_REPORT) {
     await setImmediate();
-    results.push(...(await run(items.slice(from, from + EXAMPLES_PER_REPORT), from)));
+    const some = items.slice(from, from + EXAMPLES_PER_REPORT);
+    results.push(...(await run(some, from, (done) => onDone(from + done))));
     onDone(results.length);
   }
   return results;
