@@ -5,7 +5,7 @@ import { embed } from "../kernels/embed.ts";
 import { promptRows, sharedPrompts } from "../loss/candidates.ts";
 import { type Begin, checkBegin, encodeBatch, type LabelledBatch } from "../loss/encode.ts";
 import { lossFromScores } from "../loss/loss.ts";
-import { readValues, runByTokens } from "../loss/passes.ts";
+import { runByTokens } from "../loss/passes.ts";
 import type { LanguageModel } from "../models/network.ts";
 import { packBatch } from "../nn/batch.ts";
 import { features } from "../nn/run.ts";
@@ -170,30 +170,38 @@ async function computeFeatures(
   prompts: readonly SharedPrompt[],
   onDone: (done: number, total: number) => void,
 ): Promise<Float64Array[]> {
-  let done = 0;
   return runByTokens(
     prompts.map(({ ids }) => ids.length),
     async (items) => {
       await setImmediate(); // a notebook draws, an interrupt gets through
       const part = items.map((i) => prompts[i]!);
       const batch = packBatch(part.map(({ ids }) => ids));
-      const values = await readValues(() => features(model, batch, promptRows(part, batch.lengths)));
+      const values = await computeValues(() => features(model, batch, promptRows(part, batch.lengths)));
       await checkFinite(model, values);
-      done += part.length;
-      onDone(done, prompts.length);
       return split(values, part.length).map((row) => (model.head.bias ? Float64Array.of(...row, 1) : row));
     },
+    (done) => onDone(done, prompts.length),
   );
 }
 
 /** The model's own rows of the output matrix, each with its bias after it where there is one. */
 async function readHeadRows({ head }: LanguageModel, answers: readonly number[]): Promise<Float64Array[]> {
   const ids = [...answers];
-  const rows = split(await readValues(() => embed(tf.tensor1d(ids, "int32"), head.weight)), ids.length);
+  const rows = split(await computeValues(() => embed(tf.tensor1d(ids, "int32"), head.weight)), ids.length);
   const { bias } = head;
   if (!bias) return rows;
-  const biases = await readValues(() => tf.gather(bias, tf.tensor1d(ids, "int32")));
+  const biases = await computeValues(() => tf.gather(bias, tf.tensor1d(ids, "int32")));
   return rows.map((row, i) => Float64Array.of(...row, biases[i]!));
+}
+
+/** The values of the tensor that `make` computes, read without blocking a GPU; all tensors made on the way are freed. */
+async function computeValues(make: () => tf.Tensor): Promise<Float32Array> {
+  const tensor = tf.tidy(make);
+  try {
+    return (await tensor.data()) as Float32Array;
+  } finally {
+    tensor.dispose();
+  }
 }
 
 function split(values: Float32Array, count: number): Float64Array[] {

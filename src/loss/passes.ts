@@ -206,13 +206,3 @@ function choosePast({ keys, values, lengths }: KeysValues, which: readonly numbe
 function disposeAll(pasts: readonly KeysValues[]): void {
   tf.dispose(pasts.flatMap(({ keys, values }) => [keys, values]));
 }
-
-/** The values of the tensor that `make` computes, read without blocking a GPU; all tensors made on the way are freed. */
-export async function readValues(make: () => tf.Tensor): Promise<Float32Array> {
-  const tensor = tf.tidy(make);
-  try {
-    return (await tensor.data()) as Float32Array;
-  } finally {
-    tensor.dispose();
-  }
-}
