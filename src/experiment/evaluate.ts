@@ -71,11 +71,11 @@ export async function evaluate(model: LanguageModel, task: Task, options: Evalua
 
 /** The baseline of every method: always the most frequent label of the training part. */
 export function evaluateMajority(task: Task, seed = 0): Run {
-  const { label, accuracy, standardError, n } = scoreMajority(task);
+  const { label, accuracy, standardError, n, rows } = scoreMajority(task);
   return {
     header: runHeader({ task, seed }, "Majority", { label }),
     steps: [],
-    scores: [{ on: "test", step: 0, score: accuracy, standardError, n }],
+    scores: [{ on: "test", step: 0, score: accuracy, standardError, n, rows }],
     cost: { seconds: 0, steps: 0, peakBytes: 0 },
   };
 }

@@ -6,6 +6,7 @@ import { promptRows, sharedPrompts } from "../loss/candidates.ts";
 import { type Begin, checkBegin, encodeBatch, type LabelledBatch } from "../loss/encode.ts";
 import { lossFromScores } from "../loss/loss.ts";
 import { runByTokens } from "../loss/passes.ts";
+import { markRight } from "../loss/score.ts";
 import type { LanguageModel } from "../models/network.ts";
 import { packBatch } from "../nn/batch.ts";
 import { features } from "../nn/run.ts";
@@ -212,7 +213,8 @@ function split(values: Float32Array, count: number): Float64Array[] {
 /** Accuracy and mean cross entropy over the answers with the rows in place. */
 function scoreHead({ rows }: HeadFit, seen: readonly Float64Array[], gold: LabelledBatch["gold"]): Score {
   const scores = seen.map((x) => rows.map((row) => dotAt(x, row, 0, x.length)));
-  const right = scores.filter((of, i) => gold[i]!.includes(of.indexOf(Math.max(...of)))).length;
-  const { accuracy, standardError, n } = computeAccuracy(right, seen.length);
-  return { on: "test", step: 0, score: accuracy, standardError, n, loss: lossFromScores("candidates", scores, gold) };
+  const marks = markRight(scores, gold);
+  const { accuracy, standardError, n } = computeAccuracy(marks);
+  const loss = lossFromScores("candidates", scores, gold);
+  return { on: "test", step: 0, score: accuracy, standardError, n, loss, rows: marks };
 }

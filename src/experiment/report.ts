@@ -1,7 +1,7 @@
 import { checkOptions, KitError } from "../error.ts";
 import { type Begin, checkBegin, encodeBatch } from "../loss/encode.ts";
 import { lossFromScores } from "../loss/loss.ts";
-import { scoreCandidates } from "../loss/score.ts";
+import { markRight, scoreCandidates } from "../loss/score.ts";
 import type { LanguageModel } from "../models/network.ts";
 import { computeAccuracy, hasClasses } from "../tasks/score.ts";
 import type { Example, Task } from "../tasks/task.ts";
@@ -92,7 +92,7 @@ export async function report(model: LanguageModel, task: Task, options: ReportOp
   const classes = labels.map((label, k): ClassScore => ({ label, ...scoreClass(confusion, k) }));
   return {
     ...{ task: task.name, model: model.id, on },
-    ...computeAccuracy(answers.filter((answer, i) => answer === truths[i]).length, answers.length),
+    ...computeAccuracy(markRight(scores, gold)),
     ...{ loss: lossFromScores("candidates", scores, gold), labels, confusion, classes },
     macro: { precision: meanOf(classes, "precision"), recall: meanOf(classes, "recall"), f1: meanOf(classes, "f1") },
     calibration: calibrate(

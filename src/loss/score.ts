@@ -21,16 +21,16 @@ export interface Measure {
   of(model: LanguageModel & Network, batch: LabelledBatch): number | Promise<number>;
 }
 
-/** How many examples have a right one as their best candidate: the first of the highest scores, [examples][candidates]. */
-export function countRight(scores: readonly (readonly number[])[], gold: LabelledBatch["gold"]): number {
-  return scores.filter((of, i) => gold[i]!.includes(of.indexOf(Math.max(...of)))).length;
+/** 1 for each example whose best candidate is right, else 0: the first of the highest scores, [examples][candidates]. */
+export function markRight(scores: readonly (readonly number[])[], gold: LabelledBatch["gold"]): number[] {
+  return scores.map((of, i) => Number(gold[i]!.includes(of.indexOf(Math.max(...of)))));
 }
 
 /** Share of the batch's examples whose best candidate is right (Table 3). */
 export const accuracy: Measure = {
   name: "accuracy",
   of: async (model, { examples, gold }) =>
-    countRight(await runPasses(model, candidatePasses(examples)), gold) / examples.length,
+    computeAccuracy(markRight(await runPasses(model, candidatePasses(examples)), gold)).accuracy,
 };
 
 /** Mean token F1 of greedily generated answers (Table 3: SQuAD). */
@@ -94,11 +94,12 @@ interface Scored {
 
 /** The share of right answers, with the loss. */
 export async function scoreAccuracy({ model, task, part, scores, choice }: Scored): Promise<LossScore> {
-  const { examples, gold, on, step } = part;
-  const { accuracy, standardError, n } = computeAccuracy(countRight(choice, gold), examples.length);
+  const { gold, on, step } = part;
+  const rows = markRight(choice, gold);
+  const { accuracy, standardError, n } = computeAccuracy(rows);
   const { loss: kind } = task;
   const loss = kind === "candidates" ? lossFromScores(kind, scores, gold) : await computeLoss(kind, model, part);
-  return { on, step, score: accuracy, standardError, n, loss };
+  return { on, step, score: accuracy, standardError, n, loss, ...(on === "test" && { rows }) };
 }
 
 /** The scores of each example's candidates with the present weights, [examples][candidates]: the highest is the answer. */
@@ -118,10 +119,11 @@ function generationScorer(model: LanguageModel, _task: Task, begin: Begin): Scor
       const options = { begin, demonstrations: (i: number) => demonstrations(from + i), onDone: onSome };
       return generateAnswers(model, { texts: some }, options);
     });
-    const f1s = answers.map(({ answer, right }) => tokenF1(answer, right));
-    const { mean: score, standardError, n } = computeMeanScore(f1s);
+    const rows = answers.map(({ answer, right }) => tokenF1(answer, right));
+    const { mean: score, standardError, n } = computeMeanScore(rows);
     const exact = computeMeanScore(answers.map(({ answer, right }) => matchesExactly(answer, right))).mean;
-    return { on, step, score, standardError, n, loss: await computeLoss("answer", model, part), exactMatch: exact };
+    const loss = await computeLoss("answer", model, part);
+    return { on, step, score, standardError, n, loss, exactMatch: exact, ...(on === "test" && { rows }) };
   };
 }
 

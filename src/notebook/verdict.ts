@@ -1,6 +1,7 @@
 import { isMarked, methods } from "../measure/methods.ts";
 import { placeInPaper } from "../measure/paper.ts";
 import type { Run } from "../record/run.ts";
+import { pairedDifference } from "../report/paired.ts";
 import { type MethodSummary, summarize } from "../report/summary.ts";
 import { percent } from "../report/table.ts";
 import type { Cell } from "./tables.ts";
@@ -33,33 +34,44 @@ const UNTRAINED = methods.filter(({ name }) => /^(Zero-shot|ICL)\b/.test(name)).
 /**
  * A row a task for `frame` and `show`, in the order of Table 1: whether a method is above the best that the model does without training
  * (the best of zero-shot and ICL, calibrated or not, as far as there are runs of them) and above the majority class. It is "yes" where the
- * difference is more than two standard errors of it: each score's is over its seeds or its test rows, whichever is larger, and the two count
- * as independent, which is strict for methods that were scored on the same rows. Missing where there is nothing to compare with. Tasks without
- * the method are left out. Throws as `summarize` does.
+ * difference is more than two standard errors of it: over the rows and seeds that both were tested on, where the run files have the rows'
+ * scores ("paired"); else each score's is over its seeds or its test rows, whichever is larger, and the two count as independent, which is strict.
+ * Missing where there is nothing to compare with. Tasks without the method are left out. Throws as `summarize` does.
  */
 export function tasksAboveUntrained(runs: readonly Run[], method: string): Record<string, Cell>[] {
   const tasks = [...new Set(runs.map(({ header }) => header.task))].sort((a, b) => placeInPaper(a) - placeInPaper(b));
   return tasks.flatMap((task) => {
-    const summaries = summarize(runs.filter(({ header }) => header.task === task));
-    const own = summaries.find((one) => one.method === method);
-    return own ? [{ task, ...compareUntrained(own, summaries) }] : [];
+    const onTask = runs.filter(({ header }) => header.task === task);
+    const own = summarize(onTask).find((one) => one.method === method);
+    return own ? [{ task, ...compareUntrained(own, onTask) }] : [];
   });
 }
 
-function compareUntrained(own: MethodSummary, summaries: readonly MethodSummary[]): Record<string, Cell> {
+function compareUntrained(own: MethodSummary, runs: readonly Run[]): Record<string, Cell> {
+  const summaries = summarize(runs);
   const rivals = summaries.filter((one) => UNTRAINED.includes(one.method)).sort((a, b) => b.score - a.score);
-  const [best] = rivals;
   const floor = findFloor(summaries);
   return {
     "ours, %": percent(own.score),
     "±": percent(errorOf(own)),
     seeds: own.seeds.length,
-    "best without training": best ? `${best.method} ${percent(best.score)}` : null,
+    ...compareBest(own, rivals[0], runs),
     compared: rivals.length,
-    difference: best ? (100 * (own.score - best.score)).toFixed(1) : null,
-    noise: best ? percent(2 * Math.hypot(errorOf(own), errorOf(best))) : null,
-    "above it": best ? yesOrNo(own.score - best.score > 2 * Math.hypot(errorOf(own), errorOf(best))) : null,
     "above the majority": floor ? yesOrNo(!isAtChance(own, floor.score)) : null,
+  };
+}
+
+function compareBest(own: MethodSummary, best: MethodSummary | undefined, runs: readonly Run[]): Record<string, Cell> {
+  const names = ["best without training", "difference", "noise", "paired", "above it"];
+  if (!best) return Object.fromEntries(names.map((name) => [name, null]));
+  const of = ({ method }: MethodSummary): Run[] => runs.filter(({ header }) => header.method === method);
+  const paired = pairedDifference(of(own), of(best));
+  const error = paired?.standardError ?? Math.hypot(errorOf(own), errorOf(best));
+  const difference = paired?.difference ?? own.score - best.score;
+  return {
+    "best without training": `${best.method} ${percent(best.score)}`,
+    ...{ difference: percent(difference), noise: percent(2 * error), paired: yesOrNo(paired !== undefined) },
+    "above it": yesOrNo(difference > 2 * error),
   };
 }
 

@@ -19,7 +19,7 @@ interface Chapter {
 /**
  * The run in binary: "mezo-run1", the length of what follows in JSON (uint32, as all numbers little-endian), that JSON (headers, scores,
  * cost, numbers of steps), 4 bytes a step (the estimate along z in float32), and the first 8 bytes of the SHA-256 over all before. With
- * the base model it gives the tuned weights; of the losses their differences alone are left. Throws a KitError for a run whose steps have
+ * the base model it gives the tuned weights; of the losses their differences alone are left, and of the scores their means. Throws a KitError for a run whose steps have
  * more to them than one estimate.
  */
 export function compactRun(run: Run | UnfinishedRun): Uint8Array {
@@ -30,7 +30,9 @@ export function compactRun(run: Run | UnfinishedRun): Uint8Array {
       `A run of ${wrong.header.tuner?.name} was to be made compact, but its steps have more to them than one estimate: only runs of ${tunersByEstimate().join(", ")} can be.`,
     );
   const estimates = all.flatMap(({ steps }) => steps.map(readEstimate));
-  const chapters = all.map(({ header, steps, scores }): Chapter => ({ header, steps: steps.length, scores }));
+  const chapters = all.map(
+    ({ header, steps, scores }): Chapter => ({ header, steps: steps.length, scores: scores.map(withoutRows) }),
+  );
   const text = Buffer.from(JSON.stringify({ chapters, ...("cost" in run && { cost: run.cost }) }));
   const length = Buffer.alloc(4);
   length.writeUInt32LE(text.length);
@@ -39,6 +41,8 @@ export function compactRun(run: Run | UnfinishedRun): Uint8Array {
   const body = Buffer.concat([MAGIC, length, text, floats]);
   return Buffer.concat([body, hashBody(body)]);
 }
+
+const withoutRows = ({ rows: _, ...score }: Score): Score => score;
 
 function readEstimate({ step, projectedGrad }: StepRecord): number {
   if (typeof projectedGrad === "number" && Number.isFinite(projectedGrad)) return projectedGrad;

@@ -122,6 +122,8 @@ export interface Score {
   readonly loss?: number;
   /** Share of generated answers that match exactly, beside F1. */
   readonly exactMatch?: number;
+  /** Each test row's own score, in the part's order: by them runs that were tested on the same rows are compared. */
+  readonly rows?: readonly number[];
   /** First 16 hexadecimal digits of the SHA-256 over the trained weights in float32, as they were then. */
   readonly theta?: string;
 }

@@ -3,6 +3,7 @@ import { type PaperColumn, paperFor } from "../measure/paper.ts";
 import { dataText, weightsText } from "../record/diff.ts";
 import type { Run, RunHeader } from "../record/run.ts";
 import { levelNames } from "../tensor/x86/library.ts";
+import { pairedLines } from "./paired.ts";
 import { shownPeak } from "./peak.ts";
 import { headline, type MethodSummary, risenLossLines, summarize } from "./summary.ts";
 import { mebibytes, numberColumns, percent, type Table, toMarkdown, toTerminal, whole } from "./table.ts";
@@ -94,6 +95,7 @@ function captionLines(runs: readonly Run[], summaries: readonly MethodSummary[],
   const parts = `${whole(split.train)} train, ${whole(split.dev)} dev, ${whole(split.test)} test rows${drawn}`;
   return [
     `${errorCaption(summaries)}.`,
+    ...pairedLines(runs),
     `${task}, model ${model}${keptText(header)}, ${machineText(header)}; ${parts} from ${dataText(data)}.`,
     ...(Object.keys(paper.scores).length > 0
       ? [`Paper: ${paper.model} (${paper.table}), ${paper.runs} on the paper's own ${paper.task} rows.`]

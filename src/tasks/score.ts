@@ -15,12 +15,11 @@ export interface MeanScore {
   readonly n: number;
 }
 
-/** The accuracy of `right` right answers out of `n`. Throws a KitError where there are no answers, or more right ones than answers. */
-export function computeAccuracy(right: number, n: number): Accuracy {
-  if (!(n >= 1 && right >= 0 && right <= n)) {
-    throw new KitError(`Asked for the accuracy of ${right} right answers out of ${n}; score at least one answer.`);
-  }
-  const accuracy = right / n;
+/** The accuracy of answers, 1 for each right one and 0 for each wrong one. Throws a KitError where there are none. */
+export function computeAccuracy(marks: readonly number[]): Accuracy {
+  const n = marks.length;
+  if (n === 0) throw new KitError("Asked for the accuracy of no answers; score at least one.");
+  const accuracy = marks.reduce((sum, mark) => sum + mark, 0) / n;
   return { accuracy, standardError: Math.sqrt((accuracy * (1 - accuracy)) / n), n };
 }
 
@@ -33,9 +32,10 @@ export function computeMeanScore(scores: readonly number[]): MeanScore {
   return { mean, standardError: n === 1 ? 0 : Math.sqrt(squares / (n - 1) / n), n };
 }
 
-/** The most frequent label of the training part and how it scores on the test part. */
+/** The most frequent label of the training part and how it scores on the test part, as a whole and row by row. */
 export interface Majority extends Accuracy {
   readonly label: number;
+  readonly rows: readonly number[];
 }
 
 /**
@@ -50,8 +50,8 @@ export function scoreMajority(task: Task): Majority {
   }
   const counts = countClasses(task.train);
   const label = counts.indexOf(Math.max(...counts));
-  const right = task.test.filter(({ gold }) => gold.includes(label)).length;
-  return { label, ...computeAccuracy(right, task.test.length) };
+  const rows = task.test.map(({ gold }) => Number(gold.includes(label)));
+  return { label, ...computeAccuracy(rows), rows };
 }
 
 /** Whether all examples choose among the same classes, such as true and false: not where answers are written out, or each row has its own number of options. */

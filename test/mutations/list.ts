@@ -54,8 +54,8 @@ export const MUTATIONS: readonly Mutation[] = [
     "experiment/scripted/scores.test.ts",
     [
       "loss/score.ts",
-      "scores.filter((of, i) => gold[i]!.includes(of.indexOf(Math.max(...of))))",
-      "scores.filter((of, i) => gold[i]![0] === of.indexOf(Math.max(...of)))",
+      "Number(gold[i]!.includes(of.indexOf(Math.max(...of))))",
+      "Number(gold[i]![0] === of.indexOf(Math.max(...of)))",
     ],
     ["loss/score.ts", "tokenF1(answer, right)", "matchesExactly(answer, right)"],
     ["loss/score.ts", "demonstrations(from + i)", "demonstrations(i)"],

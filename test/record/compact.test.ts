@@ -67,6 +67,12 @@ describe("a run in binary", () => {
     expect(readCompact(changed((content) => content))).toEqual(readCompact(compactRun(run)));
   });
 
+  test("has the scores of parts, and not those of their rows", () => {
+    expect(run.scores.filter(({ rows }) => rows)).not.toEqual([]);
+    const scores = run.scores.map(({ rows: _, ...one }) => one);
+    expect(readCompact(compactRun(run)).scores).toEqual(scores);
+  });
+
   test("is none where a step has more to it than one estimate", () => {
     const header = { ...run.header, tuner: { name: "MeZO-n-SPSA", options: {} } };
     expect(() => compactRun({ ...run, header })).toThrow(/of MeZO-n-SPSA .* more to them than one estimate/);

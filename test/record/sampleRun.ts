@@ -12,13 +12,16 @@ export const step = (n: number): StepRecord => {
   const [plus, minus] = [0.6428023335338795 + Math.sin(n) / 7, 0.6278265251514611 + Math.cos(n) / 9];
   return { step: n, losses: [plus, minus], projectedGrad: Math.fround((plus - minus) / (2 * EPS)) };
 };
-/** A score after a number of steps. */
+const ROWS = [1, 0, 1, 1, 1, 0, 1, 1, 1, 1, 0, 1];
+
+/** A score after a number of steps, on the test part row by row. */
 export const score = (on: "dev" | "test", at: number): Score => ({
   on,
   step: at,
   score: 0.75,
   standardError: 0.1,
-  n: 12,
+  n: ROWS.length,
+  ...(on === "test" && { rows: ROWS }),
 });
 /** A finished run of three steps. */
 export const run: Run = {

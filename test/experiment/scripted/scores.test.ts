@@ -18,12 +18,14 @@ interface Expected {
   readonly n?: number;
   readonly loss?: number;
   readonly exactMatch?: number;
+  readonly rows?: readonly number[];
 }
 
-function expectScore(found: object | undefined, expected: Expected): void {
+function expectScore(found: object | undefined, { rows, ...expected }: Expected): void {
   for (const [name, value] of Object.entries(expected))
     expect((found as Record<string, number>)[name], name).toBeCloseTo(value, 6);
   expect((found as { exactMatch?: number }).exactMatch === undefined).toBe(expected.exactMatch === undefined);
+  if (rows) expect(found).toMatchObject({ rows });
 }
 
 /** The first is the longest; right, half right and wrong by `ANSWERS`. */
@@ -38,21 +40,23 @@ test.each<[string, Script, Task, Expected]>([
     "answers of one token: the likelier is the answer, the loss is cross entropy over the candidates",
     SCRIPT,
     taskOf([asked("good", 0), asked("bad", 1), asked("odd", 1), asked("good", 0)]),
-    { score: 3 / 4, standardError: sqrt(3 / 64), loss: -(2 * log(3 / 4) + log(4 / 5) + log(1 / 4)) / 4 },
+    {
+      ...{ score: 3 / 4, standardError: sqrt(3 / 64), rows: [1, 1, 0, 1] },
+      loss: -(2 * log(3 / 4) + log(4 / 5) + log(1 / 4)) / 4,
+    },
   ],
   [
     "several right answers: any counts, the loss aims at the first",
     SCRIPT,
     taskOf([asked("good", 1, 0), asked("bad", 1, 0)]),
-    { score: 1, standardError: 0, loss: -(log(1 / 4) + log(4 / 5)) / 2 },
+    { score: 1, standardError: 0, rows: [1, 1], loss: -(log(1 / 4) + log(4 / 5)) / 2 },
   ],
   [
     "answers of several tokens: means of their tokens' log-probabilities are compared, not sums",
     SCRIPT,
     taskOf([example("it was odd", LONG, 1), example("it was good", LONG, 1)]),
     {
-      score: 1 / 2,
-      standardError: sqrt(1 / 8),
+      ...{ score: 1 / 2, standardError: sqrt(1 / 8), rows: [1, 0] },
       loss: -(log(sqrt(0.095) / (0.3 + sqrt(0.095))) + log(sqrt(0.19) / (0.6 + sqrt(0.19)))) / 2,
     },
   ],
@@ -70,7 +74,7 @@ test.each<[string, Script, Task, Expected]>([
       score: (1 + 2 / 3 + 0) / 3,
       standardError: sqrt(7) / 9,
       loss: -(log(0.5) + log(0.8) + log(0.1) + log(0.95)) / 4,
-      exactMatch: 1 / 3,
+      ...{ exactMatch: 1 / 3, rows: [1, expect.closeTo(2 / 3, 12), 0] },
     },
   ],
 ])("evaluate scores %s", async (_what, script, task, expected) => {
@@ -168,7 +172,7 @@ test("linear probing puts half of a two-class fit into each answer's row, of the
   const run = await probe(model, taskOf(test, { train }));
   expect(run.header.settings.C).toBeCloseTo(C, 12);
   const loss = (2 * log(1 + 1 / sqrt(3)) + 2 * log(1 + sqrt(3))) / 4;
-  expectScore(run.scores[0], { score: 3 / 4, standardError: sqrt(3 / 64), loss });
+  expectScore(run.scores[0], { score: 3 / 4, standardError: sqrt(3 / 64), loss, rows: [1, 1, 1, 0] });
   // MeZO from there begins with these rows.
   const settings = { seed: 1, batchSize: 2 * n, steps: 1, from: run };
   const { steps } = await tune(model, taskOf(test, { train }), mezo({ lr: 0, eps: 1e-7 }), settings);
@@ -181,5 +185,5 @@ test("the majority class is that of the training part, scored on the test part",
   });
   const { header, scores } = evaluateMajority(task, 3);
   expect(header).toMatchObject({ method: "Majority", model: "none", seed: 3, settings: { label: 0 } });
-  expectScore(scores[0], { score: 3 / 4, standardError: sqrt(3 / 64), n: 4 });
+  expectScore(scores[0], { score: 3 / 4, standardError: sqrt(3 / 64), n: 4, rows: [1, 1, 1, 0] });
 });
