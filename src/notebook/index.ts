@@ -6,6 +6,7 @@ export {
   paperRates,
 } from "../measure/paper.ts";
 export type { PerMethodSetting } from "../measure/request.ts";
+export { type PairedDifference, pairedDifference } from "../report/paired.ts";
 export { palette } from "../report/style.ts";
 export { mean, standardDeviation as deviation, standardErrorOfMean as standardError } from "../report/summary.ts";
 export {

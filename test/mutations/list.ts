@@ -102,6 +102,14 @@ export const MUTATIONS: readonly Mutation[] = [
     ["tasks/classification.ts", "space = kept === text", "space = kept !== text"],
   ),
   ...mutationsBy(
+    "report/paired.test.ts",
+    ["report/paired.ts", "score - theirs[i]!", "theirs[i]! - score"],
+    ["report/paired.ts", "Math.max(byRows, bySeeds)", "byRows"],
+    ["report/paired.ts", "Math.max(byRows, bySeeds)", "bySeeds"],
+    ["report/paired.ts", "standardErrorOfMean(rows) ** 2", "standardErrorOfMean(rows)"],
+    ["report/paired.ts", "rowsOf(run.header) !== rowsOf(other.header)", "false"],
+  ),
+  ...mutationsBy(
     "report/classReport.test.ts",
     ["report/reliability.ts", "100 * confidence)", "100 * accuracy)"],
     ["report/classes.ts", "[of.precision, of.recall, of.f1]", "[of.recall, of.precision, of.f1]"],
