@@ -17,10 +17,10 @@ interface Chapter {
 }
 
 /**
- * The run in binary: "mezo-run1", the length of what follows in JSON (uint32, as all numbers little-endian), that JSON (headers, scores,
- * cost, numbers of steps), 4 bytes a step (the estimate along z in float32), and the first 8 bytes of the SHA-256 over all before. With
- * the base model it gives the tuned weights; of the losses their differences alone are left, and of the scores their means. Throws a KitError for a run whose steps have
- * more to them than one estimate.
+ * The run in binary: "mezo-run1", the length of what follows in JSON (uint32, as all numbers little-endian), that JSON (headers, scores, cost,
+ * numbers of steps), 4 bytes a step (the estimate along z in float32), and the first 8 bytes of the SHA-256 over all before. With the base
+ * model it gives the tuned weights; of the losses their differences alone are left, and of the scores their means. Throws a KitError for a run
+ * whose steps have more to them than one estimate.
  */
 export function compactRun(run: Run | UnfinishedRun): Uint8Array {
   const all = listChapters(run);
