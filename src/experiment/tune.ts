@@ -2,7 +2,7 @@ import { adaptedModel } from "../adapters/adapter.ts";
 import { KitError } from "../error.ts";
 import type { LanguageModel } from "../models/network.ts";
 import { bringBaseBack, noteAdapterGone, noteGone } from "../models/network.ts";
-import { adapterText, compareHeaders, differenceText, MACHINE } from "../record/diff.ts";
+import { adapterText, compareHeaders, differenceText, isFinished, MACHINE } from "../record/diff.ts";
 import type { Run, RunHeader, UnfinishedRun } from "../record/run.ts";
 import { firstOf, stepsTaken } from "../record/steps.ts";
 import type { Task } from "../tasks/task.ts";
@@ -75,7 +75,7 @@ function beginOrResume(
 ): Run | UnfinishedRun {
   const past = resume ?? { header, steps: [], scores: [], ...(from && { before: from }) };
   if (resume || from) checkBase(model, past);
-  const difference = resume && compareHeaders(resume.header, header, MACHINE);
+  const difference = resume && !isFinished(resume, header) && compareHeaders(resume.header, header, MACHINE);
   if (difference)
     throw new KitError(
       `A run was to be resumed, but ${differenceText(difference)}: resume it with the settings that it began with, or write this one to another folder.`,

@@ -1,5 +1,6 @@
 import { shorten, showValue } from "../error.ts";
 import type { DataSource } from "../tasks/task.ts";
+import { areProductsChosen } from "../tensor/products.ts";
 import type { HalfKind } from "../tensor/source.ts";
 import type { NamedOptions, Run, RunHeader, Scalar, Score, StepRecord, UnfinishedRun } from "./run.ts";
 
@@ -132,9 +133,13 @@ function compareScores(a: readonly Score[], b: readonly Score[]): Parting | unde
   return undefined;
 }
 
-/** Whether a run is there already: finished, and with these very settings, whatever machine made it. */
+/**
+ * Whether a run is there already: finished, and with these very settings, whatever machine made it. How products were formed is the machine's
+ * too, unless a way was chosen here.
+ */
 export function isFinished(run: UnfinishedRun | undefined, header: RunHeader): run is Run {
-  return run !== undefined && "cost" in run && compareHeaders(run.header, header, MACHINE) === undefined;
+  const except = areProductsChosen() ? MACHINE : [...MACHINE, "products"];
+  return run !== undefined && "cost" in run && compareHeaders(run.header, header, except) === undefined;
 }
 
 /** A K-shot folder of the authors' code: its k and its seed. */

@@ -39,6 +39,9 @@ export function setProducts(products: Products | undefined): void {
   chosen = products;
 }
 
+/** Whether a way was chosen, and not left to the processor. */
+export const areProductsChosen = (): boolean => chosen !== undefined;
+
 /** How a product at both sides of theta is formed. */
 export function twoSidedProducts(): Products {
   return chosen ?? DEFAULTS[processorLevel()];

@@ -8,6 +8,7 @@ import type { Run, RunHeader } from "../../src/record/run.ts";
 import { cut } from "../../src/record/steps.ts";
 import { loadTask } from "../../src/tasks/load.ts";
 import { probeBackends, useBackend } from "../../src/tensor/backend.ts";
+import { setProducts } from "../../src/tensor/products.ts";
 import { processorLevel } from "../../src/tensor/x86/library.ts";
 import { mezo } from "../../src/tuners/mezo.ts";
 import { tinyData, tinyModel } from "../tiny.ts";
@@ -50,6 +51,17 @@ test("a run that says nothing of products was in float32, and is resumed so on a
   expect((await made({ resume: moved })).scores).toEqual(run.scores);
   const bf16 = cut(withHeader(run, { products: "bf16" }), 3);
   await expect(made({ resume: bf16 })).rejects.toThrow(/products is "bf16" in one and "float32" in the other/);
+});
+
+test("a finished run is given back on a processor that forms products otherwise, unless a way is chosen", async () => {
+  const finished = withHeader(await made(), { products: "bf16", processor: elsewhere });
+  await expect(made({ resume: finished })).rejects.toThrow(/products is "bf16" in one and "float32" in the other/);
+  try {
+    setProducts(undefined);
+    expect(await made({ resume: finished })).toBe(finished);
+  } finally {
+    setProducts("float32");
+  }
 });
 
 test("weights are replayed to the bit whatever formed the losses' products", async () => {

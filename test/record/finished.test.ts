@@ -6,6 +6,7 @@ import { evaluateMajority } from "../../src/experiment/evaluate.ts";
 import { isFinished } from "../../src/record/diff.ts";
 import { readRun } from "../../src/record/read.ts";
 import { writeRun } from "../../src/record/write.ts";
+import { setProducts } from "../../src/tensor/products.ts";
 import { madeUpRun } from "../report/runs.ts";
 
 test("a run is there already if it is finished and its rows and settings are the same, whatever folder and machine they were on", () => {
@@ -22,6 +23,21 @@ test("a run is there already if it is finished and its rows and settings are the
   expect(isFinished(run, { ...run.header, products: "difference" })).toBe(false);
   const { cost: _, ...unfinished } = run;
   expect(isFinished(unfinished, run.header)).toBe(false);
+});
+
+test("a finished run whose products another processor formed otherwise is there already, but not where a way is chosen", () => {
+  const run = madeUpRun("MeZO", 0.8);
+  const elsewhere = { ...run.header, products: "bf16x3", processor: "amx" } as const;
+  try {
+    setProducts(undefined);
+    expect(isFinished(run, elsewhere)).toBe(true);
+    const { cost: _, ...unfinished } = run;
+    expect(isFinished(unfinished, elsewhere)).toBe(false);
+    setProducts("float32");
+    expect(isFinished(run, elsewhere)).toBe(false);
+  } finally {
+    setProducts("float32");
+  }
 });
 
 test("runs that left other numbers of rows out are not the same, whatever their remarks say", () => {
