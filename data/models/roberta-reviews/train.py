@@ -168,10 +168,10 @@ def hide(windows, rng):
     return ids, at, gold
 
 
-def batch(stream, step):
+def batch(stream, step, seed=SEED):
     """Batch of one step: random windows, 128 tokens long (every eighth step 512); a quarter of the short ones start at a
     random position, so that every position is trained."""
-    rng = np.random.default_rng([SEED, step])
+    rng = np.random.default_rng([seed, step])
     length = POSITIONS if step % 8 == 7 else 128
     rows = np.stack([stream[i:i + length - 2] for i in rng.integers(0, len(stream) - length, TOKENS // length)])
     first = np.where(rng.random(len(rows)) < .75, 0, rng.integers(0, POSITIONS - length + 1, len(rows)))
@@ -193,18 +193,23 @@ def held_out_loss(model, held, rows, length=128):
     return torch.cat(losses).mean().item()
 
 
-def loss_of(model, ids, first, at, gold):
+def loss_of(model):
     import torch, torch.nn.functional as F
-    with torch.autocast("cpu", torch.bfloat16): logits = model(ids, first, at)
-    return F.cross_entropy(logits.float(), gold.flatten())
+    run = torch.compile(model)
+
+    def of(ids, first, at, gold):
+        with torch.autocast("cpu", torch.bfloat16): logits = run(ids, first, at)
+        return F.cross_entropy(logits.float(), gold.flatten())
+
+    return of
 
 
 # ---- training -------------------------------------------------------------------------------------------------------
 def train(a):
     work, model = Path(a.work), build()
     held, stream = np.load(work / "held.npy"), np.load(work / "train.npy", mmap_mode="r")
-    from_opt(model, stream[:32 * 128].reshape(32, 128))
-    opt.fit(a, model, "roberta", "embeddings", 1.5e-3, batch, loss_of, lambda m: held_out_loss(m, held, 256))
+    if not a.begin: from_opt(model, stream[:32 * 128].reshape(32, 128))
+    opt.fit(a, model, "roberta", "embeddings", 1.5e-3, lambda *at: batch(*at, a.seed), loss_of, lambda m: held_out_loss(m, held, 256))
 
 
 # ---- what the kit loads ---------------------------------------------------------------------------------------------
@@ -244,5 +249,7 @@ if __name__ == "__main__":
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("stage", choices=["train", "export"]); ap.add_argument("--work", required=True); ap.add_argument("--out", default=".")
     ap.add_argument("--steps", type=int); ap.add_argument("--decay", type=int); ap.add_argument("--threads", type=int, default=2)
+    ap.add_argument("--begin", help="a folder whose weights training goes on from, instead of the OPT's")
+    ap.add_argument("--seed", type=int, default=SEED, help="draws the batches")
     args = ap.parse_args()
     dict(train=train, export=export)[args.stage](args)
