@@ -133,10 +133,7 @@ function compareScores(a: readonly Score[], b: readonly Score[]): Parting | unde
   return undefined;
 }
 
-/**
- * Whether a run is there already: finished, and with these very settings, whatever machine made it. How products were formed is the machine's
- * too, unless a way was chosen here.
- */
+/** Whether a run is there already: finished, with these very settings, whatever machine made it and formed its products, unless a way was chosen here. */
 export function isFinished(run: UnfinishedRun | undefined, header: RunHeader): run is Run {
   const except = areProductsChosen() ? MACHINE : [...MACHINE, "products"];
   return run !== undefined && "cost" in run && compareHeaders(run.header, header, except) === undefined;

@@ -52,7 +52,7 @@ export function pairedLines(runs: readonly Run[]): string[] {
   const of = (method: string): Run[] => runs.filter(({ header }) => header.method === method);
   const told = listMethods(runs).flatMap((method) => {
     const found = isMarked(method) && method !== BASELINE ? pairedDifference(of(method), of(BASELINE)) : undefined;
-    return found ? [`${method} ${percent(found.difference)} ± ${percent(found.standardError)}`] : [];
+    return found ? [`${method} ${percent(found.difference).replace("-", "−")} ± ${percent(found.standardError)}`] : [];
   });
   return told.length === 0
     ? []

@@ -30,10 +30,7 @@ export type FormedProducts = Products | "float16";
 
 let chosen: Products | undefined;
 
-/**
- * Chooses how products are formed from here on; undefined is this processor's default. Throws a KitError for an unknown name, and for
- * another than "float32" where the kit's own kernels do not run.
- */
+/** Chooses how products are formed; undefined is this processor's default. Throws a KitError for a way that is unknown or has no kernels here. */
 export function setProducts(products: Products | undefined): void {
   if (products !== undefined) checkProducts(products);
   chosen = products;

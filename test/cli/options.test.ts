@@ -25,7 +25,7 @@ describe("options", () => {
       "ICL (calibrated)",
     ]);
     const bundled = { id: "opt-reviews", prompts: "autoregressive" } as const;
-    expect(settings(options, bundled, "MeZO")).toEqual({ lr: 1e-4, eps: 1e-3, steps: 2000, batchSize: 16 });
+    expect(settings(options, bundled, "MeZO")).toEqual({ lr: 5e-5, eps: 1e-3, steps: 2000, batchSize: 16 });
   });
 
   test("of a smoke run are small, but what is given counts", () => {

@@ -82,7 +82,7 @@ test("a table's foot has a line of how far each method is above zero-shot, where
     runWith("MeZO", MEZO),
     madeUpRun("FT", 0.9, { seed: 1 }),
   ];
-  const line = "Points above Zero-shot on the same rows, ± paired standard error: ICL -12.5 ± 12.5, MeZO 25.0 ± 25.0.";
+  const line = "Points above Zero-shot on the same rows, ± paired standard error: ICL −12.5 ± 12.5, MeZO 25.0 ± 25.0.";
   expect(pairedLines(runs)).toEqual([line]);
   expect(table(runs)).toContain(`\n${line}\n`);
   expect(pairedLines(runs.filter(({ header }) => header.method !== "Zero-shot"))).toEqual([]);
