@@ -101,6 +101,7 @@ test("a command whose sources are changed and built again while it runs does all
   for (const pid of processes) process.kill(pid, "SIGSTOP"); // seed 2 begins after the build, however long that takes
   writeFileSync(join(at, "src/measure/worker.ts"), 'throw new Error("the worker of other sources");\n');
   expect(build(at).status).toBe(0);
+  expect(readdirSync(runs).filter((name) => name.endsWith("seed2.jsonl"))).toEqual([]); // it is still at work
   for (const pid of processes) process.kill(pid, "SIGCONT");
   expect(await ended).toBe(0);
   const names = readdirSync(runs);
